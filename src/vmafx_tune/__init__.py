@@ -1,0 +1,1 @@
+"""Find the cheapest encode that still looks right, measured with VMAF."""

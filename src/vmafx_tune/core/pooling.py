@@ -1,0 +1,109 @@
+"""Temporal pooling: many frame scores become one.
+
+Plain Python, because the search pools a few thousand scores per probe and importing numpy for that
+would cost more than it saves.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import ScoringError
+from vmafx_tune.model import PoolMethod
+from vmafx_tune.results import PooledScores
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["pool_scores", "summarize"]
+
+
+def pool_scores(scores: Sequence[float], method: PoolMethod) -> float:
+    """Pool per-frame VMAF scores into one value.
+
+    Args:
+        scores: VMAF points, one per frame; the order does not matter.
+        method: Temporal pooling. `HARMONIC_MEAN` is `n / Σ(1/(s+1)) - 1`, with libvmaf's offset of
+            one (libvmaf.c); the percentiles interpolate linearly, as numpy's default does.
+
+    Returns:
+        Pooled score in VMAF points; may exceed 100 with a model that does not clip there.
+
+    Raises:
+        ScoringError: `scores` is empty or not finite.
+    """
+    _require_poolable(scores)
+    match method:
+        case PoolMethod.MEAN:
+            return _mean(scores)
+        case PoolMethod.HARMONIC_MEAN:
+            return _harmonic_mean(scores)
+        case PoolMethod.MIN:
+            return float(min(scores))
+        case PoolMethod.P1:
+            return _percentile(sorted(scores), 1)
+        case PoolMethod.P5:
+            return _percentile(sorted(scores), 5)
+        case PoolMethod.P10:
+            return _percentile(sorted(scores), 10)
+
+
+def summarize(scores: Sequence[float]) -> PooledScores:
+    """Pool per-frame VMAF scores in every way at once.
+
+    Args:
+        scores: VMAF points, one per frame; the order does not matter.
+
+    Returns:
+        The same values as `pool_scores` gives one by one, and the maximum.
+
+    Raises:
+        ScoringError: `scores` is empty or not finite.
+    """
+    _require_poolable(scores)
+    ascending = sorted(scores)
+    return PooledScores(
+        mean=_mean(ascending),
+        harmonic_mean=_harmonic_mean(ascending),
+        min=float(ascending[0]),
+        max=float(ascending[-1]),
+        p1=_percentile(ascending, 1),
+        p5=_percentile(ascending, 5),
+        p10=_percentile(ascending, 10),
+    )
+
+
+def _require_poolable(scores: Sequence[float]) -> None:
+    if len(scores) == 0:
+        raise ScoringError(
+            "There are no frame scores to pool. Check that both clips have frames and that "
+            "subsampling leaves at least one of them."
+        )
+    for position, score in enumerate(scores):
+        if not math.isfinite(score):
+            raise ScoringError(
+                f"Scored frame {position} has the score {score}, which is not a number to pool. "
+                "Score the pair again with another --backend or --model."
+            )
+
+
+def _mean(scores: Sequence[float]) -> float:
+    return math.fsum(scores) / len(scores)
+
+
+def _harmonic_mean(scores: Sequence[float]) -> float:
+    # An unclipped model can go below zero. At -1 a term becomes infinite and the pooled score -1;
+    # below it the formula means nothing, so that limit is kept.
+    if min(scores) <= -1:
+        return -1.0
+    return len(scores) / math.fsum(1 / (score + 1) for score in scores) - 1
+
+
+def _percentile(ascending: Sequence[float], percent: int) -> float:
+    # Whole-number arithmetic finds the neighbours, so a rank that falls on a frame is exact.
+    below, hundredths = divmod((len(ascending) - 1) * percent, 100)
+    if hundredths == 0:
+        return float(ascending[below])
+    low, high = ascending[below], ascending[below + 1]
+    return float(low + (high - low) * hundredths / 100)

@@ -1,0 +1,268 @@
+"""Every error that vmafx-tune raises on purpose, in one tree.
+
+::
+
+    VmafxTuneError                     exit 1
+    ├── UsageError                     exit 2   an option or a value makes no sense
+    │   ├── UnknownEncoderError                 no such encoder; names the nearest ones
+    │   └── InvalidLadderError                  the resolutions or options cannot form a ladder
+    ├── MediaError                     exit 1   a source cannot be used
+    │   ├── UnreadableSourceError               missing, empty, truncated, no video, wrong raw size
+    │   ├── FormatMismatchError                 two clips cannot be brought to one format
+    │   ├── FrameCountMismatchError             reference and distorted differ in length
+    │   └── HdrRefusedError                     PQ or HLG without the user's consent
+    ├── ToolError                      exit 1   a child process (argv, returncode, stderr_tail)
+    │   ├── ToolNotFoundError          exit 4
+    │   ├── ToolTimeoutError                    it made no progress for too long
+    │   ├── ToolOutputError                     it succeeded, but what it printed makes no sense
+    │   ├── EncodeFailedError
+    │   └── EncoderUnavailableError    exit 4   this ffmpeg lacks it, or this machine cannot open it
+    ├── ScoringError                   exit 1
+    │   ├── LibvmafNotFoundError       exit 4   with every path tried
+    │   ├── LibvmafCallError                    with the C function and its return code
+    │   └── ModelNotFoundError         exit 4
+    ├── SearchError                    exit 3
+    │   ├── TargetUnreachableError              with the best probe and the limit that bound it
+    │   └── NonMonotoneError                    with the probes that contradict each other
+    ├── OutputError                    exit 1   a result or a work file cannot be written
+    └── CancelledError                 exit 130 the user or a caller stopped the work
+
+Messages are plain sentences with the value and what to do; wrapping and colour belong to the
+renderer. Each class maps to one exit code, held in `exit_code`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmafx_tune.model import Probe
+
+__all__ = [
+    "CancelledError",
+    "EncodeFailedError",
+    "EncoderUnavailableError",
+    "FormatMismatchError",
+    "FrameCountMismatchError",
+    "HdrRefusedError",
+    "InvalidLadderError",
+    "LibvmafCallError",
+    "LibvmafNotFoundError",
+    "MediaError",
+    "ModelNotFoundError",
+    "NonMonotoneError",
+    "OutputError",
+    "ScoringError",
+    "SearchError",
+    "TargetUnreachableError",
+    "ToolError",
+    "ToolNotFoundError",
+    "ToolOutputError",
+    "ToolTimeoutError",
+    "UnknownEncoderError",
+    "UnreadableSourceError",
+    "UsageError",
+    "VmafxTuneError",
+]
+
+
+class VmafxTuneError(Exception):
+    """Base of every error raised on purpose; catch it to catch them all."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(VmafxTuneError):
+    """An option or an argument makes no sense, whatever the machine or the media."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class UnknownEncoderError(UsageError):
+    """No encoder of that name is in the registry.
+
+    Attributes:
+        name: What was asked for.
+        nearest: Names that look like it, best first; may be empty.
+    """
+
+    def __init__(self, name: str, nearest: Sequence[str]) -> None:
+        self.name = name
+        self.nearest = tuple(nearest)
+        hint = f" Did you mean {' or '.join(self.nearest)}?" if self.nearest else ""
+        super().__init__(
+            f"Unknown encoder '{name}'.{hint} `vmafx-tune encoders` lists all of them."
+        )
+
+
+class InvalidLadderError(UsageError):
+    """The resolutions or options given cannot form a ladder."""
+
+
+class MediaError(VmafxTuneError):
+    """A source cannot be used as it is."""
+
+
+class UnreadableSourceError(MediaError):
+    """A source is missing, empty, truncated, without video, or not what it claims to be."""
+
+
+class FormatMismatchError(MediaError):
+    """Two clips cannot be brought to one format for scoring."""
+
+
+class FrameCountMismatchError(MediaError):
+    """Reference and distorted have different numbers of frames.
+
+    Attributes:
+        reference_frames: Frames decoded from the reference.
+        distorted_frames: Frames decoded from the distorted clip.
+    """
+
+    def __init__(
+        self, reference: str, reference_frames: int, distorted: str, distorted_frames: int
+    ) -> None:
+        self.reference_frames = reference_frames
+        self.distorted_frames = distorted_frames
+        super().__init__(
+            f"Frame counts differ: the reference '{reference}' has {reference_frames} frames, the "
+            f"distorted '{distorted}' has {distorted_frames}. Frames are paired by index, so trim "
+            "or re-encode one of them until both hold the same frames."
+        )
+
+
+class HdrRefusedError(MediaError):
+    """The source is PQ or HLG, for which no public VMAF model is validated."""
+
+
+class ToolError(VmafxTuneError):
+    """A child process could not do its work.
+
+    Attributes:
+        argv: The command, one item per argument; empty when none was started.
+        returncode: Its exit status, negative for a signal, None when it never ended by itself.
+        stderr_tail: The last lines it printed to stderr.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        argv: Sequence[str] = (),
+        returncode: int | None = None,
+        stderr_tail: str = "",
+    ) -> None:
+        self.argv = tuple(argv)
+        self.returncode = returncode
+        self.stderr_tail = stderr_tail
+        super().__init__(message)
+
+
+class ToolNotFoundError(ToolError):
+    """A program that is needed is not on this machine."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class ToolTimeoutError(ToolError):
+    """A program made no progress for longer than allowed and was stopped."""
+
+
+class ToolOutputError(ToolError):
+    """A program ended well, but what it wrote cannot be understood."""
+
+
+class EncodeFailedError(ToolError):
+    """An encode ended with an error."""
+
+
+class EncoderUnavailableError(ToolError):
+    """An encoder is not compiled into this ffmpeg, or this machine cannot open it."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class ScoringError(VmafxTuneError):
+    """VMAF could not be computed."""
+
+
+class LibvmafNotFoundError(ScoringError):
+    """No usable libvmaf shared library was found.
+
+    Attributes:
+        tried: Pairs of (path tried, why it failed), in the order tried.
+    """
+
+    exit_code: ClassVar[int] = 4
+
+    def __init__(self, tried: Sequence[tuple[str, str]]) -> None:
+        self.tried = tuple(tried)
+        listing = "; ".join(f"{path}: {reason}" for path, reason in self.tried) or "nothing to try"
+        super().__init__(
+            f"No usable libvmaf library was found ({listing}). Set VMAFX_LIBVMAF to one, or use "
+            "--backend ffmpeg."
+        )
+
+
+class LibvmafCallError(ScoringError):
+    """A libvmaf function returned an error code.
+
+    Attributes:
+        function: Name of the C function.
+        code: What it returned (a negated errno).
+    """
+
+    def __init__(self, function: str, code: int, detail: str = "") -> None:
+        self.function = function
+        self.code = code
+        super().__init__(f"libvmaf's {function} failed with code {code}{detail and f': {detail}'}.")
+
+
+class ModelNotFoundError(ScoringError):
+    """The VMAF model asked for is nowhere, or the backend does not have it."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class SearchError(VmafxTuneError):
+    """A search ended without an answer that reaches its target."""
+
+    exit_code: ClassVar[int] = 3
+
+
+class TargetUnreachableError(SearchError):
+    """No step of the encoder's knob reaches the target.
+
+    Attributes:
+        best: The probe with the highest score, or None when nothing was measured.
+        limit: What bound the search, as a clause: "the knob's range ends at crf 0", for example.
+    """
+
+    def __init__(self, message: str, *, best: Probe | None, limit: str) -> None:
+        self.best = best
+        self.limit = limit
+        super().__init__(message)
+
+
+class NonMonotoneError(SearchError):
+    """Measured scores rise with worse steps so much that no answer can be proven.
+
+    Attributes:
+        probes: The probes that contradict each other, by step.
+    """
+
+    def __init__(self, message: str, *, probes: Sequence[Probe]) -> None:
+        self.probes = tuple(probes)
+        super().__init__(message)
+
+
+class OutputError(VmafxTuneError):
+    """A result or a work file cannot be written."""
+
+
+class CancelledError(VmafxTuneError):
+    """The work was stopped before its end."""
+
+    exit_code: ClassVar[int] = 130

@@ -1,0 +1,117 @@
+"""What workflows tell while they run: one stream of typed events, three renderers.
+
+A terminal draws bars from it, `--progress json` writes lines, and `--quiet` drops it. Workflows
+call the observer from whichever thread the event happens in, so observers must be thread-safe.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from vmafx_tune.model import Probe
+
+__all__ = [
+    "Event",
+    "FramesDone",
+    "JobFinished",
+    "JobStarted",
+    "Observer",
+    "ProbeFinished",
+    "ProbeStarted",
+    "Warned",
+    "ignore",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something the user should know, and the work goes on."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobStarted:
+    """Work on one job (an encoder, or a pair of clips) begins.
+
+    Attributes:
+        job: Stable key that the job's other events repeat, such as the encoder's name.
+        n_frames: Frames of the source, for progress within a stage.
+        probes_expected: How many probes it will take at most; None where it cannot be said.
+    """
+
+    job: str
+    n_frames: int
+    probes_expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStarted:
+    """A trial encode begins.
+
+    Attributes:
+        number: Counts the job's probes from 1.
+        quality: Value of the quality knob.
+        target: The score that the search is after.
+    """
+
+    job: str
+    number: int
+    quality: float
+    target: float
+
+
+@dataclass(frozen=True, slots=True)
+class FramesDone:
+    """A stage (`encode`, `score`) of a job moved on."""
+
+    job: str
+    stage: str
+    frames_done: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFinished:
+    """A trial encode is measured.
+
+    Attributes:
+        vmaf: Its pooled score.
+        probes_left: How many more the search may need at most.
+    """
+
+    job: str
+    number: int
+    probe: Probe
+    vmaf: float
+    target: float
+    probes_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobFinished:
+    """Work on one job ended.
+
+    Attributes:
+        ok: Whether it has its result.
+        summary: A sentence for people.
+    """
+
+    job: str
+    ok: bool
+    summary: str
+
+
+Event = Warned | JobStarted | ProbeStarted | FramesDone | ProbeFinished | JobFinished
+
+
+class Observer(Protocol):
+    """Receives events; must be quick and thread-safe."""
+
+    def __call__(self, event: Event, /) -> None:
+        """Take note of `event`."""
+
+
+def ignore(event: Event, /) -> None:
+    """Do nothing with an event: the silent observer."""

@@ -1,0 +1,1 @@
+"""Finding ffmpeg, running it, probing sources and decoding frames."""

@@ -1,0 +1,244 @@
+"""The only place that starts child processes.
+
+Each child is started from a list of arguments (no shell), with stdin closed, in a process group of
+its own, and is killed and reaped when the block that waits for it ends for whatever reason:
+cancellation, a stall, Ctrl-C, or an exception in a callback. What it prints is kept within bounds.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING
+
+from vmafx_tune.cancel import CancelToken
+from vmafx_tune.errors import CancelledError, ToolNotFoundError, ToolTimeoutError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+__all__ = ["Completed", "ProcessRunner"]
+
+_TAIL_LINES = 60
+_MAX_LINE_CHARS = 4096
+_MAX_CAPTURE_CHARS = 1 << 20
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A child that ended by itself.
+
+    Attributes:
+        stdout: What it printed, at most the first mebibyte.
+        stderr: Likewise.
+        stderr_tail: The last lines of stderr, for error messages.
+        wall_time_s: From start to reaping.
+    """
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+    stderr_tail: str
+    wall_time_s: float
+
+
+class ProcessRunner:
+    """Runs tools until they end, stall, or are cancelled.
+
+    Args:
+        cancel: Stops every running child; one of its own is made where none is given.
+        stall_timeout_s: A child that shows no sign of progress for so long is killed. For one
+            with a `progress` callback, only a change that the callback reports counts; for any
+            other, its whole run time does.
+        on_command: Called with each command before it is started.
+    """
+
+    def __init__(
+        self,
+        cancel: CancelToken | None = None,
+        stall_timeout_s: float = 600.0,
+        *,
+        on_command: Callable[[tuple[str, ...]], None] | None = None,
+    ) -> None:
+        self.cancel = cancel or CancelToken()
+        self.stall_timeout_s = stall_timeout_s
+        self._on_command = on_command
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        progress: Callable[[str], bool] | None = None,
+        stall_timeout_s: float | None = None,
+    ) -> Completed:
+        """Run `argv` to its end, whatever its exit status.
+
+        Args:
+            argv: Program and arguments.
+            cwd: Working directory of the child.
+            env: Its whole environment; None inherits this process's.
+            progress: Called with each line of stdout, from another thread; returns whether the
+                line shows that the child moved on.
+            stall_timeout_s: Less patience for this child than the runner has; None for as much.
+
+        Returns:
+            The child's exit status and output.
+
+        Raises:
+            ToolNotFoundError: The program does not exist or cannot be executed.
+            ToolTimeoutError: The child stalled and was killed.
+            CancelledError: The token was cancelled; the child is gone.
+        """
+        self.cancel.raise_if_cancelled()
+        if self._on_command is not None:
+            self._on_command(tuple(argv))
+        started = time.monotonic()
+        process = _start(argv, cwd=cwd, env=env)
+        patience_s = min(self.stall_timeout_s, stall_timeout_s or self.stall_timeout_s)
+        watch = _Watch(started)
+        stdout = _Reader(process.stdout, on_line=lambda line: watch.saw(line, progress))
+        stderr = _Reader(process.stderr)
+        try:
+            with self.cancel.calling(lambda: _kill_group(process)):
+                _wait(process, watch, patience_s)
+        finally:
+            # Reached by Ctrl-C too: nothing may outlive this call.
+            _kill_group(process)
+            process.wait()
+            stdout.join()
+            stderr.join()
+        if self.cancel.cancelled:
+            raise CancelledError("The work was cancelled.")
+        if watch.error is not None:
+            raise watch.error
+        if watch.stalled:
+            raise ToolTimeoutError(
+                f"'{argv[0]}' made no progress for {patience_s:g} s and was stopped. "
+                "If the machine is only slow, allow more with --timeout.",
+                argv=argv,
+                stderr_tail=stderr.tail,
+            )
+        return Completed(
+            argv=tuple(argv),
+            returncode=process.returncode,
+            stdout=stdout.text,
+            stderr=stderr.text,
+            stderr_tail=stderr.tail,
+            wall_time_s=time.monotonic() - started,
+        )
+
+
+class _Watch:
+    """When the child last moved, and how watching it went."""
+
+    def __init__(self, started: float) -> None:
+        self.last_change = started
+        self.stalled = False
+        self.error: Exception | None = None
+
+    def saw(self, line: str, progress: Callable[[str], bool] | None) -> None:
+        if progress is None or self.error is not None:
+            return
+        try:
+            if progress(line):
+                self.last_change = time.monotonic()
+        except Exception as error:  # noqa: BLE001 - carried to the thread that waits
+            self.error = error
+
+
+def _wait(process: subprocess.Popen[str], watch: _Watch, patience_s: float) -> None:
+    # Short waits, so that a KeyboardInterrupt is seen on every platform and the stall clock is
+    # looked at; a child that ends is still noticed at once.
+    while True:
+        try:
+            process.wait(timeout=_POLL_S)
+        except subprocess.TimeoutExpired:
+            if watch.error is not None:
+                return
+            if time.monotonic() - watch.last_change > patience_s:
+                watch.stalled = True
+                return
+        else:
+            return
+
+
+class _Reader:
+    """Drains one pipe in a thread and keeps a bounded part of it."""
+
+    def __init__(
+        self, stream: IO[str] | None, on_line: Callable[[str], None] | None = None
+    ) -> None:
+        assert stream is not None
+        self._stream = stream
+        self._on_line = on_line
+        self._chars = 0
+        self._lines: list[str] = []
+        self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
+        self._thread = threading.Thread(target=self._drain, daemon=True)
+        self._thread.start()
+
+    def _drain(self) -> None:
+        with self._stream as stream:
+            while line := stream.readline(_MAX_LINE_CHARS):
+                self._tail.append(line)
+                if self._chars < _MAX_CAPTURE_CHARS:
+                    self._chars += len(line)
+                    self._lines.append(line)
+                if self._on_line is not None:
+                    self._on_line(line.rstrip("\n"))
+
+    def join(self) -> None:
+        self._thread.join()
+
+    @property
+    def text(self) -> str:
+        return "".join(self._lines)
+
+    @property
+    def tail(self) -> str:
+        return "".join(self._tail).rstrip()
+
+
+def _start(
+    argv: Sequence[str], *, cwd: Path | None, env: Mapping[str, str] | None
+) -> subprocess.Popen[str]:
+    try:
+        return subprocess.Popen(
+            list(argv),
+            cwd=cwd,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            # Own group: a terminal's Ctrl-C does not reach the child, and its children die with it.
+            start_new_session=True,
+        )
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ToolNotFoundError(f"'{argv[0]}' does not exist.", argv=argv) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ToolNotFoundError(f"'{argv[0]}' cannot be run: {reason}.", argv=argv) from error
+
+
+def _kill_group(process: subprocess.Popen[str]) -> None:
+    # The leader may be gone while grandchildren live on, so the group is killed either way; a
+    # group id is not reused while any member remains unreaped.
+    with suppress(ProcessLookupError, PermissionError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()

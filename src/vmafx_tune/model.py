@@ -1,0 +1,290 @@
+"""The frozen types that cross layers.
+
+They hold facts and the arithmetic that follows from them, and do no I/O. Units are in the names.
+Nothing here imports numpy or pydantic, so that importing it costs almost nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = [
+    "EncodeOutcome",
+    "EncodeSpec",
+    "PixelFormat",
+    "PoolMethod",
+    "Probe",
+    "ProbeSpec",
+    "RawFormat",
+    "Resolution",
+    "ScoreRequest",
+    "ScoreSet",
+    "Source",
+    "VmafModel",
+]
+
+
+class PoolMethod(StrEnum):
+    """How per-frame scores become one value."""
+
+    MEAN = "mean"
+    HARMONIC_MEAN = "harmonic_mean"
+    MIN = "min"
+    P1 = "p1"
+    P5 = "p5"
+    P10 = "p10"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Resolution:
+    """Picture size in luma samples."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+    @property
+    def pixels(self) -> int:
+        """Luma samples per picture."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True, slots=True)
+class PixelFormat:
+    """A pixel format as ffmpeg names it, with the facts that scoring needs.
+
+    Attributes:
+        name: ffmpeg's name, such as `yuv420p10le`.
+        bit_depth: Bits per sample of the luma plane.
+        chroma: `420`, `422`, `444`, or `400` for grey. RGB counts as `444`.
+    """
+
+    name: str
+    bit_depth: int
+    chroma: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawFormat:
+    """What a headerless `.yuv` file does not say of itself."""
+
+    resolution: Resolution
+    pix_fmt: str
+    frame_rate: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A video file as probed: its first video stream, upright.
+
+    Attributes:
+        path: The file, as the user named it.
+        resolution: Size of a decoded picture after rotation, in samples (not display pixels).
+        frame_rate: Average frames per second; of a variable-rate source too.
+        n_frames: Frames that the container declares or its packets imply; decoding is the truth
+            and may differ in broken files.
+        duration_s: `n_frames / frame_rate`.
+        pixel_format: As decoded.
+        codec: ffmpeg's decoder name, `rawvideo` for `.yuv` and `.y4m`.
+        color_range: `tv`, `pc`, or None where the stream does not say; the other colour fields are
+            ffmpeg's names or None likewise.
+        sample_aspect_ratio: Width over height of one sample; 1 for square or unknown.
+        rotation_deg: Clockwise rotation that a player applies: 0, 90, 180 or 270. `resolution`
+            has it applied already.
+        interlaced: Whether the stream declares fields.
+        variable_frame_rate: Whether the distances between timestamps vary.
+        raw: Set for a headerless file only.
+    """
+
+    path: Path
+    resolution: Resolution
+    frame_rate: Fraction
+    n_frames: int
+    pixel_format: PixelFormat
+    codec: str
+    color_range: str | None = None
+    color_primaries: str | None = None
+    color_transfer: str | None = None
+    color_space: str | None = None
+    sample_aspect_ratio: Fraction = Fraction(1)
+    rotation_deg: int = 0
+    interlaced: bool = False
+    variable_frame_rate: bool = False
+    raw: RawFormat | None = None
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds, as frames over frame rate."""
+        return float(self.n_frames / self.frame_rate)
+
+    @property
+    def is_hdr(self) -> bool:
+        """Whether the transfer function is PQ (SMPTE ST 2084) or HLG (ARIB STD-B67)."""
+        return self.color_transfer in {"smpte2084", "arib-std-b67"}
+
+
+@dataclass(frozen=True, slots=True)
+class VmafModel:
+    """A VMAF model, wherever it lives.
+
+    Attributes:
+        name: What results call it: a built-in name, or the stem of a JSON file.
+        path: The JSON file of a custom model, None for one that is built into libvmaf.
+        ceiling: Highest score that it gives; 100 for most, 110 for `vmaf_v1.0.16_3d0h_2160`.
+        min_bit_depth: Depth that frames are brought to at least; 10 for the v1 family.
+        wants_encode_facts: Whether the model has features (CAMBI) that are told the size and depth
+            of the encode.
+        min_side: Samples that each side of a picture must have; libvmaf reads past the picture's
+            end below it.
+    """
+
+    name: str
+    path: Path | None = None
+    ceiling: float = 100.0
+    min_bit_depth: int = 8
+    wants_encode_facts: bool = False
+    min_side: int = 34
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreRequest:
+    """Two clips to compare, and how.
+
+    Attributes:
+        display: Size at which a viewer watches; both clips are brought to it (bicubic).
+        subsample: Score every n-th frame, 1 for all.
+        threads: Threads that libvmaf may use; None leaves the choice to the backend.
+    """
+
+    reference: Source
+    distorted: Source
+    model: VmafModel
+    display: Resolution
+    subsample: int = 1
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreSet:
+    """Per-frame scores of one comparison, in presentation order.
+
+    Attributes:
+        frames: VMAF points, one per scored frame.
+        features: Per-frame values of each elementary feature, each as long as `frames`; names are
+            libvmaf's log names (`integer_adm2`, `integer_motion2`, …).
+        n_frames: Frames compared, before subsampling.
+        model: Name of the model.
+        backend: `ffmpeg`, `libvmaf` or `vmaf`.
+        backend_version: Version of the libvmaf behind it; empty where the backend does not tell.
+        subsample: Frame `i` of `frames` is frame `i * subsample` of the clip.
+    """
+
+    frames: tuple[float, ...]
+    features: Mapping[str, tuple[float, ...]]
+    n_frames: int
+    model: str
+    backend: str
+    backend_version: str = ""
+    subsample: int = 1
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "features", MappingProxyType(dict(self.features)))
+
+    def frame_index(self, position: int) -> int:
+        """Index in the clip of the frame at `position` of `frames`."""
+        return position * self.subsample
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeSpec:
+    """One encode, fully determined.
+
+    Attributes:
+        encoder: ffmpeg's encoder name.
+        quality: Value of the encoder's quality knob.
+        preset: x264's preset name or a native one; None for the registry's default.
+        extra_args: Further ffmpeg output arguments, appended last so that they win.
+        size: Size to scale to (Lanczos) before encoding; None keeps the source's.
+        threads: Threads for the encoder; None leaves the choice to it.
+    """
+
+    source: Source
+    encoder: str
+    quality: float
+    preset: str | None = None
+    extra_args: tuple[str, ...] = ()
+    size: Resolution | None = None
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeOutcome:
+    """What one finished encode measured.
+
+    Attributes:
+        encoded: The file that was written, probed; its path is gone once the probe is over.
+        size_bytes: Sum of the video packets' sizes (not the container's size).
+        n_frames: Video frames in it.
+        encode_time_s: Wall time of the encoder process.
+        encoder_version: From the encoder's own banner or bitstream.
+        command: ffmpeg arguments that reproduce it, with a plain output name.
+    """
+
+    encoded: Source
+    size_bytes: int
+    n_frames: int
+    encode_time_s: float
+    encoder_version: str
+    command: tuple[str, ...]
+
+    @property
+    def bitrate_kbps(self) -> float:
+        """Average video bitrate: packet bits over frames / frame rate, in kilobits per second."""
+        duration_s = self.n_frames / self.encoded.frame_rate
+        return float(self.size_bytes * 8 / duration_s / 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSpec:
+    """One trial encode and how it is scored."""
+
+    encode: EncodeSpec
+    model: VmafModel
+    display: Resolution
+    subsample: int = 1
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A measured point: one trial encode with its scores.
+
+    Attributes:
+        quality: Value of the quality knob.
+        bitrate_kbps: Average video bitrate.
+        size_bytes: Sum of the video packets' sizes.
+        scores: Per-frame scores, kept so that another pooling needs no new encode.
+        encode_time_s: Wall time of the encode.
+        score_time_s: Wall time of decoding and scoring.
+        encoder_version: From the encoder's own banner or bitstream.
+        command: ffmpeg arguments that reproduce the encode, with a plain output name.
+    """
+
+    quality: float
+    bitrate_kbps: float
+    size_bytes: int
+    scores: ScoreSet
+    encode_time_s: float
+    score_time_s: float
+    encoder_version: str = ""
+    command: tuple[str, ...] = field(default=())

@@ -1,0 +1,151 @@
+"""The options that commands and API calls share: one frozen dataclass for each concern.
+
+A field's default, flags and help stand here once; the command line and its documentation are made
+from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar, dataclass_transform
+
+from vmafx_tune.model import PoolMethod
+
+__all__ = [
+    "EncodingOptions",
+    "RawOptions",
+    "ScoringOptions",
+    "ToolOptions",
+    "option",
+    "option_group",
+]
+
+T = TypeVar("T")
+
+
+def option(default: Any, *flags: str, help: str, **more: Any) -> Any:  # noqa: A002 - Typer's word
+    """Declare a dataclass field that is a command-line option too.
+
+    Args:
+        default: The field's default.
+        flags: How it is spelled on the command line.
+        help: One sentence for `--help` and the documentation.
+        more: Passed on to `typer.Option`.
+    """
+    return field(default=default, metadata={"flags": flags, "help": help, **more})
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(option,))
+def option_group(cls: type[T]) -> type[T]:
+    """Make a frozen dataclass whose annotations are read at run time by the command line."""
+    return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+
+
+@option_group
+class ToolOptions:
+    """Which programs run, and where they work."""
+
+    ffmpeg: Path | None = option(
+        None,
+        "--ffmpeg",
+        metavar="PATH",
+        help="ffmpeg to run. Default: VMAFX_FFMPEG, the installed build, then PATH.",
+    )
+    vmaf: Path | None = option(
+        None,
+        "--vmaf",
+        metavar="PATH",
+        help="vmaf program for --backend vmaf. Default: VMAFX_VMAF_BINARY.",
+    )
+    work_dir: Path | None = option(
+        None,
+        "--work-dir",
+        metavar="DIR",
+        help="Folder for trial encodes. Default: the system's temporary folder.",
+    )
+    timeout_s: float = option(
+        600.0,
+        "--timeout",
+        metavar="SECONDS",
+        min=0.1,
+        help="Stop a tool that makes no progress for so long.",
+    )
+    cache: bool = option(
+        True,
+        "--cache/--no-cache",
+        help="Use what earlier runs found out, such as which encoders open on this machine.",
+    )
+
+
+@option_group
+class RawOptions:
+    """The geometry of headerless .yuv files; files with a header ignore it."""
+
+    size: str | None = option(None, "--size", metavar="WxH", help="Picture size of .yuv files.")
+    pix_fmt: str = option(
+        "yuv420p", "--pix-fmt", metavar="FORMAT", help="Pixel format of .yuv files."
+    )
+    fps: str = option(
+        "25", "--fps", metavar="RATE", help="Frame rate of .yuv files: 25, 29.97, 30000/1001."
+    )
+
+
+@option_group
+class ScoringOptions:
+    """How clips are scored."""
+
+    model: str | None = option(
+        None,
+        "--model",
+        metavar="NAME|FILE",
+        help="VMAF model. Default: vmaf_v0.6.1, from 2160 lines on vmaf_4k_v0.6.1.",
+    )
+    backend: str = option(
+        "auto",
+        "--backend",
+        metavar="NAME",
+        help="auto, libvmaf, ffmpeg or vmaf. auto takes the fastest that has the model.",
+    )
+    pool: PoolMethod = option(
+        PoolMethod.MEAN, "--pool", help="How frame scores become one: a p5 guards the worst frames."
+    )
+    subsample: int = option(
+        1, "--subsample", metavar="N", min=1, help="Score every Nth frame only; an estimate."
+    )
+    threads: int | None = option(
+        None, "--threads", metavar="N", min=1, help="Threads for each encode and score."
+    )
+    allow_hdr: bool = option(
+        False, "--allow-hdr", help="Score PQ and HLG sources, for which VMAF is not validated."
+    )
+
+
+@option_group
+class EncodingOptions:
+    """How trial encodes are made, and which are tried."""
+
+    preset: str | None = option(
+        None,
+        "--preset",
+        metavar="NAME",
+        help="x264's preset names work for every encoder; so do an encoder's own.",
+    )
+    crf_lo: float | None = option(
+        None, "--crf-lo", metavar="Q", help="Lowest value of the quality knob; with --crf-hi."
+    )
+    crf_hi: float | None = option(
+        None, "--crf-hi", metavar="Q", help="Highest value of the quality knob; with --crf-lo."
+    )
+    crf_step: float = option(
+        1.0, "--crf-step", metavar="Q", help="Distance between values of the knob."
+    )
+    max_iter: int = option(
+        12, "--max-iter", metavar="N", min=1, help="Probes that one search may make."
+    )
+    encoder_args: str = option(
+        "",
+        "--encoder-args",
+        metavar="ARGS",
+        help='Further ffmpeg output options, as in "-tune film -g 48".',
+    )

@@ -1,0 +1,102 @@
+"""From what people type to values."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from fractions import Fraction
+
+from vmafx_tune.errors import UsageError
+from vmafx_tune.model import Resolution
+
+__all__ = [
+    "parse_arguments",
+    "parse_frame_rate",
+    "parse_names",
+    "parse_numbers",
+    "parse_resolution",
+]
+
+_RESOLUTION = re.compile(r"(\d+)\s*[xX\N{MULTIPLICATION SIGN}]\s*(\d+)")
+_MAX_SIDE = 65_536
+_MAX_FRAME_RATE = 1_000
+
+
+def parse_resolution(text: str) -> Resolution:
+    """Parse `1280x720`.
+
+    Raises:
+        UsageError: It is not two positive whole numbers with an x between them.
+    """
+    match = _RESOLUTION.fullmatch(text.strip())
+    sides = tuple(int(side) for side in match.groups()) if match else ()
+    if not sides or not all(0 < side <= _MAX_SIDE for side in sides):
+        raise UsageError(f"'{text}' is not a picture size. Write it as WIDTHxHEIGHT: 1280x720.")
+    return Resolution(*sides)
+
+
+def parse_frame_rate(text: str) -> Fraction:
+    """Parse `25`, `30000/1001` or `29.97`; decimals near an NTSC rate are taken for that rate.
+
+    Raises:
+        UsageError: It is not a positive number.
+    """
+    try:
+        rate = Fraction(text.strip())
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 0 < rate <= _MAX_FRAME_RATE:
+        raise UsageError(f"'{text}' is not a frame rate. Write it as 25, 29.97 or 30000/1001.")
+    ntsc = Fraction(math.ceil(rate) * 1000, 1001)
+    # 23.976, 29.97 and 59.94 are roundings of n * 1000/1001, never rates of their own.
+    return ntsc if "/" not in text and abs(rate - ntsc) < Fraction(1, 1000) else rate
+
+
+def parse_numbers(text: str, what: str) -> tuple[float, ...]:
+    """Parse `80,90,95` into ascending numbers without repeats.
+
+    Args:
+        text: Numbers, separated by commas.
+        what: What one of them is, for messages.
+
+    Raises:
+        UsageError: An item is not a finite number, or there is none.
+    """
+    return tuple(sorted({_number(item, what) for item in parse_names(text, what)}))
+
+
+def _number(text: str, what: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise UsageError(f"The {what} '{text}' is not a number. Write several as 80,90,95.")
+    return number
+
+
+def parse_names(text: str, what: str) -> tuple[str, ...]:
+    """Split a list at its commas, without repeats, in the order given.
+
+    Raises:
+        UsageError: Nothing is left.
+    """
+    names = tuple(dict.fromkeys(name for item in text.split(",") if (name := item.strip())))
+    if not names:
+        raise UsageError(f"No {what} was given. Separate several with commas.")
+    return names
+
+
+def parse_arguments(text: str) -> tuple[str, ...]:
+    """Split `-tune film -g 48` as a shell would.
+
+    Raises:
+        UsageError: A quotation is not closed.
+    """
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise UsageError(
+            f"The encoder arguments '{text}' cannot be split: {error}. Check the quotes."
+        ) from error

@@ -1,0 +1,121 @@
+"""What workflows need from the outside world, as Protocols.
+
+Adapters (`media`, `encoders`, `scoring`, `probing`) implement them; `wiring` joins the two. A test
+or an API user may pass any object of the right shape.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from vmafx_tune.model import (
+        EncodeOutcome,
+        EncodeSpec,
+        Probe,
+        ProbeSpec,
+        ScoreRequest,
+        ScoreSet,
+    )
+
+T = TypeVar("T")
+
+__all__ = ["Encoder", "Executor", "FrameProgress", "ProbeProgress", "Prober", "Scorer"]
+
+
+class FrameProgress(Protocol):
+    """Called now and then with the number of frames done so far; must be quick and thread-safe."""
+
+    def __call__(self, frames_done: int, /) -> None:
+        """Take note of `frames_done`."""
+
+
+class ProbeProgress(Protocol):
+    """Called now and then while a probe runs: the stage (`encode` or `score`) and its frames."""
+
+    def __call__(self, stage: str, frames_done: int, /) -> None:
+        """Take note of `frames_done` in `stage`."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """Turns a specification into a file."""
+
+    def encode(
+        self, spec: EncodeSpec, target: Path, *, on_progress: FrameProgress | None = None
+    ) -> EncodeOutcome:
+        """Encode `spec` to `target`, which appears whole or not at all.
+
+        Raises:
+            EncoderUnavailableError: This ffmpeg or machine cannot run the encoder.
+            EncodeFailedError: ffmpeg ended with an error.
+            CancelledError: The work was cancelled.
+        """
+        ...
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """Compares two clips with VMAF."""
+
+    @property
+    def name(self) -> str:
+        """Name of the backend: `ffmpeg`, `libvmaf` or `vmaf`."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Version of the libvmaf behind it; empty where it does not tell."""
+        ...
+
+    def score(self, request: ScoreRequest, *, on_progress: FrameProgress | None = None) -> ScoreSet:
+        """Score every `request.subsample`-th frame pair.
+
+        Raises:
+            FrameCountMismatchError: The clips differ in length.
+            ModelNotFoundError: The backend does not have the model.
+            ScoringError: libvmaf failed.
+            CancelledError: The work was cancelled.
+        """
+        ...
+
+
+@runtime_checkable
+class Prober(Protocol):
+    """Makes probes: a trial encode with its score."""
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        """Encode and score `spec`; nothing is left on disk.
+
+        Raises:
+            VmafxTuneError: Any of the encoder's or the scorer's errors.
+        """
+        ...
+
+    def score_itself(self, spec: ProbeSpec) -> ScoreSet:
+        """Score `spec`'s source against itself, without an encode.
+
+        VMAF puts a clip against itself under 100 where little moves, so this is the highest score
+        that any encode of the clip can be expected to reach.
+
+        Raises:
+            ScoringError: libvmaf failed.
+            CancelledError: The work was cancelled.
+        """
+        ...
+
+    def cancel(self) -> None:
+        """Stop all running probes now; each raises `CancelledError`."""
+        ...
+
+
+class Executor(Protocol):
+    """Runs calls somewhere: `concurrent.futures.Executor`'s submit."""
+
+    def submit(self, fn: Callable[..., T], /, *args: object, **kwargs: object) -> Future[T]:
+        """Schedule `fn(*args, **kwargs)`."""
+        ...

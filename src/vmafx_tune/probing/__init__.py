@@ -1,0 +1,1 @@
+"""Probes: an encode and its score made into one measured point."""

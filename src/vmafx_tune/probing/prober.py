@@ -1,0 +1,103 @@
+"""Makes probes: a trial encode into a scratch folder, and its score."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from vmafx_tune.media.scratch import scratch_folder
+from vmafx_tune.model import Probe, ProbeSpec, ScoreRequest, ScoreSet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vmafx_tune.cancel import CancelToken
+    from vmafx_tune.model import EncodeOutcome, Source
+    from vmafx_tune.ports import Encoder, ProbeProgress, Scorer
+
+__all__ = ["EncodingProber"]
+
+
+class EncodingProber:
+    """Encodes with one port, scores with the other, and leaves nothing behind.
+
+    Args:
+        encoder: Makes the trial encodes.
+        scorer: Scores them.
+        cancel: Stops whatever `encoder` and `scorer` have running; shared with both.
+        work_dir: Where scratch folders are made; None for the system's temporary folder.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        scorer: Scorer,
+        *,
+        cancel: CancelToken,
+        work_dir: Path | None = None,
+    ) -> None:
+        self._encoder = encoder
+        self._scorer = scorer
+        self._cancel = cancel
+        self._work_dir = work_dir
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        """Encode and score `spec`; see `ports.Prober`."""
+        with scratch_folder(self._work_dir) as folder:
+            outcome = self._encoder.encode(
+                spec.encode, folder / "probe.mp4", on_progress=_stage(on_progress, "encode")
+            )
+            started = time.monotonic()
+            scores = self._scorer.score(
+                _request(spec, outcome.encoded), on_progress=_stage(on_progress, "score")
+            )
+            return _probe(spec, outcome, scores, score_time_s=time.monotonic() - started)
+
+    def score_itself(self, spec: ProbeSpec) -> ScoreSet:
+        """Score the source against itself; see `ports.Prober`."""
+        return self._scorer.score(_request(spec, spec.encode.source))
+
+    def cancel(self) -> None:
+        """Stop all running probes now."""
+        self._cancel.cancel()
+
+
+def _request(spec: ProbeSpec, distorted: Source) -> ScoreRequest:
+    return ScoreRequest(
+        reference=spec.encode.source,
+        distorted=distorted,
+        model=spec.model,
+        display=spec.display,
+        subsample=spec.subsample,
+        threads=spec.threads,
+    )
+
+
+def _probe(
+    spec: ProbeSpec, outcome: EncodeOutcome, scores: ScoreSet, *, score_time_s: float
+) -> Probe:
+    return Probe(
+        quality=spec.encode.quality,
+        bitrate_kbps=outcome.bitrate_kbps,
+        size_bytes=outcome.size_bytes,
+        scores=scores,
+        encode_time_s=outcome.encode_time_s,
+        score_time_s=score_time_s,
+        encoder_version=outcome.encoder_version,
+        command=outcome.command,
+    )
+
+
+class _StageProgress:
+    """Adapts a probe's observer to one stage."""
+
+    def __init__(self, observer: ProbeProgress, stage: str) -> None:
+        self._observer = observer
+        self._stage = stage
+
+    def __call__(self, frames_done: int, /) -> None:
+        self._observer(self._stage, frames_done)
+
+
+def _stage(observer: ProbeProgress | None, stage: str) -> _StageProgress | None:
+    return None if observer is None else _StageProgress(observer, stage)

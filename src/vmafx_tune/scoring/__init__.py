@@ -1,0 +1,1 @@
+"""VMAF models and the backends that compute scores with them."""

@@ -1,0 +1,1 @@
+"""libvmaf through ctypes: loaded on first use, fed with pictures from memory."""

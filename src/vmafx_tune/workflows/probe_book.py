@@ -1,0 +1,106 @@
+"""The probes of one encoder on one source, made once and used by every search."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vmafx_tune.core.pooling import pool_scores
+from vmafx_tune.core.search import probes_left, solve
+from vmafx_tune.events import FramesDone, Observer, ProbeFinished, ProbeStarted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmafx_tune.core.search import SearchOutcome, SearchProblem, Strategy
+    from vmafx_tune.model import Probe
+    from vmafx_tune.ports import Prober
+    from vmafx_tune.workflows.search import SearchRequest
+
+__all__ = ["ProbeBook"]
+
+
+class ProbeBook:
+    """Measures steps through the prober and remembers them.
+
+    Not thread-safe: one encoder's searches follow each other, so that each profits from the last.
+
+    Args:
+        request: Gives the probe template, the grid and the pooling.
+        prober: Makes the probes.
+        observe: Receives an event for each.
+    """
+
+    def __init__(self, request: SearchRequest, prober: Prober, observe: Observer) -> None:
+        self._template = request.template
+        self._grid = request.grid
+        self._pool = request.pool
+        self._prober = prober
+        self._observe = observe
+        self._probes: dict[int, Probe] = {}
+        self._scores: dict[int, float] = {}
+        self._ceiling: float | None = None
+
+    @property
+    def n_made(self) -> int:
+        """Probes made so far."""
+        return len(self._probes)
+
+    def scores(self) -> dict[int, float]:
+        """Pooled scores by step, as measured so far."""
+        return dict(self._scores)
+
+    def probes(self) -> tuple[Probe, ...]:
+        """All probes, from the best quality to the worst."""
+        return tuple(probe for _, probe in sorted(self._probes.items()))
+
+    def vmafs(self) -> tuple[float, ...]:
+        """Pooled scores of `probes()`, in the same order."""
+        return tuple(score for _, score in sorted(self._scores.items()))
+
+    def probe_at(self, step: int) -> Probe:
+        """The probe made at `step`; it must have been measured."""
+        return self._probes[step]
+
+    def get(self, step: int) -> Probe | None:
+        """The probe made at `step`, if there is one."""
+        return self._probes.get(step)
+
+    def ceiling(self) -> float:
+        """Pooled score of the source against itself, measured on first use."""
+        if self._ceiling is None:
+            scores = self._prober.score_itself(self._template)
+            self._ceiling = pool_scores(scores.frames, self._pool)
+        return self._ceiling
+
+    def solve(
+        self, problem: SearchProblem, strategy: Strategy, upcoming: Sequence[float] = ()
+    ) -> SearchOutcome:
+        """Measure the steps that `strategy` asks for until it has its outcome.
+
+        Args:
+            problem: What is searched.
+            strategy: Which steps to measure.
+            upcoming: Targets to be searched after this one, for the events' outlook.
+        """
+        return solve(strategy, problem, lambda step: self._measure(step, problem, upcoming))
+
+    def _measure(self, step: int, problem: SearchProblem, upcoming: Sequence[float]) -> float:
+        encode = replace(self._template.encode, quality=self._grid.quality_of(step))
+        job, number = encode.encoder, self.n_made + 1
+        self._observe(ProbeStarted(job, number, encode.quality, problem.target))
+        probe = self._prober.probe(
+            replace(self._template, encode=encode),
+            on_progress=lambda stage, frames: self._observe(FramesDone(job, stage, frames)),
+        )
+        vmaf = pool_scores(probe.scores.frames, self._pool)
+        self._probes[step] = probe
+        self._scores[step] = vmaf
+        left = probes_left(problem, self._scores) + self._outlook(problem, upcoming)
+        self._observe(ProbeFinished(job, number, probe, vmaf, problem.target, left))
+        return vmaf
+
+    def _outlook(self, problem: SearchProblem, upcoming: Sequence[float]) -> int:
+        return sum(
+            probes_left(replace(problem, target=target, known=self._scores)) for target in upcoming
+        )
