@@ -200,7 +200,8 @@ class EncoderStatus:
         name: ffmpeg's encoder name.
         aliases: Other names that `--codec` takes.
         codec: What it writes: `h264`, `hevc`, `av1`, `vp9` or `vvc`.
-        kind: `software` or `hardware`.
+        kind: `software`, or the hardware's programming interface: `nvenc`, `qsv`, `amf`,
+            `videotoolbox`.
         knob: ffmpeg's option for constant quality, without the dash: `crf`, `cq`, `qp`, `q:v` …
         lo: Lowest value of the knob.
         hi: Highest value of the knob.
@@ -255,6 +256,7 @@ class DoctorCheck:
         value: What was found in a word: a version or a count; empty where nothing was.
         detail: Where it was found, or what was tried; may be empty.
         advice: What to do about it, as a sentence; None where there is nothing to do.
+        required: Whether nothing works without it.
     """
 
     name: str
@@ -262,6 +264,7 @@ class DoctorCheck:
     value: str
     detail: str
     advice: str | None
+    required: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,5 +275,5 @@ class DoctorResult:
 
     @property
     def ok(self) -> bool:
-        """Whether every check passed."""
-        return all(check.ok for check in self.checks)
+        """Whether everything that is required can be used."""
+        return all(check.ok for check in self.checks if check.required)

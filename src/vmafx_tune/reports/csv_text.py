@@ -1,0 +1,80 @@
+"""Results as CSV: a header, then one line per row or frame; null is an empty field."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.reports.documents.compare import compare_rows
+from vmafx_tune.reports.documents.score import score_document
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from vmafx_tune.results import CompareResult, ScoreResult
+
+__all__ = ["compare_csv", "score_csv", "score_frames_csv"]
+
+_COMPARE_COLUMNS = (
+    "codec",
+    "adapter",
+    "runtime_variant",
+    "ffmpeg_bin",
+    "encoder_version",
+    "best_crf",
+    "bitrate_kbps",
+    "encode_time_ms",
+    "vmaf_score",
+    "target_vmaf",
+    "ok",
+    "error",
+    "rank",
+    "converged",
+    "proven",
+    "encode_command",
+)
+_SCORE_COLUMNS = ("reference", "distorted", "model", "backend", "pool", "score")
+
+
+def compare_csv(result: CompareResult) -> str:
+    """Write a comparison with one line per encoder and target, in the result's order."""
+    rows = [row.model_dump(include=set(_COMPARE_COLUMNS)) for row in compare_rows(result)]
+    return _csv(_COMPARE_COLUMNS, rows)
+
+
+def score_csv(result: ScoreResult) -> str:
+    """Write a score as one line: the pooled score, every pooling, the means of the features."""
+    document = score_document(result)
+    row = {name: getattr(document, name) for name in _SCORE_COLUMNS}
+    row |= {"n_frames": document.n_frames}
+    row |= document.pooled.model_dump()
+    row |= document.features
+    return _csv(tuple(row), [row])
+
+
+def score_frames_csv(result: ScoreResult) -> str:
+    """Write a score with one line per scored frame: `frame`, `vmaf` and each feature."""
+    frames = score_document(result, frames=True).frames
+    columns = ("frame", "vmaf", *result.scores.features)
+    return _csv(
+        columns, ({"frame": f["frame"], "vmaf": f["vmaf"], **f["features"]} for f in frames)
+    )
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_cell(row[column]) for column in columns] for row in rows)
+    return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    # JSON's spelling, so that a reader of both needs one parser.
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        return ""
+    return "" if value is None else value

@@ -1,0 +1,81 @@
+"""What the fields of all documents have in common: numbers, texts, and the probes of a search."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+from vmafx_tune.reports.text import encodable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = [
+    "Document",
+    "Number",
+    "Pooled",
+    "Quality",
+    "Text",
+    "milliseconds",
+    "path_text",
+    "rounded",
+]
+
+_DECIMALS = 6
+
+
+def rounded(value: float) -> float:
+    """Round to six decimals, as libvmaf's own logs do; later digits are noise."""
+    # Adding zero turns -0.0 into 0.0.
+    return round(float(value), _DECIMALS) + 0.0
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else rounded(value)
+
+
+def _knob_value(value: float) -> int | float:
+    value = rounded(value)
+    return int(value) if value.is_integer() else value
+
+
+Number = Annotated[float | None, BeforeValidator(_finite)]
+"""A number rounded to six decimals; null where it is not finite or not known."""
+
+Quality = Annotated[int | float, BeforeValidator(_knob_value), WithJsonSchema({"type": "number"})]
+"""A value of a quality knob: `23`, `23.5`, never `23.0`."""
+
+Text = Annotated[str, BeforeValidator(encodable)]
+"""Text that may hold a file name, with undecodable bytes replaced."""
+
+
+def milliseconds(seconds: float | None) -> float | None:
+    """Convert seconds to the milliseconds that the documents are written in."""
+    return None if seconds is None else seconds * 1000
+
+
+def path_text(path: Path) -> str:
+    """Write a path as the user named it."""
+    return encodable(str(path))
+
+
+class Document(BaseModel):
+    """Base of every JSON document and its parts."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", ser_json_inf_nan="null", protected_namespaces=()
+    )
+
+
+class Pooled(Document):
+    """Every pooling of a clip's per-frame scores, in VMAF points."""
+
+    mean: Number = Field(description="Arithmetic mean.")
+    harmonic_mean: Number = Field(description="n / Σ(1/(s+1)) - 1, as libvmaf pools.")
+    min: Number = Field(description="Lowest frame score.")
+    max: Number = Field(description="Highest frame score.")
+    p1: Number = Field(description="1st percentile.")
+    p5: Number = Field(description="5th percentile.")
+    p10: Number = Field(description="10th percentile.")

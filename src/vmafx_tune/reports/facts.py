@@ -1,0 +1,135 @@
+"""What every renderer reads out of a search or a source: proofs, settings, plain sentences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmafx_tune.encoders.registry import all_rows
+from vmafx_tune.reports import text
+
+if TYPE_CHECKING:
+    from vmafx_tune.model import Probe, Source
+    from vmafx_tune.results import SearchResult
+
+__all__ = [
+    "HDR_NOTE",
+    "Backend",
+    "backend_of",
+    "describe_source",
+    "encoder_version_of",
+    "knob",
+    "missed",
+    "next_worse_point",
+    "notes",
+    "proof",
+    "samples_of",
+    "setting",
+    "speed",
+]
+
+HDR_NOTE = "The source is PQ or HLG, for which no public VMAF model is validated."
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What computed the scores, and the version of the libvmaf behind it."""
+
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        if not self.version:
+            return self.name
+        library = f"libvmaf {self.version}"
+        return library if self.name == "libvmaf" else f"{self.name} ({library})"
+
+
+def samples_of(search: SearchResult) -> list[tuple[Probe, float]]:
+    """Pair the probes of a search with their pooled scores, best quality first."""
+    return list(zip(search.probes, search.vmafs, strict=True))
+
+
+def next_worse_point(search: SearchResult) -> tuple[Probe, float] | None:
+    """Find the probe that proves an answer, with its pooled score."""
+    if search.next_worse is None:
+        return None
+    quality = search.next_worse.quality
+    return next((point for point in samples_of(search) if point[0].quality == quality), None)
+
+
+def backend_of(search: SearchResult) -> Backend | None:
+    """Name what scored a search's probes; None where nothing was scored."""
+    if not search.probes:
+        return None
+    scores = search.probes[0].scores
+    return Backend(scores.backend, scores.backend_version)
+
+
+def encoder_version_of(search: SearchResult | None) -> str:
+    """Name the version of the encoder behind a search; empty where no probe tells."""
+    probes = search.probes if search else ()
+    return next((probe.encoder_version for probe in probes if probe.encoder_version), "")
+
+
+def setting(encoder: str, quality: float) -> str:
+    """Write a quality setting, with the knob's name where it is not the usual `crf`."""
+    name, value = knob(encoder), text.quality(quality)
+    return value if name == "crf" else f"{name} {value}"
+
+
+def knob(encoder: str) -> str:
+    """Name an encoder's quality knob, as ffmpeg's option without the dash.
+
+    `crf` for an encoder that is not in the registry: a caller's own prober may use any name.
+    """
+    names = {row.name: row.knob.name for row in all_rows()}
+    return names.get(encoder, "crf")
+
+
+def missed(search: SearchResult) -> str:
+    """Say why a search did not reach its target, with the best that it measured."""
+    reason = search.limit.message if search.limit else "The target is not reached."
+    if search.answer is None:
+        return reason
+    return (
+        f"VMAF {search.target:g} is not reached; the best is {text.vmaf(search.vmaf)} at "
+        f"{knob(search.encoder)} {text.quality(search.answer.quality)}, "
+        f"{text.bitrate(search.answer.bitrate_kbps)} kb/s. {reason}"
+    )
+
+
+def proof(search: SearchResult) -> str:
+    """Show in a few words what proves an answer: the next worse setting and its missing score."""
+    if not search.proven:
+        return "unproven"
+    worse = next_worse_point(search)
+    if worse is None:
+        return "end of range"
+    return f"{text.quality(worse[0].quality)}: {text.vmaf(worse[1])}"
+
+
+def speed(source: Source, probe: Probe | None) -> str:
+    """Tell an encode's speed in frames per second."""
+    if probe is None or probe.encode_time_s <= 0:
+        return text.ABSENT
+    return f"{source.n_frames / probe.encode_time_s:,.0f} fps"
+
+
+def notes(search: SearchResult) -> list[str]:
+    """List what a reader of an answer should know: what it lacks in proof, and contradictions."""
+    limit = [search.limit.message] if search.limit else []
+    contradictions = [
+        f"Scores are not monotone: {knob(search.encoder)} {worse:g} should be worse than "
+        f"{better:g}, but scored higher."
+        for better, worse in search.non_monotone
+    ]
+    return limit + contradictions
+
+
+def describe_source(source: Source) -> str:
+    """Say what a source is, in a line."""
+    return (
+        f"{source.path} ({source.resolution}, {float(source.frame_rate):.5g} fps, "
+        f"{source.n_frames} frames, {source.pixel_format.name})"
+    )

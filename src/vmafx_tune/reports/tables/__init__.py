@@ -1,0 +1,87 @@
+"""Results for people: tables on a terminal, or the same as text without colours."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from vmafx_tune.reports.tables.compare import compare_parts
+from vmafx_tune.reports.tables.layout import Unwrapped
+from vmafx_tune.reports.tables.machine import doctor_parts, encoders_parts
+from vmafx_tune.reports.tables.score import score_parts
+from vmafx_tune.reports.tables.search import search_parts
+from vmafx_tune.results import (
+    CompareResult,
+    DoctorResult,
+    EncodersResult,
+    ScoreResult,
+    SearchResult,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmafx_tune.reports.render import Result
+    from vmafx_tune.reports.tables.layout import Part
+
+__all__ = ["print_result", "table_text", "terminal_text"]
+
+_TEXT_WIDTH = 100
+
+
+def print_result(console: Console, result: Result, *, frames: bool = False) -> None:
+    """Print a result as tables that fit the console.
+
+    Commands stand on one line each, however long, so that they can be copied.
+
+    Args:
+        console: Its width decides which columns are shown.
+        result: What a command returned.
+        frames: Whether a result of `score` brings its per-frame scores.
+    """
+    for part in _parts(result, frames=frames):
+        if isinstance(part, Unwrapped):
+            console.print(part.text, soft_wrap=True)
+        else:
+            console.print(part, highlight=False, markup=False)
+
+
+def terminal_text(result: Result, *, frames: bool = False) -> str:
+    """Write the tables as text for this terminal: its width, and colours unless `NO_COLOR` is set.
+
+    Args:
+        result: What a command returned.
+        frames: Whether a result of `score` brings its per-frame scores.
+    """
+    out = io.StringIO()
+    print_result(Console(file=out, force_terminal=True), result, frames=frames)
+    return out.getvalue()
+
+
+def table_text(result: Result, *, frames: bool = False, width: int = _TEXT_WIDTH) -> str:
+    """Write the same tables as plain text, for a file.
+
+    Args:
+        result: What a command returned.
+        frames: Whether a result of `score` brings its per-frame scores.
+        width: Characters in a line.
+    """
+    out = io.StringIO()
+    print_result(Console(file=out, width=width, no_color=True), result, frames=frames)
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+def _parts(result: Result, *, frames: bool) -> Iterator[Part]:
+    match result:
+        case ScoreResult():
+            return score_parts(result, frames=frames)
+        case SearchResult():
+            return search_parts(result)
+        case CompareResult():
+            return compare_parts(result)
+        case EncodersResult():
+            return encoders_parts(result)
+        case DoctorResult():
+            return doctor_parts(result)

@@ -1,0 +1,143 @@
+"""`compare` for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmafx_tune.reports import facts, ranking, text
+from vmafx_tune.reports.tables.layout import (
+    Column,
+    FirstThatFits,
+    commands,
+    facts_grid,
+    grid,
+    plain,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from rich.console import RenderableType
+    from rich.text import Text
+
+    from vmafx_tune.reports.tables.layout import Part
+    from vmafx_tune.results import BdRate, CompareResult
+
+__all__ = ["compare_parts"]
+
+_COLUMNS = (
+    Column("#"),
+    Column("Codec", left=True),
+    Column("CRF"),
+    Column("VMAF"),
+    Column("kb/s"),
+    Column("vs best"),
+    Column("Encode"),
+    Column("Speed"),
+    Column("Next worse"),
+)
+_DISPENSABLE = "Speed"
+
+
+def compare_parts(result: CompareResult) -> Iterator[Part]:
+    """Lay out a comparison: a ranked table per target, failures, notes, BD-rates, commands."""
+    yield plain(ranking.heading(result), "bold")
+    yield ""
+    yield _circumstances(result)
+    for target in result.targets:
+        yield ""
+        if len(result.targets) > 1:
+            yield plain(f"VMAF {target:g}", "bold")
+        yield _target_table(result, target)
+    yield from _failures(result)
+    yield from _notes(result)
+    yield from _bd_rates(result.bd_rates)
+    yield from commands(
+        (f"{row.encoder}, VMAF {row.target:g}", row.search.answer.command)
+        for row in result.rows
+        if row.ok and row.search and row.search.answer
+    )
+
+
+def _circumstances(result: CompareResult) -> RenderableType:
+    return facts_grid(
+        [
+            ("Source", facts.describe_source(result.source)),
+            ("Model", f"{result.model.name}, {result.pool.value} at {result.display}"),
+            ("Scored by", ranking.scorer(result)),
+            ("ffmpeg", result.ffmpeg_version),
+            *ranking.encoder_versions(result),
+            ("Took", text.duration(result.wall_time_s)),
+        ]
+    )
+
+
+def _target_table(result: CompareResult, target: float) -> RenderableType:
+    against = Column(f"vs {'anchor' if result.anchor else 'best'}")
+    columns = [against if column.title == "vs best" else column for column in _COLUMNS]
+    rows = [_cells(result, ranked) for ranked in ranking.ranked_rows(result, target)]
+    return FirstThatFits([grid(columns, rows), _without(_DISPENSABLE, columns, rows)])
+
+
+def _without(title: str, columns: list[Column], rows: list[list[Text]]) -> RenderableType:
+    kept = [position for position, column in enumerate(columns) if column.title != title]
+    return grid(
+        [columns[position] for position in kept],
+        [[row[position] for position in kept] for row in rows],
+    )
+
+
+def _cells(result: CompareResult, ranked: ranking.RankedRow) -> list[Text]:
+    answer, search = ranked.answer, ranked.row.search
+    cells = (
+        str(ranked.rank or text.ABSENT),
+        ranked.row.encoder,
+        ranked.setting,
+        text.vmaf(search.vmaf if search and answer else None),
+        text.bitrate(answer.bitrate_kbps if answer else None),
+        text.percent(ranked.versus_percent),
+        text.duration(answer.encode_time_s if answer else None),
+        facts.speed(result.source, answer),
+        facts.proof(search) if search and answer else ranking.status(ranked.row),
+    )
+    style = "red" if answer is None else "bold" if ranked.rank == 1 else ""
+    return [plain(cell, style) for cell in cells]
+
+
+def _failures(result: CompareResult) -> Iterator[Part]:
+    for who, why in ranking.failures(result):
+        yield ""
+        yield plain(f"{who}: {why}", "red")
+
+
+def _notes(result: CompareResult) -> Iterator[Part]:
+    for message in ranking.remarks(result):
+        yield ""
+        yield plain(message, "yellow")
+
+
+def _bd_rates(bd_rates: Sequence[BdRate]) -> Iterator[Part]:
+    if not bd_rates:
+        return
+    yield ""
+    yield plain(f"BD-rate against {bd_rates[0].anchor}", "bold")
+    columns = (
+        Column("Codec", left=True),
+        Column("BD-rate"),
+        Column("VMAF overlap"),
+        Column("Points"),
+    )
+    yield grid(columns, [_bd_cells(bd) for bd in bd_rates])
+    for bd in bd_rates:
+        if bd.reason:
+            yield ""
+            yield plain(bd.reason, "yellow")
+
+
+def _bd_cells(bd: BdRate) -> Sequence[str]:
+    return (
+        bd.encoder,
+        text.percent(bd.percent),
+        ranking.bd_overlap(bd),
+        "{} / {}".format(*bd.n_points),
+    )

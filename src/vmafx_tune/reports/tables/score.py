@@ -1,0 +1,89 @@
+"""`score` for the terminal."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from vmafx_tune.reports import facts, text
+from vmafx_tune.reports.tables.layout import Column, Unwrapped, facts_grid, grid, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from vmafx_tune.reports.tables.layout import Part
+    from vmafx_tune.results import ScoreResult
+
+__all__ = ["score_parts"]
+
+_DECIMALS = 4
+_POOLINGS = ("mean", "harmonic_mean", "min", "p1", "p5", "p10", "max")
+
+
+def score_parts(result: ScoreResult, *, frames: bool = False) -> Iterator[Part]:
+    """Lay out a score: the value, what was compared, poolings, features, and frames if asked."""
+    yield Text.assemble(
+        ("VMAF ", ""),
+        (text.vmaf(result.score, _DECIMALS), "bold"),
+        (f"  {_pooling(result)}", "dim"),
+    )
+    yield ""
+    yield _circumstances(result)
+    yield ""
+    yield _pooled(result)
+    if result.feature_means:
+        yield ""
+        yield _features(result)
+    if frames:
+        yield ""
+        yield from _frames(result)
+    if result.hdr:
+        yield ""
+        yield plain(facts.HDR_NOTE, "yellow")
+
+
+def _pooling(result: ScoreResult) -> str:
+    scored = len(result.scores.frames)
+    every = "" if result.scores.subsample == 1 else f" of {result.scores.n_frames}"
+    return f"{result.pool.value} of {scored}{every} frames"
+
+
+def _circumstances(result: ScoreResult) -> RenderableType:
+    backend = facts.Backend(result.scores.backend, result.scores.backend_version)
+    return facts_grid(
+        [
+            ("Reference", facts.describe_source(result.reference)),
+            ("Distorted", facts.describe_source(result.distorted)),
+            ("Model", f"{result.model.name} at {result.display}"),
+            ("Scored by", f"{backend} in {text.duration(result.wall_time_s)}"),
+        ]
+    )
+
+
+def _pooled(result: ScoreResult) -> RenderableType:
+    pooled = dataclasses.asdict(result.pooled)
+    return grid(
+        [Column(name.removesuffix("_mean")) for name in _POOLINGS],
+        [[text.vmaf(pooled[name], _DECIMALS) for name in _POOLINGS]],
+    )
+
+
+def _features(result: ScoreResult) -> RenderableType:
+    return grid(
+        [Column("Feature", left=True), Column("Mean")],
+        [[name, f"{mean:.6f}"] for name, mean in result.feature_means.items()],
+    )
+
+
+def _frames(result: ScoreResult) -> Iterator[Part]:
+    # One text, not a table: laying out a hundred thousand rows would take longer than scoring.
+    lines = (
+        f"{result.scores.frame_index(position):>8}  {text.vmaf(score, _DECIMALS):>9}"
+        for position, score in enumerate(result.scores.frames)
+    )
+    yield Text(f"{'Frame':>8}  {'VMAF':>9}", style="dim")
+    yield Unwrapped(Text("\n".join(lines)))

@@ -1,0 +1,82 @@
+"""Texts and numbers as people read them: the one place that decides decimals and dashes."""
+
+from __future__ import annotations
+
+import math
+import re
+import shlex
+from decimal import ROUND_FLOOR, Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = [
+    "ABSENT",
+    "bitrate",
+    "command_line",
+    "duration",
+    "encodable",
+    "one_line",
+    "percent",
+    "quality",
+    "vmaf",
+]
+
+ABSENT = "\N{EN DASH}"
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+
+
+def encodable(text: str) -> str:
+    """Replace what UTF-8 cannot hold: Python's stand-ins for undecodable bytes of a file name."""
+    return _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def one_line(text: str) -> str:
+    """Make `text` safe to print: one line, without control characters that a terminal obeys."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(encodable(text).splitlines()))
+
+
+def command_line(argv: Sequence[str]) -> str:
+    """Quote `argv` for a POSIX shell, so that pasting the line runs the same command."""
+    return encodable(shlex.join(argv))
+
+
+def vmaf(score: float | None, decimals: int = 2) -> str:
+    """Format VMAF points, rounded down.
+
+    A score just below a target must not read as if it reached it.
+    """
+    if score is None or not math.isfinite(score):
+        return ABSENT
+    step = Decimal(1).scaleb(-decimals)
+    return str(Decimal(repr(float(score))).quantize(step, rounding=ROUND_FLOOR))
+
+
+def quality(value: float) -> str:
+    """Format a value of the quality knob: `23`, `23.5`."""
+    return f"{value:g}"
+
+
+def bitrate(kbps: float | None) -> str:
+    """Format kilobits per second with thousands separators."""
+    return ABSENT if kbps is None or not math.isfinite(kbps) else f"{kbps:,.1f}"
+
+
+def percent(value: float | None) -> str:
+    """Format a signed difference in percent."""
+    return ABSENT if value is None or not math.isfinite(value) else f"{value:+.1f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Format a span of time: `0.42 s`, `12.3 s`, `3:07 min`, `2:03:07 h`."""
+    if seconds is None or not math.isfinite(seconds):
+        return ABSENT
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02} min"
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"

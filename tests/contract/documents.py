@@ -1,0 +1,65 @@
+"""The results whose JSON is pinned, and what writes the golden files.
+
+After adding a field: `python -m tests.contract.documents`, and look at the difference.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tests.unit.reports import factories
+from vmafx_tune.reports.render import Result, render
+
+GOLDEN = Path(__file__).parent / "golden"
+VERSION = "0.0.0"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One pinned document."""
+
+    name: str
+    schema: str
+    result: Result
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """The document as it is now, of a made-up version of the tool."""
+        parsed: dict[str, Any] = json.loads(render(self.result, "json", **self.options))
+        return parsed | {"tool_version": VERSION}
+
+    def golden(self) -> dict[str, Any]:
+        """The document as it was promised."""
+        parsed: dict[str, Any] = json.loads((GOLDEN / f"{self.name}.json").read_text("utf-8"))
+        return parsed
+
+
+_NOTHING_MEASURED = replace(
+    factories.search_result(target=99.0), answer=None, vmaf=None, probes=(), vmafs=(), new_probes=0
+)
+
+CASES = (
+    Case("score", "score", factories.score_result()),
+    Case("score_frames", "score", factories.score_result(), {"frames": True}),
+    Case("search", "search", factories.search_result()),
+    Case("search_unreachable", "search", factories.search_result(target=99.0)),
+    Case("search_nothing_measured", "search", _NOTHING_MEASURED),
+    Case("compare_one_target", "compare", factories.compare_result()),
+    Case("compare_targets", "compare", factories.full_compare_result()),
+    Case("encoders", "encoders", factories.encoders_result()),
+    Case("doctor", "doctor", factories.doctor_result()),
+)
+
+
+def write_golden() -> None:
+    """Write every golden file anew."""
+    for case in CASES:
+        text = json.dumps(case.document(), indent=2, ensure_ascii=False)
+        (GOLDEN / f"{case.name}.json").write_text(f"{text}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_golden()

@@ -1,0 +1,295 @@
+"""Results with realistic values, built the same way every time."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+from vmafx_tune.core.pooling import pool_scores, summarize
+from vmafx_tune.model import (
+    PixelFormat,
+    PoolMethod,
+    Probe,
+    Resolution,
+    ScoreSet,
+    Source,
+    VmafModel,
+)
+from vmafx_tune.results import (
+    BdRate,
+    CompareResult,
+    CompareRow,
+    DoctorCheck,
+    DoctorResult,
+    EncodersResult,
+    EncoderStatus,
+    PooledScores,
+    ScoreResult,
+    SearchLimit,
+    SearchResult,
+)
+
+MODEL = VmafModel("vmaf_v0.6.1")
+SIZE = Resolution(1280, 720)
+FFMPEG = Path("/usr/bin/ffmpeg")
+VERSIONS = {
+    "libx264": "x264 core 165 r3223 0480cb0",
+    "libx265": "x265 4.1+191-8f11c33ac",
+    "libsvtav1": "SVT-AV1 v4.0.1",
+}
+# kb/s at quality 0 and the share of it that each step of the knob leaves.
+CURVES = {"libx264": (9000.0, 0.89), "libx265": (7000.0, 0.885), "libsvtav1": (5200.0, 0.93)}
+UNREACHED = "VMAF 93 is not reached; the best is 92.01 at crf 23, 423 kb/s. Lower the target."
+
+
+def source(path: str = "clips/seeking.mp4", *, transfer: str = "bt709") -> Source:
+    return Source(
+        path=Path(path),
+        resolution=SIZE,
+        frame_rate=Fraction(25),
+        n_frames=250,
+        pixel_format=PixelFormat("yuv420p", 8, "420"),
+        codec="h264",
+        color_transfer=transfer,
+    )
+
+
+def score_set(mean: float = 93.5, *, n_frames: int = 8, subsample: int = 1) -> ScoreSet:
+    frames = tuple(mean + math.sin(index) / 2 for index in range(n_frames))
+    return ScoreSet(
+        frames=frames,
+        features={
+            "integer_adm2": tuple(0.97 + index / 1000 for index in range(n_frames)),
+            "integer_motion2": tuple(1.5 * index for index in range(n_frames)),
+            "integer_vif_scale0": tuple(0.61 + index / 300 for index in range(n_frames)),
+        },
+        n_frames=n_frames * subsample,
+        model=MODEL.name,
+        backend="ffmpeg",
+        backend_version="3.2.0",
+        subsample=subsample,
+    )
+
+
+def score_result(
+    reference: str = "clips/reference.mp4",
+    distorted: str = "clips/distorted.mp4",
+    *,
+    scores: ScoreSet | None = None,
+    pooled: PooledScores | None = None,
+    hdr: bool = False,
+) -> ScoreResult:
+    scores = scores or score_set()
+    pooled = pooled or summarize(scores.frames)
+    return ScoreResult(
+        reference=source(reference),
+        distorted=source(distorted),
+        model=MODEL,
+        pool=PoolMethod.MEAN,
+        score=pooled.mean,
+        pooled=pooled,
+        feature_means={
+            name: math.fsum(values) / len(values) for name, values in scores.features.items()
+        },
+        scores=scores,
+        display=SIZE,
+        hdr=hdr,
+        wall_time_s=1.234567891,
+    )
+
+
+def probe(encoder: str, quality: float, path: str = "clips/seeking.mp4") -> Probe:
+    start_kbps, keeps = CURVES.get(encoder, (8000.0, 0.9))
+    bitrate_kbps = start_kbps * keeps**quality
+    return Probe(
+        quality=quality,
+        bitrate_kbps=bitrate_kbps,
+        size_bytes=round(bitrate_kbps * 1250),
+        scores=score_set(97.8 - 0.011 * quality**2),
+        encode_time_s=2.5 - 0.02 * quality,
+        score_time_s=0.8,
+        encoder_version=VERSIONS.get(encoder, ""),
+        command=(
+            "/usr/bin/ffmpeg", "-hide_banner", "-i", path, "-map", "0:v:0", "-c:v", encoder,
+            "-preset", "medium", "-crf", f"{quality:g}", "-an", f"{encoder}-{quality:g}.mp4",
+        ),
+    )  # fmt: skip
+
+
+def search_result(
+    encoder: str = "libx264",
+    target: float = 90.0,
+    *,
+    qualities: tuple[float, ...] = (20, 23, 25, 26, 27, 32),
+    path: str = "clips/seeking.mp4",
+    transfer: str = "bt709",
+) -> SearchResult:
+    """A search whose answer is the last of `qualities` to reach `target`, proven by the next."""
+    probes = tuple(probe(encoder, quality, path) for quality in qualities)
+    vmafs = tuple(pool_scores(item.scores.frames, PoolMethod.MEAN) for item in probes)
+    position = max((i for i, score in enumerate(vmafs) if score >= target), default=None)
+    reached = position is not None
+    best = position or 0
+    has_worse = reached and best + 1 < len(probes)
+    return SearchResult(
+        source=source(path, transfer=transfer),
+        encoder=encoder,
+        target=target,
+        model=MODEL,
+        pool=PoolMethod.MEAN,
+        display=SIZE,
+        subsample=1,
+        answer=probes[best],
+        vmaf=vmafs[best],
+        next_worse=probes[best + 1] if has_worse else None,
+        probes=probes,
+        vmafs=vmafs,
+        ok=reached,
+        converged=True,
+        proven=reached,
+        limit=None if reached else SearchLimit("knob_range", "The range of crf ends at 0."),
+        non_monotone=(),
+        new_probes=len(probes),
+        wall_time_s=19.25,
+    )
+
+
+def failed_row(encoder: str = "libx265", target: float = 90.0) -> CompareRow:
+    """A row that failed after some probes."""
+    found = replace(search_result(encoder, 99.0), target=target)
+    return CompareRow(encoder, target, found, error=UNREACHED, error_kind="unreachable")
+
+
+def unavailable_row(encoder: str = "h264_nvenc", target: float = 90.0) -> CompareRow:
+    """A row that failed before any probe."""
+    reason = "h264_nvenc cannot be opened here: Cannot load libcuda.so.1."
+    return CompareRow(encoder, target, None, error=reason, error_kind="failed")
+
+
+def ok_row(encoder: str, target: float = 90.0, path: str = "clips/seeking.mp4") -> CompareRow:
+    return CompareRow(encoder, target, search_result(encoder, target, path=path))
+
+
+def compare_result(
+    targets: tuple[float, ...] = (90.0,),
+    *,
+    rows: tuple[CompareRow, ...] | None = None,
+    bd_rates: tuple[BdRate, ...] = (),
+    anchor: str | None = None,
+    path: str = "clips/seeking.mp4",
+    transfer: str = "bt709",
+) -> CompareResult:
+    encoders = ("libx265", "libx264", "libsvtav1")
+    rows = rows or tuple(
+        ok_row(encoder, target, path) for target in targets for encoder in encoders
+    )
+    return CompareResult(
+        source=source(path, transfer=transfer),
+        encoders=tuple(dict.fromkeys(row.encoder for row in rows)),
+        targets=targets,
+        model=MODEL,
+        pool=PoolMethod.MEAN,
+        display=SIZE,
+        subsample=1,
+        rows=rows,
+        bd_rates=bd_rates,
+        anchor=anchor,
+        wall_time_s=61.5,
+        ffmpeg=FFMPEG,
+        ffmpeg_version="8.0",
+        backend="ffmpeg",
+        backend_version="3.2.0",
+    )
+
+
+def full_compare_result(path: str = "clips/seeking.mp4") -> CompareResult:
+    """Two targets, failed rows, and BD-rates with and without a value."""
+    rows = (
+        ok_row("libx265", 90.0, path),
+        ok_row("libx264", 90.0, path),
+        unavailable_row(target=90.0),
+        ok_row("libx264", 93.0, path),
+        failed_row("libx265", 93.0),
+        unavailable_row(target=93.0),
+    )
+    bd_rates = (
+        BdRate("libx265", "libx264", -23.456789, (86.54, 93.4), (6, 6)),
+        BdRate(
+            "h264_nvenc", "libx264", None, None, (0, 6),
+            reason="h264_nvenc has 0 usable points, and BD-rate needs 4. Compare at more targets.",
+        ),
+    )  # fmt: skip
+    return compare_result((90.0, 93.0), rows=rows, bd_rates=bd_rates, anchor="libx264", path=path)
+
+
+def encoders_result() -> EncodersResult:
+    x264 = EncoderStatus(
+        name="libx264",
+        aliases=("x264",),
+        codec="h264",
+        kind="software",
+        knob="crf",
+        lo=0.0,
+        hi=51.0,
+        default=23.0,
+        increment=0.1,
+        higher_is_better=False,
+        presets=("ultrafast", "superfast", "veryfast", "medium", "slow", "placebo"),
+        compiled=True,
+        opens=True,
+        reason=None,
+        version=VERSIONS["libx264"],
+    )
+    nvenc = EncoderStatus(
+        name="hevc_nvenc",
+        aliases=(),
+        codec="hevc",
+        kind="nvenc",
+        knob="cq",
+        lo=1.0,
+        hi=51.0,
+        default=23.0,
+        increment=1.0,
+        higher_is_better=False,
+        presets=("p1", "p4", "p7"),
+        compiled=True,
+        opens=False,
+        reason="Cannot load libcuda.so.1.",
+        version="",
+    )
+    toolbox = EncoderStatus(
+        name="hevc_videotoolbox",
+        aliases=(),
+        codec="hevc",
+        kind="videotoolbox",
+        knob="q:v",
+        lo=1.0,
+        hi=100.0,
+        default=50.0,
+        increment=1.0,
+        higher_is_better=True,
+        presets=(),
+        compiled=False,
+        opens=False,
+        reason="This ffmpeg was built without it.",
+        version="",
+    )
+    return EncodersResult((x264, nvenc, toolbox), ffmpeg=FFMPEG, ffmpeg_version="8.0")
+
+
+def doctor_result() -> DoctorResult:
+    return DoctorResult(
+        (
+            DoctorCheck("ffmpeg", True, "8.0", "/usr/bin/ffmpeg", None),
+            DoctorCheck(
+                "libvmaf", False, "", "system library: not found",
+                "Set VMAFX_LIBVMAF to a libvmaf library, or use --backend ffmpeg.",
+            ),
+            DoctorCheck(
+                "vmaf", False, "", "PATH: not found", "Only --backend vmaf needs it.", False
+            ),
+            DoctorCheck("cache", True, "12 MB", "/home/user/.cache/vmafx-tune/probes.sqlite", None),
+        )
+    )  # fmt: skip

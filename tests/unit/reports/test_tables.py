@@ -1,0 +1,230 @@
+"""Tables for people."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from tests.unit.reports import factories
+from vmafx_tune.reports.facts import HDR_NOTE
+from vmafx_tune.reports.tables import print_result, table_text, terminal_text
+from vmafx_tune.reports.text import ABSENT
+from vmafx_tune.results import CompareRow, SearchLimit
+
+if TYPE_CHECKING:
+    from vmafx_tune.reports.render import Result
+
+RESULTS: dict[str, Result] = {
+    "score": factories.score_result(),
+    "search": factories.search_result(),
+    "search_unreachable": factories.search_result(target=99.0),
+    "compare": factories.full_compare_result(),
+    "encoders": factories.encoders_result(),
+    "doctor": factories.doctor_result(),
+}
+COMMAND = "/usr/bin/ffmpeg -"
+
+
+def lines(result: Result, width: int = 80, *, frames: bool = False) -> list[str]:
+    return table_text(result, width=width, frames=frames).splitlines()
+
+
+def line_with(text: str, found: list[str]) -> str:
+    return next(line for line in found if text in line)
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+@pytest.mark.parametrize("name", RESULTS)
+def test_everything_but_commands_fits_the_width(name: str, width: int) -> None:
+    found = [line for line in lines(RESULTS[name], width) if not line.startswith(COMMAND)]
+    assert max(map(len, found)) <= width
+
+
+@pytest.mark.parametrize("name", RESULTS)
+def test_no_cell_is_cut_off_at_eighty_columns(name: str) -> None:
+    cells = table_text(RESULTS[name], width=80).replace("ultrafast … placebo", "")
+    assert "…" not in cells
+
+
+def test_a_command_stands_on_one_line_however_long() -> None:
+    path = f"clips/{'very-' * 40}long.mp4"
+    command = line_with(COMMAND, lines(factories.search_result(path=path)))
+    assert command.endswith(" -crf 26 -an libx264-26.mp4")
+
+
+def test_a_score_is_shown_with_all_poolings_and_features() -> None:
+    text = "\n".join(lines(factories.score_result()))
+    assert text.startswith("VMAF 93.5346  mean of 8 frames")
+    assert "93.5346   93.5334  93.0205  93.0276  93.0559  93.0912  93.9546" in text
+    assert "integer_vif_scale0  0.621667" in text
+
+
+@pytest.mark.parametrize(
+    ("backend", "version", "shown"),
+    [
+        ("ffmpeg", "3.2.0", "ffmpeg (libvmaf 3.2.0) in"),
+        ("libvmaf", "2.3.1", "libvmaf 2.3.1 in"),
+        ("vmaf", "", "vmaf in"),
+    ],
+)
+def test_what_scored_is_named_with_its_libvmaf(backend: str, version: str, shown: str) -> None:
+    scores = replace(factories.score_set(), backend=backend, backend_version=version)
+    scored_by = line_with("Scored by", lines(factories.score_result(scores=scores)))
+    assert scored_by.startswith(f"Scored by  {shown}")
+
+
+def test_frames_are_listed_with_their_index_when_asked() -> None:
+    result = factories.score_result(scores=factories.score_set(n_frames=2, subsample=5))
+    assert lines(result, frames=True)[-3:] == [
+        "   Frame       VMAF",
+        "       0    93.5000",
+        "       5    93.9207",
+    ]
+
+
+def test_a_search_marks_the_answer_and_its_proof() -> None:
+    found = lines(factories.search_result())
+    assert found[0] == "libx264 crf 26 reaches VMAF 90 with 90.39 at 434.9 kb/s"
+    assert line_with("answer, proven", found).split()[0] == "26"
+    assert line_with("next worse, misses", found).split()[:2] == ["27", "89.81"]
+
+
+def test_an_unreachable_search_shows_its_best_probe_and_why() -> None:
+    found = lines(factories.search_result(target=99.0))
+    assert found[0].startswith("VMAF 99 is not reached; the best is 93.43 at crf 20, 875.1 kb/s.")
+    assert line_with("best, misses the target", found).split()[0] == "20"
+
+
+def test_an_unproven_answer_is_shown_with_the_reason() -> None:
+    limit = SearchLimit("max_iter", "The search stopped after 6 probes.")
+    found = lines(replace(factories.search_result(), proven=False, next_worse=None, limit=limit))
+    assert line_with("answer, unproven", found)
+    assert limit.message in found
+
+
+def test_contradicting_probes_are_told() -> None:
+    found = lines(replace(factories.search_result(), non_monotone=((23.0, 25.0),)))
+    assert "Scores are not monotone: crf 25 should be worse than 23, but scored higher." in found
+
+
+def test_a_knob_that_is_not_crf_is_named() -> None:
+    found = lines(factories.search_result("libvvenc"))
+    assert found[0].startswith("libvvenc qp 26 reaches")
+    assert line_with("answer, proven", found).split()[:2] == ["qp", "26"]
+
+
+def test_an_encoder_outside_the_registry_is_shown_with_crf() -> None:
+    assert lines(factories.search_result("my_encoder"))[0].startswith("my_encoder crf 26 reaches")
+
+
+def test_a_comparison_ranks_each_target_and_puts_failed_rows_last() -> None:
+    found = lines(factories.full_compare_result())
+    at_93 = found[found.index("VMAF 93") :]
+    assert [line.split()[:2] for line in at_93[3:6]] == [
+        ["1", "libx264"],
+        [ABSENT, "libx265"],
+        [ABSENT, "h264_nvenc"],
+    ]
+
+
+def test_a_comparison_without_an_anchor_is_against_the_best_row() -> None:
+    found = lines(factories.compare_result())
+    assert "vs best" in line_with("Next worse", found)
+    assert "+48.9 %" in line_with("2  libx264", found)
+
+
+def test_a_comparison_with_an_anchor_is_against_the_anchor() -> None:
+    found = lines(factories.full_compare_result())
+    assert "vs anchor" in line_with("Next worse", found)
+    assert "-32.8 %" in line_with("1  libx265", found)
+
+
+def test_differences_are_absent_where_the_anchor_failed() -> None:
+    rows = (factories.ok_row("libx264"), factories.failed_row("libx265"))
+    found = lines(factories.compare_result(rows=rows, anchor="libx265"))
+    assert "%" not in line_with("1  libx264", found)
+
+
+def test_a_failure_is_told_once_for_all_its_targets() -> None:
+    text = " ".join(lines(factories.full_compare_result()))
+    assert text.count("Cannot load") == 1
+    assert "h264_nvenc at 90 and 93:" in text
+
+
+def test_bd_rates_come_with_their_overlap_or_the_reason_for_having_none() -> None:
+    found = lines(factories.full_compare_result())
+    assert "-23.5 %  86.5 to 93.4   6 / 6" in line_with("86.5 to", found)
+    assert line_with("h264_nvenc has 0 usable points", found)
+
+
+def test_every_ok_row_has_its_command() -> None:
+    found = lines(factories.full_compare_result())
+    labels = [found[index - 1] for index, line in enumerate(found) if line.startswith(COMMAND)]
+    assert labels == ["# libx265, VMAF 90", "# libx264, VMAF 90", "# libx264, VMAF 93"]
+
+
+def test_a_long_encoder_name_costs_the_speed_column_and_nothing_else() -> None:
+    found = factories.search_result("hevc_videotoolbox", 92.0)
+    slow = replace(found.probes[1], encode_time_s=4000.0, bitrate_kbps=123456.7)
+    found = replace(found, answer=slow, probes=(found.probes[0], slow, *found.probes[2:]))
+    result = factories.compare_result((92.0,), rows=(CompareRow("hevc_videotoolbox", 92.0, found),))
+    narrow, wide = lines(result), lines(result, 120)
+    assert "Speed" not in line_with("Next worse", narrow)
+    assert "Speed" in line_with("Next worse", wide)
+    assert line_with("hevc_videotoolbox  q:v 23", narrow).endswith("25: 90.95")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        factories.score_result(hdr=True),
+        factories.search_result(transfer="smpte2084"),
+        factories.compare_result(transfer="smpte2084"),
+    ],
+    ids=["score", "search", "compare"],
+)
+def test_an_hdr_source_is_noted(result: Result) -> None:
+    assert HDR_NOTE in lines(result)
+
+
+def test_encoders_show_what_opens_here_and_why_others_do_not() -> None:
+    found = lines(factories.encoders_result())
+    assert line_with("libx264", found).split()[-1] == "yes"
+    assert line_with("hevc_nvenc  ", found).split()[-1] == "no"
+    assert line_with("q:v 1 to 100 (50)", found).split()[-1] == "absent"
+    assert "hevc_nvenc: Cannot load libcuda.so.1." in found
+
+
+def test_a_failed_check_comes_with_advice() -> None:
+    found = lines(factories.doctor_result())
+    assert line_with("system library", found).startswith("✗  libvmaf")
+    assert line_with("PATH", found).startswith("!  vmaf")
+    assert "libvmaf: Set VMAFX_LIBVMAF to a libvmaf library, or use --backend ffmpeg." in found
+
+
+def test_names_are_not_taken_for_markup_or_emoji() -> None:
+    name = "clips/[red]x[/red] :smile:.mp4"
+    assert name in table_text(factories.score_result(name))
+
+
+def test_a_terminal_gets_colours_and_a_file_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[1;32m" in terminal_text(factories.search_result())
+    assert "\x1b" not in table_text(factories.search_result())
+
+
+def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[1;32m" not in terminal_text(factories.search_result())
+
+
+def test_a_result_can_be_printed_to_a_console_of_ones_own() -> None:
+    console = Console(file=io.StringIO(), width=80, record=True)
+    print_result(console, factories.search_result())
+    assert console.export_text().startswith("libx264 crf 26 reaches VMAF 90")
