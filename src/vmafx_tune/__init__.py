@@ -1,1 +1,66 @@
-"""Find the cheapest encode that still looks right, measured with VMAF."""
+"""Find the cheapest encode that still looks right, measured with VMAF.
+
+`score`, `search` and `compare` do what the commands of the same name do, and return frozen results
+(`vmafx_tune.results`). Names load when they are first used, so importing the package is cheap.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune._version import __version__
+
+if TYPE_CHECKING:
+    from vmafx_tune.api import compare, score, search
+    from vmafx_tune.cancel import CancelToken
+    from vmafx_tune.errors import VmafxTuneError
+    from vmafx_tune.model import PoolMethod
+    from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
+    from vmafx_tune.results import CompareResult, CompareRow, ScoreResult, SearchResult
+    from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
+
+__all__ = [
+    "CancelToken",
+    "CompareResult",
+    "CompareRow",
+    "EncodingOptions",
+    "LibvmafScorer",
+    "PoolMethod",
+    "RawOptions",
+    "ScoreResult",
+    "ScoringOptions",
+    "SearchResult",
+    "ToolOptions",
+    "VmafxTuneError",
+    "__version__",
+    "compare",
+    "score",
+    "search",
+]
+
+_HOMES = {
+    "CancelToken": "cancel",
+    "CompareResult": "results",
+    "CompareRow": "results",
+    "EncodingOptions": "options",
+    "LibvmafScorer": "scoring.libvmaf.session",
+    "PoolMethod": "model",
+    "RawOptions": "options",
+    "ScoreResult": "results",
+    "ScoringOptions": "options",
+    "SearchResult": "results",
+    "ToolOptions": "options",
+    "VmafxTuneError": "errors",
+    "compare": "api",
+    "score": "api",
+    "search": "api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its home on first use (PEP 562)."""
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module 'vmafx_tune' has no attribute '{name}'")
+    return getattr(import_module(f"vmafx_tune.{_HOMES[name]}"), name)

@@ -14,13 +14,16 @@ def main() -> None:
 
         sys.stdout.write(f"vmafx-tune {__version__}\n")
         return
+    from vmafx_tune.signals import Signalled, stop_on_signals
+
+    stop_on_signals()
     try:
         from vmafx_tune.cli.app import run
 
         run()
-    except KeyboardInterrupt:
-        # Ctrl-C while modules were still being loaded.
-        sys.exit(130)
+    except Signalled as error:
+        # While modules were still being loaded; commands tell it themselves.
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

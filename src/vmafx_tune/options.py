@@ -24,12 +24,12 @@ __all__ = [
 T = TypeVar("T")
 
 
-def option(default: Any, *flags: str, help: str, **more: Any) -> Any:  # noqa: A002 - Typer's word
+def option(*flags: str, default: Any, help: str, **more: Any) -> Any:  # noqa: A002 - Typer's word
     """Declare a dataclass field that is a command-line option too.
 
     Args:
-        default: The field's default.
         flags: How it is spelled on the command line.
+        default: The field's default.
         help: One sentence for `--help` and the documentation.
         more: Passed on to `typer.Option`.
     """
@@ -47,33 +47,33 @@ class ToolOptions:
     """Which programs run, and where they work."""
 
     ffmpeg: Path | None = option(
-        None,
         "--ffmpeg",
+        default=None,
         metavar="PATH",
         help="ffmpeg to run. Default: VMAFX_FFMPEG, the installed build, then PATH.",
     )
     vmaf: Path | None = option(
-        None,
         "--vmaf",
+        default=None,
         metavar="PATH",
         help="vmaf program for --backend vmaf. Default: VMAFX_VMAF_BINARY.",
     )
     work_dir: Path | None = option(
-        None,
         "--work-dir",
+        default=None,
         metavar="DIR",
         help="Folder for trial encodes. Default: the system's temporary folder.",
     )
     timeout_s: float = option(
-        600.0,
         "--timeout",
+        default=600.0,
         metavar="SECONDS",
         min=0.1,
         help="Stop a tool that makes no progress for so long.",
     )
     cache: bool = option(
-        True,
         "--cache/--no-cache",
+        default=True,
         help="Use what earlier runs found out, such as which encoders open on this machine.",
     )
 
@@ -82,12 +82,17 @@ class ToolOptions:
 class RawOptions:
     """The geometry of headerless .yuv files; files with a header ignore it."""
 
-    size: str | None = option(None, "--size", metavar="WxH", help="Picture size of .yuv files.")
+    size: str | None = option(
+        "--size", default=None, metavar="WxH", help="Picture size of .yuv files."
+    )
     pix_fmt: str = option(
-        "yuv420p", "--pix-fmt", metavar="FORMAT", help="Pixel format of .yuv files."
+        "--pix-fmt", default="yuv420p", metavar="FORMAT", help="Pixel format of .yuv files."
     )
     fps: str = option(
-        "25", "--fps", metavar="RATE", help="Frame rate of .yuv files: 25, 29.97, 30000/1001."
+        "--fps",
+        default="25",
+        metavar="RATE",
+        help="Frame rate of .yuv files: 25, 29.97, 30000/1001.",
     )
 
 
@@ -96,28 +101,36 @@ class ScoringOptions:
     """How clips are scored."""
 
     model: str | None = option(
-        None,
         "--model",
+        default=None,
         metavar="NAME|FILE",
         help="VMAF model. Default: vmaf_v0.6.1, from 2160 lines on vmaf_4k_v0.6.1.",
     )
     backend: str = option(
-        "auto",
         "--backend",
+        default="auto",
         metavar="NAME",
         help="auto, libvmaf, ffmpeg or vmaf. auto takes the fastest that has the model.",
     )
     pool: PoolMethod = option(
-        PoolMethod.MEAN, "--pool", help="How frame scores become one: a p5 guards the worst frames."
+        "--pool",
+        default=PoolMethod.MEAN,
+        help="How frame scores become one: a p5 guards the worst frames.",
     )
     subsample: int = option(
-        1, "--subsample", metavar="N", min=1, help="Score every Nth frame only; an estimate."
+        "--subsample",
+        default=1,
+        metavar="N",
+        min=1,
+        help="Score every Nth frame only; an estimate.",
     )
     threads: int | None = option(
-        None, "--threads", metavar="N", min=1, help="Threads for each encode and score."
+        "--threads", default=None, metavar="N", min=1, help="Threads for each encode and score."
     )
     allow_hdr: bool = option(
-        False, "--allow-hdr", help="Score PQ and HLG sources, for which VMAF is not validated."
+        "--allow-hdr",
+        default=False,
+        help="Score PQ and HLG sources, for which VMAF is not validated.",
     )
 
 
@@ -126,26 +139,32 @@ class EncodingOptions:
     """How trial encodes are made, and which are tried."""
 
     preset: str | None = option(
-        None,
         "--preset",
+        default=None,
         metavar="NAME",
         help="x264's preset names work for every encoder; so do an encoder's own.",
     )
     crf_lo: float | None = option(
-        None, "--crf-lo", metavar="Q", help="Lowest value of the quality knob; with --crf-hi."
+        "--crf-lo",
+        default=None,
+        metavar="Q",
+        help="Lowest value of the quality knob; with --crf-hi.",
     )
     crf_hi: float | None = option(
-        None, "--crf-hi", metavar="Q", help="Highest value of the quality knob; with --crf-lo."
+        "--crf-hi",
+        default=None,
+        metavar="Q",
+        help="Highest value of the quality knob; with --crf-lo.",
     )
     crf_step: float = option(
-        1.0, "--crf-step", metavar="Q", help="Distance between values of the knob."
+        "--crf-step", default=1.0, metavar="Q", help="Distance between values of the knob."
     )
     max_iter: int = option(
-        12, "--max-iter", metavar="N", min=1, help="Probes that one search may make."
+        "--max-iter", default=12, metavar="N", min=1, help="Probes that one search may make."
     )
     encoder_args: str = option(
-        "",
         "--encoder-args",
+        default="",
         metavar="ARGS",
         help='Further ffmpeg output options, as in "-tune film -g 48".',
     )

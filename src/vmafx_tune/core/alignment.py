@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmafx_tune.errors import FormatMismatchError, HdrRefusedError, ScoringError
+from vmafx_tune.errors import FormatMismatchError, HdrRefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from fractions import Fraction
 
-    from vmafx_tune.model import Resolution, Source, VmafModel
+    from vmafx_tune.model import Resolution, Source
 
-__all__ = ["alignment_notes", "check_display", "check_hdr", "check_pair"]
+__all__ = ["check_source", "pair_notes"]
 
 _ASPECT_TOLERANCE = 0.02
 # Containers round rates such as 24000/1001.
@@ -23,8 +22,15 @@ _RATE_TOLERANCE = 0.001
 _HDR_NAMES = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
 
 
-def check_hdr(source: Source, *, allow_hdr: bool) -> None:
-    """Refuse PQ and HLG sources, unless the user insists.
+def check_source(source: Source, *, allow_hdr: bool) -> tuple[str, ...]:
+    """Check a reference by itself.
+
+    Args:
+        source: As probed.
+        allow_hdr: Whether the user insists on scoring PQ and HLG.
+
+    Returns:
+        What a user should know of it, as plain sentences.
 
     Raises:
         HdrRefusedError: `source` is HDR and `allow_hdr` is False.
@@ -34,62 +40,53 @@ def check_hdr(source: Source, *, allow_hdr: bool) -> None:
             f"'{source.path}' is HDR ({_hdr_name(source)}), and no public VMAF model is validated "
             "for that. Score it all the same with --allow-hdr; the results are then labelled."
         )
+    return _present(_hdr_note(source), _variable_rate_note(source), _interlacing_note(source))
 
 
-def check_display(display: Resolution, model: VmafModel) -> None:
-    """Refuse a display that is too small for the model.
+def pair_notes(
+    reference: Source, distorted: Source, display: Resolution | None = None
+) -> tuple[str, ...]:
+    """Check a distorted clip against its reference.
 
-    Raises:
-        ScoringError: A side of `display` is shorter than the model needs.
-    """
-    if min(display.width, display.height) < model.min_side:
-        raise ScoringError(
-            f"The model {model.name} needs pictures of at least {model.min_side} samples a side, "
-            f"and these would be compared at {display}. Use a larger source, or another model."
-        )
+    Different sizes, depths, chroma formats and sample ranges are no hindrance: the clips are
+    converted. Unequal lengths are found by decoding.
 
+    Args:
+        reference: What scoring compares against; `check_source` has passed it.
+        distorted: The decoded encode.
+        display: Size at which they are compared; None for the reference's.
 
-def check_pair(reference: Source, distorted: Source) -> None:
-    """Refuse two clips whose samples mean different things.
-
-    Different sizes, depths, chroma formats and sample ranges are no hindrance: the distorted clip
-    is converted. Unequal lengths are found by decoding.
+    Returns:
+        What is done to the clips, or left undone, that a user should know; nothing for two clips
+        of one kind.
 
     Raises:
         FormatMismatchError: One is HDR and the other says that it is not, or in another way.
     """
-    if not (reference.is_hdr or distorted.is_hdr):
-        return
-    told = (reference.color_transfer, distorted.color_transfer)
-    if None not in told and reference.color_transfer != distorted.color_transfer:
-        raise FormatMismatchError(
-            f"The reference '{reference.path}' has the transfer function {told[0]}, the distorted "
-            f"'{distorted.path}' has {told[1]}. Their samples mean different brightness, so "
-            "convert one of them first."
-        )
-
-
-def alignment_notes(reference: Source, distorted: Source, display: Resolution) -> tuple[str, ...]:
-    """List what is done to the clips, or left undone, that a user should know.
-
-    Args:
-        reference: What scoring compares against.
-        distorted: The decoded encode.
-        display: Size at which they are compared.
-
-    Returns:
-        Plain sentences, most important first; none for two clips of one kind.
-    """
-    notes = (
-        _scaling_note(reference, distorted, display),
+    _check_transfer(reference, distorted)
+    return _present(
+        _scaling_note(reference, distorted, display or reference.resolution),
         _aspect_note(reference, distorted),
         _range_note(reference, distorted),
         _rate_note(reference, distorted),
-        _variable_rate_note(reference, distorted),
-        _interlacing_note(reference, distorted),
-        _hdr_note(reference),
+        _variable_rate_note(distorted),
+        _interlacing_note(distorted),
     )
+
+
+def _present(*notes: str | None) -> tuple[str, ...]:
     return tuple(note for note in notes if note is not None)
+
+
+def _check_transfer(reference: Source, distorted: Source) -> None:
+    told = (reference.color_transfer, distorted.color_transfer)
+    if not (reference.is_hdr or distorted.is_hdr) or None in told or told[0] == told[1]:
+        return
+    raise FormatMismatchError(
+        f"The reference '{reference.path}' has the transfer function {told[0]}, the distorted "
+        f"'{distorted.path}' has {told[1]}. Their samples mean different brightness, so convert "
+        "one of them first."
+    )
 
 
 def _scaling_note(reference: Source, distorted: Source, display: Resolution) -> str | None:
@@ -135,21 +132,19 @@ def _rate_note(reference: Source, distorted: Source) -> str | None:
     )
 
 
-def _variable_rate_note(reference: Source, distorted: Source) -> str | None:
-    which = _both(reference, distorted, lambda source: source.variable_frame_rate)
-    if which is None:
+def _variable_rate_note(source: Source) -> str | None:
+    if not source.variable_frame_rate:
         return None
     return (
-        f"The frame rate of {which} varies. Frames are paired by index and count alike, "
+        f"The frame rate of '{source.path}' varies. Frames are paired by index and count alike, "
         "whatever their times."
     )
 
 
-def _interlacing_note(reference: Source, distorted: Source) -> str | None:
-    which = _both(reference, distorted, lambda source: source.interlaced)
-    if which is None:
+def _interlacing_note(source: Source) -> str | None:
+    if not source.interlaced:
         return None
-    return f"The pictures of {which} are interlaced. They are compared as stored, fields woven."
+    return f"The pictures of '{source.path}' are interlaced. They are compared as they are stored."
 
 
 def _hdr_note(reference: Source) -> str | None:
@@ -159,11 +154,6 @@ def _hdr_note(reference: Source) -> str | None:
         f"The reference is HDR ({_hdr_name(reference)}), for which no public VMAF model is "
         "validated: compare scores of this clip with each other only."
     )
-
-
-def _both(reference: Source, distorted: Source, fact: Callable[[Source], bool]) -> str | None:
-    clips = (("the reference", reference), ("the distorted", distorted))
-    return " and ".join(role for role, source in clips if fact(source)) or None
 
 
 def _hdr_name(source: Source) -> str:

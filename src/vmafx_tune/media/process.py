@@ -73,6 +73,10 @@ class ProcessRunner:
         self.stall_timeout_s = stall_timeout_s
         self._on_command = on_command
 
+    def with_patience(self, stall_timeout_s: float) -> ProcessRunner:
+        """Make a runner like this one for tools that show no progress for long by nature."""
+        return ProcessRunner(self.cancel, stall_timeout_s, on_command=self._on_command)
+
     def run(
         self,
         argv: Sequence[str],
@@ -104,37 +108,34 @@ class ProcessRunner:
         if self._on_command is not None:
             self._on_command(tuple(argv))
         started = time.monotonic()
-        process = _start(argv, cwd=cwd, env=env)
         patience_s = min(self.stall_timeout_s, stall_timeout_s or self.stall_timeout_s)
         watch = _Watch(started)
-        stdout = _Reader(process.stdout, on_line=lambda line: watch.saw(line, progress))
-        stderr = _Reader(process.stderr)
+        child = _Child(argv, cwd=cwd, env=env, on_line=lambda line: watch.saw(line, progress))
         try:
-            with self.cancel.calling(lambda: _kill_group(process)):
-                _wait(process, watch, patience_s)
+            with self.cancel.calling(child.kill):
+                _wait(child, watch, patience_s)
         finally:
             # Reached by Ctrl-C too: nothing may outlive this call.
-            _kill_group(process)
-            process.wait()
-            stdout.join()
-            stderr.join()
+            child.kill()
+            child.join()
         if self.cancel.cancelled:
             raise CancelledError("The work was cancelled.")
         if watch.error is not None:
             raise watch.error
         if watch.stalled:
+            advice = " If the machine is only slow, allow more with --timeout."
             raise ToolTimeoutError(
-                f"'{argv[0]}' made no progress for {patience_s:g} s and was stopped. "
-                "If the machine is only slow, allow more with --timeout.",
+                f"'{argv[0]}' made no progress for {patience_s:g} s and was stopped."
+                f"{advice if patience_s == self.stall_timeout_s else ''}",
                 argv=argv,
-                stderr_tail=stderr.tail,
+                stderr_tail=child.stderr.tail,
             )
         return Completed(
             argv=tuple(argv),
-            returncode=process.returncode,
-            stdout=stdout.text,
-            stderr=stderr.text,
-            stderr_tail=stderr.tail,
+            returncode=child.process.returncode,
+            stdout=child.stdout.text,
+            stderr=child.stderr.text,
+            stderr_tail=child.stderr.tail,
             wall_time_s=time.monotonic() - started,
         )
 
@@ -157,19 +158,50 @@ class _Watch:
             self.error = error
 
 
-def _wait(process: subprocess.Popen[str], watch: _Watch, patience_s: float) -> None:
+class _Child:
+    """A started process with the threads that read its pipes and wait for its end."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None,
+        env: Mapping[str, str] | None,
+        on_line: Callable[[str], None],
+    ) -> None:
+        self.ended = threading.Event()
+        self.process = _start(argv, cwd=cwd, env=env)
+        self.stdout = _Reader(self.process.stdout, on_line)
+        self.stderr = _Reader(self.process.stderr)
+        # Popen.wait(timeout) would poll, and notice a short child's end up to 50 ms late.
+        threading.Thread(target=self._reap, daemon=True).start()
+
+    def _reap(self) -> None:
+        self.process.wait()
+        self.ended.set()
+
+    def kill(self) -> None:
+        """Kill the whole process group, if any of it is left."""
+        # The leader may be gone while children of its own live on.
+        with suppress(ProcessLookupError, PermissionError):
+            if hasattr(os, "killpg"):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            else:
+                self.process.kill()
+
+    def join(self) -> None:
+        """Wait until the process is reaped and its pipes are drained."""
+        self.ended.wait()
+        self.stdout.join()
+        self.stderr.join()
+
+
+def _wait(child: _Child, watch: _Watch, patience_s: float) -> None:
     # Short waits, so that a KeyboardInterrupt is seen on every platform and the stall clock is
     # looked at; a child that ends is still noticed at once.
-    while True:
-        try:
-            process.wait(timeout=_POLL_S)
-        except subprocess.TimeoutExpired:
-            if watch.error is not None:
-                return
-            if time.monotonic() - watch.last_change > patience_s:
-                watch.stalled = True
-                return
-        else:
+    while not child.ended.wait(_POLL_S) and watch.error is None:
+        if time.monotonic() - watch.last_change > patience_s:
+            watch.stalled = True
             return
 
 
@@ -232,13 +264,3 @@ def _start(
     except OSError as error:
         reason = error.strerror or str(error)
         raise ToolNotFoundError(f"'{argv[0]}' cannot be run: {reason}.", argv=argv) from error
-
-
-def _kill_group(process: subprocess.Popen[str]) -> None:
-    # The leader may be gone while grandchildren live on, so the group is killed either way; a
-    # group id is not reused while any member remains unreaped.
-    with suppress(ProcessLookupError, PermissionError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()

@@ -81,7 +81,7 @@ def test_a_subsampled_answer_is_not_called_proven() -> None:
 
 def test_a_worse_step_with_a_higher_score_is_noted() -> None:
     result = search(request(target=80), CurveProber(lambda q: 50 if q == 13 else 100 - q))
-    assert result.non_monotone == ((13, 26),)
+    assert list(result.non_monotone) == [(13.0, 26.0)]
     assert result.proven
 
 

@@ -1,0 +1,54 @@
+"""The Typer application: which commands there are."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vmafx_tune._version import __version__
+from vmafx_tune.cli.compare import compare
+from vmafx_tune.cli.doctor import doctor
+from vmafx_tune.cli.encoders import encoders
+from vmafx_tune.cli.schema import schema
+from vmafx_tune.cli.score import score
+from vmafx_tune.cli.search import search
+
+__all__ = ["app", "run"]
+
+app = typer.Typer(
+    name="vmafx-tune",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+for command in (score, search, compare, encoders, doctor, schema):
+    app.command()(command)
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - Typer calls it so
+    if asked:
+        typer.echo(f"vmafx-tune {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Find the cheapest encode that still looks right, measured with VMAF.
+
+    Results go to standard output, progress and messages to standard error. Exit codes: 0 done,
+    1 failed, 2 usage, 3 a target was missed, 4 a tool is missing, 130 interrupted.
+    """
+
+
+def run() -> None:
+    """Run the command line and exit."""
+    app()

@@ -1,0 +1,69 @@
+"""From option dataclasses to Typer parameters."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import Field, fields
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["takes_options"]
+
+
+def takes_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take option dataclasses, whose fields become options of its own.
+
+    Every parameter annotated with a dataclass of `options.option` fields is replaced by those
+    fields; the command is called with the dataclass built from what was typed.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups = {name: hint for name, hint in hints.items() if hasattr(hint, "__dataclass_fields__")}
+    owners = {field.name: name for name, group in groups.items() for field in fields(group)}
+
+    @wraps(command)
+    def call(**typed: Any) -> None:
+        values: dict[str, dict[str, Any]] = {name: {} for name in groups}
+        plain: dict[str, Any] = {}
+        for name, value in typed.items():
+            (values[owners[name]] if name in owners else plain)[name] = value
+        command(**plain, **{name: group(**values[name]) for name, group in groups.items()})
+
+    parameters = _parameters(command, hints, groups)
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # set for Typer
+    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    # Typer follows __wrapped__ to the original signature, which it must not see.
+    del call.__wrapped__
+    return call
+
+
+def _parameters(
+    command: Callable[..., None], hints: dict[str, Any], groups: dict[str, Any]
+) -> list[inspect.Parameter]:
+    own = [
+        parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in inspect.signature(command).parameters.items()
+        if name not in groups
+    ]
+    shared = [
+        _parameter(field, get_type_hints(group)[field.name], heading=group.__doc__ or "")
+        for group in groups.values()
+        for field in fields(group)
+    ]
+    return [*own, *shared]
+
+
+def _parameter(field: Field[Any], hint: Any, heading: str) -> inspect.Parameter:
+    more = dict(field.metadata)
+    flags = more.pop("flags")
+    panel = heading.partition(";")[0].rstrip(".")
+    return inspect.Parameter(
+        field.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=field.default,
+        annotation=Annotated[hint, typer.Option(*flags, rich_help_panel=panel, **more)],
+    )

@@ -1,0 +1,115 @@
+"""What every command does around its work: where output goes, what is shown, how it ends."""
+
+from __future__ import annotations
+
+import shlex
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias
+
+import typer
+
+from vmafx_tune.cli.failure import reporting_failures, say
+from vmafx_tune.cli.output import Destination, choose_format
+from vmafx_tune.cli.progress import ProgressMode, showing_progress
+from vmafx_tune.options import RawOptions, ToolOptions, option, option_group
+from vmafx_tune.reports.render import FORMATS, Result, render
+from vmafx_tune.wiring import Toolbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from vmafx_tune.events import Observer
+
+__all__ = ["MISSED_TARGET", "OutputOptions", "Reference", "Run", "running"]
+
+Reference: TypeAlias = Annotated[
+    Path, typer.Option("-r", "--reference", metavar="FILE", help="The clip to encode.")
+]
+
+MISSED_TARGET = 3
+"""Exit code where results were printed, but a target was not reached."""
+
+
+@option_group
+class OutputOptions:
+    """Output and progress."""
+
+    output: Path | None = option(
+        "-o",
+        "--output",
+        default=None,
+        metavar="FILE",
+        help="Write the result there instead of to stdout.",
+    )
+    format: str | None = option(
+        "--format",
+        default=None,
+        metavar="NAME",
+        help="Default: by the suffix of -o, else table on a terminal and json in a pipe.",
+    )
+    progress: ProgressMode = option(
+        "--progress", default=ProgressMode.AUTO, help="How progress is shown on stderr."
+    )
+    quiet: bool = option("-q", "--quiet", default=False, help="No progress and no warnings.")
+    verbose: bool = option("-v", "--verbose", default=False, help="Show every command that is run.")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One command's surroundings.
+
+    Attributes:
+        toolbox: The adapters to work with.
+    """
+
+    toolbox: Toolbox
+    _output: OutputOptions
+    _destination: Destination
+    _format: str
+
+    def observing(self) -> AbstractContextManager[Observer]:
+        """Show the events of the block; live lines are gone at its end, before results come."""
+        return showing_progress(self._output.progress, quiet=self._output.quiet)
+
+    def finish(self, result: Result, *, exit_code: int = 0, frames: bool = False) -> None:
+        """Write `result`, and exit unless all is well.
+
+        Args:
+            result: What the workflow returned.
+            exit_code: How the command ends; 0 returns.
+            frames: Whether per-frame scores come with it.
+        """
+        terminal = self._destination.is_terminal
+        self._destination.write(render(result, self._format, terminal=terminal, frames=frames))
+        if exit_code:
+            raise typer.Exit(exit_code)
+
+
+@contextmanager
+def running(
+    output: OutputOptions,
+    result: type[Result],
+    *,
+    tools: ToolOptions | None = None,
+    raw: RawOptions | None = None,
+) -> Iterator[Run]:
+    """Set up a command's surroundings; report failures and clean up at the end.
+
+    Args:
+        output: Where the result goes.
+        result: What the command will finish with; decides the formats it can be written in.
+        tools: Which programs to use.
+        raw: Geometry of raw sources.
+    """
+    with reporting_failures():
+        destination = Destination(output.output)
+        chosen = choose_format(output.format, destination, FORMATS[result])
+        box = Toolbox(tools, raw, on_command=_show_command if output.verbose else None)
+        yield Run(box, output, destination, chosen)
+
+
+def _show_command(argv: tuple[str, ...]) -> None:
+    say(f"$ {shlex.join(argv)}")

@@ -1,0 +1,79 @@
+"""`vmafx-tune compare`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vmafx_tune.cli.binding import takes_options
+from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, Reference, running
+from vmafx_tune.cli.failure import say
+from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
+from vmafx_tune.parsing import parse_names, parse_numbers
+from vmafx_tune.results import CompareResult
+
+__all__ = ["compare", "exit_code"]
+
+
+@takes_options
+def compare(
+    *,
+    reference: Reference,
+    codecs: Annotated[
+        str, typer.Option("-c", "--codecs", metavar="NAMES", help="Encoders, joined by commas.")
+    ] = "libx264,libx265",
+    targets: Annotated[
+        str, typer.Option("-t", "--targets", metavar="VMAFS", help="Scores, joined by commas.")
+    ] = "85",
+    anchor: Annotated[
+        str | None,
+        typer.Option("--anchor", metavar="NAME", help="Give BD-rates against this encoder."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, help="Encoders worked on at once."),
+    ] = None,
+    encoding: EncodingOptions,
+    scoring: ScoringOptions,
+    raw: RawOptions,
+    tools: ToolOptions,
+    output: OutputOptions,
+) -> None:
+    """Rank encoders by the bitrate that each needs for the same quality."""
+    with running(output, CompareResult, tools=tools, raw=raw) as run:
+        from vmafx_tune import api
+
+        with run.observing() as observe:
+            result = api.compare(
+                reference,
+                parse_names(codecs, "encoder"),
+                parse_numbers(targets, "target"),
+                anchor=anchor,
+                workers=workers,
+                encoding=encoding,
+                scoring=scoring,
+                observe=observe,
+                toolbox=run.toolbox,
+            )
+        if not output.quiet:
+            _tell_failures(result)
+        run.finish(result, exit_code=exit_code(result))
+
+
+def exit_code(result: CompareResult) -> int:
+    """Choose how a comparison ends.
+
+    3 where an unreachable target is the only thing that went wrong or other rows are ok, 1 where
+    every row failed for another reason, else 0.
+    """
+    kinds = {row.error_kind for row in result.rows}
+    if kinds == {"unreachable"} or kinds >= {None, "unreachable"}:
+        return MISSED_TARGET
+    return 0 if None in kinds else 1
+
+
+def _tell_failures(result: CompareResult) -> None:
+    for row in result.rows:
+        if row.error is not None:
+            say(f"{row.encoder} at {row.target:g}: {row.error}")

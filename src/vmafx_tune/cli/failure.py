@@ -1,0 +1,63 @@
+"""Errors and signals, as the command line tells them: a sentence on stderr and an exit code."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import typer
+
+from vmafx_tune.errors import CancelledError, ToolError, VmafxTuneError
+from vmafx_tune.signals import Signalled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["reporting_failures", "say"]
+
+_BROKEN_PIPE = 128 + 13
+
+
+def say(message: str) -> None:
+    """Print one line for people to stderr."""
+    with suppress(OSError):
+        sys.stderr.write(f"vmafx-tune: {message}\n")
+        sys.stderr.flush()
+
+
+@contextmanager
+def reporting_failures() -> Iterator[None]:
+    """Turn errors and signals in the block into a sentence and an exit code.
+
+    Raises:
+        typer.Exit: Anything that is told here.
+    """
+    try:
+        yield
+    except Signalled as error:
+        say(f"{error.words}.")
+        raise typer.Exit(error.exit_code) from error
+    except (KeyboardInterrupt, CancelledError) as error:
+        say("interrupted.")
+        raise typer.Exit(CancelledError.exit_code) from error
+    except BrokenPipeError as error:
+        # The reader of the pipe went away, as `head` does. Python would complain once more when
+        # it flushes stdout at exit, so that is pointed elsewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(_BROKEN_PIPE) from error
+    except VmafxTuneError as error:
+        say(f"error: {error}")
+        if isinstance(error, ToolError):
+            _show_tool(error)
+        raise typer.Exit(error.exit_code) from error
+
+
+def _show_tool(error: ToolError) -> None:
+    if error.argv:
+        say(f"command: {shlex.join(error.argv)}")
+    if error.stderr_tail:
+        say("its last words:")
+        sys.stderr.write(f"{error.stderr_tail}\n")

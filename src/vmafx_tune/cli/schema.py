@@ -1,0 +1,21 @@
+"""`vmafx-tune schema`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vmafx_tune.cli.failure import reporting_failures
+
+__all__ = ["schema"]
+
+
+def schema(
+    name: Annotated[str, typer.Argument(help="Command whose JSON output it describes.")],
+) -> None:
+    """Print the JSON Schema of a command's output."""
+    with reporting_failures():
+        from vmafx_tune.reports.schemas import schema_text
+
+        typer.echo(schema_text(name), nl=False)

@@ -1,0 +1,47 @@
+"""`vmafx-tune search`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vmafx_tune.cli.binding import takes_options
+from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, Reference, running
+from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
+from vmafx_tune.results import SearchResult
+
+__all__ = ["search"]
+
+
+@takes_options
+def search(
+    *,
+    reference: Reference,
+    codec: Annotated[
+        str, typer.Option("-c", "--codec", metavar="NAME", help="Encoder: ffmpeg's name or alias.")
+    ] = "libx264",
+    target: Annotated[
+        float, typer.Option("-t", "--target", metavar="VMAF", help="Pooled score to reach.")
+    ],
+    encoding: EncodingOptions,
+    scoring: ScoringOptions,
+    raw: RawOptions,
+    tools: ToolOptions,
+    output: OutputOptions,
+) -> None:
+    """Find the cheapest setting of one encoder that reaches a target, and prove it."""
+    with running(output, SearchResult, tools=tools, raw=raw) as run:
+        from vmafx_tune import api
+
+        with run.observing() as observe:
+            result = api.search(
+                reference,
+                codec,
+                target,
+                encoding=encoding,
+                scoring=scoring,
+                observe=observe,
+                toolbox=run.toolbox,
+            )
+        run.finish(result, exit_code=0 if result.ok else MISSED_TARGET)

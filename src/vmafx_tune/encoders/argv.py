@@ -1,0 +1,153 @@
+"""ffmpeg's arguments for an encode, built with ffmpeg-python; nothing here runs anything.
+
+The command that runs and the command that users read differ only in the output's name and in what
+ffmpeg reports meanwhile, so both write the same bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.encoders.extra_args import join_filters, join_parameters
+from vmafx_tune.encoders.row import Knob
+from vmafx_tune.media.ffmpeg import file_url, input_options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from vmafx_tune.encoders.row import EncoderRow
+    from vmafx_tune.model import EncodeSpec
+
+__all__ = ["encode_arguments", "output_name", "run_command", "trial_command", "user_command"]
+
+_GLOBAL = ("-hide_banner", "-nostdin")
+_OVERWRITE = ("-y",)
+_PROGRESS = ("-nostats", "-progress", "pipe:1")
+_TRIAL_CLIP = "testsrc2=size=320x240:rate=25"
+_TRIAL_FRAMES = 5
+_TRIAL_PRESET = "ultrafast"
+
+
+def user_command(spec: EncodeSpec, row: EncoderRow, ffmpeg: Path) -> tuple[str, ...]:
+    """Build the command that reproduces an encode, to be read, copied and run by people.
+
+    Args:
+        spec: What to encode.
+        row: `spec.encoder`'s row.
+        ffmpeg: The program.
+
+    Raises:
+        UsageError: The encoder does not take the quality or the preset.
+    """
+    arguments = encode_arguments(spec, row, _safe_name(output_name(spec, row)))
+    return (str(ffmpeg), *_GLOBAL, *_OVERWRITE, *arguments)
+
+
+def run_command(spec: EncodeSpec, row: EncoderRow, ffmpeg: Path, output: Path) -> tuple[str, ...]:
+    """Build the command that is run: as `user_command`, with a log and progress to parse.
+
+    Args:
+        spec: What to encode.
+        row: `spec.encoder`'s row.
+        ffmpeg: The program.
+        output: The file to write.
+
+    Raises:
+        UsageError: The encoder does not take the quality or the preset.
+    """
+    arguments = encode_arguments(spec, row, file_url(output))
+    return (str(ffmpeg), *_GLOBAL, *_OVERWRITE, *_logging(row), *_PROGRESS, *arguments)
+
+
+def trial_command(row: EncoderRow, ffmpeg: Path) -> tuple[str, ...]:
+    """Build a command that encodes a few synthetic frames to nowhere, fast, at the default quality.
+
+    The size is small, but one that hardware encoders take too.
+    """
+    import ffmpeg as graph
+
+    clip = graph.input(_TRIAL_CLIP, format="lavfi", **dict(row.input_options))
+    options = {
+        "c:v": row.name,
+        "frames:v": _TRIAL_FRAMES,
+        # As MP4 asks for; x264 only tells its version along with a header.
+        "flags": "+global_header",
+        **row.options(row.knob.default, _TRIAL_PRESET),
+    }
+    arguments: list[str] = graph.get_args(graph.output(clip, "-", format="null", **options))
+    return (str(ffmpeg), *_GLOBAL, *_logging(row), *arguments)
+
+
+def encode_arguments(spec: EncodeSpec, row: EncoderRow, output: str) -> tuple[str, ...]:
+    """Build the input and output arguments of an encode, without program and global options.
+
+    Args:
+        spec: What to encode.
+        row: `spec.encoder`'s row.
+        output: Name of the output, as ffmpeg takes it.
+
+    Raises:
+        UsageError: The encoder does not take the quality or the preset.
+    """
+    import ffmpeg as graph
+
+    source = graph.input(
+        file_url(spec.source.path), **input_options(spec.source), **dict(row.input_options)
+    )
+    options, extra_args = _with_extra_args(_output_options(spec, row), spec.extra_args, row)
+    # "V" leaves out cover pictures, as probing does.
+    stream = graph.output(source["V:0"], output, format="mp4", **options)
+    *arguments, name = graph.get_args(stream)
+    return (*arguments, *extra_args, name)
+
+
+def output_name(spec: EncodeSpec, row: EncoderRow) -> str:
+    """Name an encode after its source, encoder and quality: `clip.libx264.crf23.mp4`."""
+    size = f".{spec.size}" if spec.size else ""
+    quality = f"{row.knob.label}{Knob.text(spec.quality)}"
+    return f"{spec.source.path.stem}{size}.{row.name}.{quality}.mp4"
+
+
+def _output_options(spec: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "c:v": row.name,
+        # Every frame once: the scorer pairs frames by index.
+        "fps_mode": "passthrough",
+        # Tags would add bytes, and chapters a second track.
+        "map_metadata": -1,
+        "map_chapters": -1,
+        **row.options(spec.quality, spec.preset),
+    }
+    if row.codec.mp4_tag is not None:
+        options["tag:v"] = row.codec.mp4_tag
+    if spec.size is not None:
+        options["vf"] = f"scale={spec.size.width}:{spec.size.height}:flags=lanczos"
+    if spec.threads is not None:
+        options["threads"] = spec.threads
+    return options
+
+
+def _with_extra_args(
+    options: dict[str, Any], extra_args: Sequence[str], row: EncoderRow
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Move options of ours into the user's, where ffmpeg would otherwise drop ours."""
+    kept, extra = dict(options), tuple(extra_args)
+    if "vf" in kept and (joined := join_filters(extra, kept["vf"])):
+        del kept["vf"]
+        extra = joined
+    name = row.fraction_option
+    if name in kept and (joined := join_parameters(extra, name, kept[name])):
+        del kept[name]
+        extra = joined
+    return kept, extra
+
+
+def _logging(row: EncoderRow) -> tuple[str, ...]:
+    # Each line with its level, so that the first error is found without knowing all its wordings.
+    # Drivers and their versions are told at "verbose" only, where VVenC floods stdout in turn.
+    return ("-v", "level+verbose" if row.kind.is_hardware else "level+info")
+
+
+def _safe_name(name: str) -> str:
+    return f"file:{name}" if ":" in name or name.startswith("-") else name

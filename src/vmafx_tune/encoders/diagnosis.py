@@ -1,0 +1,82 @@
+"""What a human wants to know from ffmpeg's log: why it failed, and which encoder it really ran.
+
+Logs are expected at `-v level+...`, which marks each line of ffmpeg's own with its level. Encoder
+libraries print past that, some with a mark of their own (`x265 [error]:`).
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vmafx_tune.encoders.row import EncoderRow
+
+__all__ = ["encoder_version", "failure_reason", "is_disk_full"]
+
+_ERROR_MARK = re.compile(r"\[(?:error|fatal|panic)\]")
+_LEVEL_MARK = re.compile(r"\[(?:quiet|info|verbose|debug|trace|warning)\]")
+# Such as "[libx264 @ 0x5565] [error] " or "x265 [error]: ".
+_PREFIX = re.compile(
+    r"^(?:\[[^\]]* @ [^\]]*\]\s*|\w+\s?\[\w+\]:\s*|\[\w+\]\s*|implib-gen: [^:]+: )+"
+)
+_SOUNDS_LIKE_FAILURE = re.compile(
+    r"\b(?:error|fail\w*|cannot|could not|unable|not found)\b", re.IGNORECASE
+)
+# Words of the operating system, which every layer of ffmpeg passes on.
+_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large")
+
+
+def failure_reason(log: str, returncode: int) -> str:
+    """Find the line that says why ffmpeg failed: its first error, as others follow from it.
+
+    Args:
+        log: Its stderr.
+        returncode: Its exit status, negative for a signal.
+
+    Returns:
+        A clause without the prefixes of ffmpeg's log and without a full stop.
+    """
+    lines = log.splitlines()
+    marked = (line for line in lines if _ERROR_MARK.search(line))
+    unmarked = (
+        line for line in lines if _SOUNDS_LIKE_FAILURE.search(line) and not _LEVEL_MARK.search(line)
+    )
+    for line in (*marked, *unmarked):
+        if reason := _PREFIX.sub("", line.strip()).rstrip(" .:"):
+            return reason
+    return _exit_in_words(returncode)
+
+
+def is_disk_full(log: str, returncode: int) -> bool:
+    """Tell whether ffmpeg failed because its output met the end of the disk, a quota or a limit."""
+    return returncode == -getattr(signal, "SIGXFSZ", 0) or _DISK_FULL.search(log) is not None
+
+
+def encoder_version(row: EncoderRow, log: str, first_packet: bytes, ffmpeg_version: str) -> str:
+    """Find an encoder's version where it tells it.
+
+    Args:
+        row: The encoder.
+        log: ffmpeg's stderr of an encode.
+        first_packet: What the encoder wrote first; x264 signs its bitstreams.
+        ffmpeg_version: Stands in for encoders that are part of ffmpeg or the operating system.
+
+    Returns:
+        A name and a version, such as `x265 4.1` or `ffmpeg 7.1`.
+    """
+    for text in (log, first_packet.decode("latin-1")):
+        if row.version_pattern and (match := re.search(row.version_pattern, text)):
+            return f"{row.version_label} {match[1]}"
+    return f"ffmpeg {ffmpeg_version}"
+
+
+def _exit_in_words(returncode: int) -> str:
+    if returncode >= 0:
+        return f"it ended with exit status {returncode} and gave no reason"
+    try:
+        name = signal.Signals(-returncode).name
+    except ValueError:
+        name = f"signal {-returncode}"
+    return f"it was killed by {name}"

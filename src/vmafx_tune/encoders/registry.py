@@ -1,0 +1,272 @@
+"""One row for each encoder, holding every fact about it.
+
+Ranges and native presets are those of `ffmpeg -h encoder=NAME`, narrowed to values that mean
+constant quality (x264's crf -12 to 0 is for 10 bit only, crf 0 of SVT-AV1 means "not set").
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from vmafx_tune.encoders.row import (
+    X264_PRESETS,
+    CodecFamily,
+    EncoderKind,
+    EncoderRow,
+    Knob,
+    Presets,
+)
+from vmafx_tune.errors import UnknownEncoderError
+
+__all__ = ["EncoderRow", "all_rows", "encoder_row"]
+
+_ALL_CHROMA = frozenset({"400", "420", "422", "444"})
+_COLOUR_CHROMA = frozenset({"420", "422", "444"})
+
+
+def _speeds(native: str, from_x264: str) -> Presets:
+    """Line up an encoder's own presets with `X264_PRESETS`, both fastest first."""
+    return Presets(
+        native=tuple(native.split()),
+        from_x264=dict(zip(X264_PRESETS, from_x264.split(), strict=True)),
+    )
+
+
+_X264_SPEEDS = _speeds(" ".join(X264_PRESETS), " ".join(X264_PRESETS))
+
+_X264 = EncoderRow(
+    name="libx264",
+    aliases=("x264",),
+    label="x264",
+    codec=CodecFamily.H264,
+    kind=EncoderKind.SOFTWARE,
+    knob=Knob("crf", lo=0, hi=51, default=23, increment=0.1),
+    presets=_X264_SPEEDS,
+    templates=(("preset", "{preset}"), ("crf", "{quality}")),
+    chroma=_ALL_CHROMA,
+    version_pattern=r"264 - core (.+?) - H\.264",
+    version_label="x264 core",
+    url="https://trac.ffmpeg.org/wiki/Encode/H.264",
+)
+
+_X265 = EncoderRow(
+    name="libx265",
+    aliases=("x265",),
+    label="x265",
+    codec=CodecFamily.HEVC,
+    kind=EncoderKind.SOFTWARE,
+    knob=Knob("crf", lo=0, hi=51, default=28, increment=0.1),
+    presets=_X264_SPEEDS,
+    templates=(("preset", "{preset}"), ("crf", "{quality}")),
+    chroma=_ALL_CHROMA,
+    version_pattern=r"HEVC encoder version (\S+)",
+    version_label="x265",
+    url="https://x265.readthedocs.io/en/stable/cli.html",
+)
+
+_SVT_AV1 = EncoderRow(
+    name="libsvtav1",
+    aliases=("svt-av1", "svtav1"),
+    label="SVT-AV1",
+    codec=CodecFamily.AV1,
+    kind=EncoderKind.SOFTWARE,
+    # SVT-AV1 quantises crf to quarters, and ffmpeg's -crf cuts fractions off.
+    knob=Knob("crf", lo=1, hi=63, default=35, increment=0.25),
+    presets=_speeds(
+        native="13 12 11 10 9 8 7 6 5 4 3 2 1 0 -1",
+        from_x264="13 12 11 10 9 7 5 3 2 0",
+    ),
+    templates=(("preset", "{preset}"), ("crf", "{quality}")),
+    fraction_option="svtav1-params",
+    odd_sizes=True,
+    version_pattern=r"SVT-AV1 Encoder Lib (\S+)",
+    version_label="SVT-AV1",
+    url="https://gitlab.com/AOMediaCodec/SVT-AV1/-/blob/master/Docs/Parameters.md",
+)
+
+_AOM = EncoderRow(
+    name="libaom-av1",
+    aliases=("aom", "libaom"),
+    label="libaom",
+    codec=CodecFamily.AV1,
+    kind=EncoderKind.SOFTWARE,
+    knob=Knob("crf", lo=0, hi=63, default=35),
+    presets=_speeds(native="8 7 6 5 4 3 2 1 0", from_x264="8 7 6 6 5 4 3 2 1 0"),
+    # Without -b:v 0, crf is only the best quality that a bitrate limit allows.
+    templates=(("cpu-used", "{preset}"), ("crf", "{quality}"), ("b:v", "0")),
+    chroma=_ALL_CHROMA,
+    odd_sizes=True,
+    version_pattern=r"\[libaom-av1 @ [^\]]*\] (?:\[\w+\] )?(v?\d\S*)",
+    version_label="libaom",
+    url="https://trac.ffmpeg.org/wiki/Encode/AV1#libaom",
+)
+
+_VP9 = EncoderRow(
+    name="libvpx-vp9",
+    aliases=("vp9", "libvpx"),
+    label="libvpx",
+    codec=CodecFamily.VP9,
+    kind=EncoderKind.SOFTWARE,
+    knob=Knob("crf", lo=0, hi=63, default=32),
+    # With the good deadline, everything above 5 is the same as 5.
+    presets=_speeds(native="8 7 6 5 4 3 2 1 0", from_x264="5 5 5 4 3 2 1 1 0 0"),
+    templates=(
+        ("deadline", "good"),
+        ("cpu-used", "{preset}"),
+        ("crf", "{quality}"),
+        ("b:v", "0"),
+        ("row-mt", "1"),
+    ),
+    chroma=_COLOUR_CHROMA,
+    odd_sizes=True,
+    version_pattern=r"\[libvpx-vp9 @ [^\]]*\] (?:\[\w+\] )?(v?\d\S*)",
+    version_label="libvpx",
+    url="https://trac.ffmpeg.org/wiki/Encode/VP9",
+)
+
+_VVENC = EncoderRow(
+    name="libvvenc",
+    aliases=("vvenc",),
+    label="VVenC",
+    codec=CodecFamily.VVC,
+    kind=EncoderKind.SOFTWARE,
+    knob=Knob("qp", lo=0, hi=63, default=32),
+    presets=_speeds(
+        native="faster fast medium slow slower",
+        from_x264="faster faster faster faster fast medium slow slower slower slower",
+    ),
+    templates=(("preset", "{preset}"), ("qp", "{quality}")),
+    version_pattern=r"libvvenc version: (\S+)",
+    version_label="VVenC",
+    url="https://github.com/fraunhoferhhi/vvenc/wiki/FFmpeg-Integration",
+)
+
+_CODEC_LABELS = {
+    CodecFamily.H264: "H.264",
+    CodecFamily.HEVC: "HEVC",
+    CodecFamily.AV1: "AV1",
+}
+
+
+def _nvenc(codec: CodecFamily, hi: float) -> EncoderRow:
+    return EncoderRow(
+        name=f"{codec}_nvenc",
+        label=f"NVENC {_CODEC_LABELS[codec]}",
+        codec=codec,
+        kind=EncoderKind.NVENC,
+        # 0 would mean "let the encoder choose".
+        knob=Knob("cq", lo=1, hi=hi, default=23, increment=0.1),
+        presets=_speeds(native="p1 p2 p3 p4 p5 p6 p7", from_x264="p1 p1 p2 p3 p3 p4 p5 p6 p7 p7"),
+        templates=(("preset", "{preset}"), ("rc", "vbr"), ("cq", "{quality}"), ("b:v", "0")),
+        chroma=_COLOUR_CHROMA,
+        version_pattern=r"Loaded Nvenc version (\d+\.\d+)",
+        version_label="NVENC API",
+        url="https://docs.nvidia.com/video-technologies/video-codec-sdk/ffmpeg-with-nvidia-gpu/",
+    )
+
+
+def _qsv(codec: CodecFamily, chroma: frozenset[str] = frozenset({"420"})) -> EncoderRow:
+    return EncoderRow(
+        name=f"{codec}_qsv",
+        label=f"Quick Sync {_CODEC_LABELS[codec]}",
+        codec=codec,
+        kind=EncoderKind.QSV,
+        knob=Knob("global_quality", lo=1, hi=51, default=23),
+        presets=_speeds(
+            native="veryfast faster fast medium slow slower veryslow",
+            from_x264=(
+                "veryfast veryfast veryfast faster fast medium slow slower veryslow veryslow"
+            ),
+        ),
+        templates=(("preset", "{preset}"), ("global_quality", "{quality}")),
+        # The encoder takes the one device of its type and uploads frames by itself, so that no
+        # hwupload filter is needed.
+        input_options=(("init_hw_device", "qsv=hw"),),
+        chroma=chroma,
+        version_pattern=r"API version is (\d+\.\d+)",
+        version_label="oneVPL API",
+        url="https://trac.ffmpeg.org/wiki/Hardware/QuickSync",
+    )
+
+
+def _amf(codec: CodecFamily, hi: float) -> EncoderRow:
+    return EncoderRow(
+        name=f"{codec}_amf",
+        label=f"AMF {_CODEC_LABELS[codec]}",
+        codec=codec,
+        kind=EncoderKind.AMF,
+        knob=Knob("qp", lo=0, hi=hi, default=23),
+        presets=_speeds(
+            native="speed balanced quality high_quality",
+            from_x264=("speed speed speed speed balanced balanced quality quality quality quality"),
+        ),
+        templates=(
+            ("rc", "cqp"),
+            ("qp_i", "{quality}"),
+            ("qp_p", "{quality}"),
+            ("quality", "{preset}"),
+        ),
+        url="https://github.com/GPUOpen-LibrariesAndSDKs/AMF/wiki",
+    )
+
+
+def _videotoolbox(codec: CodecFamily) -> EncoderRow:
+    return EncoderRow(
+        name=f"{codec}_videotoolbox",
+        label=f"VideoToolbox {_CODEC_LABELS[codec]}",
+        codec=codec,
+        kind=EncoderKind.VIDEOTOOLBOX,
+        knob=Knob("q:v", lo=1, hi=100, default=50, higher_is_better=True),
+        presets=Presets(),
+        templates=(("q:v", "{quality}"),),
+        url="https://trac.ffmpeg.org/wiki/HWAccelIntro#VideoToolbox",
+    )
+
+
+_ROWS = (
+    _X264,
+    _X265,
+    _SVT_AV1,
+    _AOM,
+    _VP9,
+    _VVENC,
+    _nvenc(CodecFamily.H264, hi=51),
+    _nvenc(CodecFamily.HEVC, hi=51),
+    _nvenc(CodecFamily.AV1, hi=63),
+    _qsv(CodecFamily.H264),
+    _qsv(CodecFamily.HEVC, chroma=_COLOUR_CHROMA),
+    _qsv(CodecFamily.AV1),
+    _amf(CodecFamily.H264, hi=51),
+    _amf(CodecFamily.HEVC, hi=51),
+    _amf(CodecFamily.AV1, hi=255),
+    _videotoolbox(CodecFamily.H264),
+    _videotoolbox(CodecFamily.HEVC),
+)
+
+_MAX_SUGGESTIONS = 3
+_BY_NAME = {name: row for row in _ROWS for name in (row.name, *row.aliases)}
+
+
+def all_rows() -> tuple[EncoderRow, ...]:
+    """Return every encoder: software first, then hardware by vendor."""
+    return _ROWS
+
+
+def encoder_row(name: str) -> EncoderRow:
+    """Find an encoder by ffmpeg's name for it, or by an alias; case does not matter.
+
+    Raises:
+        UnknownEncoderError: There is none; it names those that look like it.
+    """
+    wanted = name.strip().lower()
+    if wanted not in _BY_NAME:
+        raise UnknownEncoderError(name, _nearest(wanted))
+    return _BY_NAME[wanted]
+
+
+def _nearest(name: str) -> tuple[str, ...]:
+    # The name of a codec is no spelling mistake: what is meant is one of its encoders.
+    of_codec = [row.name for row in _ROWS if row.codec == name]
+    close = difflib.get_close_matches(name, _BY_NAME, n=_MAX_SUGGESTIONS, cutoff=0.5)
+    names = dict.fromkeys([*of_codec, *(_BY_NAME[match].name for match in close)])
+    return tuple(names)[:_MAX_SUGGESTIONS]

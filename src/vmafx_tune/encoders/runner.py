@@ -1,0 +1,161 @@
+"""Runs encodes: a specification in, a whole file with its measurements out."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import secrets
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from vmafx_tune.encoders.argv import run_command, user_command
+from vmafx_tune.encoders.diagnosis import encoder_version, failure_reason, is_disk_full
+from vmafx_tune.encoders.registry import encoder_row
+from vmafx_tune.errors import (
+    EncodeFailedError,
+    EncoderUnavailableError,
+    OutputError,
+    ToolOutputError,
+    UnreadableSourceError,
+)
+from vmafx_tune.media.packets import PacketSummary, measure_packets
+from vmafx_tune.model import EncodeOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from vmafx_tune.encoders.row import EncoderRow
+    from vmafx_tune.media.ffmpeg import Ffmpeg
+    from vmafx_tune.media.process import Completed, ProcessRunner
+    from vmafx_tune.model import EncodeSpec, Source
+    from vmafx_tune.ports import FrameProgress
+
+__all__ = ["FfmpegEncoder"]
+
+_FRAME_LINE = re.compile(r"frame=\s*(\d+)\s*")
+
+
+class FfmpegEncoder:
+    """Encodes with ffmpeg; implements `ports.Encoder`. Thread-safe.
+
+    Args:
+        ffmpeg: The program.
+        runner: Runs it, and cancels it.
+        probe: Probes what it wrote.
+    """
+
+    def __init__(
+        self, ffmpeg: Ffmpeg, runner: ProcessRunner, probe: Callable[[Path], Source]
+    ) -> None:
+        self._ffmpeg = ffmpeg
+        self._runner = runner
+        self._probe = probe
+
+    def encode(
+        self, spec: EncodeSpec, target: Path, *, on_progress: FrameProgress | None = None
+    ) -> EncodeOutcome:
+        """Encode `spec` to the MP4 file `target`, which appears whole or not at all.
+
+        Raises:
+            UsageError: The encoder does not take the quality, the preset or an argument.
+            MediaError: It does not take the source's size.
+            EncoderUnavailableError: This ffmpeg does not have it.
+            EncodeFailedError: ffmpeg ended with an error.
+            ToolOutputError: ffmpeg ended well, but wrote no video.
+            ToolTimeoutError: ffmpeg encoded no frame for too long.
+            OutputError: The target's folder is full or cannot be written.
+            CancelledError: The work was cancelled.
+        """
+        row = encoder_row(spec.encoder)
+        row.check(spec)
+        with _appearing(target) as partial:
+            command = run_command(spec, row, self._ffmpeg.path, partial)
+            done = self._runner.run(command, progress=_FrameCounter(on_progress))
+            if done.returncode != 0:
+                raise _failure(done, spec, row, target)
+            packets, encoded = self._examine(partial, done)
+        return EncodeOutcome(
+            encoded=dataclasses.replace(encoded, path=target),
+            size_bytes=packets.size_bytes,
+            n_frames=packets.n_packets,
+            encode_time_s=done.wall_time_s,
+            encoder_version=encoder_version(row, done.stderr, packets.first, self._ffmpeg.version),
+            command=user_command(spec, row, self._ffmpeg.path),
+        )
+
+    def _examine(self, partial: Path, done: Completed) -> tuple[PacketSummary, Source]:
+        try:
+            return measure_packets(partial), self._probe(partial)
+        except UnreadableSourceError as error:
+            raise ToolOutputError(
+                f"'{done.argv[0]}' ended well, but wrote no video that can be read back. Check "
+                "that it is a real ffmpeg, and that no encoder argument changes the output.",
+                argv=done.argv,
+                returncode=done.returncode,
+                stderr_tail=done.stderr_tail,
+            ) from error
+
+
+class _FrameCounter:
+    """Follows ffmpeg's `-progress` lines; a frame more is what counts as progress."""
+
+    def __init__(self, on_progress: FrameProgress | None) -> None:
+        self._on_progress = on_progress
+        self._frames = 0
+
+    def __call__(self, line: str) -> bool:
+        match = _FRAME_LINE.fullmatch(line)
+        if match is None or int(match[1]) <= self._frames:
+            return False
+        self._frames = int(match[1])
+        if self._on_progress is not None:
+            self._on_progress(self._frames)
+        return True
+
+
+@contextmanager
+def _appearing(target: Path) -> Iterator[Path]:
+    """Give the block a file beside `target` to fill; it takes that name if the block ends well."""
+    partial = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")
+    with _writing(target):
+        partial.touch(exist_ok=False)
+    try:
+        yield partial
+        with _writing(target):
+            partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"'{target}' cannot be written: {error.strerror or error}. Name another folder with "
+            "--work-dir."
+        ) from error
+
+
+def _failure(
+    done: Completed, spec: EncodeSpec, row: EncoderRow, target: Path
+) -> EncodeFailedError | EncoderUnavailableError | OutputError:
+    log = f"{done.stderr}\n{done.stderr_tail}"
+    if is_disk_full(log, done.returncode):
+        return OutputError(
+            f"There is no room for the encode in '{target.parent}': the disk is full, or a limit "
+            "on file sizes is reached. Free some space, or name another folder with --work-dir."
+        )
+    reason = failure_reason(log, done.returncode)
+    missing = reason == f"Unknown encoder '{row.name}'"
+    kind = EncoderUnavailableError if missing else EncodeFailedError
+    quality = f"{row.knob.name} {row.knob.text(spec.quality)}"
+    return kind(
+        f"{row.name} could not encode '{os.fspath(spec.source.path)}' at {quality}: {reason}.",
+        argv=done.argv,
+        returncode=done.returncode,
+        stderr_tail=done.stderr_tail,
+    )

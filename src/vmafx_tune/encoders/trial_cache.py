@@ -1,0 +1,105 @@
+"""Remembers, from one run to the next, which encoders opened.
+
+Only what worked is kept. A failure is cheap to repeat, and one that is remembered would outlive the
+driver that the user installs because of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmafx_tune.encoders.argv import trial_command
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmafx_tune.encoders.row import EncoderRow
+    from vmafx_tune.media.ffmpeg import Ffmpeg
+
+__all__ = ["TrialCache", "trial_folder"]
+
+_HARDWARE_MAX_AGE_S = 24 * 3600.0
+_log = logging.getLogger(__name__)
+
+
+class TrialCache:
+    """One small file for each encoder and ffmpeg that went together.
+
+    Nothing here fails a run: a cache that cannot be read is empty, one that cannot be written stays
+    as it is. Files are replaced whole, so that runs at the same time do no harm.
+
+    Args:
+        folder: Where to keep the files; None for the user's cache folder.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder
+
+    def recall(self, row: EncoderRow, ffmpeg: Ffmpeg) -> str | None:
+        """Return the version of an encoder that opened before; None if that is not known.
+
+        A software encoder is remembered for as long as the ffmpeg file is the same. A hardware
+        encoder depends on drivers too, so it is for a day at most, and on the same devices.
+        """
+        try:
+            path = self._path(row, ffmpeg)
+            age_s = time.time() - path.stat().st_mtime
+            if row.kind.is_hardware and age_s > _HARDWARE_MAX_AGE_S:
+                return None
+            version = json.loads(path.read_text(encoding="utf-8"))["version"]
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            _log.debug("The trial of %s is not remembered: %s", row.name, error)
+            return None
+        return version if isinstance(version, str) else None
+
+    def remember(self, row: EncoderRow, ffmpeg: Ffmpeg, version: str) -> None:
+        """Keep the version of an encoder that opened."""
+        try:
+            _replace(self._path(row, ffmpeg), json.dumps({"encoder": row.name, "version": version}))
+        except (OSError, RuntimeError) as error:
+            _log.debug("The trial of %s cannot be remembered: %s", row.name, error)
+
+    def _path(self, row: EncoderRow, ffmpeg: Ffmpeg) -> Path:
+        return (self._folder or trial_folder()) / f"{row.name}-{_fingerprint(row, ffmpeg)}.json"
+
+
+def trial_folder() -> Path:
+    """Name the folder where trials are remembered unless told otherwise; it need not exist."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("vmafx-tune", appauthor=False) / "encoders"
+
+
+def _fingerprint(row: EncoderRow, ffmpeg: Ffmpeg) -> str:
+    """Hash all that a trial's outcome depends on and that can be seen without running it."""
+    file = ffmpeg.path.stat()
+    facts = [trial_command(row, ffmpeg.path), ffmpeg.version, file.st_size, file.st_mtime_ns]
+    devices = sorted(_devices()) if row.kind.is_hardware else []
+    return hashlib.sha256(json.dumps([facts, devices]).encode()).hexdigest()[:32]
+
+
+def _devices() -> Iterator[str]:
+    for pattern in ("dri/*", "nvidia*", "kfd"):
+        yield from map(str, Path("/dev").glob(pattern))
+    driver = Path("/proc/driver/nvidia/version")
+    if driver.exists():
+        yield driver.read_text(encoding="utf-8", errors="replace")
+
+
+def _replace(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

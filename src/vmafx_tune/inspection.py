@@ -1,0 +1,191 @@
+"""What this machine has: the answers of `encoders` and `doctor`."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from vmafx_tune._version import __version__
+from vmafx_tune.encoders.registry import all_rows
+from vmafx_tune.encoders.trial_cache import trial_folder
+from vmafx_tune.errors import LibvmafNotFoundError, VmafxTuneError
+from vmafx_tune.media.scratch import scratch_folder
+from vmafx_tune.results import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
+from vmafx_tune.scoring.libvmaf.library import load_libvmaf
+from vmafx_tune.scoring.models import BUILT_IN_MODELS
+
+if TYPE_CHECKING:
+    from vmafx_tune.encoders.availability import Availability
+    from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.wiring import Toolbox
+
+__all__ = ["examine", "list_encoders"]
+
+
+def list_encoders(box: Toolbox) -> EncodersResult:
+    """Describe every encoder of the registry, and try each on this machine.
+
+    Raises:
+        ToolNotFoundError: There is no ffmpeg.
+    """
+    ffmpeg, rows = box.ffmpeg, all_rows()
+    with ThreadPoolExecutor(4, thread_name_prefix="encoders") as pool:
+        found = list(pool.map(box.availability, rows))
+    statuses = tuple(_status(row, status) for row, status in zip(rows, found, strict=True))
+    return EncodersResult(statuses, ffmpeg.path, ffmpeg.version)
+
+
+def _status(row: EncoderRow, found: Availability) -> EncoderStatus:
+    return EncoderStatus(
+        name=row.name,
+        aliases=row.aliases,
+        codec=row.codec.value,
+        kind=row.kind.value,
+        knob=row.knob.name,
+        lo=row.knob.lo,
+        hi=row.knob.hi,
+        default=row.knob.default,
+        increment=row.knob.increment,
+        higher_is_better=row.knob.higher_is_better,
+        presets=row.presets.native,
+        compiled=found.compiled,
+        opens=found.opens,
+        reason=found.reason,
+        version=found.version,
+    )
+
+
+def examine(box: Toolbox) -> DoctorResult:
+    """Look at everything that the commands need."""
+    return DoctorResult(
+        (
+            DoctorCheck(
+                "vmafx-tune", ok=True, value=__version__, detail=_interpreter(), advice=None
+            ),
+            _ffmpeg(box),
+            _libvmaf(),
+            _vmaf_binary(box),
+            _models(box),
+            _encoders(box),
+            _work_folder(box),
+            _cache(),
+        )
+    )
+
+
+def _interpreter() -> str:
+    return f"Python {platform.python_version()} on {platform.platform(terse=True)}"
+
+
+def _ffmpeg(box: Toolbox) -> DoctorCheck:
+    try:
+        found = box.ffmpeg
+    except VmafxTuneError as error:
+        return _missing("ffmpeg", error, "Install one, or name one with --ffmpeg or VMAFX_FFMPEG.")
+    return _found("ffmpeg", found.version, f"{found.path} (from {found.origin})")
+
+
+def _libvmaf() -> DoctorCheck:
+    try:
+        library = load_libvmaf()
+    except LibvmafNotFoundError as error:
+        tried = "; ".join(f"{path}: {reason}" for path, reason in error.tried)
+        return DoctorCheck(
+            "libvmaf (ctypes)",
+            ok=False,
+            value="",
+            detail=tried,
+            advice="Scores of files can use ffmpeg's own. For frames in memory, install libvmaf or "
+            "name one with VMAFX_LIBVMAF.",
+            required=False,
+        )
+    return _found("libvmaf (ctypes)", library.version, f"{library.path} ({library.origin})")
+
+
+def _vmaf_binary(box: Toolbox) -> DoctorCheck:
+    path = box.vmaf_binary
+    if path is None:
+        return DoctorCheck(
+            "vmaf program", ok=True, value="not asked for", detail="", advice=None, required=False
+        )
+    usable = shutil.which(path) is not None
+    return DoctorCheck(
+        "vmaf program",
+        ok=usable,
+        value="found" if usable else "",
+        detail=str(path),
+        advice=None if usable else "Name an existing program with --vmaf or VMAFX_VMAF_BINARY.",
+    )
+
+
+def _models(box: Toolbox) -> DoctorCheck:
+    """Score-ready models: those of the backend that `auto` takes."""
+    usable = []
+    for model in BUILT_IN_MODELS.values():
+        try:
+            box.scorer("auto", model)
+        except VmafxTuneError:
+            continue
+        usable.append(model.name)
+    return DoctorCheck(
+        "models",
+        ok=bool(usable),
+        value=f"{len(usable)} of {len(BUILT_IN_MODELS)}",
+        detail=", ".join(usable),
+        advice=None if usable else "Install an ffmpeg with libvmaf, or libvmaf itself.",
+    )
+
+
+def _encoders(box: Toolbox) -> DoctorCheck:
+    try:
+        statuses = list_encoders(box).encoders
+    except VmafxTuneError as error:
+        return _missing("encoders", error, "Without ffmpeg there are none.")
+    usable = [status.name for status in statuses if status.opens]
+    return DoctorCheck(
+        "encoders",
+        ok=bool(usable),
+        value=f"{len(usable)} of {len(statuses)}",
+        detail=", ".join(usable),
+        advice=None if usable else "Take an ffmpeg that was built with libx264, for example.",
+    )
+
+
+def _work_folder(box: Toolbox) -> DoctorCheck:
+    try:
+        with scratch_folder(box.tools.work_dir) as folder:
+            free_bytes = shutil.disk_usage(folder).free
+    except VmafxTuneError as error:
+        return _missing("work folder", error, "Name one that can be written with --work-dir.")
+    place = str(box.tools.work_dir or tempfile.gettempdir())
+    return _found("work folder", f"{free_bytes / 2**30:.1f} GiB free", place)
+
+
+def _cache() -> DoctorCheck:
+    try:
+        folder = trial_folder()
+        folder.mkdir(parents=True, exist_ok=True)
+        with scratch_folder(folder):
+            pass
+    except (VmafxTuneError, OSError, RuntimeError) as error:
+        return DoctorCheck(
+            "cache",
+            ok=False,
+            value="",
+            detail=str(error),
+            advice="Encoders are tried anew in each run. Set XDG_CACHE_HOME to a folder that can "
+            "be written.",
+            required=False,
+        )
+    return _found("cache", "writable", str(folder.parent))
+
+
+def _found(name: str, value: str, detail: str) -> DoctorCheck:
+    return DoctorCheck(name, ok=True, value=value, detail=detail, advice=None)
+
+
+def _missing(name: str, error: VmafxTuneError, advice: str) -> DoctorCheck:
+    return DoctorCheck(name, ok=False, value="", detail=str(error), advice=advice)

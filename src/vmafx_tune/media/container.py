@@ -1,0 +1,239 @@
+"""Opening video files with PyAV: local regular files only, and every failure a plain sentence."""
+
+from __future__ import annotations
+
+import re
+import stat
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.media.ffmpeg import file_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from av import FFmpegError
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+    from vmafx_tune.model import RawFormat
+
+__all__ = ["Video", "check_file", "open_video"]
+
+_HEAD_BYTES = 4096
+# What libavformat would read as video although nobody means it so: lists of other files, and text
+# that it draws as a terminal would.
+_LISTS = frozenset({"concat", "dash", "hls", "imf", "sdp", "webm_dash_manifest"})
+_TEXT_ART = frozenset({"tty", "bintext", "xbin", "adf", "idf"})
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """An open file and the video stream in it that counts."""
+
+    path: Path
+    container: InputContainer
+    stream: VideoStream
+
+    def packets(self) -> Iterator[Packet[VideoStream]]:
+        """Read the packets of the stream; the last one is empty and makes a decoder flush.
+
+        Raises:
+            UnreadableSourceError: The file cannot be read on.
+        """
+        import av
+
+        try:
+            yield from self.container.demux(self.stream)
+        except av.FFmpegError as error:
+            raise UnreadableSourceError(
+                f"'{self.path}' cannot be read to its end: {_reason(error)}. Copy it again."
+            ) from error
+
+    def decode(self) -> Iterator[VideoFrame]:
+        """Decode every frame of the stream once, in presentation order.
+
+        A stream that was cut out of a longer one begins with packets that lack their references;
+        these are skipped, as every player does. Later on, a packet that fails is an error.
+
+        Raises:
+            UnreadableSourceError: The file is damaged.
+        """
+        import av
+
+        index = 0
+        for packet in self.packets():
+            try:
+                frames = packet.decode()
+            except av.FFmpegError as error:
+                if not index and isinstance(error, av.InvalidDataError):
+                    continue
+                raise UnreadableSourceError(
+                    f"'{self.path}' cannot be decoded at frame {index}: {_reason(error)}. The file "
+                    "is damaged or cut short; copy or encode it again."
+                ) from error
+            for frame in frames:
+                yield frame
+                index += 1
+
+    def declared_rates(self) -> list[Fraction]:
+        """Frame rates that the container and the codec state, the most trustworthy first."""
+        stream = self.stream
+        rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
+        return [Fraction(rate) for rate in rates if rate]
+
+
+def check_file(path: Path) -> bytes:
+    """Make sure that `path` is a file with something in it that this process may read.
+
+    Returns:
+        Its first bytes, 4096 at most.
+
+    Raises:
+        UnreadableSourceError: It is not.
+    """
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise UnreadableSourceError(f"'{path}' is a directory. Name a video file in it.")
+        if not stat.S_ISREG(mode):
+            raise UnreadableSourceError(
+                f"'{path}' is not a regular file but a device, pipe or socket. Write the video to "
+                "a file first: it is read more than once."
+            )
+        with path.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UnreadableSourceError(_missing(path)) from error
+    except PermissionError as error:
+        raise UnreadableSourceError(
+            f"'{path}' cannot be read: permission denied. Check the access rights of the file and "
+            "of the folders above it."
+        ) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UnreadableSourceError(f"'{path}' cannot be read: {reason}.") from error
+    if not head:
+        raise UnreadableSourceError(
+            f"'{path}' is empty (0 bytes). Look at the encode or the copy that was to write it."
+        )
+    return head
+
+
+@contextmanager
+def open_video(path: Path, raw: RawFormat | None = None) -> Iterator[Video]:
+    """Open a file for as long as the block lasts.
+
+    Args:
+        path: A container, an elementary stream, a `.y4m`, or a headerless file.
+        raw: What the headerless file holds; None for all others.
+
+    Yields:
+        The file and its first video stream that is not a cover picture.
+
+    Raises:
+        UnreadableSourceError: It is not a video file that can be decoded.
+    """
+    import av
+
+    head = check_file(path)
+    try:
+        container = av.open(
+            file_url(path),
+            format="rawvideo" if raw else None,
+            container_options=_raw_options(raw) if raw else {"protocol_whitelist": "file"},
+            metadata_errors="replace",
+        )
+    except av.FFmpegError as error:
+        raise UnreadableSourceError(_why_not_video(path, head, error)) from error
+    with container:
+        yield Video(path, container, _video_stream(path, container))
+
+
+def _raw_options(raw: RawFormat) -> dict[str, str]:
+    return {
+        "video_size": str(raw.resolution),
+        "pixel_format": raw.pix_fmt,
+        "framerate": str(raw.frame_rate),
+    }
+
+
+def _video_stream(path: Path, container: InputContainer) -> VideoStream:
+    from av.stream import Disposition
+
+    if _LISTS & set(container.format.name.split(",")):
+        raise UnreadableSourceError(
+            f"'{path}' is a list of other files. Name the video file itself."
+        )
+    if container.format.name in _TEXT_ART:
+        raise UnreadableSourceError(f"'{path}' is text, not video. Name a video file.")
+    # A cover is no moving picture.
+    films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+    if not films:
+        raise UnreadableSourceError(f"'{path}' has no video, {_contents(container)}.")
+    # PyAV's stubs do not say so, but a stream that nothing decodes has no codec context.
+    if getattr(films[0], "codec_context", None) is None:
+        raise UnreadableSourceError(
+            f"'{path}' holds video that PyAV cannot decode. Convert it with an ffmpeg that can."
+        )
+    return films[0]
+
+
+def _contents(container: InputContainer) -> str:
+    kinds = dict.fromkeys(
+        "a cover picture" if stream.type == "video" else stream.type for stream in container.streams
+    )
+    return f"only {' and '.join(kinds)}" if kinds else "nor anything else"
+
+
+def _missing(path: Path) -> str:
+    # pathlib takes one of the two slashes away.
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):
+        return f"'{path}' is not a local file. Download it first: only local files can be read."
+    return f"'{path}' does not exist. Check the path."
+
+
+def _why_not_video(path: Path, head: bytes, error: FFmpegError) -> str:
+    if head[4:8] == b"ftyp" and not _has_mp4_index(path):
+        return (
+            f"'{path}' is cut short: the index of the MP4 (its moov box) is missing. Copy or "
+            "download it again, or let the encode that writes it end."
+        )
+    if _is_text(head):
+        return f"'{path}' is text, not video, whatever its name says. Name a video file."
+    return (
+        f"'{path}' cannot be read as video: {_reason(error)}. Check that it is a video file and "
+        "complete."
+    )
+
+
+def _has_mp4_index(path: Path) -> bool:
+    with path.open("rb") as file:
+        while len(header := file.read(16)) >= 8:
+            if header[4:8] == b"moov":
+                return True
+            size = int.from_bytes(header[:4], "big")
+            if size == 1:
+                size = int.from_bytes(header[8:], "big")
+            if size < 8:
+                return False
+            file.seek(size - len(header), 1)
+    return False
+
+
+def _is_text(head: bytes) -> bool:
+    # The head may end within a character, of four bytes at most.
+    text = head.decode("utf-8", errors="ignore")
+    printable = sum(char.isprintable() or char.isspace() for char in text)
+    return len(text.encode()) > len(head) - 4 and printable == len(text)
+
+
+def _reason(error: FFmpegError) -> str:
+    reason = error.strerror or str(error)
+    return f"{reason[:1].lower()}{reason[1:]}"

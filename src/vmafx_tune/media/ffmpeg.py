@@ -1,0 +1,189 @@
+"""Finding ffmpeg, asking what it can do, and telling it about a source."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.errors import ToolError, ToolNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from vmafx_tune.media.process import ProcessRunner
+    from vmafx_tune.model import Source
+
+__all__ = [
+    "Ffmpeg",
+    "file_url",
+    "find_ffmpeg",
+    "input_options",
+    "list_encoders",
+]
+
+_VARIABLE = "VMAFX_FFMPEG"
+_OPTION = "--ffmpeg"
+_BUNDLE = "imageio-ffmpeg"
+_ADVICE = (
+    f"Name one with {_OPTION} or {_VARIABLE}, install ffmpeg, or reinstall the {_BUNDLE} package, "
+    "which brings one."
+)
+_ANSWER_TIMEOUT_S = 60.0
+# 5.1 brought -fps_mode.
+_OLDEST = (5, 1)
+_VERSION_LINE = re.compile(r"ffmpeg version (\S+)")
+_RELEASE = re.compile(r"n?(\d+)\.(\d+)")
+_LISTED = re.compile(r"^ *[A-Z.|]{2,} +(?P<name>\w[\w-]*) ", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ffmpeg:
+    """An ffmpeg that answered.
+
+    Attributes:
+        path: The program, absolute.
+        version: As it calls itself: `7.1`, `n9.0.2-17-g2a571b6068`, `N-118000-gabcdef`.
+        origin: Where it was found: `--ffmpeg`, `VMAFX_FFMPEG`, `imageio-ffmpeg` or `PATH`.
+    """
+
+    path: Path
+    version: str
+    origin: str
+
+
+def find_ffmpeg(
+    explicit: Path | None, runner: ProcessRunner, environ: Mapping[str, str] | None = None
+) -> Ffmpeg:
+    """Find the ffmpeg to use: the one named, `VMAFX_FFMPEG`, the installed build, or `PATH`.
+
+    What the user names is used or is an error; the other places are tried in turn.
+
+    Args:
+        explicit: A path, or a name to look up on `PATH`.
+        runner: Runs `ffmpeg -version`.
+        environ: Environment to read; None for this process's.
+
+    Raises:
+        ToolNotFoundError: There is none, or the one named is no usable ffmpeg.
+        CancelledError: The runner is cancelled.
+    """
+    environ = os.environ if environ is None else environ
+    if explicit is not None:
+        return _named(str(explicit), _OPTION, runner, environ)
+    if named := environ.get(_VARIABLE):
+        return _named(named, _VARIABLE, runner, environ)
+    failures = []
+    for path, origin in _candidates(environ):
+        try:
+            return _examine(path, origin, runner)
+        except ToolError as error:
+            failures.append(str(error))
+    tried = " ".join(failures) or f"The {_BUNDLE} package has none here, and PATH has none either."
+    raise ToolNotFoundError(f"No usable ffmpeg was found. {tried} {_ADVICE}")
+
+
+def _named(name: str, origin: str, runner: ProcessRunner, environ: Mapping[str, str]) -> Ffmpeg:
+    path = Path(name)
+    if not path.exists() and path.name == name:
+        path = Path(shutil.which(name, path=environ.get("PATH")) or name)
+    try:
+        return _examine(path, origin, runner)
+    except ToolError as error:
+        raise ToolNotFoundError(
+            f"{origin} names '{name}', which cannot be used. {error} Name another ffmpeg, or leave "
+            f"{origin} out to use the one that is installed.",
+            argv=error.argv,
+            returncode=error.returncode,
+            stderr_tail=error.stderr_tail,
+        ) from error
+
+
+def _candidates(environ: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+    if (bundled := _bundled()) is not None:
+        yield bundled, _BUNDLE
+    if (on_path := shutil.which("ffmpeg", path=environ.get("PATH", os.defpath))) is not None:
+        yield Path(on_path), "PATH"
+
+
+def _bundled() -> Path | None:
+    """Find the program in the imageio-ffmpeg wheel.
+
+    `imageio_ffmpeg.get_ffmpeg_exe` would import the package and run the program, and falls back to
+    `PATH` without saying so; the file's place is all that is needed.
+    """
+    spec = find_spec("imageio_ffmpeg")
+    folders = (spec.submodule_search_locations or []) if spec else []
+    found = [path for folder in folders for path in Path(folder, "binaries").glob("ffmpeg-*")]
+    return max(found, default=None)
+
+
+def _examine(path: Path, origin: str, runner: ProcessRunner) -> Ffmpeg:
+    if path.is_dir():
+        raise ToolNotFoundError(f"'{path}' is a folder, not a program.")
+    path = path.absolute()
+    done = runner.run([str(path), "-version"], stall_timeout_s=_ANSWER_TIMEOUT_S)
+    match = _VERSION_LINE.match(done.stdout)
+    if done.returncode != 0 or match is None:
+        raise ToolNotFoundError(
+            f"'{path}' does not answer to -version as ffmpeg does.",
+            argv=done.argv,
+            returncode=done.returncode,
+            stderr_tail=done.stderr_tail,
+        )
+    _refuse_old(path, match[1])
+    return Ffmpeg(path, match[1], origin)
+
+
+def _refuse_old(path: Path, version: str) -> None:
+    # Development builds go by date or commit; they are taken to be new enough.
+    release = _RELEASE.match(version)
+    if release and (int(release[1]), int(release[2])) < _OLDEST:
+        oldest = ".".join(map(str, _OLDEST))
+        raise ToolNotFoundError(f"'{path}' is ffmpeg {version}, and {oldest} or newer is needed.")
+
+
+_encoders: dict[Ffmpeg, frozenset[str]] = {}
+
+
+def list_encoders(ffmpeg: Ffmpeg, runner: ProcessRunner) -> frozenset[str]:
+    """Ask an ffmpeg, once, for the names of the encoders compiled into it.
+
+    Raises:
+        ToolError: It cannot be run.
+        CancelledError: The runner is cancelled.
+    """
+    if ffmpeg not in _encoders:
+        done = runner.run(
+            [str(ffmpeg.path), "-hide_banner", "-encoders"], stall_timeout_s=_ANSWER_TIMEOUT_S
+        )
+        _encoders[ffmpeg] = frozenset(match["name"] for match in _LISTED.finditer(done.stdout))
+    return _encoders[ffmpeg]
+
+
+def file_url(path: Path) -> str:
+    """Write a path so that ffmpeg takes it for a file, whatever its name looks like.
+
+    Names such as `-v.mp4` or `http:x.mp4` would be read as an option or a protocol.
+    """
+    return f"file:{path}"
+
+
+def input_options(source: Source) -> dict[str, Any]:
+    """Tell ffmpeg what a source does not say of itself, as keywords for `ffmpeg.input`.
+
+    Empty for every source with a header.
+    """
+    raw = source.raw
+    if raw is None:
+        return {}
+    return {
+        "format": "rawvideo",
+        "video_size": (raw.resolution.width, raw.resolution.height),
+        "pixel_format": raw.pix_fmt,
+        "framerate": str(raw.frame_rate),
+    }

@@ -1,0 +1,245 @@
+"""Decoding a source to planar pictures for scoring in memory, one at a time.
+
+What must change (turning, size, format, range) runs through libavfilter with the filters that
+ffmpeg's command line would take, so that both ways of scoring compare the same samples.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.media.container import open_video
+from vmafx_tune.media.orientation import orientation
+from vmafx_tune.model import Resolution
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from av.filter import Graph
+    from av.video.frame import VideoFrame
+
+    from vmafx_tune.cancel import CancelToken
+    from vmafx_tune.media.orientation import Orientation
+    from vmafx_tune.model import Source
+
+__all__ = ["PlanarFrame", "Plane", "open_frames"]
+
+_FULL_RANGE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """One plane of a picture, in memory that libav owns.
+
+    Attributes:
+        pointer: Address of the first sample of the top row.
+        stride_bytes: From one row to the next; never less than a row, never negative.
+        width: Samples per row.
+        height: Rows.
+    """
+
+    pointer: int
+    stride_bytes: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanarFrame:
+    """One decoded picture. Its planes stay valid for as long as this object lives.
+
+    Attributes:
+        index: Counts the clip's frames from 0.
+        planes: Luma and both chroma planes.
+        sample_bytes: 1 up to 8 bits, else 2, in the machine's byte order.
+        owner: What keeps the memory alive.
+    """
+
+    index: int
+    planes: tuple[Plane, ...]
+    sample_bytes: int
+    owner: VideoFrame
+
+
+@contextmanager
+def open_frames(
+    source: Source,
+    *,
+    size: Resolution,
+    pix_fmt: str,
+    threads: int | None = None,
+    color_range: str | None = None,
+    cancel: CancelToken | None = None,
+) -> Iterator[Iterator[PlanarFrame]]:
+    """Open a source for decoding, for as long as the block lasts.
+
+    Every decoded frame comes exactly once, whatever its timestamp, upright, in presentation order.
+    Nothing is buffered but what the decoder itself holds back.
+
+    Args:
+        source: As probed.
+        size: Size to scale to (bicubic) where the upright picture has another.
+        pix_fmt: Planar format to convert to: ffmpeg's name.
+        threads: Threads for decoding and for filtering; None takes one per core.
+        color_range: `tv` or `pc` to convert to that range; None keeps the samples' own.
+        cancel: Looked at before each frame.
+
+    Yields:
+        The frames; to be consumed by one thread.
+
+    Raises:
+        UnreadableSourceError: The file cannot be opened or, while iterating, is damaged.
+        CancelledError: While iterating: `cancel` was cancelled.
+    """
+    from av.codec.context import ThreadType
+
+    with open_video(source.path, source.raw) as video:
+        video.stream.codec_context.thread_type = ThreadType.AUTO
+        video.stream.codec_context.thread_count = threads or 0
+        converter = _Converter(source.path, size, pix_fmt, color_range, threads)
+        yield _planar(video.decode(), converter, cancel)
+
+
+def _planar(
+    frames: Iterator[VideoFrame], converter: _Converter, cancel: CancelToken | None
+) -> Iterator[PlanarFrame]:
+    for index, frame in enumerate(frames):
+        if cancel is not None:
+            cancel.raise_if_cancelled()
+        yield _wrap(index, converter.convert(frame))
+
+
+def _wrap(index: int, frame: VideoFrame) -> PlanarFrame:
+    planes = tuple(
+        Plane(plane.buffer_ptr, plane.line_size, plane.width, plane.height)
+        for plane in frame.planes
+    )
+    depth = frame.format.components[0].bits
+    return PlanarFrame(index, planes, 1 if depth <= 8 else 2, frame)
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What a filter graph must know of the frames that it is built for."""
+
+    width: int
+    height: int
+    pix_fmt: str
+    color_space: int
+    color_range: int
+    bottom_up: bool
+    turn_deg: int
+
+
+class _Converter:
+    """Brings frames to one size, format and range; hands through those that have them already."""
+
+    def __init__(
+        self,
+        path: Path,
+        size: Resolution,
+        pix_fmt: str,
+        color_range: str | None,
+        threads: int | None,
+    ) -> None:
+        self._path = path
+        self._size = size
+        self._pix_fmt = pix_fmt
+        self._color_range = color_range
+        self._threads = threads
+        self._layout: _Layout | None = None
+        self._graph: Graph | None = None
+
+    def convert(self, frame: VideoFrame) -> VideoFrame:
+        """Convert one frame; the graph is rebuilt when a stream changes its format midway."""
+        import av
+
+        layout = _examine(frame)
+        try:
+            if layout != self._layout:
+                self._graph = self._build(layout, frame)
+                self._layout = layout
+            if self._graph is None:
+                return frame
+            self._graph.vpush(frame)
+            return self._graph.vpull()
+        except av.FFmpegError as error:
+            raise UnreadableSourceError(
+                f"'{self._path}' cannot be converted from {layout.pix_fmt} {layout.width}x"
+                f"{layout.height} to {self._pix_fmt} {self._size}: {error.strerror}."
+            ) from error
+
+    def _build(self, layout: _Layout, frame: VideoFrame) -> Graph | None:
+        turn = orientation(frame, self._path)
+        filters = [*turn.filters, *self._adaptation(layout, turn)]
+        return _graph(layout, filters, self._threads) if filters else None
+
+    def _adaptation(self, layout: _Layout, turn: Orientation) -> list[tuple[str, str]]:
+        upright = Resolution(layout.width, layout.height)
+        if turn.swaps_sides:
+            upright = Resolution(layout.height, layout.width)
+        # What does not say is limited.
+        own_range = "pc" if layout.color_range == _FULL_RANGE else "tv"
+        if (
+            upright == self._size
+            and _same_samples(layout.pix_fmt, self._pix_fmt)
+            and self._color_range in {None, own_range}
+        ):
+            # Pictures stored from the bottom up have a negative stride, which a copy rights.
+            flipped = layout.bottom_up or ("vflip", "") in turn.filters
+            return [("copy", "")] if flipped else []
+        scale = f"{self._size.width}:{self._size.height}:flags=bicubic"
+        if self._color_range is not None:
+            scale += f":out_range={self._color_range}"
+        return [("scale", scale), ("format", self._pix_fmt)]
+
+
+def _examine(frame: VideoFrame) -> _Layout:
+    # Not through `frame.side_data`: it ties the frame into a reference cycle, and hundreds of
+    # pictures would wait for the garbage collector.
+    return _Layout(
+        width=frame.width,
+        height=frame.height,
+        pix_fmt=frame.format.name,
+        color_space=frame.colorspace,
+        color_range=_range(frame),
+        bottom_up=frame.planes[0].line_size < 0,
+        turn_deg=frame.rotation,
+    )
+
+
+def _graph(layout: _Layout, filters: list[tuple[str, str]], threads: int | None) -> Graph:
+    from av.filter import Graph
+
+    graph = Graph()
+    graph.threads = threads or 0
+    source = graph.add(
+        "buffer",
+        video_size=f"{layout.width}x{layout.height}",
+        pix_fmt=layout.pix_fmt,
+        # Frames go through one by one, so their times do not matter.
+        time_base="1/1",
+        pixel_aspect="1/1",
+        # Without these, swscale would take full range for limited and compress it.
+        colorspace=str(layout.color_space),
+        range=str(layout.color_range),
+    )
+    steps = [graph.add(name, args or None) for name, args in filters]
+    graph.link_nodes(source, *steps, graph.add("buffersink"))
+    graph.configure()
+    return graph
+
+
+def _range(frame: VideoFrame) -> int:
+    if frame.format.name.startswith("yuvj"):
+        return _FULL_RANGE
+    return frame.color_range
+
+
+def _same_samples(one: str, other: str) -> bool:
+    # The "j" formats are the plain ones with full range, which is a fact of the stream.
+    return one.replace("yuvj", "yuv") == other.replace("yuvj", "yuv")

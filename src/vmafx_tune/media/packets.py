@@ -1,0 +1,67 @@
+"""What the packets of an encoded file say: their sizes, without decoding a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.media.ffmpeg import file_url
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["PacketSummary", "measure_packets"]
+
+
+@dataclass(frozen=True, slots=True)
+class PacketSummary:
+    """The video packets of one file; each holds one picture that is shown.
+
+    Attributes:
+        sizes_bytes: Size of each packet, in decoding order.
+        durations_s: Duration of each in seconds, 0 where the container does not tell.
+        first: The first packet itself, where encoders sign their work.
+    """
+
+    sizes_bytes: tuple[int, ...]
+    durations_s: tuple[float, ...]
+    first: bytes = field(repr=False)
+
+    @property
+    def size_bytes(self) -> int:
+        """Their sum: what the bitrate is computed from."""
+        return sum(self.sizes_bytes)
+
+    @property
+    def n_packets(self) -> int:
+        """How many there are."""
+        return len(self.sizes_bytes)
+
+
+def measure_packets(path: Path) -> PacketSummary:
+    """Read the packets of a file's first video stream.
+
+    Raises:
+        UnreadableSourceError: The file cannot be read, or has no video in it.
+    """
+    import av
+
+    sizes, durations, first = [], [], b""
+    try:
+        with av.open(file_url(path)) as container:
+            if not container.streams.video:
+                raise UnreadableSourceError(f"'{path}' has no video stream.")
+            for packet in container.demux(container.streams.video[0]):
+                if packet.size == 0:  # the flush packet at the end
+                    continue
+                first = first or bytes(packet)
+                sizes.append(packet.size)
+                durations.append(float((packet.duration or 0) * (packet.time_base or 0)))
+    except (OSError, av.FFmpegError) as error:
+        raise UnreadableSourceError(
+            f"'{path}' cannot be read: {getattr(error, 'strerror', None) or error}."
+        ) from error
+    if not sizes:
+        raise UnreadableSourceError(f"'{path}' has a video stream without any packets.")
+    return PacketSummary(tuple(sizes), tuple(durations), first)

@@ -1,0 +1,148 @@
+"""Finding out what a source is, quickly: from its headers and its first picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import UnreadableSourceError, UsageError
+from vmafx_tune.media import colour
+from vmafx_tune.media.completeness import check_complete, count_y4m_frames
+from vmafx_tune.media.container import check_file, open_video
+from vmafx_tune.media.orientation import orientation
+from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
+from vmafx_tune.media.timing import Timing, indexed_timing, packet_timing
+from vmafx_tune.model import Resolution, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from av.video.frame import VideoFrame
+
+    from vmafx_tune.media.container import Video
+    from vmafx_tune.model import RawFormat
+
+__all__ = ["probe_source"]
+
+_HEADERLESS = frozenset({".yuv", ".raw", ".rgb"})
+
+
+def probe_source(path: Path, raw: RawFormat | None = None) -> Source:
+    """Find out what a video file holds, without decoding more than its first picture.
+
+    Args:
+        path: A local file.
+        raw: Geometry of a headerless file; None for files that describe themselves.
+
+    Returns:
+        The first video stream that is not a cover picture, upright.
+
+    Raises:
+        UnreadableSourceError: The file is missing, unreadable, empty, cut short, without video, or
+            not as long as its geometry demands.
+        UsageError: The geometry itself makes no sense.
+    """
+    head = check_file(path)
+    if raw is not None:
+        return _probe_headerless(path, raw)
+    if path.suffix.lower() in _HEADERLESS:
+        raise UnreadableSourceError(
+            f"'{path}' has no header that tells its geometry. Give it with --size, --pix-fmt and "
+            "--fps, for example --size 1920x1080 --pix-fmt yuv420p --fps 25."
+        )
+    with open_video(path) as video:
+        source = _describe(video, _first_picture(video))
+        timing = _quick_timing(video, source)
+    if timing is None:
+        with open_video(path) as video:
+            timing = packet_timing(video)
+    check_complete(path, head, timing.end_byte)
+    return replace(
+        source,
+        n_frames=timing.n_frames,
+        frame_rate=timing.frame_rate,
+        variable_frame_rate=timing.variable,
+    )
+
+
+def _probe_headerless(path: Path, raw: RawFormat) -> Source:
+    if min(raw.resolution.width, raw.resolution.height) < 1 or raw.frame_rate <= 0:
+        raise UsageError(
+            f"A headerless file cannot have {raw.resolution} pictures at {raw.frame_rate} frames "
+            "per second: size and rate must be positive."
+        )
+    frame_bytes = frame_size_bytes(raw.pix_fmt, raw.resolution)
+    n_frames, rest = divmod(path.stat().st_size, frame_bytes)
+    if rest:
+        raise UnreadableSourceError(
+            f"'{path}' does not hold whole frames: at {raw.resolution} {raw.pix_fmt} a frame has "
+            f"{frame_bytes} bytes, and after {n_frames} frames {rest} bytes are left. Check --size "
+            "and --pix-fmt, and that the file is complete."
+        )
+    return Source(
+        path=path,
+        resolution=raw.resolution,
+        frame_rate=raw.frame_rate,
+        n_frames=n_frames,
+        pixel_format=pixel_format(raw.pix_fmt),
+        codec="rawvideo",
+        raw=raw,
+    )
+
+
+def _first_picture(video: Video) -> VideoFrame:
+    # Starting threads would take longer than the one picture does.
+    video.stream.codec_context.thread_count = 1
+    frame = next(video.decode(), None)
+    if frame is None:
+        raise UnreadableSourceError(
+            f"'{video.path}' holds no picture that can be decoded. It is damaged or cut "
+            "short; copy or encode it again."
+        )
+    return frame
+
+
+def _describe(video: Video, frame: VideoFrame) -> Source:
+    stream = video.stream
+    context = stream.codec_context
+    turn = orientation(frame, video.path)
+    shape = stream.sample_aspect_ratio or Fraction(1)
+    size = Resolution(frame.width, frame.height)
+    if turn.swaps_sides:
+        shape, size = 1 / shape, Resolution(size.height, size.width)
+    return Source(
+        path=video.path,
+        resolution=size,
+        # Both are measured afterwards.
+        frame_rate=Fraction(0),
+        n_frames=0,
+        pixel_format=pixel_format(frame.format.name),
+        codec=context.codec.canonical_name,
+        color_range=_color_range(frame),
+        color_primaries=_name(colour.PRIMARIES, frame.color_primaries, context.color_primaries),
+        color_transfer=_name(colour.TRANSFERS, frame.color_trc, context.color_trc),
+        color_space=_name(colour.SPACES, frame.colorspace, context.colorspace),
+        sample_aspect_ratio=shape,
+        rotation_deg=turn.rotation_deg,
+        interlaced=frame.interlaced_frame,
+    )
+
+
+def _quick_timing(video: Video, source: Source) -> Timing | None:
+    if video.container.format.name == "yuv4mpegpipe":
+        picture_bytes = frame_size_bytes(source.pixel_format.name, source.resolution)
+        n_frames = count_y4m_frames(video.path, picture_bytes)
+        return Timing(n_frames, video.declared_rates()[0], variable=False)
+    return indexed_timing(video)
+
+
+def _color_range(frame: VideoFrame) -> str | None:
+    if frame.format.name.startswith("yuvj"):
+        return "pc"
+    return colour.RANGES.get(frame.color_range)
+
+
+def _name(names: Mapping[int, str], *numbers: int) -> str | None:
+    return next((names[number] for number in numbers if number in names), None)

@@ -1,0 +1,153 @@
+"""How many frames a stream has and how fast they go, without decoding it.
+
+The MP4 family lists every sample in an index, which costs nothing to read. Other containers are
+walked packet by packet: their headers may be missing, estimated, or left over from before a cut.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmafx_tune.media.container import Video
+
+__all__ = ["Timing", "frame_timing", "indexed_timing", "is_regular", "packet_timing"]
+
+_FALLBACK_RATE = Fraction(25)
+# Matroska, and whatever was made from it, has timestamps in whole milliseconds.
+_JITTER_S = Fraction(1, 1000)
+_MAX_DENOMINATOR = 1001
+_VP8_SHOW_FRAME = 0x10
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Frames of a stream over time.
+
+    Attributes:
+        frame_rate: Average frames per second.
+        variable: Whether the frames come at uneven distances.
+        end_byte: Where the last sample ends in the file; None where the container does not tell.
+    """
+
+    n_frames: int
+    frame_rate: Fraction
+    variable: bool
+    end_byte: int | None = None
+
+
+def indexed_timing(video: Video) -> Timing | None:
+    """Read count and rate from the index of an MP4 or MOV file.
+
+    Frames that an edit list hides are not counted: decoders drop them.
+
+    Returns:
+        None where the index does not tell: there is none, it is incomplete (a fragmented file), or
+        its times are uneven. Those are decoding times; the times of presentation may be even.
+    """
+    stream = video.stream
+    # Fragmented files have an index per fragment, other containers list key frames only.
+    if "mov" not in video.container.format.name.split(",") or not stream.frames:
+        return None
+    if len(stream.index_entries) != stream.frames:
+        return None
+    times: list[int | None] = []
+    shown = end_byte = 0
+    # Entries point into libavformat's memory, so none is kept.
+    for entry in stream.index_entries:
+        times.append(entry.timestamp)
+        shown += not entry.is_discard
+        end_byte = max(end_byte, entry.pos + entry.size)
+    timing = frame_timing(times, stream.time_base, video.declared_rates())
+    return None if timing.variable else replace(timing, n_frames=shown, end_byte=end_byte)
+
+
+def packet_timing(video: Video) -> Timing:
+    """Count the frames of an open video and measure their rate by reading all its packets.
+
+    Raises:
+        UnreadableSourceError: The file cannot be read to its end.
+    """
+    # VP8 has its alternate reference frames in packets of their own, never to be shown.
+    hides_frames = video.stream.codec_context.codec.canonical_name == "vp8"
+    presentation: list[int | None] = []
+    decoding: list[int | None] = []
+    shown = 0
+    for packet in video.packets():
+        # The last packet is empty: it tells the decoder to flush.
+        if not packet.size:
+            continue
+        if hides_frames and not memoryview(packet)[0] & _VP8_SHOW_FRAME:
+            continue
+        presentation.append(packet.pts)
+        decoding.append(packet.dts)
+        shown += not packet.is_discard
+    tick_s, declared = video.stream.time_base, video.declared_rates()
+    timing = frame_timing(presentation, tick_s, declared)
+    if timing.variable and None not in decoding:
+        # Even decoding times win: AVI has no others, and a cut within a group of pictures leaves
+        # gaps between the times of presentation at either end.
+        by_decoding = frame_timing(decoding, tick_s, declared)
+        timing = timing if by_decoding.variable else by_decoding
+    return replace(timing, n_frames=shown)
+
+
+def frame_timing(
+    timestamps: Sequence[int | None], tick_s: Fraction | None, declared: Sequence[Fraction]
+) -> Timing:
+    """Derive rate and evenness from the timestamps of all frames.
+
+    Args:
+        timestamps: One per frame, in any order, in ticks; None where the container has none.
+        tick_s: Length of a tick in seconds; None where there are no timestamps.
+        declared: Rates that the container and the codec state, the most trustworthy first.
+
+    Returns:
+        The first declared rate that fits the timestamps of an even stream, else the measured one.
+    """
+    n_frames = len(timestamps)
+    ticks = sorted(t for t in timestamps if t is not None)
+    nominal = declared[0] if declared else _FALLBACK_RATE
+    if tick_s is None or len(ticks) < max(2, n_frames) or ticks[-1] == ticks[0]:
+        return Timing(n_frames, nominal, variable=False)
+    intervals = n_frames - 1
+    span_s = (ticks[-1] - ticks[0]) * tick_s
+    measured = _plain(intervals / span_s)
+    if not is_regular(ticks, tick_s):
+        return Timing(n_frames, measured, variable=True)
+    slack_s = _slack_s(span_s / intervals, tick_s)
+    fitting = (rate for rate in declared if abs(intervals / rate - span_s) <= slack_s)
+    return Timing(n_frames, next(fitting, measured), variable=False)
+
+
+def is_regular(ticks: Sequence[int], tick_s: Fraction) -> bool:
+    """Tell whether timestamps lie on an even grid but for rounding.
+
+    Each is held against the straight line from the first to the last, so rounding that alternates
+    (41 ms, 42 ms, …) passes, while one missing frame bends the line by more than a quarter of one.
+
+    Args:
+        ticks: At least two, ascending.
+        tick_s: Length of a tick in seconds.
+    """
+    intervals = len(ticks) - 1
+    span = ticks[-1] - ticks[0]
+    slack = _slack_s(span * tick_s / intervals, tick_s) / tick_s
+    # In whole numbers, for exactness and speed: |t - first - i * span / intervals| <= slack.
+    limit = int(slack * intervals)
+    return all(
+        abs((tick - ticks[0]) * intervals - i * span) <= limit for i, tick in enumerate(ticks)
+    )
+
+
+def _plain(rate: Fraction) -> Fraction:
+    # Below one frame per second, little denominators would be too coarse.
+    return rate.limit_denominator(_MAX_DENOMINATOR) if rate >= 1 else rate
+
+
+def _slack_s(frame_s: Fraction, tick_s: Fraction) -> Fraction:
+    return min(max(_JITTER_S, tick_s), frame_s / 4)

@@ -1,0 +1,206 @@
+"""Scoring with ffmpeg's libvmaf filter: one process decodes, scales and compares."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import (
+    FrameCountMismatchError,
+    OutputError,
+    ScoringError,
+    ToolError,
+    ToolOutputError,
+    VmafxTuneError,
+)
+from vmafx_tune.media.scratch import scratch_folder
+from vmafx_tune.scoring.alignment import plan_scoring
+from vmafx_tune.scoring.cpus import available_cpus
+from vmafx_tune.scoring.ffmpeg_command import (
+    LOG_NAME,
+    MODEL_NAME,
+    is_one_clip,
+    model_check_arguments,
+    score_arguments,
+)
+from vmafx_tune.scoring.ffmpeg_report import (
+    FrameCounter,
+    check_intact,
+    decoded_inputs,
+    explain_failure,
+    libvmaf_complaint,
+)
+from vmafx_tune.scoring.frame_log import parse_frame_log
+from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL, copy_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from vmafx_tune.media.ffmpeg import Ffmpeg
+    from vmafx_tune.media.process import Completed, ProcessRunner
+    from vmafx_tune.model import ScoreRequest, ScoreSet, VmafModel
+    from vmafx_tune.ports import FrameProgress
+    from vmafx_tune.scoring.frame_log import FrameLog
+
+__all__ = ["FfmpegScorer"]
+
+_NAME = "ffmpeg"
+_SPARE_BYTES = 1 << 16
+
+
+class FfmpegScorer:
+    """Implements `ports.Scorer` with ffmpeg's `libvmaf` filter. Thread-safe.
+
+    Args:
+        ffmpeg: The ffmpeg to use.
+        runner: Runs it, watches it and stops it.
+        work_dir: Where scratch folders are made; None for the system's temporary folder.
+    """
+
+    def __init__(self, ffmpeg: Ffmpeg, runner: ProcessRunner, work_dir: Path | None = None) -> None:
+        self._ffmpeg = ffmpeg
+        self._runner = runner
+        self._work_dir = work_dir
+        self._lock = threading.Lock()
+        self._checked: dict[VmafModel, VmafxTuneError | None] = {}
+        self._version: str | None = None
+
+    @property
+    def name(self) -> str:
+        """`ffmpeg`."""
+        return _NAME
+
+    @property
+    def version(self) -> str:
+        """Version of the libvmaf in this ffmpeg, which is often a commit: `git-86da14d`.
+
+        Empty where it cannot be found out. The first use may run ffmpeg on one blank frame.
+        """
+        if self._version is None:
+            self._check(BUILT_IN_MODELS[DEFAULT_MODEL])
+        return self._version or ""
+
+    def require_model(self, model: VmafModel) -> None:
+        """Make sure that this ffmpeg can score with `model`, by scoring one blank frame.
+
+        Raises:
+            ModelNotFoundError: Its libvmaf does not have the model.
+            ToolNotFoundError: It has no libvmaf.
+            CancelledError: The runner is cancelled.
+        """
+        error = self._check(model)
+        if error is not None:
+            raise error
+
+    def score(self, request: ScoreRequest, *, on_progress: FrameProgress | None = None) -> ScoreSet:
+        """Score every `request.subsample`-th frame pair; see `ports.Scorer`.
+
+        Raises:
+            UnreadableSourceError: A clip cannot be decoded to its end.
+            FrameCountMismatchError: The clips differ in length.
+            ModelNotFoundError: This ffmpeg does not have the model.
+            OutputError: The work folder cannot be written.
+            ScoringError: libvmaf failed.
+            ToolError: ffmpeg failed, stalled, or wrote a log that makes no sense.
+            CancelledError: The work was cancelled.
+        """
+        plan = plan_scoring(request)
+        threads = request.threads or available_cpus()
+        arguments = score_arguments(request, plan, threads=threads)
+        with scratch_folder(self._work_dir) as folder:
+            done = self._run(arguments, request.model, folder, FrameCounter(on_progress))
+            counted = _count_frames(done, request)
+            log = _read_log(folder, done)
+        self._version = log.version
+        n_frames = _declared_frames(log, request) if counted is None else counted
+        return log.score_set(request, n_frames, _NAME)
+
+    def _check(self, model: VmafModel) -> VmafxTuneError | None:
+        with self._lock:
+            if model not in self._checked:
+                self._checked[model] = self._try(model)
+            return self._checked[model]
+
+    def _try(self, model: VmafModel) -> VmafxTuneError | None:
+        with scratch_folder(self._work_dir) as folder:
+            try:
+                done = self._run(model_check_arguments(model), model, folder, None)
+                self._version = _read_log(folder, done).version
+            except (ScoringError, ToolError) as error:
+                return error
+        return None
+
+    def _run(
+        self,
+        arguments: tuple[str, ...],
+        model: VmafModel,
+        folder: Path,
+        progress: Callable[[str], bool] | None,
+    ) -> Completed:
+        copy_model(model, folder / MODEL_NAME)
+        done = self._runner.run([str(self._ffmpeg.path), *arguments], cwd=folder, progress=progress)
+        if done.returncode != 0:
+            raise explain_failure(done, model, self._ffmpeg.path)
+        return done
+
+
+def _count_frames(done: Completed, request: ScoreRequest) -> int | None:
+    """Count the frame pairs, or return None where this ffmpeg does not tell.
+
+    The filter itself would pair a clip's last frame with all that the longer one has left.
+    """
+    decoded = decoded_inputs(done.stderr_tail)
+    distorted, reference = decoded.get(0), decoded.get(0 if is_one_clip(request) else 1)
+    if distorted is None or reference is None:
+        return None
+    check_intact(request.reference, reference)
+    check_intact(request.distorted, distorted)
+    if reference.frames != distorted.frames:
+        raise _lengths_differ(request, reference.frames, distorted.frames)
+    return reference.frames
+
+
+def _lengths_differ(request: ScoreRequest, reference: int, distorted: int) -> VmafxTuneError:
+    return FrameCountMismatchError(
+        str(request.reference.path), reference, str(request.distorted.path), distorted
+    )
+
+
+def _read_log(folder: Path, done: Completed) -> FrameLog:
+    try:
+        return parse_frame_log((folder / LOG_NAME).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ToolOutputError) as error:
+        raise _explain_log(folder, done) from error
+
+
+def _explain_log(folder: Path, done: Completed) -> VmafxTuneError:
+    # ffmpeg ends with status 0 although libvmaf failed, or could not write its log.
+    if complaint := libvmaf_complaint(f"{done.stderr}\n{done.stderr_tail}"):
+        return ScoringError(f"libvmaf could not score these clips: {complaint}.")
+    if shutil.disk_usage(folder).free < _SPARE_BYTES:
+        return OutputError(
+            "The work folder is full: libvmaf could not write its log. Free some space, or name "
+            "another folder with --work-dir."
+        )
+    return ToolOutputError(
+        "ffmpeg ended well, but left no log of libvmaf that can be understood.",
+        argv=done.argv,
+        returncode=done.returncode,
+        stderr_tail=done.stderr_tail,
+    )
+
+
+def _declared_frames(log: FrameLog, request: ScoreRequest) -> int:
+    """Hold the log's length, which is the longer clip's, against what the containers declare."""
+    reference, distorted = request.reference.n_frames, request.distorted.n_frames
+    if reference != distorted:
+        raise _lengths_differ(request, reference, distorted)
+    if len(log.indices) != len(range(0, reference, request.subsample)):
+        raise ToolOutputError(
+            f"libvmaf compared {len(log.indices)} frames, where both containers declare "
+            f"{reference}, and this ffmpeg does not tell which clip is the longer one. Use "
+            "another ffmpeg, or --backend libvmaf."
+        )
+    return reference

@@ -1,0 +1,140 @@
+"""The ffmpeg commands of the ffmpeg backend. Pure: nothing is run here.
+
+File names inside a filter graph would need several rounds of escaping, so all of them are plain
+names in a folder that ffmpeg is started in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.media.ffmpeg import file_url, input_options
+
+if TYPE_CHECKING:
+    from vmafx_tune.model import ScoreRequest, Source, VmafModel
+    from vmafx_tune.scoring.alignment import EncodeFacts, ScoringPlan
+
+__all__ = [
+    "LOG_NAME",
+    "MODEL_NAME",
+    "decode_arguments",
+    "is_one_clip",
+    "model_check_arguments",
+    "model_option",
+    "score_arguments",
+]
+
+LOG_NAME = "vmaf.json"
+"""What libvmaf's log is called in the working directory."""
+
+MODEL_NAME = "model.json"
+"""What a custom model is called there."""
+
+# Any rate will do, as long as both clips have it: frames meet by index.
+_PAIRING_TIME_BASE = "1/25"
+_QUIET = ("-hide_banner", "-nostdin", "-nostats")
+_TELLING = ("-v", "verbose", "-progress", "pipe:1", "-stats_period", "0.25")
+_CHECK_SIDE = 64
+
+
+def score_arguments(request: ScoreRequest, plan: ScoringPlan, *, threads: int) -> tuple[str, ...]:
+    """Build the arguments that score `request`.
+
+    At `-v verbose` ffmpeg closes with the number of frames that it decoded of each input; the
+    distorted is input 0 and the reference input 1, or input 0 again where both are one file.
+
+    Args:
+        request: The clips; their paths are made absolute.
+        plan: What they are converted to.
+        threads: Threads of libvmaf, at least 1.
+    """
+    import ffmpeg
+
+    if is_one_clip(request):
+        pair = _prepared(request.reference, plan).filter_multi_output("split")
+        distorted, reference = pair[0], pair[1]
+    else:
+        distorted, reference = (
+            _prepared(source, plan) for source in (request.distorted, request.reference)
+        )
+    scored = ffmpeg.filter(
+        [distorted, reference],
+        "libvmaf",
+        model=model_option(request.model, plan.encode_facts),
+        n_threads=threads,
+        n_subsample=request.subsample,
+        log_fmt="json",
+        log_path=LOG_NAME,
+    )
+    return (*_QUIET, *_TELLING, *ffmpeg.get_args(scored.output("-", format="null")))
+
+
+def is_one_clip(request: ScoreRequest) -> bool:
+    """Whether a clip is compared with itself, and so is one input of ffmpeg's command."""
+    reference, distorted = request.reference, request.distorted
+    return reference.path == distorted.path and reference.raw == distorted.raw
+
+
+def decode_arguments(source: Source, plan: ScoringPlan, name: str) -> tuple[str, ...]:
+    """Build the arguments that decode and convert a clip to a headerless file.
+
+    Args:
+        source: The clip.
+        plan: What it is converted to.
+        name: What to call the file in the working directory.
+    """
+    import ffmpeg
+
+    written = _prepared(source, plan).output(name, format="rawvideo", fps_mode="passthrough")
+    return (*_QUIET, *_TELLING, *ffmpeg.get_args(written))
+
+
+def model_check_arguments(model: VmafModel) -> tuple[str, ...]:
+    """Build the arguments that score one blank frame, which needs the model and nothing else."""
+    import ffmpeg
+
+    side = 2 * -(-max(model.min_side, _CHECK_SIDE) // 2)
+    frame = (
+        ffmpeg.input(f"nullsrc=size={side}x{side * 2}:rate=25:duration=0.04", format="lavfi")
+        .filter("format", "yuv420p10le" if model.min_bit_depth > 8 else "yuv420p")
+        .filter_multi_output("split")
+    )
+    scored = ffmpeg.filter(
+        [frame[0], frame[1]],
+        "libvmaf",
+        model=model_option(model, None),
+        log_fmt="json",
+        log_path=LOG_NAME,
+    )
+    return (*_QUIET, "-v", "error", *ffmpeg.get_args(scored.output("-", format="null")))
+
+
+def model_option(model: VmafModel, facts: EncodeFacts | None) -> str:
+    """Write a model the way that ffmpeg's filter and the `vmaf` tool take it.
+
+    Args:
+        model: A custom one is expected as `MODEL_NAME` in the working directory.
+        facts: What CAMBI is told of the encode.
+    """
+    which = f"version={model.name}" if model.path is None else f"path={MODEL_NAME}"
+    told = facts.options() if facts is not None else {}
+    return ":".join([which, *(f"cambi.{name}={value}" for name, value in told.items())])
+
+
+def _prepared(source: Source, plan: ScoringPlan) -> Any:
+    import ffmpeg
+
+    stream = ffmpeg.input(file_url(source.path.absolute()), **input_options(source))["v:0"]
+    stream = stream.filter("settb", _PAIRING_TIME_BASE).filter("setpts", "N")
+    if conversion := _scale_options(source, plan):
+        stream = stream.filter("scale", **conversion)
+    return stream.filter("format", plan.pix_fmt)
+
+
+def _scale_options(source: Source, plan: ScoringPlan) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if source.resolution != plan.size:
+        options |= {"width": plan.size.width, "height": plan.size.height}
+    if plan.limit_range:
+        options["out_range"] = "limited"
+    return options and {**options, "flags": "bicubic"}

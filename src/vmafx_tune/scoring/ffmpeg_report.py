@@ -1,0 +1,195 @@
+"""What ffmpeg prints of a scoring run: progress, frame counts, damage, and why it failed."""
+
+from __future__ import annotations
+
+import re
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import (
+    ModelNotFoundError,
+    OutputError,
+    ScoringError,
+    ToolError,
+    ToolNotFoundError,
+    UnreadableSourceError,
+    VmafxTuneError,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vmafx_tune.media.process import Completed
+    from vmafx_tune.model import Source, VmafModel
+    from vmafx_tune.ports import FrameProgress
+
+__all__ = [
+    "DecodedInput",
+    "FrameCounter",
+    "check_intact",
+    "decoded_inputs",
+    "explain_failure",
+    "libvmaf_complaint",
+]
+
+_DECODED = re.compile(
+    r"Input stream #(?P<file>\d+):\d+ \(video\):[^\n]*?; (?P<frames>\d+) frames decoded"
+    r"(?:; (?P<errors>\d+) decode errors)?"
+)
+_MODEL_REFUSED = re.compile(r"could not load libvmaf model|no such built-in model")
+_NO_FILTER = re.compile(r"No such filter: '?libvmaf|Filter not found")
+_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large")
+# What kills a program that writes past the limit of `ulimit -f`.
+_FILE_SIZE_SIGNAL = getattr(signal, "SIGXFSZ", None)
+# Since ffmpeg 6.1: the name and the reason on lines of their own; before, on one.
+_INPUT_NAME = re.compile(r"Error opening input file (?:file:)?(?P<name>.+)\.$", re.MULTILINE)
+_INPUT_REASON = re.compile(r"Error opening input(?: files)?: (?P<reason>.+)")
+_INPUT_REFUSED = re.compile(
+    r"(?:file:)?(?P<name>/.*): (?P<reason>Invalid data found when processing input"
+    r"|No such file or directory|Permission denied|Is a directory)"
+)
+_NO_VIDEO = re.compile(r".*(?:matches no streams|does not contain any stream).*")
+_LIBVMAF = re.compile(
+    r"libvmaf ERROR (?P<own>.*)|\[Parsed_libvmaf\S* @ \S+\] (?P<filter>problem .*)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedInput:
+    """What ffmpeg decoded of one input.
+
+    Attributes:
+        frames: Pictures that came out of the decoder.
+        errors: Packets that the decoder refused; 0 with an ffmpeg that does not count them.
+    """
+
+    frames: int
+    errors: int
+
+
+class FrameCounter:
+    """Follows the `frame=` lines of ffmpeg's `-progress`, for `ProcessRunner.run`.
+
+    Args:
+        observer: Is told each new count.
+    """
+
+    def __init__(self, observer: FrameProgress | None = None) -> None:
+        self._observer = observer
+        self._frames = 0
+
+    def __call__(self, line: str) -> bool:
+        """Take one line; return whether frames were added."""
+        name, _, value = line.partition("=")
+        if name != "frame" or not value.strip().isdecimal() or int(value) == self._frames:
+            return False
+        self._frames = int(value)
+        if self._observer is not None:
+            self._observer(self._frames)
+        return True
+
+
+def decoded_inputs(stderr: str) -> dict[int, DecodedInput]:
+    """Read the closing statistics of `-v verbose`.
+
+    Args:
+        stderr: What ffmpeg printed, or its last lines.
+
+    Returns:
+        The first decoded video stream of each input, by the input's number; inputs that ffmpeg
+        does not account for are missing.
+    """
+    found: dict[int, DecodedInput] = {}
+    for match in _DECODED.finditer(stderr):
+        counted = DecodedInput(frames=int(match["frames"]), errors=int(match["errors"] or 0))
+        found.setdefault(int(match["file"]), counted)
+    return found
+
+
+def check_intact(source: Source, decoded: DecodedInput) -> None:
+    """Refuse a clip of which something was left out.
+
+    Raises:
+        UnreadableSourceError: The decoder refused packets.
+    """
+    if decoded.errors:
+        raise UnreadableSourceError(
+            f"'{source.path}' is damaged: {decoded.errors} of its packets cannot be decoded. Use "
+            "an intact copy, or re-encode it."
+        )
+
+
+def libvmaf_complaint(stderr: str) -> str | None:
+    """Find the first thing that libvmaf or its filter complained of; None if there is none.
+
+    libvmaf's threads swallow the errors of its feature extractors, so that ffmpeg may well end
+    with status 0 after one.
+    """
+    match = _LIBVMAF.search(stderr)
+    return None if match is None else (match["own"] or match["filter"]).strip()
+
+
+def explain_failure(done: Completed, model: VmafModel | None, ffmpeg: Path) -> VmafxTuneError:
+    """Turn a run that ended with an error into the error to raise.
+
+    Args:
+        done: The run; its exit status is not 0.
+        model: What it was to score with; None where it was only to decode.
+        ffmpeg: The program.
+    """
+    text = f"{done.stderr}\n{done.stderr_tail}"
+    if model is not None and _MODEL_REFUSED.search(text):
+        return ModelNotFoundError(_model_refused(model, ffmpeg))
+    if _NO_FILTER.search(text):
+        return ToolNotFoundError(
+            f"'{ffmpeg}' was built without libvmaf. Name another ffmpeg with --ffmpeg, or use "
+            "--backend libvmaf.",
+            argv=done.argv,
+            returncode=done.returncode,
+            stderr_tail=done.stderr_tail,
+        )
+    if _DISK_FULL.search(text) or done.returncode == _file_size_kill():
+        return OutputError(
+            "The work folder is full: ffmpeg could not write to it. Free some space, or name "
+            "another folder with --work-dir."
+        )
+    if refused := _input_refused(text):
+        return UnreadableSourceError(refused)
+    if complaint := libvmaf_complaint(text):
+        return ScoringError(f"libvmaf could not score these clips: {complaint}.")
+    task = "decoding" if model is None else "scoring"
+    return ToolError(
+        f"ffmpeg failed while {task} ({_ending(done.returncode)}).",
+        argv=done.argv,
+        returncode=done.returncode,
+        stderr_tail=done.stderr_tail,
+    )
+
+
+def _model_refused(model: VmafModel, ffmpeg: Path) -> str:
+    if model.path is not None:
+        return f"The libvmaf in '{ffmpeg}' cannot use the model file '{model.path}'."
+    return (
+        f"The libvmaf in '{ffmpeg}' does not have the model {model.name}. Use a newer ffmpeg, or "
+        "another model."
+    )
+
+
+def _input_refused(text: str) -> str | None:
+    name, reason = _INPUT_NAME.search(text), _INPUT_REASON.search(text)
+    if name and reason:
+        return f"'{name['name']}' cannot be read: {reason['reason']}."
+    if refused := _INPUT_REFUSED.search(text):
+        return f"'{refused['name']}' cannot be read: {refused['reason']}."
+    if no_video := _NO_VIDEO.search(text):
+        return f"A clip has no video stream; ffmpeg says: {no_video[0].strip()}"
+    return None
+
+
+def _file_size_kill() -> int | None:
+    return None if _FILE_SIZE_SIGNAL is None else -_FILE_SIZE_SIGNAL
+
+
+def _ending(returncode: int) -> str:
+    return f"killed by signal {-returncode}" if returncode < 0 else f"exit status {returncode}"

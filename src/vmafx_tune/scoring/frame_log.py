@@ -1,0 +1,115 @@
+"""libvmaf's JSON log, as ffmpeg's filter and the `vmaf` tool write it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.errors import ScoringError, ToolOutputError
+from vmafx_tune.model import ScoreSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vmafx_tune.model import ScoreRequest
+
+__all__ = ["FrameLog", "parse_frame_log"]
+
+_SCORE = "vmaf"
+_GIT_HASH = re.compile(r"[0-9a-f]{7,40}")
+
+
+@dataclass(frozen=True, slots=True)
+class FrameLog:
+    """What one log says.
+
+    Attributes:
+        version: libvmaf's release, or `git-` and the commit where it was built from a checkout;
+            empty where the log does not tell.
+        indices: Frame numbers of the clip, ascending.
+        scores: VMAF points, as many as `indices`.
+        features: Values of each elementary feature by its log name, each as many as `indices`; NaN
+            where libvmaf gave none.
+    """
+
+    version: str
+    indices: tuple[int, ...]
+    scores: tuple[float, ...]
+    features: Mapping[str, tuple[float, ...]]
+
+    def score_set(self, request: ScoreRequest, n_frames: int, backend: str) -> ScoreSet:
+        """Make a result of the log.
+
+        Args:
+            request: What was scored.
+            n_frames: Frame pairs of the clips, before subsampling.
+            backend: Name of the backend.
+
+        Raises:
+            ToolOutputError: The log does not hold exactly the frames that were to be scored.
+        """
+        if self.indices != tuple(range(0, n_frames, request.subsample)):
+            raise ToolOutputError(
+                f"libvmaf logged {len(self.indices)} frames up to number {self.indices[-1]}, where "
+                f"one in {request.subsample} of {n_frames} frames was to be scored."
+            )
+        return ScoreSet(
+            frames=self.scores,
+            features=self.features,
+            n_frames=n_frames,
+            model=request.model.name,
+            backend=backend,
+            backend_version=self.version,
+            subsample=request.subsample,
+        )
+
+
+def parse_frame_log(text: str) -> FrameLog:
+    """Read a JSON log.
+
+    Args:
+        text: The whole file.
+
+    Returns:
+        Its frames.
+
+    Raises:
+        ToolOutputError: It is not such a log, or is cut off.
+        ScoringError: A frame has no score, or one that is not finite.
+    """
+    try:
+        document = json.loads(text)
+        frames = document["frames"]
+        metrics = [frame["metrics"] for frame in frames]
+        indices = tuple(int(frame["frameNum"]) for frame in frames)
+        version = str(document.get("version", ""))
+        names = {name for values in metrics for name in values}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ToolOutputError(
+            f"The log of libvmaf cannot be understood: {type(error).__name__}: {error}."
+        ) from error
+    if not frames:
+        raise ScoringError("libvmaf scored no frame at all.")
+    return FrameLog(
+        version=f"git-{version}" if _GIT_HASH.fullmatch(version) else version,
+        indices=indices,
+        scores=tuple(map(_finite_score, indices, metrics)),
+        features={
+            name: tuple(_number(values.get(name)) for values in metrics)
+            for name in sorted(names - {_SCORE})
+        },
+    )
+
+
+def _finite_score(index: int, metrics: Mapping[str, Any]) -> float:
+    score = _number(metrics.get(_SCORE))
+    if not math.isfinite(score):
+        raise ScoringError(f"libvmaf gave no finite score for frame {index}.")
+    return score
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan

@@ -1,0 +1,227 @@
+"""From planes in this process's memory to libvmaf's pictures.
+
+Ownership: a picture from `vmaf_picture_alloc` is the caller's. `vmaf_read_pictures` takes both of
+its pictures over when it succeeds. When it fails, which of them it has let go of depends on where
+it failed and on libvmaf's version; but `vmaf_picture_unref` zeroes the structure it is given, so
+those that are still the caller's to free are exactly those that still have a reference count.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vmafx_tune.errors import FormatMismatchError, UsageError
+from vmafx_tune.media.frames import Plane
+from vmafx_tune.scoring.libvmaf.bindings import PIXEL_FORMATS, VmafPicture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from vmafx_tune.scoring.libvmaf.library import Libvmaf
+
+    Bytes = bytes | bytearray | memoryview
+    PlaneLike = Plane | NDArray[np.uint8] | NDArray[np.uint16] | Bytes
+
+__all__ = ["PictureFormat", "read_pair"]
+
+_DEPTHS = (8, 10, 12, 16)
+_FORMATS = {
+    f"yuv{chroma}p{f'{depth}le' if depth > 8 else ''}": (chroma, depth)
+    for chroma in PIXEL_FORMATS
+    for depth in _DEPTHS
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFormat:
+    """Geometry of the pictures that a session takes.
+
+    Attributes:
+        width: Luma samples per row; odd sizes are fine, chroma is then rounded up.
+        height: Luma rows.
+        chroma: `420`, `422` or `444`.
+        bit_depth: 8, 10, 12 or 16.
+    """
+
+    width: int
+    height: int
+    chroma: str
+    bit_depth: int
+
+    @classmethod
+    def of(cls, width: int, height: int, pix_fmt: str) -> PictureFormat:
+        """Describe pictures of ffmpeg's planar format `pix_fmt`.
+
+        Raises:
+            UsageError: libvmaf does not take the format, or the size is none.
+        """
+        if pix_fmt not in _FORMATS:
+            raise UsageError(
+                f"libvmaf does not take pictures of the format '{pix_fmt}'. Convert them to one of "
+                f"{', '.join(_FORMATS)}."
+            )
+        if width < 1 or height < 1:
+            raise UsageError(f"{width}x{height} is no picture size.")
+        return cls(width, height, *_FORMATS[pix_fmt])
+
+    @property
+    def sample_bytes(self) -> int:
+        """Bytes per sample: 1 for 8 bits, else 2, little-endian."""
+        return 1 if self.bit_depth == _DEPTHS[0] else 2
+
+    @property
+    def plane_shapes(self) -> tuple[tuple[int, int], ...]:
+        """Rows and samples per row of Y, U and V."""
+        narrow = self.chroma != "444"
+        low = self.chroma == "420"
+        chroma = ((self.height + low) >> low, (self.width + narrow) >> narrow)
+        return ((self.height, self.width), chroma, chroma)
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one picture whose planes follow each other without padding."""
+        return sum(rows * columns for rows, columns in self.plane_shapes) * self.sample_bytes
+
+    def split(self, frame: Bytes | NDArray[np.uint8]) -> tuple[NDArray[np.uint8], ...]:
+        """See the planes in a picture of `frame_bytes` bytes, as in a `.yuv` file. Copies nothing.
+
+        Raises:
+            FormatMismatchError: `frame` has another length.
+        """
+        flat = np.frombuffer(frame, np.uint8)
+        if flat.size != self.frame_bytes:
+            raise FormatMismatchError(
+                f"The picture has {flat.size} bytes, where {self} takes {self.frame_bytes}."
+            )
+        ends = np.cumsum([rows * columns for rows, columns in self.plane_shapes])
+        return tuple(np.split(flat, ends[:-1] * self.sample_bytes))
+
+    def rows(self, planes: Sequence[PlaneLike], role: str) -> tuple[NDArray[np.uint8], ...]:
+        """See each plane as rows of bytes, without copying where samples of a row are adjacent.
+
+        Args:
+            planes: Y, U and V: decoded planes, arrays of the plane's shape with any distance
+                between rows, or buffers that hold the rows without padding.
+            role: What to call the picture in an error.
+
+        Raises:
+            FormatMismatchError: A plane is missing, or has another size or sample type.
+        """
+        if len(planes) != len(self.plane_shapes):
+            raise FormatMismatchError(f"The {role} has {len(planes)} planes, and {self} has 3.")
+        return tuple(
+            self._rows_of(plane, shape, f"Plane {number} of the {role}")
+            for number, (plane, shape) in enumerate(zip(planes, self.plane_shapes, strict=True))
+        )
+
+    def _rows_of(self, plane: PlaneLike, shape: tuple[int, int], what: str) -> NDArray[np.uint8]:
+        if isinstance(plane, Plane):
+            if (plane.height, plane.width) != shape:
+                raise _wrong_shape(what, (plane.height, plane.width), shape)
+            return _memory(
+                plane.pointer, plane.stride_bytes, shape[0], shape[1] * self.sample_bytes
+            )
+        dtype = np.dtype(np.uint8 if self.sample_bytes == 1 else "<u2")
+        array = plane if isinstance(plane, np.ndarray) else np.frombuffer(plane, np.uint8)
+        if array.ndim == 1 and array.dtype == np.uint8:
+            return _reshaped(array.view(np.uint8), shape, self.sample_bytes, what)
+        if array.dtype != dtype:
+            raise FormatMismatchError(
+                f"{what} has samples of type {array.dtype}, where {self} takes {dtype}."
+            )
+        if array.shape != shape:
+            raise _wrong_shape(what, array.shape, shape)
+        adjacent = array if array.strides[1] == array.itemsize else np.ascontiguousarray(array)
+        return adjacent.view(np.uint8)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.width}x{self.height} 4:{self.chroma[1]}:{self.chroma[2]} {self.bit_depth}-bit"
+        )
+
+
+def read_pair(
+    library: Libvmaf,
+    context: ctypes.c_void_p,
+    layout: PictureFormat,
+    pair: Sequence[Sequence[NDArray[np.uint8]]],
+    index: int,
+) -> None:
+    """Copy a pair of pictures into libvmaf's memory and hand them to a context.
+
+    Args:
+        library: libvmaf.
+        context: The `VmafContext`.
+        layout: Geometry of the pictures.
+        pair: Reference and distorted, each as `PictureFormat.rows` gives it.
+        index: Number of the pair.
+
+    Raises:
+        LibvmafCallError: libvmaf has no memory, or could not process an earlier pair.
+    """
+    pictures: list[VmafPicture] = []
+    try:
+        for planes in pair:
+            pictures.append(_allocate(library, layout))
+            _fill(pictures[-1], layout, planes)
+        library.call("vmaf_read_pictures", context, *map(ctypes.byref, pictures), index)
+    finally:
+        for picture in pictures:
+            if picture.ref:
+                library.release("vmaf_picture_unref", ctypes.byref(picture))
+
+
+def _allocate(library: Libvmaf, layout: PictureFormat) -> VmafPicture:
+    picture = VmafPicture()
+    library.call(
+        "vmaf_picture_alloc",
+        ctypes.byref(picture),
+        PIXEL_FORMATS[layout.chroma],
+        layout.bit_depth,
+        layout.width,
+        layout.height,
+    )
+    return picture
+
+
+def _fill(picture: VmafPicture, layout: PictureFormat, planes: Sequence[NDArray[np.uint8]]) -> None:
+    for number, plane in enumerate(planes):
+        # libvmaf rounds the chroma of odd sizes down, everybody else up.
+        rows, row_bytes = picture.h[number], picture.w[number] * layout.sample_bytes
+        target = _memory(picture.data[number], picture.stride[number], rows, row_bytes)
+        target[...] = plane[:rows, :row_bytes]
+
+
+def _memory(pointer: int, stride_bytes: int, rows: int, row_bytes: int) -> NDArray[np.uint8]:
+    """See foreign memory as rows; the caller keeps it alive."""
+    extent = stride_bytes * (rows - 1) + row_bytes
+    memory = (ctypes.c_uint8 * extent).from_address(pointer)
+    return np.ndarray(
+        (rows, row_bytes), np.uint8, memoryview(memory).cast("B"), strides=(stride_bytes, 1)
+    )
+
+
+def _reshaped(
+    flat: NDArray[np.uint8], shape: tuple[int, int], sample_bytes: int, what: str
+) -> NDArray[np.uint8]:
+    rows, row_bytes = shape[0], shape[1] * sample_bytes
+    if flat.size != rows * row_bytes:
+        raise FormatMismatchError(
+            f"{what} has {flat.size} bytes, where {rows} rows of {row_bytes} bytes are expected."
+        )
+    return flat.reshape(rows, row_bytes)
+
+
+def _wrong_shape(
+    what: str, found: tuple[int, ...], expected: tuple[int, int]
+) -> FormatMismatchError:
+    return FormatMismatchError(
+        f"{what} has {'x'.join(map(str, reversed(found)))} samples, where "
+        f"{expected[1]}x{expected[0]} are expected."
+    )

@@ -1,0 +1,255 @@
+"""Scoring pictures from memory, pair by pair."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import weakref
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from vmafx_tune.errors import LibvmafCallError, ScoringError, UsageError
+from vmafx_tune.model import Resolution, VmafModel
+from vmafx_tune.scoring.cpus import available_cpus
+from vmafx_tune.scoring.libvmaf.library import load_libvmaf
+from vmafx_tune.scoring.libvmaf.loaded_model import feature_names, open_context, open_model
+from vmafx_tune.scoring.libvmaf.pictures import PictureFormat, read_pair
+from vmafx_tune.scoring.models import check_picture_size, resolve_model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vmafx_tune.scoring.alignment import EncodeFacts
+    from vmafx_tune.scoring.libvmaf.library import Libvmaf
+    from vmafx_tune.scoring.libvmaf.loaded_model import FeatureName
+    from vmafx_tune.scoring.libvmaf.pictures import PlaneLike
+
+__all__ = ["FrameScore", "LibvmafScorer"]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameScore:
+    """One compared pair of pictures.
+
+    Attributes:
+        index: Number of the pair, from 0.
+        vmaf: VMAF points.
+        features: Value of each elementary feature by its log name; NaN where libvmaf has none.
+    """
+
+    index: int
+    vmaf: float
+    features: Mapping[str, float]
+
+
+class LibvmafScorer:
+    """Scores pictures that are fed to it: one libvmaf context. Made with `open`.
+
+    Not thread-safe: a scorer belongs to one thread at a time. Any number of scorers may run side
+    by side.
+
+    Example:
+        >>> with LibvmafScorer.open(1920, 1080, "yuv420p") as scorer:  # doctest: +SKIP
+        ...     for reference, distorted in pairs:
+        ...         for frame in scorer.feed(reference, distorted):
+        ...             print(frame.index, frame.vmaf)
+        ...     rest = scorer.finish()
+    """
+
+    def __init__(
+        self,
+        library: Libvmaf,
+        layout: PictureFormat,
+        model: VmafModel,
+        *,
+        threads: int,
+        subsample: int,
+        facts: EncodeFacts | None,
+    ) -> None:
+        self._library = library
+        self._layout = layout
+        self._subsample = subsample
+        self._features = feature_names(library, model, facts)
+        with ExitStack() as stack:
+            self._model = stack.enter_context(open_model(library, model, facts))
+            self._context = stack.enter_context(
+                open_context(library, threads=threads, subsample=subsample)
+            )
+            library.call("vmaf_use_features_from_model", self._context, self._model)
+            # Runs once: by `close`, or when nobody holds the scorer any more.
+            self._release = weakref.finalize(self, stack.pop_all().close)
+        self._n_fed = 0
+        self._next = 0
+        self._finished = False
+
+    @classmethod
+    def open(
+        cls,
+        width: int,
+        height: int,
+        pix_fmt: str,
+        *,
+        model: VmafModel | str | None = None,
+        threads: int | None = None,
+        subsample: int = 1,
+        facts: EncodeFacts | None = None,
+        library: Libvmaf | None = None,
+    ) -> Self:
+        """Get ready to score pictures of one size and format.
+
+        Args:
+            width: Samples per row of the luma plane.
+            height: Rows of the luma plane.
+            pix_fmt: ffmpeg's name: `yuv420p`, `yuv422p` or `yuv444p`, and the same with `10le`,
+                `12le` and `16le`.
+            model: A model, or its name or path; None takes the default for `height`.
+            threads: Worker threads; None takes one per core, and 0 computes within `feed`.
+            subsample: Score every n-th pair. All pairs must be fed all the same: motion is
+                measured between neighbours.
+            facts: Size and depth of the encode, for models with CAMBI.
+            library: The libvmaf to use; None loads the usual one.
+
+        Raises:
+            LibvmafNotFoundError: There is no libvmaf.
+            ModelNotFoundError: It does not have the model.
+            UsageError: It does not take such pictures, or an option makes no sense.
+            ScoringError: The pictures are too small for the model.
+        """
+        layout = PictureFormat.of(width, height, pix_fmt)
+        if subsample < 1 or (threads is not None and threads < 0):
+            raise UsageError(f"subsample={subsample}, threads={threads}: neither may be so small.")
+        size = Resolution(width, height)
+        chosen = model if isinstance(model, VmafModel) else resolve_model(model, size)
+        check_picture_size(size, chosen)
+        return cls(
+            library or load_libvmaf(),
+            layout,
+            chosen,
+            threads=available_cpus() if threads is None else threads,
+            subsample=subsample,
+            facts=facts,
+        )
+
+    @property
+    def layout(self) -> PictureFormat:
+        """Geometry of the pictures; its `split` cuts a packed picture into planes."""
+        return self._layout
+
+    @property
+    def n_fed(self) -> int:
+        """Pairs fed so far."""
+        return self._n_fed
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` has been called."""
+        return not self._release.alive
+
+    def feed(
+        self, reference: Sequence[PlaneLike], distorted: Sequence[PlaneLike]
+    ) -> list[FrameScore]:
+        """Take the next pair of pictures.
+
+        Their samples are copied, so the planes may be reused at once. Blocks while all threads are
+        busy, so memory stays bounded.
+
+        Args:
+            reference: Planes Y, U and V: arrays of shape `(rows, columns)` with samples of type
+                uint8, or uint16 above 8 bits, and any distance between rows; flat buffers without
+                padding; or `media.frames.Plane`.
+            distorted: Likewise.
+
+        Returns:
+            The scores that have become available, in order: of earlier pairs, because motion
+            looks ahead.
+
+        Raises:
+            FormatMismatchError: A plane has another size or type than the scorer was opened for.
+            LibvmafCallError: libvmaf failed; the scorer is of no further use.
+            ScoringError: The scorer is finished or closed.
+        """
+        self._require_open()
+        if self._finished:
+            raise ScoringError("This scorer is finished: open another one for more pictures.")
+        pair = (
+            self._layout.rows(reference, "reference"),
+            self._layout.rows(distorted, "distorted"),
+        )
+        read_pair(self._library, self._context, self._layout, pair, self._n_fed)
+        self._n_fed += 1
+        return self._available()
+
+    def finish(self) -> list[FrameScore]:
+        """Wait for the last scores; no more pictures can be fed.
+
+        Returns:
+            The scores that `feed` has not returned yet.
+
+        Raises:
+            LibvmafCallError: libvmaf failed on a pair.
+            ScoringError: The scorer is closed.
+        """
+        self._require_open()
+        if self._n_fed and not self._finished:
+            self._library.call("vmaf_read_pictures", self._context, None, None, 0)
+        self._finished = True
+        rest = self._available()
+        if self._next < self._n_fed:
+            raise LibvmafCallError(
+                "vmaf_score_at_index",
+                self._library.attempt(
+                    "vmaf_score_at_index",
+                    self._context,
+                    self._model,
+                    ctypes.byref(ctypes.c_double()),
+                    self._next,
+                ),
+                f"pair {self._next} could not be scored",
+            )
+        return rest
+
+    def close(self) -> None:
+        """Free everything; pairs that are being scored are waited for. May be called again."""
+        self._release()
+
+    def __enter__(self) -> Self:
+        self._require_open()
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise ScoringError("This scorer is closed.")
+
+    def _available(self) -> list[FrameScore]:
+        ready = []
+        while self._next < self._n_fed and (frame := self._score_of(self._next)) is not None:
+            ready.append(frame)
+            self._next += self._subsample
+        return ready
+
+    def _score_of(self, index: int) -> FrameScore | None:
+        value = ctypes.c_double()
+        if self._library.attempt(
+            "vmaf_score_at_index", self._context, self._model, ctypes.byref(value), index
+        ):
+            return None
+        features = {feature.log: self._feature_of(feature, index) for feature in self._features}
+        if not self._finished and any(map(math.isnan, features.values())):
+            # Features that the model itself does not use may look further ahead than it does.
+            return None
+        return FrameScore(index, value.value, features)
+
+    def _feature_of(self, feature: FeatureName, index: int) -> float:
+        value = ctypes.c_double()
+        missing = self._library.attempt(
+            "vmaf_feature_score_at_index",
+            self._context,
+            feature.query,
+            ctypes.byref(value),
+            index,
+        )
+        return math.nan if missing else value.value

@@ -1,0 +1,256 @@
+"""The VMAF models known by name, and how what a user asks for becomes a model.
+
+The facts are those of libvmaf 3.2's own model files. The sizes in `min_side` were found by trial:
+one row less and libvmaf 3.2 reads past the end of a picture, or ends the process.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.errors import ModelNotFoundError, OutputError, ScoringError
+from vmafx_tune.model import VmafModel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vmafx_tune.model import Resolution
+
+__all__ = [
+    "BUILT_IN_MODELS",
+    "DEFAULT_MODEL",
+    "DEFAULT_MODEL_4K",
+    "MODEL_ALIASES",
+    "MODEL_DIR_VARIABLE",
+    "check_picture_size",
+    "copy_model",
+    "load_custom_model",
+    "resolve_model",
+]
+
+DEFAULT_MODEL = "vmaf_v0.6.1"
+DEFAULT_MODEL_4K = "vmaf_4k_v0.6.1"
+
+MODEL_DIR_VARIABLE = "VMAFX_MODEL_DIR"
+"""Environment variable that names the folders with custom models, separated as in `PATH`."""
+
+_4K_LINES = 2160
+_V1_BIT_DEPTH = 10
+_V1_CEILING_4K_TV = 110.0
+_V1_MIN_SIDE = 160
+_V1_MIN_SIDE_PHONE = 266
+_V1_MIN_SIDE_4K_TV = 318
+_CAMBI = "cambi"
+
+
+def _v1(name: str, *, min_side: int = _V1_MIN_SIDE, ceiling: float = 100.0) -> VmafModel:
+    return VmafModel(
+        name,
+        ceiling=ceiling,
+        min_bit_depth=_V1_BIT_DEPTH,
+        wants_encode_facts=True,
+        min_side=min_side,
+    )
+
+
+def _v1_family(prefix: str) -> tuple[VmafModel, ...]:
+    return (
+        _v1(f"{prefix}3d0h"),
+        _v1(f"{prefix}5d0h", min_side=_V1_MIN_SIDE_PHONE),
+        _v1(f"{prefix}1d5h_2160"),
+        _v1(f"{prefix}3d0h_2160", min_side=_V1_MIN_SIDE_4K_TV, ceiling=_V1_CEILING_4K_TV),
+    )
+
+
+BUILT_IN_MODELS: Mapping[str, VmafModel] = MappingProxyType(
+    {
+        model.name: model
+        for model in (
+            VmafModel("vmaf_v0.6.1"),
+            VmafModel("vmaf_v0.6.1neg"),
+            VmafModel("vmaf_4k_v0.6.1"),
+            VmafModel("vmaf_4k_v0.6.1neg"),
+            VmafModel("vmaf_float_v0.6.1"),
+            VmafModel("vmaf_float_v0.6.1neg"),
+            VmafModel("vmaf_float_4k_v0.6.1"),
+            *_v1_family("vmaf_v1.0.16_"),
+            *_v1_family("vmaf_v1.0.16_hfr_"),
+        )
+    }
+)
+"""Models built into libvmaf 3.2, by name; an older libvmaf has fewer of them."""
+
+MODEL_ALIASES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "default": (DEFAULT_MODEL, DEFAULT_MODEL_4K),
+        "neg": ("vmaf_v0.6.1neg", "vmaf_4k_v0.6.1neg"),
+        "v1": ("vmaf_v1.0.16_3d0h", "vmaf_v1.0.16_1d5h_2160"),
+    }
+)
+"""Short names: the model for displays below 2160 lines, and the one from there on."""
+
+_BOOTSTRAP_COLLECTIONS = frozenset({"vmaf_b_v0.6.3", "vmaf_float_b_v0.6.3"})
+
+
+def resolve_model(
+    name_or_path: str | None, display: Resolution, model_dirs: Sequence[Path] | None = None
+) -> VmafModel:
+    """Turn what a user asked for into a model.
+
+    Args:
+        name_or_path: A built-in name, an alias, the path of a JSON model, or the name of one in
+            `model_dirs` (with or without `.json`). None takes the default for `display`.
+        display: Size at which clips are compared; from 2160 lines on, the default and the aliases
+            mean the 4K models.
+        model_dirs: Folders with JSON models, searched in order; None takes those that
+            `VMAFX_MODEL_DIR` names.
+
+    Returns:
+        The model. Whether a backend has it is the backend's to say.
+
+    Raises:
+        ModelNotFoundError: There is no such model, or its file is not a VMAF model.
+        ScoringError: `display` is too small for it.
+    """
+    folders = _model_dirs() if model_dirs is None else model_dirs
+    model = _resolve(name_or_path or "default", display, folders)
+    check_picture_size(display, model)
+    return model
+
+
+def _resolve(wanted: str, display: Resolution, model_dirs: Sequence[Path]) -> VmafModel:
+    if wanted in MODEL_ALIASES:
+        return BUILT_IN_MODELS[MODEL_ALIASES[wanted][display.height >= _4K_LINES]]
+    if wanted in BUILT_IN_MODELS:
+        return BUILT_IN_MODELS[wanted]
+    if wanted in _BOOTSTRAP_COLLECTIONS:
+        raise ModelNotFoundError(_not_one_model(wanted))
+    return load_custom_model(_model_file(wanted, model_dirs))
+
+
+def _model_dirs() -> tuple[Path, ...]:
+    named = os.environ.get(MODEL_DIR_VARIABLE, "")
+    return tuple(Path(folder) for folder in named.split(os.pathsep) if folder)
+
+
+def check_picture_size(size: Resolution, model: VmafModel) -> None:
+    """Refuse pictures on which libvmaf would read past their end.
+
+    Raises:
+        ScoringError: A side of `size` is shorter than the model needs.
+    """
+    if min(size.width, size.height) < model.min_side:
+        raise ScoringError(
+            f"The model {model.name} needs pictures of at least {model.min_side} samples a side, "
+            f"and these are {size}. Compare at a larger size, or take a model for small pictures, "
+            "such as vmaf_v0.6.1."
+        )
+
+
+def load_custom_model(path: Path) -> VmafModel:
+    """Read a JSON model's facts.
+
+    Args:
+        path: The file, in the format of libvmaf's own `model/*.json`.
+
+    Returns:
+        A model called by the file's stem. Its ceiling is the upper end of the model's `score_clip`,
+        and infinite where it does not clip.
+
+    Raises:
+        ModelNotFoundError: The file cannot be read or is not a VMAF model.
+    """
+    document = _read_json(path)
+    facts = document.get("model_dict")
+    if not isinstance(facts, dict) or "feature_names" not in facts:
+        if isinstance(document.get("0"), dict):
+            raise ModelNotFoundError(_not_one_model(str(path)))
+        raise ModelNotFoundError(
+            f"'{path}' is JSON, but not a VMAF model: it has no model_dict with feature_names."
+        )
+    has_cambi = any(str(name).lower().startswith(_CAMBI) for name in facts["feature_names"])
+    clip = facts.get("score_clip")
+    model = VmafModel(
+        path.stem, path=path.resolve(), ceiling=float(clip[1]) if clip else float("inf")
+    )
+    if not has_cambi:
+        return model
+    # Which of the v1 models it comes from is not to be seen, so it gets the safest of their sizes.
+    return replace(
+        model,
+        min_bit_depth=_V1_BIT_DEPTH,
+        wants_encode_facts=True,
+        min_side=_V1_MIN_SIDE_4K_TV,
+    )
+
+
+def copy_model(model: VmafModel, copy: Path) -> None:
+    """Put a custom model's file into a work folder, where its name needs no escaping.
+
+    Does nothing for a built-in model.
+
+    Raises:
+        OutputError: It cannot be copied.
+    """
+    if model.path is None:
+        return
+    try:
+        shutil.copyfile(model.path, copy)
+    except OSError as error:
+        raise OutputError(
+            f"The model '{model.path}' cannot be copied to the work folder: {error.strerror}."
+        ) from error
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ModelNotFoundError(f"The VMAF model '{path}' cannot be read: {reason}.") from error
+    except ValueError as error:
+        raise ModelNotFoundError(
+            f"'{path}' is not a VMAF model: it is not JSON. Models of the old .pkl kind have JSON "
+            "successors of the same name."
+        ) from error
+    return document if isinstance(document, dict) else {}
+
+
+def _model_file(wanted: str, model_dirs: Sequence[Path]) -> Path:
+    path = Path(wanted).expanduser()
+    if path.is_file():
+        return path
+    if path.name == wanted:
+        name = wanted if path.suffix == ".json" else f"{wanted}.json"
+        for folder in model_dirs:
+            if (folder / name).is_file():
+                return folder / name
+    raise ModelNotFoundError(_unknown(wanted, model_dirs))
+
+
+def _unknown(wanted: str, model_dirs: Sequence[Path]) -> str:
+    if wanted.endswith(".json") or Path(wanted).name != wanted:
+        where = "".join(f", nor in '{folder}'" for folder in model_dirs)
+        return f"There is no VMAF model file '{wanted}'{where}."
+    custom = sorted({file.stem for folder in model_dirs for file in folder.glob("*.json")})
+    names = [*BUILT_IN_MODELS, *MODEL_ALIASES, *custom]
+    nearest = difflib.get_close_matches(wanted, names, n=2, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(nearest)}?" if nearest else ""
+    return (
+        f"Unknown VMAF model '{wanted}'.{hint} Known are {', '.join(names)}, and the path of any "
+        f"JSON model. {MODEL_DIR_VARIABLE} names a folder of further ones."
+    )
+
+
+def _not_one_model(name: str) -> str:
+    return (
+        f"'{name}' is a collection of bootstrap models, which gives an interval instead of one "
+        f"score. Use a single model, such as {DEFAULT_MODEL}."
+    )

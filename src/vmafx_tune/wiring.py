@@ -1,0 +1,148 @@
+"""Where adapters meet workflows: one toolbox for each run."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmafx_tune.cancel import CancelToken
+from vmafx_tune.model import RawFormat
+from vmafx_tune.options import RawOptions, ToolOptions
+from vmafx_tune.parsing import parse_frame_rate, parse_resolution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vmafx_tune.encoders.availability import Availability
+    from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.media.ffmpeg import Ffmpeg
+    from vmafx_tune.media.process import ProcessRunner
+    from vmafx_tune.model import Resolution, Source, VmafModel
+    from vmafx_tune.ports import Encoder, Prober, Scorer
+
+__all__ = ["Toolbox"]
+
+_RAW_SUFFIXES = frozenset({".yuv", ".raw"})
+
+
+class Toolbox:
+    """The adapters of one run, each made when it is first needed.
+
+    Args:
+        tools: Which programs to use, and where to work.
+        raw: Geometry of headerless sources.
+        cancel: Stops everything that the toolbox's adapters have running.
+        on_command: Called with each command before it runs.
+    """
+
+    def __init__(
+        self,
+        tools: ToolOptions | None = None,
+        raw: RawOptions | None = None,
+        *,
+        cancel: CancelToken | None = None,
+        on_command: Callable[[tuple[str, ...]], None] | None = None,
+    ) -> None:
+        self.tools = tools or ToolOptions()
+        self.cancel = cancel or CancelToken()
+        self._raw = raw or RawOptions()
+        self._on_command = on_command
+
+    @cached_property
+    def runner(self) -> ProcessRunner:
+        """Runs child processes."""
+        from vmafx_tune.media.process import ProcessRunner
+
+        return ProcessRunner(self.cancel, self.tools.timeout_s, on_command=self._on_command)
+
+    @cached_property
+    def ffmpeg(self) -> Ffmpeg:
+        """The ffmpeg to run.
+
+        Raises:
+            ToolNotFoundError: There is none.
+        """
+        from vmafx_tune.media.ffmpeg import find_ffmpeg
+
+        return find_ffmpeg(self.tools.ffmpeg, self.runner)
+
+    def source(self, path: Path) -> Source:
+        """Probe a source; a `.yuv` file with the geometry of the raw options.
+
+        Raises:
+            UnreadableSourceError: It is missing, or not a video.
+        """
+        from vmafx_tune.media.probe import probe_source
+
+        return probe_source(path, self._raw_format() if _is_raw(path) else None)
+
+    def _raw_format(self) -> RawFormat | None:
+        if self._raw.size is None:
+            return None
+        return RawFormat(
+            parse_resolution(self._raw.size), self._raw.pix_fmt, parse_frame_rate(self._raw.fps)
+        )
+
+    def model(self, name: str | None, display: Resolution) -> VmafModel:
+        """Find a VMAF model by name or path, or the default one for `display`.
+
+        Raises:
+            ModelNotFoundError: There is none of that name.
+            ScoringError: `display` is too small for it.
+        """
+        from vmafx_tune.scoring.models import resolve_model
+
+        folder = os.environ.get("VMAFX_MODEL_DIR")
+        return resolve_model(name, display, [Path(folder)] if folder else [])
+
+    def scorer(self, backend: str, model: VmafModel) -> Scorer:
+        """Choose the backend that scores with `model`.
+
+        Raises:
+            UsageError: There is no such backend.
+            ToolNotFoundError, LibvmafNotFoundError, ModelNotFoundError: It cannot be used here.
+        """
+        from vmafx_tune.scoring.choice import choose_scorer
+
+        return choose_scorer(
+            backend,
+            model,
+            find_ffmpeg=lambda: self.ffmpeg,
+            runner=self.runner,
+            vmaf=self.vmaf_binary,
+            work_dir=self.tools.work_dir,
+        )
+
+    @cached_property
+    def vmaf_binary(self) -> Path | None:
+        """The `vmaf` program that was named, if one was."""
+        named = os.environ.get("VMAFX_VMAF_BINARY")
+        return self.tools.vmaf or (Path(named) if named else None)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """Makes encodes."""
+        from vmafx_tune.encoders.runner import FfmpegEncoder
+        from vmafx_tune.media.probe import probe_source
+
+        return FfmpegEncoder(self.ffmpeg, self.runner, probe_source)
+
+    def availability(self, row: EncoderRow) -> Availability:
+        """Find out whether an encoder is compiled in and opens on this machine."""
+        from vmafx_tune.encoders.availability import check_encoder
+
+        return check_encoder(row, self.ffmpeg, self.runner, use_cache=self.tools.cache)
+
+    def prober(self, scorer: Scorer) -> Prober:
+        """Make probes with the toolbox's encoder and `scorer`."""
+        from vmafx_tune.probing.prober import EncodingProber
+
+        return EncodingProber(
+            self.encoder, scorer, cancel=self.cancel, work_dir=self.tools.work_dir
+        )
+
+
+def _is_raw(path: Path) -> bool:
+    return path.suffix.lower() in _RAW_SUFFIXES

@@ -1,0 +1,1 @@
+"""Synthetic media whose right answer is known by construction, and other help for tests."""

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import io
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vmafx_tune.cli.output import Destination, choose_format
+from vmafx_tune.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMATS = ("table", "json", "markdown")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_file_appears_whole_with_the_usual_permissions(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    Destination(path).write("{}\n")
+    mask = os.umask(0)
+    os.umask(mask)
+    assert path.read_text() == "{}\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask
+    assert [path] == list(tmp_path.iterdir())
+
+
+def test_a_file_that_was_there_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_text("old")
+    Destination(path).write("new")
+    assert path.read_text() == "new"
+
+
+def test_a_result_that_cannot_be_written_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "result.json"
+    path.write_text("old")
+    destination = Destination(path)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        destination.write("new")
+    assert path.read_text() == "old"
+    assert [path] == list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["missing/result.json", "."])
+def test_an_output_that_cannot_be_written_is_found_out_before_work(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(OutputError):
+        Destination(tmp_path / name)
+
+
+def test_a_device_is_written_in_place() -> None:
+    from pathlib import Path
+
+    Destination(Path(os.devnull)).write("text")
+    assert not Path(os.devnull).is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "chosen"),
+    [("a.json", "json"), ("a.md", "markdown"), ("a.txt", "table"), ("a.JSON", "json")],
+)
+def test_the_suffix_of_the_output_chooses_the_format(
+    tmp_path: Path, name: str, chosen: str
+) -> None:
+    assert choose_format(None, Destination(tmp_path / name), FORMATS) == chosen
+
+
+def test_a_suffix_that_the_command_cannot_write_means_json(tmp_path: Path) -> None:
+    assert choose_format(None, Destination(tmp_path / "a.m3u8"), FORMATS) == "json"
+
+
+def test_an_asked_format_wins_over_the_suffix(tmp_path: Path) -> None:
+    assert choose_format("table", Destination(tmp_path / "a.json"), FORMATS) == "table"
+
+
+def test_a_terminal_gets_a_table_and_a_pipe_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout", Terminal())
+    assert choose_format(None, Destination(None), FORMATS) == "table"
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    assert choose_format(None, Destination(None), FORMATS) == "json"
+
+
+def test_an_unknown_format_is_told_with_the_choices() -> None:
+    with pytest.raises(UsageError, match="table, json, markdown"):
+        choose_format("yaml", Destination(None), FORMATS)
