@@ -19,7 +19,7 @@ __all__ = ["app", "run"]
 app = typer.Typer(
     name="vmafx-tune",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )

@@ -14,14 +14,14 @@ from vmafx_tune.cli.failure import reporting_failures, say
 from vmafx_tune.cli.output import Destination, choose_format
 from vmafx_tune.cli.progress import ProgressMode, showing_progress
 from vmafx_tune.options import RawOptions, ToolOptions, option, option_group
-from vmafx_tune.reports.render import FORMATS, Result, render
-from vmafx_tune.wiring import Toolbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from vmafx_tune.events import Observer
+    from vmafx_tune.reports.render import Result
+    from vmafx_tune.wiring import Toolbox
 
 __all__ = ["MISSED_TARGET", "OutputOptions", "Reference", "Run", "running"]
 
@@ -82,6 +82,8 @@ class Run:
             exit_code: How the command ends; 0 returns.
             frames: Whether per-frame scores come with it.
         """
+        from vmafx_tune.reports.render import render
+
         terminal = self._destination.is_terminal
         self._destination.write(render(result, self._format, terminal=terminal, frames=frames))
         if exit_code:
@@ -91,7 +93,7 @@ class Run:
 @contextmanager
 def running(
     output: OutputOptions,
-    result: type[Result],
+    command: str,
     *,
     tools: ToolOptions | None = None,
     raw: RawOptions | None = None,
@@ -100,13 +102,16 @@ def running(
 
     Args:
         output: Where the result goes.
-        result: What the command will finish with; decides the formats it can be written in.
+        command: Its name, which decides the formats that it can write.
         tools: Which programs to use.
         raw: Geometry of raw sources.
     """
+    from vmafx_tune.reports.render import FORMATS
+    from vmafx_tune.wiring import Toolbox
+
     with reporting_failures():
         destination = Destination(output.output)
-        chosen = choose_format(output.format, destination, FORMATS[result])
+        chosen = choose_format(output.format, destination, FORMATS[command])
         box = Toolbox(tools, raw, on_command=_show_command if output.verbose else None)
         yield Run(box, output, destination, chosen)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,9 @@ from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, Reference, runni
 from vmafx_tune.cli.failure import say
 from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
 from vmafx_tune.parsing import parse_names, parse_numbers
-from vmafx_tune.results import CompareResult
+
+if TYPE_CHECKING:
+    from vmafx_tune.results import CompareResult
 
 __all__ = ["compare", "exit_code"]
 
@@ -41,7 +43,7 @@ def compare(
     output: OutputOptions,
 ) -> None:
     """Rank encoders by the bitrate that each needs for the same quality."""
-    with running(output, CompareResult, tools=tools, raw=raw) as run:
+    with running(output, "compare", tools=tools, raw=raw) as run:
         from vmafx_tune import api
 
         with run.observing() as observe:

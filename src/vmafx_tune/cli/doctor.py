@@ -5,7 +5,6 @@ from __future__ import annotations
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import OutputOptions, running
 from vmafx_tune.options import ToolOptions
-from vmafx_tune.results import DoctorResult
 
 __all__ = ["doctor"]
 
@@ -15,7 +14,7 @@ _MISSING = 4
 @takes_options
 def doctor(*, tools: ToolOptions, output: OutputOptions) -> None:
     """Show what is found on this machine, and what to do about what is missing."""
-    with running(output, DoctorResult, tools=tools) as run:
+    with running(output, "doctor", tools=tools) as run:
         from vmafx_tune.inspection import examine
 
         result = examine(run.toolbox)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import OutputOptions, running
 from vmafx_tune.options import ToolOptions
-from vmafx_tune.results import EncodersResult
 
 __all__ = ["encoders"]
 
@@ -13,7 +12,7 @@ __all__ = ["encoders"]
 @takes_options
 def encoders(*, tools: ToolOptions, output: OutputOptions) -> None:
     """List the encoders, their knobs and presets, and which of them open on this machine."""
-    with running(output, EncodersResult, tools=tools) as run:
+    with running(output, "encoders", tools=tools) as run:
         from vmafx_tune.inspection import list_encoders
 
         run.finish(list_encoders(run.toolbox))

@@ -11,7 +11,6 @@ from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, running
 from vmafx_tune.cli.failure import say
 from vmafx_tune.options import RawOptions, ScoringOptions, ToolOptions
-from vmafx_tune.results import ScoreResult
 
 __all__ = ["score"]
 
@@ -31,7 +30,7 @@ def score(
     output: OutputOptions,
 ) -> None:
     """Score a distorted clip against its reference."""
-    with running(output, ScoreResult, tools=tools, raw=raw) as run:
+    with running(output, "score", tools=tools, raw=raw) as run:
         from vmafx_tune import api
 
         with run.observing() as observe:

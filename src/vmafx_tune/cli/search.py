@@ -9,7 +9,6 @@ import typer
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, Reference, running
 from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
-from vmafx_tune.results import SearchResult
 
 __all__ = ["search"]
 
@@ -31,7 +30,7 @@ def search(
     output: OutputOptions,
 ) -> None:
     """Find the cheapest setting of one encoder that reaches a target, and prove it."""
-    with running(output, SearchResult, tools=tools, raw=raw) as run:
+    with running(output, "search", tools=tools, raw=raw) as run:
         from vmafx_tune import api
 
         with run.observing() as observe:

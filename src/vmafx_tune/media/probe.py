@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -55,6 +56,8 @@ def probe_source(path: Path, raw: RawFormat | None = None) -> Source:
     with open_video(path) as video:
         source = _describe(video, _first_picture(video))
         timing = _quick_timing(video, source)
+    # PyAV ties a frame to its side data in a circle; left alone, pictures of many probes pile up.
+    gc.collect(1)
     if timing is None:
         with open_video(path) as video:
             timing = packet_timing(video)

@@ -20,20 +20,35 @@ from vmafx_tune.results import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FORMATS", "Result", "render"]
+__all__ = ["FORMATS", "Result", "formats_of", "render"]
 
 Result: TypeAlias = ScoreResult | SearchResult | CompareResult | EncodersResult | DoctorResult
 
-FORMATS: Mapping[type[Any], tuple[str, ...]] = MappingProxyType(
+FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        ScoreResult: ("table", "json", "csv"),
-        SearchResult: ("table", "json"),
-        CompareResult: ("table", "json", "markdown", "csv", "html"),
-        EncodersResult: ("table", "json"),
-        DoctorResult: ("table", "json"),
+        "score": ("table", "json", "csv"),
+        "search": ("table", "json"),
+        "compare": ("table", "json", "markdown", "csv", "html"),
+        "encoders": ("table", "json"),
+        "doctor": ("table", "json"),
     }
 )
-"""The formats that each type of result can be written in."""
+"""The formats that each command's result can be written in."""
+
+_COMMANDS: Mapping[type[Any], str] = MappingProxyType(
+    {
+        ScoreResult: "score",
+        SearchResult: "search",
+        CompareResult: "compare",
+        EncodersResult: "encoders",
+        DoctorResult: "doctor",
+    }
+)
+
+
+def formats_of(result: Result) -> tuple[str, ...]:
+    """Return the formats that a result can be written in."""
+    return FORMATS[_COMMANDS[type(result)]]
 
 
 def render(result: Result, fmt: str, *, frames: bool = False, terminal: bool = False) -> str:
@@ -41,14 +56,14 @@ def render(result: Result, fmt: str, *, frames: bool = False, terminal: bool = F
 
     Args:
         result: What a command returned.
-        fmt: One of `FORMATS[type(result)]`.
+        fmt: One of `FORMATS`, for the command that returned it.
         frames: Whether a result of `score` brings its per-frame scores.
         terminal: Whether a table is for the terminal, with its width and colours, or for a file.
 
     Raises:
         UsageError: The result cannot be written in that format.
     """
-    formats = FORMATS[type(result)]
+    formats = formats_of(result)
     if fmt not in formats:
         raise UsageError(f"'{fmt}' is not a format. Choose one of {', '.join(formats)}.")
     if fmt == "table":

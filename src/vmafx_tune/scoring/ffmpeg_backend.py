@@ -16,7 +16,6 @@ from vmafx_tune.errors import (
 )
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.scoring.alignment import plan_scoring
-from vmafx_tune.scoring.cpus import available_cpus
 from vmafx_tune.scoring.ffmpeg_command import (
     LOG_NAME,
     MODEL_NAME,
@@ -33,6 +32,7 @@ from vmafx_tune.scoring.ffmpeg_report import (
 )
 from vmafx_tune.scoring.frame_log import parse_frame_log
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL, copy_model
+from vmafx_tune.scoring.threads import default_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -107,7 +107,7 @@ class FfmpegScorer:
             CancelledError: The work was cancelled.
         """
         plan = plan_scoring(request)
-        threads = request.threads or available_cpus()
+        threads = request.threads or default_threads(plan.size)
         arguments = score_arguments(request, plan, threads=threads)
         with scratch_folder(self._work_dir) as folder:
             done = self._run(arguments, request.model, folder, FrameCounter(on_progress))

@@ -34,6 +34,7 @@ MODEL_NAME = "model.json"
 _PAIRING_TIME_BASE = "1/25"
 _QUIET = ("-hide_banner", "-nostdin", "-nostats")
 _TELLING = ("-v", "verbose", "-progress", "pipe:1", "-stats_period", "0.25")
+_ONE_LABEL = {"range": "limited", "colorspace": "bt709"}
 _CHECK_SIDE = 64
 
 
@@ -46,16 +47,17 @@ def score_arguments(request: ScoreRequest, plan: ScoringPlan, *, threads: int) -
     Args:
         request: The clips; their paths are made absolute.
         plan: What they are converted to.
-        threads: Threads of libvmaf, at least 1.
+        threads: Threads of libvmaf, and of each decoder; at least 1. More decoders' threads would
+            only hold more pictures: libvmaf is the slower by far.
     """
     import ffmpeg
 
     if is_one_clip(request):
-        pair = _prepared(request.reference, plan).filter_multi_output("split")
+        pair = _prepared(request.reference, plan, threads).filter_multi_output("split")
         distorted, reference = pair[0], pair[1]
     else:
         distorted, reference = (
-            _prepared(source, plan) for source in (request.distorted, request.reference)
+            _prepared(source, plan, threads) for source in (request.distorted, request.reference)
         )
     scored = ffmpeg.filter(
         [distorted, reference],
@@ -85,7 +87,7 @@ def decode_arguments(source: Source, plan: ScoringPlan, name: str) -> tuple[str,
     """
     import ffmpeg
 
-    written = _prepared(source, plan).output(name, format="rawvideo", fps_mode="passthrough")
+    written = _prepared(source, plan, None).output(name, format="rawvideo", fps_mode="passthrough")
     return (*_QUIET, *_TELLING, *ffmpeg.get_args(written))
 
 
@@ -121,14 +123,16 @@ def model_option(model: VmafModel, facts: EncodeFacts | None) -> str:
     return ":".join([which, *(f"cambi.{name}={value}" for name, value in told.items())])
 
 
-def _prepared(source: Source, plan: ScoringPlan) -> Any:
+def _prepared(source: Source, plan: ScoringPlan, threads: int | None) -> Any:
     import ffmpeg
 
-    stream = ffmpeg.input(file_url(source.path.absolute()), **input_options(source))["v:0"]
+    options = input_options(source) | ({} if threads is None else {"threads": threads})
+    stream = ffmpeg.input(file_url(source.path.absolute()), **options)["v:0"]
     stream = stream.filter("settb", _PAIRING_TIME_BASE).filter("setpts", "N")
     if conversion := _scale_options(source, plan):
         stream = stream.filter("scale", **conversion)
-    return stream.filter("format", plan.pix_fmt)
+    # Where two labels differ, ffmpeg 7 and newer would convert one clip to the other's colours.
+    return stream.filter("format", plan.pix_fmt).filter("setparams", **_ONE_LABEL)
 
 
 def _scale_options(source: Source, plan: ScoringPlan) -> dict[str, Any]:

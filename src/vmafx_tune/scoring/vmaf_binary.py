@@ -26,7 +26,6 @@ from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.model import Resolution
 from vmafx_tune.scoring.alignment import ScoringPlan, plan_scoring
-from vmafx_tune.scoring.cpus import available_cpus
 from vmafx_tune.scoring.ffmpeg_command import (
     LOG_NAME,
     MODEL_NAME,
@@ -41,6 +40,7 @@ from vmafx_tune.scoring.ffmpeg_report import (
 )
 from vmafx_tune.scoring.frame_log import parse_frame_log
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL, copy_model
+from vmafx_tune.scoring.threads import default_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,7 +203,7 @@ class VmafBinaryScorer:
                 clips,
                 plan,
                 request.model,
-                threads=request.threads or available_cpus(),
+                threads=request.threads or default_threads(plan.size),
                 subsample=request.subsample,
             )
             log = self._run(arguments, request.model, folder, n_frames=n_frames)

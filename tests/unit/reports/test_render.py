@@ -10,7 +10,7 @@ import pytest
 from tests.unit.reports import factories
 from vmafx_tune.errors import UsageError
 from vmafx_tune.reports import schemas
-from vmafx_tune.reports.render import FORMATS, Result, render
+from vmafx_tune.reports.render import FORMATS, Result, formats_of, render
 
 RESULTS: tuple[Result, ...] = (
     factories.score_result(),
@@ -22,12 +22,12 @@ RESULTS: tuple[Result, ...] = (
 
 
 def test_every_type_of_result_has_its_formats() -> None:
-    assert {type(result) for result in RESULTS} == set(FORMATS)
+    assert {formats_of(result) for result in RESULTS} == set(FORMATS.values())
 
 
 @pytest.mark.parametrize("result", RESULTS, ids=lambda result: type(result).__name__)
 def test_every_format_gives_text_with_one_newline_at_its_end(result: Result) -> None:
-    for fmt in FORMATS[type(result)]:
+    for fmt in formats_of(result):
         text = render(result, fmt)
         assert text.endswith("\n")
         assert not text.endswith("\n\n")

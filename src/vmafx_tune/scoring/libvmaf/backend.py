@@ -11,6 +11,7 @@ from vmafx_tune.scoring.alignment import plan_scoring
 from vmafx_tune.scoring.libvmaf.library import Libvmaf, load_libvmaf
 from vmafx_tune.scoring.libvmaf.loaded_model import feature_names
 from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
+from vmafx_tune.scoring.threads import default_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,10 +78,11 @@ class LibvmafFileScorer:
             CancelledError: The work was cancelled.
         """
         plan = plan_scoring(request)
+        threads = request.threads or default_threads(plan.size)
         with (
-            self._frames(request.reference, plan) as reference,
-            self._frames(request.distorted, plan) as distorted,
-            self._open(request, plan) as scorer,
+            self._frames(request.reference, plan, threads) as reference,
+            self._frames(request.distorted, plan, threads) as distorted,
+            self._open(request, plan, threads) as scorer,
         ):
             frames = []
             for pair in _pairs(reference, distorted, request):
@@ -95,23 +97,24 @@ class LibvmafFileScorer:
             return self._score_set(frames, request, scorer.n_fed)
 
     def _frames(
-        self, source: Source, plan: ScoringPlan
+        self, source: Source, plan: ScoringPlan, threads: int
     ) -> AbstractContextManager[Iterator[PlanarFrame]]:
         return open_frames(
             source,
             size=plan.size,
             pix_fmt=plan.pix_fmt,
+            threads=threads,
             color_range="tv" if plan.limit_range else None,
             cancel=self._cancel,
         )
 
-    def _open(self, request: ScoreRequest, plan: ScoringPlan) -> LibvmafScorer:
+    def _open(self, request: ScoreRequest, plan: ScoringPlan, threads: int) -> LibvmafScorer:
         return LibvmafScorer.open(
             plan.size.width,
             plan.size.height,
             plan.pix_fmt,
             model=request.model,
-            threads=request.threads,
+            threads=threads,
             subsample=request.subsample,
             facts=plan.encode_facts,
             library=self._library,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import os
+import re
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +29,7 @@ _SONAMES = {
     "darwin": ("libvmaf.3.dylib", "libvmaf.1.dylib", "libvmaf.dylib"),
     "win32": ("libvmaf-3.dll", "libvmaf.dll"),
 }
+_LIBRARY = re.compile(r"\.(so|dylib|dll)\b")
 _HOMEBREW = ("/opt/homebrew/lib", "/usr/local/lib", "/home/linuxbrew/.linuxbrew/lib")
 
 
@@ -99,7 +101,7 @@ def _load(named: str | None, conda: str | None) -> Libvmaf:
 
 
 def _candidates(conda: str | None) -> Iterator[tuple[str, str]]:
-    bundled = sorted(str(path) for path in _BUNDLE.glob("libvmaf*"))
+    bundled = sorted(str(path) for path in _BUNDLE.glob("libvmaf*") if _LIBRARY.search(path.name))
     yield from ((path, "bundled") for path in bundled or [str(_BUNDLE)])
     names = _SONAMES.get(sys.platform, _SONAMES["linux"])
     yield from ((name, "system") for name in names)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Self
 
 from vmafx_tune.errors import LibvmafCallError, ScoringError, UsageError
 from vmafx_tune.model import Resolution, VmafModel
-from vmafx_tune.scoring.cpus import available_cpus
 from vmafx_tune.scoring.libvmaf.library import load_libvmaf
 from vmafx_tune.scoring.libvmaf.loaded_model import feature_names, open_context, open_model
 from vmafx_tune.scoring.libvmaf.pictures import PictureFormat, read_pair
 from vmafx_tune.scoring.models import check_picture_size, resolve_model
+from vmafx_tune.scoring.threads import default_threads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,7 +104,8 @@ class LibvmafScorer:
             pix_fmt: ffmpeg's name: `yuv420p`, `yuv422p` or `yuv444p`, and the same with `10le`,
                 `12le` and `16le`.
             model: A model, or its name or path; None takes the default for `height`.
-            threads: Worker threads; None takes one per core, and 0 computes within `feed`.
+            threads: Worker threads; None takes one per core as far as memory goes, and 0 computes
+                within `feed`.
             subsample: Score every n-th pair. All pairs must be fed all the same: motion is
                 measured between neighbours.
             facts: Size and depth of the encode, for models with CAMBI.
@@ -126,7 +127,7 @@ class LibvmafScorer:
             library or load_libvmaf(),
             layout,
             chosen,
-            threads=available_cpus() if threads is None else threads,
+            threads=default_threads(size) if threads is None else threads,
             subsample=subsample,
             facts=facts,
         )

@@ -1,0 +1,29 @@
+"""Timing side by side: runs take turns, so that a busy machine slows all of them alike."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["ratios", "take_turns"]
+
+
+def take_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Time each run once a round, in seconds."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            started = time.perf_counter()
+            run()
+            times[name].append(time.perf_counter() - started)
+    return times
+
+
+def ratios(times: Mapping[str, list[float]], base: str) -> dict[str, float]:
+    """Divide each run's median by that of `base`."""
+    medians = {name: statistics.median(values) for name, values in times.items()}
+    return {name: median / medians[base] for name, median in medians.items()}

@@ -1,0 +1,145 @@
+"""Everything that is checked, as sessions: `nox -l` lists them, `.ci/run` calls them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+
+# The built package is tested beside everything in the tree but these.
+OUT_OF_THE_WAY = frozenset(
+    {"src", ".git", ".nox", ".venv", ".hypothesis", ".mypy_cache", "build", "dist", "site"}
+)
+
+# Each makes its files again from what the package says of itself; `generated` fails when that
+# changes one of them.
+GENERATORS = (
+    ("python", "-m", "vmafx_tune.reports.generate"),
+    ("python", "docs/generate.py"),
+)
+GENERATED = ("docs", "src/vmafx_tune/reports/schemas")
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False
+nox.options.sessions = ["lint", "types", "tests", "integration", "golden", "docs", "generated"]
+
+
+def install_group(session: nox.Session, *groups: str) -> None:
+    session.install(*nox.project.dependency_groups(PROJECT, *groups))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, formatting, and the direction of imports."""
+    install_group(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", env={"PYTHONPATH": "src"})
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types strictly, in the package, its tests and its tools."""
+    session.install("-e", ".[test]")
+    install_group(session, "types")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the unit, property and contract tests, on every Python that is here."""
+    session.install(".[test]")
+    session.run("pytest", "tests/unit", "tests/property", "tests/contract", *session.posargs)
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Run the tests with the real ffmpeg and libvmaf."""
+    session.install(".[test]")
+    session.run("pytest", "tests/integration", *session.posargs)
+
+
+@nox.session
+def golden(session: nox.Session) -> None:
+    """Hold scores to those of Netflix's own tool."""
+    session.install(".[test]")
+    session.run("pytest", "tests/golden", *session.posargs)
+
+
+@nox.session(venv_backend="uv")
+def lowest(session: nox.Session) -> None:
+    """Run the quick tests with the oldest dependencies that pyproject.toml allows."""
+    session.install("--resolution=lowest-direct", ".")
+    # What the tests need themselves comes new; it leaves alone what is there.
+    session.install(".[test]")
+    session.run("pytest", "tests/unit", "tests/property", "tests/contract", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into site/; a broken link is an error."""
+    install_group(session, "docs")
+    session.run("mkdocs", "build", "--strict", *session.posargs)
+
+
+@nox.session
+def generated(session: nox.Session) -> None:
+    """Make the generated pages and schemas again, and fail if that changes one."""
+    session.install("-e", ".")
+    before = snapshot(GENERATED)
+    for command in GENERATORS:
+        session.run(*command)
+    after = snapshot(GENERATED)
+    changed = {path for path, _data in before.items() ^ after.items()}
+    if changed:
+        session.error(f"These were out of date and are new now: {', '.join(sorted(changed))}.")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build sdist and wheel, and run the tests against the wheel with src out of the way."""
+    install_group(session, "build")
+    folder = Path(session.create_tmp()).resolve()
+    shutil.rmtree(folder / "dist", ignore_errors=True)
+    # The wheel is built from the sdist, which proves the sdist complete.
+    session.run("python", "-m", "build", f"--outdir={folder / 'dist'}", str(ROOT))
+    session.run("twine", "check", "--strict", *map(str, (folder / "dist").iterdir()))
+    (wheel,) = folder.glob("dist/*.whl")
+    session.install(f"vmafx-tune[test] @ {wheel.as_uri()}")
+    with session.chdir(copy_without_src(folder / "tree")):
+        session.run("pytest", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure the speed of `score` against plain ffmpeg, and the overhead of `search`."""
+    session.install(".[test]")
+    session.run("python", "benchmarks/run.py", *session.posargs)
+
+
+def snapshot(folders: tuple[str, ...]) -> dict[str, bytes]:
+    files = (path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(ROOT)): path.read_bytes() for path in files if path.suffix != ".pyc"
+    }
+
+
+def copy_without_src(target: Path) -> Path:
+    def unwanted(folder: str, names: list[str]) -> set[str]:
+        at_top = OUT_OF_THE_WAY if Path(folder) == ROOT else frozenset()
+        return {name for name in names if name in at_top or name == "__pycache__"}
+
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(ROOT, target, ignore=unwanted)
+    # Tests look for the clips that are too large for the repository beside the tree.
+    clips = target.with_name("shared")
+    if (ROOT.parent / "shared").is_dir() and not clips.exists():
+        clips.symlink_to(ROOT.parent / "shared")
+    return target

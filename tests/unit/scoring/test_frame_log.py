@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.scoring.builders import a_request, frame_log
+from vmafx_tune.errors import ScoringError, ToolOutputError
+from vmafx_tune.scoring.frame_log import parse_frame_log
+
+LOG = json.dumps(frame_log({0: 93.5, 1: 94.25, 2: 95.0}, integer_adm2=0.98, integer_motion2=1.5))
+
+
+def test_scores_and_features_are_read_frame_by_frame() -> None:
+    log = parse_frame_log(LOG)
+
+    assert (log.version, log.indices, log.scores) == ("3.2.0", (0, 1, 2), (93.5, 94.25, 95.0))
+    assert log.features == {
+        "integer_adm2": (0.98, 0.98, 0.98),
+        "integer_motion2": (1.5, 1.5, 1.5),
+    }
+
+
+@pytest.mark.parametrize(
+    ("logged", "told"),
+    [
+        ("3.2.0", "3.2.0"),
+        ("86da14d", "git-86da14d"),
+        ("f85a8536", "git-f85a8536"),
+        ("v3.2.0-12-g86da14d", "v3.2.0-12-g86da14d"),
+        ("", ""),
+    ],
+)
+def test_a_bare_commit_is_told_as_one(logged: str, told: str) -> None:
+    assert parse_frame_log(json.dumps(frame_log({0: 1.0}, version=logged))).version == told
+
+
+@pytest.mark.parametrize("score", [None, math.nan, math.inf, -math.inf])
+def test_a_frame_without_a_finite_score_is_an_error_that_names_it(score: float | None) -> None:
+    with pytest.raises(ScoringError, match="no finite score for frame 7"):
+        parse_frame_log(json.dumps(frame_log({6: 90.0, 7: score})))
+
+
+@pytest.mark.parametrize("value", [None, math.nan])
+def test_a_feature_without_a_value_is_nan(value: float | None) -> None:
+    log = parse_frame_log(json.dumps(frame_log({0: 90.0}, speed_chroma_u=value)))
+
+    assert math.isnan(log.features["speed_chroma_u"][0])
+
+
+def test_a_feature_that_only_some_frames_have_is_nan_in_the_others() -> None:
+    document = json.loads(LOG)
+    del document["frames"][1]["metrics"]["integer_adm2"]
+
+    values = parse_frame_log(json.dumps(document)).features["integer_adm2"]
+
+    assert values[0] == 0.98
+    assert math.isnan(values[1])
+
+
+def test_a_log_without_frames_is_an_error() -> None:
+    with pytest.raises(ScoringError, match="no frame"):
+        parse_frame_log(json.dumps(frame_log({})))
+
+
+@settings(deadline=None)
+@given(st.integers(0, len(LOG) - 1))
+def test_a_log_that_is_cut_off_anywhere_is_an_error(length: int) -> None:
+    with pytest.raises(ToolOutputError, match="cannot be understood"):
+        parse_frame_log(LOG[:length])
+
+
+@pytest.mark.parametrize(
+    "text", ["", "null", "[]", "{}", '{"frames": 3}', '{"frames": [1]}', '{"frames": [{}]}']
+)
+def test_what_is_no_log_is_an_error(text: str) -> None:
+    with pytest.raises(ToolOutputError, match="cannot be understood"):
+        parse_frame_log(text)
+
+
+def test_a_result_says_which_backend_and_version_it_is_from() -> None:
+    scores = parse_frame_log(LOG).score_set(a_request(), 3, "ffmpeg")
+
+    assert scores.frames == (93.5, 94.25, 95.0)
+    assert (scores.backend, scores.backend_version, scores.model) == (
+        "ffmpeg",
+        "3.2.0",
+        "vmaf_v0.6.1",
+    )
+
+
+@pytest.mark.parametrize("n_frames", [1, 4, 5])
+def test_every_nth_frame_must_be_in_the_log(n_frames: int) -> None:
+    indices = range(0, n_frames, 2)
+    log = parse_frame_log(json.dumps(frame_log(dict.fromkeys(indices, 90.0))))
+
+    scores = log.score_set(a_request(subsample=2), n_frames, "ffmpeg")
+
+    assert [scores.frame_index(i) for i in range(len(scores.frames))] == list(indices)
+
+
+@pytest.mark.parametrize("indices", [[0, 1], [0, 1, 2, 3], [0, 2, 1], [1, 2, 3]])
+def test_missing_and_surplus_frames_are_an_error(indices: list[int]) -> None:
+    log = parse_frame_log(json.dumps(frame_log(dict.fromkeys(indices, 90.0))))
+
+    with pytest.raises(ToolOutputError, match="one in 1 of 3 frames was to be scored"):
+        log.score_set(a_request(), 3, "ffmpeg")

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from vmafx_tune.model import Resolution
+from vmafx_tune.scoring.threads import default_threads
+
+
+@pytest.fixture
+def many_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)), raising=False)
+
+
+def test_each_processor_gets_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 3, 5}, raising=False)
+
+    assert default_threads(Resolution(1280, 720)) == 3
+
+
+def test_without_affinity_the_processors_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+
+    assert default_threads(Resolution(1280, 720)) == 1
+
+
+@pytest.mark.usefixtures("many_cpus")
+@pytest.mark.parametrize(
+    ("size", "threads"),
+    [
+        (Resolution(640, 360), 64),
+        (Resolution(1920, 1080), 8),
+        (Resolution(3840, 2160), 2),
+        (Resolution(15360, 8640), 1),
+    ],
+)
+def test_large_pictures_get_as_many_threads_as_memory_allows(
+    size: Resolution, threads: int
+) -> None:
+    assert default_threads(size) == threads
