@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from _timing import ratios, take_turns
 
 from vmafx_tune import api
-from vmafx_tune.options import EncodingOptions, ToolOptions
+from vmafx_tune.options import EncodingOptions
 from vmafx_tune.wiring import Toolbox
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Row:
     what: str
     measured: float
     bar: float
-    unit: str = "×"
+    unit: str = " times"
 
     @property
     def kept(self) -> bool:
@@ -78,9 +78,8 @@ def startup(_: Path, rounds: int) -> list[Row]:
     times = take_turns({name: _running(argv) for name, argv in commands.items()}, 3 * rounds)
     found = ratios(times, "pass")
     return [
-        Row(f"`vmafx-tune {name}` against `python -c pass`", found[name], 15)
-        for name in commands
-        if name != "pass"
+        Row(f"`vmafx-tune {name}` against `python -c pass`", found[name], bar)
+        for name, bar in (("--version", 15), ("--help", 15), ("compare --help", 25))
     ]
 
 
@@ -126,9 +125,8 @@ def overhead(_: Path, __: int) -> list[Row]:
             probes.append(probe.encode_time_s + probe.score_time_s)
 
     result = api.search(
-        clip, "libx264", 90, encoding=EncodingOptions(preset="fast"), tools=ToolOptions(),
-        observe=observe,
-    )  # fmt: skip
+        clip, "libx264", 90, encoding=EncodingOptions(preset="fast"), observe=observe
+    )
     share = 100 * (1 - sum(probes) / result.wall_time_s)
     return [Row("`search`: time outside of encodes and scoring", share, 5, unit=" %")]
 
@@ -136,8 +134,7 @@ def overhead(_: Path, __: int) -> list[Row]:
 def table(rows: list[Row]) -> str:
     """Write the rows as Markdown."""
     lines = [
-        f"Measured with {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"ffmpeg {Toolbox().ffmpeg.version}.",
+        f"{os.cpu_count()} cores, Python {platform.python_version()}, {Toolbox().ffmpeg.version}",
         "",
         "| what | measured | bar | |",
         "|---|---:|---:|---|",

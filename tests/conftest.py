@@ -6,8 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.clips import ClipFactory
+
+# A loaded machine is slow, not wrong, so nothing is held to the clock.
+settings.register_profile(
+    "vmafx-tune", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("vmafx-tune")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 

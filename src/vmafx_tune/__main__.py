@@ -14,9 +14,13 @@ def main() -> None:
 
         sys.stdout.write(f"vmafx-tune {__version__}\n")
         return
+    import os
+
     from vmafx_tune.signals import Signalled, stop_on_signals
 
     stop_on_signals()
+    # Looking for plugins of pydantic reads the metadata of every installed package.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         from vmafx_tune.cli.app import run
 

@@ -87,9 +87,8 @@ def score(
         subsample=scoring.subsample,
         threads=scoring.threads,
     )
-    return run_score(
-        ScoreJob(request, scoring.pool), box.scorer(scoring.backend, model), observe=observe
-    )
+    scorer = box.scorer(scoring.backend, model, at_once=True)
+    return run_score(ScoreJob(request, scoring.pool), scorer, observe=observe)
 
 
 def search(

@@ -94,11 +94,10 @@ class Toolbox:
         """
         from vmafx_tune.scoring.models import resolve_model
 
-        folder = os.environ.get("VMAFX_MODEL_DIR")
-        return resolve_model(name, display, [Path(folder)] if folder else [])
+        return resolve_model(name, display)
 
-    def scorer(self, backend: str, model: VmafModel) -> Scorer:
-        """Choose the backend that scores with `model`.
+    def scorer(self, backend: str, model: VmafModel, *, at_once: bool = False) -> Scorer:
+        """Choose the backend that scores with `model`; see `choose_scorer`.
 
         Raises:
             UsageError: There is no such backend.
@@ -113,6 +112,7 @@ class Toolbox:
             runner=self.runner,
             vmaf=self.vmaf_binary,
             work_dir=self.tools.work_dir,
+            at_once=at_once,
         )
 
     @cached_property

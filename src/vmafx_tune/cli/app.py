@@ -10,6 +10,7 @@ from vmafx_tune._version import __version__
 from vmafx_tune.cli.compare import compare
 from vmafx_tune.cli.doctor import doctor
 from vmafx_tune.cli.encoders import encoders
+from vmafx_tune.cli.help import GroupedCommand
 from vmafx_tune.cli.schema import schema
 from vmafx_tune.cli.score import score
 from vmafx_tune.cli.search import search
@@ -19,13 +20,13 @@ __all__ = ["app", "run"]
 app = typer.Typer(
     name="vmafx-tune",
     no_args_is_help=True,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     pretty_exceptions_enable=False,
 )
 
 for command in (score, search, compare, encoders, doctor, schema):
-    app.command()(command)
+    app.command(cls=GroupedCommand)(command)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - Typer calls it so

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -72,6 +74,8 @@ class Run:
 
     def observing(self) -> AbstractContextManager[Observer]:
         """Show the events of the block; live lines are gone at its end, before results come."""
+        # What writes the result takes a tenth of a second to load; encodes and scores take longer.
+        threading.Thread(target=_load_writer, args=(self._format,), daemon=True).start()
         return showing_progress(self._output.progress, quiet=self._output.quiet)
 
     def finish(self, result: Result, *, exit_code: int = 0, frames: bool = False) -> None:
@@ -114,6 +118,10 @@ def running(
         chosen = choose_format(output.format, destination, FORMATS[command])
         box = Toolbox(tools, raw, on_command=_show_command if output.verbose else None)
         yield Run(box, output, destination, chosen)
+
+
+def _load_writer(chosen: str) -> None:
+    import_module(f"vmafx_tune.reports.{'tables' if chosen == 'table' else 'documents.score'}")
 
 
 def _show_command(argv: tuple[str, ...]) -> None:

@@ -42,7 +42,11 @@ def compare(
     tools: ToolOptions,
     output: OutputOptions,
 ) -> None:
-    """Rank encoders by the bitrate that each needs for the same quality."""
+    """Rank encoders by bitrate at equal quality.
+
+    Each encoder is searched at each target, and each row has the command that makes its encode.
+    Example: vmafx-tune compare -r source.mp4 -c x264,x265,svt-av1 -t 80,90,95 --anchor x264
+    """
     with running(output, "compare", tools=tools, raw=raw) as run:
         from vmafx_tune import api
 

@@ -13,7 +13,7 @@ _MISSING = 4
 
 @takes_options
 def doctor(*, tools: ToolOptions, output: OutputOptions) -> None:
-    """Show what is found on this machine, and what to do about what is missing."""
+    """Check what this machine has, and what to do."""
     with running(output, "doctor", tools=tools) as run:
         from vmafx_tune.inspection import examine
 

@@ -29,7 +29,11 @@ def score(
     tools: ToolOptions,
     output: OutputOptions,
 ) -> None:
-    """Score a distorted clip against its reference."""
+    """Score a distorted clip against its reference.
+
+    The clips must have the same frames; another size is scaled to the reference's. Example:
+    vmafx-tune score source.mp4 encode.mp4 --min-score 93
+    """
     with running(output, "score", tools=tools, raw=raw) as run:
         from vmafx_tune import api
 

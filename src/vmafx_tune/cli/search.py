@@ -29,7 +29,11 @@ def search(
     tools: ToolOptions,
     output: OutputOptions,
 ) -> None:
-    """Find the cheapest setting of one encoder that reaches a target, and prove it."""
+    """Find and prove the cheapest setting for a target.
+
+    The answer is measured and reaches the target; the next worse setting is measured and misses
+    it. Example: vmafx-tune search -r source.mp4 -c libx265 -t 95 --preset slow
+    """
     with running(output, "search", tools=tools, raw=raw) as run:
         from vmafx_tune import api
 

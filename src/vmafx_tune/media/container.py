@@ -7,7 +7,7 @@ import stat
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.media.ffmpeg import file_url
@@ -148,12 +148,19 @@ def open_video(path: Path, raw: RawFormat | None = None) -> Iterator[Video]:
             file_url(path),
             format="rawvideo" if raw else None,
             container_options=_raw_options(raw) if raw else {"protocol_whitelist": "file"},
-            metadata_errors="replace",
+            **_lenient_tags(),
         )
     except av.FFmpegError as error:
         raise UnreadableSourceError(_why_not_video(path, head, error)) from error
     with container:
         yield Video(path, container, _video_stream(path, container))
+
+
+def _lenient_tags() -> dict[str, Any]:
+    """Keep PyAV from refusing a file for a title that is not UTF-8; from 19 on it never does."""
+    import av
+
+    return {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def _raw_options(raw: RawFormat) -> dict[str, str]:

@@ -10,14 +10,10 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from vmafx_tune.reports import schemas
-from vmafx_tune.reports.documents import (
-    CompareDocument,
-    CompareTargetsDocument,
-    DoctorDocument,
-    EncodersDocument,
-    ScoreDocument,
-    SearchDocument,
-)
+from vmafx_tune.reports.documents.compare import CompareDocument, CompareTargetsDocument
+from vmafx_tune.reports.documents.machine import DoctorDocument, EncodersDocument
+from vmafx_tune.reports.documents.score import ScoreDocument
+from vmafx_tune.reports.documents.search import SearchDocument
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

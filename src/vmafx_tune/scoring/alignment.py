@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from vmafx_tune.media.pixel_formats import common_scoring_format
+from vmafx_tune.media.pixel_formats import common_scoring_format, pixel_format
 from vmafx_tune.scoring.models import check_picture_size
 
 if TYPE_CHECKING:
@@ -74,6 +74,11 @@ class ScoringPlan:
     pix_fmt: str
     limit_range: bool
     encode_facts: EncodeFacts | None
+
+    @property
+    def bit_depth(self) -> int:
+        """Bits per sample of `pix_fmt`."""
+        return pixel_format(self.pix_fmt).bit_depth
 
 
 def plan_scoring(request: ScoreRequest) -> ScoringPlan:

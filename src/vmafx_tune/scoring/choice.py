@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from vmafx_tune.errors import (
     LibvmafNotFoundError,
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.media.process import ProcessRunner
-    from vmafx_tune.model import VmafModel
+    from vmafx_tune.model import ScoreRequest, ScoreSet, VmafModel
+    from vmafx_tune.ports import FrameProgress
+
+T = TypeVar("T")
 
 __all__ = ["AUTO", "BACKENDS", "CheckedScorer", "choose_scorer", "pick"]
 
@@ -52,7 +55,8 @@ def choose_scorer(
     runner: ProcessRunner,
     vmaf: Path | None = None,
     work_dir: Path | None = None,
-) -> CheckedScorer:
+    at_once: bool = False,
+) -> Scorer:
     """Make the scorer that the user asked for, or the fastest that has the model.
 
     Args:
@@ -62,6 +66,8 @@ def choose_scorer(
         runner: Runs programs; its token cancels every scorer.
         vmaf: The `vmaf` program; None where there is none, which `auto` then passes over.
         work_dir: Where scratch folders are made; None for the system's temporary folder.
+        at_once: Whether scoring is all there is to do and starts right away. The model is then
+            not tried out beforehand: scoring itself tells, with the same errors.
 
     Raises:
         UsageError: There is no such backend, or `vmaf` is asked for without naming the program.
@@ -88,6 +94,8 @@ def choose_scorer(
     makers = {"ffmpeg": ffmpeg_scorer, "libvmaf": libvmaf_scorer, "vmaf": vmaf_scorer}
     if backend == AUTO and vmaf is None:
         del makers["vmaf"]
+    if at_once and backend == AUTO:
+        return _Untried(makers)
     return pick(backend, model, makers)
 
 
@@ -102,29 +110,57 @@ def pick(
         makers: Make each backend's scorer.
     """
     if backend == AUTO:
-        return _first_usable(model, makers)
+        return _first_usable(model, makers, lambda scorer: _require(scorer, model))
     if backend not in makers:
         raise UsageError(
             f"Unknown backend '{backend}'. Choose one of {', '.join((AUTO, *BACKENDS))}."
         )
-    return _checked(makers[backend], model)
+    return _require(makers[backend](), model)
 
 
-def _checked(maker: Callable[[], CheckedScorer], model: VmafModel) -> CheckedScorer:
-    scorer = maker()
+class _Untried:
+    """Scores with the first of several backends that can, found out by scoring."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], CheckedScorer]]) -> None:
+        self._makers = makers
+        self._used: CheckedScorer | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the backend that scored; `auto` before that."""
+        return self._used.name if self._used else AUTO
+
+    @property
+    def version(self) -> str:
+        """Version of its libvmaf; empty before it scored."""
+        return self._used.version if self._used else ""
+
+    def score(self, request: ScoreRequest, *, on_progress: FrameProgress | None = None) -> ScoreSet:
+        """Score with the first backend that has its program and the model."""
+
+        def score(scorer: CheckedScorer) -> ScoreSet:
+            self._used = scorer
+            return scorer.score(request, on_progress=on_progress)
+
+        return _first_usable(request.model, self._makers, score)
+
+
+def _require(scorer: CheckedScorer, model: VmafModel) -> CheckedScorer:
     scorer.require_model(model)
     return scorer
 
 
 def _first_usable(
-    model: VmafModel, makers: Mapping[str, Callable[[], CheckedScorer]]
-) -> CheckedScorer:
+    model: VmafModel,
+    makers: Mapping[str, Callable[[], CheckedScorer]],
+    use: Callable[[CheckedScorer], T],
+) -> T:
     failures: dict[str, VmafxTuneError] = {}
     for name in _FASTEST_FIRST:
         if name not in makers:
             continue
         try:
-            return _checked(makers[name], model)
+            return use(makers[name]())
         except (ModelNotFoundError, ToolNotFoundError, LibvmafNotFoundError) as error:
             failures[name] = error
     if len(failures) == 1:

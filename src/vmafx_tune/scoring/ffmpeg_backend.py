@@ -107,7 +107,7 @@ class FfmpegScorer:
             CancelledError: The work was cancelled.
         """
         plan = plan_scoring(request)
-        threads = request.threads or default_threads(plan.size)
+        threads = request.threads or default_threads(plan.size, plan.bit_depth)
         arguments = score_arguments(request, plan, threads=threads)
         with scratch_folder(self._work_dir) as folder:
             done = self._run(arguments, request.model, folder, FrameCounter(on_progress))

@@ -127,7 +127,7 @@ def _prepared(source: Source, plan: ScoringPlan, threads: int | None) -> Any:
     import ffmpeg
 
     options = input_options(source) | ({} if threads is None else {"threads": threads})
-    stream = ffmpeg.input(file_url(source.path.absolute()), **options)["v:0"]
+    stream = ffmpeg.input(file_url(source.path.absolute()), **options)["V:0"]
     stream = stream.filter("settb", _PAIRING_TIME_BASE).filter("setpts", "N")
     if conversion := _scale_options(source, plan):
         stream = stream.filter("scale", **conversion)

@@ -10,22 +10,28 @@ if TYPE_CHECKING:
 
 __all__ = ["default_threads"]
 
-# Each thread of libvmaf has its own planes for every feature: 44 bytes a pixel, as measured with
-# 2.3.1 and 3.2. At 3840x2160 two threads are what fits beside the decoders in 1.5 GB.
+# Measured with libvmaf 2.3.1 and 3.2, and ffmpeg's decoders of two clips at once: each thread of
+# libvmaf has its own planes for every feature, and the decoders and queues hold so many pictures.
 _BYTES_PER_PIXEL = 44
-_BUDGET_BYTES = 750_000_000
+_PICTURES_HELD = 35
+_SAMPLES_PER_PIXEL = 1.5
+_BUDGET_BYTES = 1_500_000_000
 
 
-def default_threads(size: Resolution) -> int:
+def default_threads(size: Resolution, bit_depth: int = 8) -> int:
     """Choose one thread for each processor that this process may use, as far as memory goes.
 
     Args:
         size: Pictures that are compared.
+        bit_depth: Bits per sample of the decoded clips.
 
     Returns:
-        At least 1.
+        At least 1. At 3840x2160 that is two threads with 8 bits and one with more, so that the
+        whole stays under 1.5 GB.
     """
-    affordable = _BUDGET_BYTES // (_BYTES_PER_PIXEL * size.pixels)
+    bytes_per_sample = 1 if bit_depth <= 8 else 2
+    held = _PICTURES_HELD * _SAMPLES_PER_PIXEL * bytes_per_sample * size.pixels
+    affordable = int((_BUDGET_BYTES - held) / (_BYTES_PER_PIXEL * size.pixels))
     return max(1, min(_available_cpus(), affordable))
 
 

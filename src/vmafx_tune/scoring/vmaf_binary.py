@@ -203,7 +203,7 @@ class VmafBinaryScorer:
                 clips,
                 plan,
                 request.model,
-                threads=request.threads or default_threads(plan.size),
+                threads=request.threads or default_threads(plan.size, plan.bit_depth),
                 subsample=request.subsample,
             )
             log = self._run(arguments, request.model, folder, n_frames=n_frames)

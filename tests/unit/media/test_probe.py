@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from fractions import Fraction
@@ -231,6 +232,19 @@ def test_tags_in_another_encoding_do_no_harm(clips: ClipFactory, tmp_path: Path)
     odd.write_bytes(path.read_bytes().replace(b"naive cafe", b"na\xefve caf\xe9"))
 
     assert probe_source(odd).n_frames == N_FRAMES
+
+
+def test_a_probe_leaves_no_picture_in_memory(clips: ClipFactory) -> None:
+    path = clips.moving()
+    gc.collect()
+    gc.disable()
+    try:
+        probe_source(path)
+        left = [thing for thing in gc.get_objects() if isinstance(thing, av.VideoFrame)]
+    finally:
+        gc.enable()
+
+    assert not left
 
 
 # Bad input: one plain sentence each, with the file's name and what to do.

@@ -29,9 +29,9 @@ def graph(args: tuple[str, ...]) -> str:
 
 def test_two_plain_clips_are_paired_by_index_and_compared() -> None:
     pairing = (
-        "[0:v:0]settb=1/25[s0];[s0]setpts=N[s1];[s1]format=yuv420p[s2];"
+        "[0:V:0]settb=1/25[s0];[s0]setpts=N[s1];[s1]format=yuv420p[s2];"
         "[s2]setparams=colorspace=bt709:range=limited[s3];"
-        "[1:v:0]settb=1/25[s4];[s4]setpts=N[s5];[s5]format=yuv420p[s6];"
+        "[1:V:0]settb=1/25[s4];[s4]setpts=N[s5];[s5]format=yuv420p[s6];"
         "[s6]setparams=colorspace=bt709:range=limited[s7];"
         "[s3][s7]libvmaf=log_fmt=json:log_path=vmaf.json:"
         "model=version\\\\=vmaf_v0.6.1:n_subsample=1:n_threads=2[s8]"
@@ -60,7 +60,7 @@ def test_only_the_clip_that_has_another_size_is_scaled() -> None:
 
     assert graph(arguments(request)).count("scale=") == 1
     assert (
-        "[0:v:0]settb=1/25[s0];[s0]setpts=N[s1];[s1]scale=flags=bicubic:height=720:width=1280"
+        "[0:V:0]settb=1/25[s0];[s0]setpts=N[s1];[s1]scale=flags=bicubic:height=720:width=1280"
         in (graph(arguments(request)))
     )
 
@@ -126,7 +126,7 @@ def test_a_clip_is_decoded_frame_for_frame_into_a_headerless_file() -> None:
     args = decode_arguments(source, plan_scoring(a_request()), "reference.yuv")
 
     conversion = (
-        "[0:v:0]settb=1/25[s0];[s0]setpts=N[s1];"
+        "[0:V:0]settb=1/25[s0];[s0]setpts=N[s1];"
         "[s1]scale=flags=bicubic:height=720:width=1280[s2];[s2]format=yuv420p[s3];"
         "[s3]setparams=colorspace=bt709:range=limited[s4]"
     )

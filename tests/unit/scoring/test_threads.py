@@ -28,15 +28,16 @@ def test_without_affinity_the_processors_are_counted(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.usefixtures("many_cpus")
 @pytest.mark.parametrize(
-    ("size", "threads"),
+    ("size", "bit_depth", "threads"),
     [
-        (Resolution(640, 360), 64),
-        (Resolution(1920, 1080), 8),
-        (Resolution(3840, 2160), 2),
-        (Resolution(15360, 8640), 1),
+        (Resolution(640, 360), 8, 64),
+        (Resolution(1920, 1080), 8, 15),
+        (Resolution(3840, 2160), 8, 2),
+        (Resolution(3840, 2160), 10, 1),
+        (Resolution(15360, 8640), 8, 1),
     ],
 )
 def test_large_pictures_get_as_many_threads_as_memory_allows(
-    size: Resolution, threads: int
+    size: Resolution, bit_depth: int, threads: int
 ) -> None:
-    assert default_threads(size) == threads
+    assert default_threads(size, bit_depth) == threads

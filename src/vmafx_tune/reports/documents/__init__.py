@@ -7,19 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmafx_tune.reports.documents.compare import (
-    CompareDocument,
-    CompareTargetsDocument,
-    compare_document,
-)
-from vmafx_tune.reports.documents.machine import (
-    DoctorDocument,
-    EncodersDocument,
-    doctor_document,
-    encoders_document,
-)
-from vmafx_tune.reports.documents.score import ScoreDocument, score_document
-from vmafx_tune.reports.documents.search import SearchDocument, search_document
 from vmafx_tune.results import (
     CompareResult,
     DoctorResult,
@@ -32,15 +19,7 @@ if TYPE_CHECKING:
     from vmafx_tune.reports.documents.fields import Document
     from vmafx_tune.reports.render import Result
 
-__all__ = [
-    "CompareDocument",
-    "CompareTargetsDocument",
-    "DoctorDocument",
-    "EncodersDocument",
-    "ScoreDocument",
-    "SearchDocument",
-    "document",
-]
+__all__ = ["document"]
 
 
 def document(result: Result, *, frames: bool = False) -> Document:
@@ -50,14 +29,25 @@ def document(result: Result, *, frames: bool = False) -> Document:
         result: What a command returned.
         frames: Whether a result of `score` brings its per-frame scores.
     """
+    # Models take time to build, so that only those of the document asked for are.
     match result:
         case ScoreResult():
+            from vmafx_tune.reports.documents.score import score_document
+
             return score_document(result, frames=frames)
         case SearchResult():
+            from vmafx_tune.reports.documents.search import search_document
+
             return search_document(result)
         case CompareResult():
+            from vmafx_tune.reports.documents.compare import compare_document
+
             return compare_document(result)
         case EncodersResult():
+            from vmafx_tune.reports.documents.machine import encoders_document
+
             return encoders_document(result)
         case DoctorResult():
+            from vmafx_tune.reports.documents.machine import doctor_document
+
             return doctor_document(result)
