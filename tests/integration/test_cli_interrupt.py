@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 
 pytestmark = needs_proc
 
+# Whatever runs the tests may have signals ignored, as nohup does, and children inherit that.
+HEAR_SIGNALS = """
+import os, signal, sys
+for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+    signal.signal(getattr(signal, name), signal.SIG_DFL)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
 # What is found in the command line of the child that runs in each stage of a comparison.
 STAGES = {"encode": ".part.mp4", "score": "libvmaf"}
 
@@ -33,7 +42,10 @@ def slow_clip(clips: ClipFactory) -> Path:
 def start(clip: Path, work_dir: Path) -> subprocess.Popen[str]:
     arguments = ("compare", "-r", clip, "-c", "libx264,libx265", "-t", "80", "--preset", "slower")
     return subprocess.Popen(
-        command(*arguments, "--work-dir", work_dir, "-o", work_dir.parent / "result.json"),
+        [
+            *(sys.executable, "-c", HEAR_SIGNALS),
+            *command(*arguments, "--work-dir", work_dir, "-o", work_dir.parent / "result.json"),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

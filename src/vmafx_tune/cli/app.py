@@ -52,4 +52,5 @@ def _main(
 
 def run() -> None:
     """Run the command line and exit."""
-    app()
+    # Also under `python -m`, so that usage and shell completion name the program.
+    app(prog_name="vmafx-tune")
