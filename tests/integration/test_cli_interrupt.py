@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -93,7 +92,9 @@ def test_ctrl_c_twice_in_a_row_still_leaves_nothing(slow_clip: Path, tmp_path: P
 
 def test_ctrl_c_before_any_work_ends_quietly(slow_clip: Path, tmp_path: Path) -> None:
     process = start(slow_clip, tmp_path)
-    os.kill(process.pid, 0)
+    wait_until(
+        lambda: process.pid in set(children_running("-m vmafx_tune")) - set(children_running("DFL"))
+    )
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate()
     assert process.returncode in {130, -signal.SIGINT}

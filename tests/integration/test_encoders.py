@@ -435,8 +435,10 @@ def test_ctrl_c_in_the_middle_leaves_no_file_and_no_child(
 ) -> None:
     spec = endless_spec(clips)
     code = f"""
-import sys
+import signal, sys
 from pathlib import Path
+# Whatever runs the tests may have it ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from vmafx_tune.encoders.runner import FfmpegEncoder
 from vmafx_tune.media.ffmpeg import Ffmpeg
 from vmafx_tune.media.probe import probe_source

@@ -252,7 +252,9 @@ def test_ctrl_c_leaves_no_child(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     program = make_program(tmp_path, f"echo $$ > {pid_file}; {FOREVER}")
     code = (
-        "import sys\n"
+        "import signal, sys\n"
+        # Whatever runs the tests may have it ignored, and children inherit that.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from vmafx_tune.media.process import ProcessRunner\n"
         f"try: ProcessRunner().run([{str(program)!r}])\n"
         "except KeyboardInterrupt: sys.exit(130)"
