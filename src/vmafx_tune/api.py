@@ -27,9 +27,9 @@ from vmafx_tune.results import CompareResult
 from vmafx_tune.wiring import Toolbox
 from vmafx_tune.workflows.compare import CompareRequest
 from vmafx_tune.workflows.compare import compare as run_compare
+from vmafx_tune.workflows.request import SearchRequest
 from vmafx_tune.workflows.score import ScoreJob
 from vmafx_tune.workflows.score import score as run_score
-from vmafx_tune.workflows.search import SearchRequest
 from vmafx_tune.workflows.search import search as run_search
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Probe
 
 __all__ = [
+    "CellFinished",
     "Event",
     "FramesDone",
     "JobFinished",
@@ -90,6 +91,30 @@ class ProbeFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class CellFinished:
+    """One cell of a ladder, a resolution at a target, has its answer or failed.
+
+    Attributes:
+        job: The resolution.
+        quality: Value of the quality knob; None, as the next two, in a failed cell.
+        bitrate_kbps: Average video bitrate.
+        vmaf: Pooled score.
+        cells_done: Cells of the whole ladder that are finished, this one included.
+        cells: All cells of the ladder.
+        error: Why it failed, as a sentence; None when it is ok.
+    """
+
+    job: str
+    target: float
+    quality: float | None
+    bitrate_kbps: float | None
+    vmaf: float | None
+    cells_done: int
+    cells: int
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JobFinished:
     """Work on one job ended.
 
@@ -103,7 +128,7 @@ class JobFinished:
     summary: str
 
 
-Event = Warned | JobStarted | ProbeStarted | FramesDone | ProbeFinished | JobFinished
+Event = Warned | JobStarted | ProbeStarted | FramesDone | ProbeFinished | CellFinished | JobFinished
 
 
 class Observer(Protocol):

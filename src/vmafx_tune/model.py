@@ -216,6 +216,9 @@ class EncodeSpec:
         extra_args: Further ffmpeg output arguments, appended last so that they win.
         size: Size to scale to (Lanczos) before encoding; None keeps the source's.
         threads: Threads for the encoder; None leaves the choice to it.
+        gop_frames: Distance of the keyframes, at least 1: closed GOPs of this length, and no
+            keyframe at a scene cut, as segments for streaming need them. None leaves both to the
+            encoder.
     """
 
     source: Source
@@ -225,6 +228,7 @@ class EncodeSpec:
     extra_args: tuple[str, ...] = ()
     size: Resolution | None = None
     threads: int | None = None
+    gop_frames: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +242,10 @@ class EncodeOutcome:
         encode_time_s: Wall time of the encoder process.
         encoder_version: From the encoder's own banner or bitstream.
         command: ffmpeg arguments that reproduce it, with a plain output name.
+        codecs: Codec string for manifests (RFC 6381), from the bitstream; empty where it cannot be
+            told.
+        peak_bitrate_kbps: Highest bitrate of the segments that it would be delivered in; None where
+            it cannot be told.
     """
 
     encoded: Source
@@ -246,6 +254,8 @@ class EncodeOutcome:
     encode_time_s: float
     encoder_version: str
     command: tuple[str, ...]
+    codecs: str = ""
+    peak_bitrate_kbps: float | None = None
 
     @property
     def bitrate_kbps(self) -> float:
@@ -278,6 +288,10 @@ class Probe:
         score_time_s: Wall time of decoding and scoring.
         encoder_version: From the encoder's own banner or bitstream.
         command: ffmpeg arguments that reproduce the encode, with a plain output name.
+        codecs: Codec string for manifests (RFC 6381), from the bitstream; empty where it is not
+            known.
+        peak_bitrate_kbps: Highest bitrate of the segments that it would be delivered in; None where
+            it is not known.
     """
 
     quality: float
@@ -288,3 +302,5 @@ class Probe:
     score_time_s: float
     encoder_version: str = ""
     command: tuple[str, ...] = field(default=())
+    codecs: str = ""
+    peak_bitrate_kbps: float | None = None

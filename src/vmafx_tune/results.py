@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from fractions import Fraction
     from pathlib import Path
 
     from vmafx_tune.model import PoolMethod, Probe, Resolution, ScoreSet, Source, VmafModel
@@ -18,7 +20,13 @@ __all__ = [
     "DoctorResult",
     "EncoderStatus",
     "EncodersResult",
+    "LadderCell",
+    "LadderPoint",
+    "LadderResult",
+    "LadderRung",
     "PooledScores",
+    "Result",
+    "ScoreAt",
     "ScoreResult",
     "SearchLimit",
     "SearchResult",
@@ -192,6 +200,137 @@ class CompareResult:
     backend_version: str
 
 
+class ScoreAt(StrEnum):
+    """The size at which the renditions of a ladder are scored."""
+
+    DISPLAY = "display"
+    RENDITION = "rendition"
+
+
+@dataclass(frozen=True, slots=True)
+class LadderPoint:
+    """One measured encode of a ladder: what a rung can be made of.
+
+    Attributes:
+        quality: Value of the encoder's quality knob.
+        bitrate_kbps: Average video bitrate.
+        vmaf: Pooled score in VMAF points.
+        peak_bitrate_kbps: Highest bitrate of its segments; None where it is not known.
+        codecs: Codec string for manifests; empty where it is not known.
+        command: ffmpeg arguments that reproduce it.
+        pooled: Its frame scores, pooled in every way; None where they are not known.
+        probe: The measurement behind it; None for a point of another origin.
+    """
+
+    resolution: Resolution
+    quality: float
+    bitrate_kbps: float
+    vmaf: float
+    peak_bitrate_kbps: float | None = None
+    codecs: str = ""
+    command: tuple[str, ...] = ()
+    pooled: PooledScores | None = None
+    probe: Probe | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LadderCell:
+    """One resolution at one target.
+
+    Attributes:
+        target: Pooled score to reach, in VMAF points.
+        quality: Value of the quality knob that reaches it; None, as the next two, in a failed cell.
+        bitrate_kbps: Average video bitrate there.
+        vmaf: Pooled score there.
+        error: Why the cell failed, as a plain sentence; None when it is ok.
+        error_kind: `unreachable` when only the target was out of reach, else `failed`.
+        note: What is to be known of an answer that is not proven, as a sentence.
+        probe: The measurement that is the answer; None in a failed cell, or where the sampler does
+            not tell it.
+        points: Every point that was measured for this cell and for none before it.
+    """
+
+    resolution: Resolution
+    target: float
+    quality: float | None = None
+    bitrate_kbps: float | None = None
+    vmaf: float | None = None
+    error: str | None = None
+    error_kind: str | None = None
+    note: str | None = None
+    probe: Probe | None = None
+    points: tuple[LadderPoint, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the cell has its answer."""
+        return self.error is None
+
+
+@dataclass(frozen=True, slots=True)
+class LadderRung:
+    """A rendition chosen for the ladder.
+
+    Attributes:
+        target: Highest target whose cell's answer it is; None for a probe made on the way to one.
+        frame_rate: Frames per second.
+
+    The others are those of `LadderPoint`.
+    """
+
+    resolution: Resolution
+    quality: float
+    bitrate_kbps: float
+    vmaf: float
+    frame_rate: Fraction
+    peak_bitrate_kbps: float | None = None
+    codecs: str = ""
+    command: tuple[str, ...] = ()
+    pooled: PooledScores | None = None
+    target: float | None = None
+    probe: Probe | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LadderResult:
+    """Outcome of `ladder`.
+
+    Attributes:
+        encoder: ffmpeg's encoder name.
+        targets: In ascending order.
+        resolutions: In the order of the cells.
+        display: Size at which a viewer watches.
+        score_at: Whether renditions were scored at `display` or at their own size.
+        cells: One for each resolution and target, resolution-major, target-minor.
+        hull: Upper hull of all measured points, by ascending bitrate.
+        rungs: By ascending bitrate; the score strictly rises too. Empty where nothing was measured.
+        notes: Sentences about what an engineer may want to change.
+        gop_s: Duration of the closed GOPs of all encodes; None where keyframes were left to the
+            encoder.
+        ffmpeg: Path of the ffmpeg used.
+    """
+
+    source: Source
+    encoder: str
+    targets: tuple[float, ...]
+    resolutions: tuple[Resolution, ...]
+    display: Resolution
+    score_at: ScoreAt
+    model: VmafModel
+    pool: PoolMethod
+    subsample: int
+    cells: tuple[LadderCell, ...]
+    hull: tuple[LadderPoint, ...]
+    rungs: tuple[LadderRung, ...]
+    notes: tuple[str, ...]
+    gop_s: float | None
+    ffmpeg: Path
+    ffmpeg_version: str
+    backend: str
+    backend_version: str
+    wall_time_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class EncoderStatus:
     """One row of the encoder registry, and what it is worth on this machine.
@@ -277,3 +416,7 @@ class DoctorResult:
     def ok(self) -> bool:
         """Whether everything that is required can be used."""
         return all(check.ok for check in self.checks if check.required)
+
+
+Result: TypeAlias = ScoreResult | SearchResult | CompareResult | EncodersResult | DoctorResult
+"""What any command returns."""

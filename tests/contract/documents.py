@@ -8,10 +8,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.unit.reports import factories
-from vmafx_tune.reports.render import Result, render
+from vmafx_tune.reports.render import render
+
+if TYPE_CHECKING:
+    from vmafx_tune.results import Result
 
 GOLDEN = Path(__file__).parent / "golden"
 VERSION = "0.0.0"

@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from tests.support.points import Point
+from vmafx_tune.core.caps import Caps
 from vmafx_tune.core.grid import KnobGrid
+from vmafx_tune.core.hull import upper_hull
 from vmafx_tune.core.search import SearchProblem
+from vmafx_tune.core.selection_options import SelectionOptions, Spacing
+from vmafx_tune.core.throughput import LogNormalThroughput, MeasuredThroughput
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
 
+    from vmafx_tune.core.throughput import Throughput
+
 __all__ = [
+    "audiences",
+    "caps",
+    "clouds",
     "curve_points",
     "falling_curves",
     "frame_scores",
     "grids",
+    "hulls",
     "problems",
     "rate_points",
     "rough_curves",
+    "selection_options",
+    "throughputs",
     "vmaf_points",
 ]
 
@@ -104,3 +118,86 @@ def rate_points(draw: DrawFn) -> RatePoints:
         rate, vmaf = rate * factor, vmaf + gain
         points.append((rate, vmaf))
     return points
+
+
+def _bitrates() -> SearchStrategy[float]:
+    """Bitrates in kb/s; small whole ones are frequent, so that ties and straight lines are."""
+    return st.one_of(st.integers(1, 40).map(float), st.floats(1, 40_000, width=32))
+
+
+def clouds(min_size: int = 0, max_size: int = 30) -> SearchStrategy[list[Point]]:
+    """Measured points in any order; some cost or score the same, and no two have one label."""
+    pairs = st.lists(st.tuples(_bitrates(), vmaf_points()), min_size=min_size, max_size=max_size)
+    return pairs.map(
+        lambda drawn: [Point(*pair, label=str(number)) for number, pair in enumerate(drawn)]
+    )
+
+
+def hulls(min_gains: int = 0, max_gains: int = 11) -> SearchStrategy[tuple[Point, ...]]:
+    """Upper hulls of one point or more, each further one with a gain; equal slopes make one."""
+
+    def grown(gains: list[tuple[float, float]]) -> tuple[Point, ...]:
+        # The least cost per gain first makes every turn a right one.
+        gains = sorted(gains, key=lambda gain: gain[1] / gain[0])
+        vmafs = accumulate((gain for gain, _ in gains), initial=20.0)
+        rates = accumulate((cost for _, cost in gains), initial=100.0)
+        return upper_hull(Point(*pair) for pair in zip(rates, vmafs, strict=True))
+
+    gains = st.tuples(st.integers(1, 12).map(float), st.floats(1, 2000, width=16))
+    return st.lists(gains, min_size=min_gains, max_size=max_gains).map(grown)
+
+
+@st.composite
+def caps(draw: DrawFn) -> Caps:
+    """Any limits that do not contradict each other; loose ones are frequent."""
+    vmaf_ends = sorted(draw(st.tuples(vmaf_points(), vmaf_points())))
+    rate_ends = sorted(draw(st.tuples(_bitrates(), _bitrates())))
+    limits = (draw(st.sampled_from((None, None, limit))) for limit in (*vmaf_ends, *rate_ends))
+    return Caps(*limits)
+
+
+def throughputs() -> SearchStrategy[Throughput]:
+    """Audiences of both kinds, around the bitrates of ladders."""
+    kbps = st.one_of(st.integers(0, 60).map(float), st.floats(0, 40_000, width=32))
+    weights = st.one_of(st.just(1.0), st.floats(0.125, 8, width=32))
+    measured = st.lists(st.tuples(kbps, weights), min_size=1, max_size=20)
+    return st.one_of(
+        st.builds(LogNormalThroughput, st.floats(10, 20_000), st.floats(0.05, 3)),
+        measured.map(lambda rows: MeasuredThroughput(*zip(*rows, strict=True))),
+    )
+
+
+def selection_options(
+    spacing: Spacing | None = None, *, with_caps: bool = False
+) -> SearchStrategy[SelectionOptions]:
+    """Everything that can be asked of a ladder; without caps unless told."""
+    return st.builds(
+        SelectionOptions,
+        max_rungs=st.integers(1, 8),
+        spacing=st.sampled_from(Spacing) if spacing is None else st.just(spacing),
+        min_gap_kbps=st.one_of(st.integers(0, 20).map(float), st.floats(0, 3000)),
+        vmaf_step=st.one_of(st.integers(1, 12).map(float), st.floats(0.125, 30)),
+        throughput=throughputs(),
+        safety_factor=st.sampled_from((1.0, 0.8, 0.5)),
+        caps=caps() if with_caps else st.just(Caps(max_vmaf=None)),
+    )
+
+
+@st.composite
+def audiences(
+    draw: DrawFn, min_gains: int, max_gains: int
+) -> tuple[tuple[Point, ...], SelectionOptions]:
+    """A hull, and an optimal ladder asked of it for viewers who can play some of its points."""
+    hull = draw(hulls(min_gains, max_gains))
+    bitrates = st.sampled_from([point.bitrate_kbps for point in hull])
+    kbps = st.tuples(bitrates, st.floats(0.875, 1.5, width=16)).map(math.prod)
+    measured = st.lists(kbps, min_size=1, max_size=20).map(MeasuredThroughput)
+    modelled = st.builds(LogNormalThroughput, kbps, st.floats(0.05, 2))
+    options = SelectionOptions(
+        max_rungs=draw(st.integers(1, 8)),
+        spacing=Spacing.OPTIMAL,
+        min_gap_kbps=draw(st.one_of(st.just(0.0), st.floats(0, 3000, width=16))),
+        throughput=draw(st.one_of(measured, modelled)),
+        safety_factor=draw(st.sampled_from((1.0, 0.8))),
+    )
+    return hull, options

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from vmafx_tune.events import Observer
-    from vmafx_tune.reports.render import Result
+    from vmafx_tune.results import Result
     from vmafx_tune.wiring import Toolbox
 
 __all__ = ["MISSED_TARGET", "OutputOptions", "Reference", "Run", "running"]

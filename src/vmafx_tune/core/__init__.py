@@ -1,1 +1,1 @@
-"""Pure functions: search, curves, pooling, BD-rate. No I/O, no clock, no subprocess."""
+"""Pure functions: search, curves, pooling, BD-rate, choosing rungs. No I/O, clock or subprocess."""

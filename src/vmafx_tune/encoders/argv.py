@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vmafx_tune.encoders.extra_args import join_filters, join_parameters
+from vmafx_tune.encoders.extra_args import is_dictionary, join_filters, join_parameters
 from vmafx_tune.encoders.row import Knob
 from vmafx_tune.media.ffmpeg import file_url, input_options
 
@@ -95,7 +95,7 @@ def encode_arguments(spec: EncodeSpec, row: EncoderRow, output: str) -> tuple[st
     source = graph.input(
         file_url(spec.source.path), **input_options(spec.source), **dict(row.input_options)
     )
-    options, extra_args = _with_extra_args(_output_options(spec, row), spec.extra_args, row)
+    options, extra_args = _with_extra_args(_output_options(spec, row), spec.extra_args)
     # "V" leaves out cover pictures, as probing does.
     stream = graph.output(source["V:0"], output, format="mp4", **options)
     *arguments, name = graph.get_args(stream)
@@ -117,7 +117,7 @@ def _output_options(spec: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
         # Tags would add bytes, and chapters a second track.
         "map_metadata": -1,
         "map_chapters": -1,
-        **row.options(spec.quality, spec.preset),
+        **row.options(spec.quality, spec.preset, spec.gop_frames),
     }
     if row.codec.mp4_tag is not None:
         options["tag:v"] = row.codec.mp4_tag
@@ -129,17 +129,17 @@ def _output_options(spec: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
 
 
 def _with_extra_args(
-    options: dict[str, Any], extra_args: Sequence[str], row: EncoderRow
+    options: dict[str, Any], extra_args: Sequence[str]
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Move options of ours into the user's, where ffmpeg would otherwise drop ours."""
     kept, extra = dict(options), tuple(extra_args)
     if "vf" in kept and (joined := join_filters(extra, kept["vf"])):
         del kept["vf"]
         extra = joined
-    name = row.fraction_option
-    if name in kept and (joined := join_parameters(extra, name, kept[name])):
-        del kept[name]
-        extra = joined
+    for name in filter(is_dictionary, options):
+        if joined := join_parameters(extra, name, options[name]):
+            del kept[name]
+            extra = joined
     return kept, extra
 
 

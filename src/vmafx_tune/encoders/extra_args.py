@@ -12,9 +12,16 @@ from typing import TYPE_CHECKING
 from vmafx_tune.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
-__all__ = ["check_extra_args", "find_value", "has_filters", "join_filters", "join_parameters"]
+__all__ = [
+    "check_extra_args",
+    "find_value",
+    "has_filters",
+    "is_dictionary",
+    "join_filters",
+    "join_parameters",
+]
 
 _FILTER_OPTIONS = frozenset({"vf", "filter"})
 _ENCODER_OPTIONS = frozenset({"c", "codec", "vcodec"})
@@ -35,7 +42,7 @@ def check_extra_args(args: Sequence[str], reserved: Collection[str]) -> None:
     for index, name in _options(args):
         if name in _ENCODER_OPTIONS:
             raise UsageError(f"the encoder is chosen with --codec, so leave {args[index]} out.")
-        given = {name} | (_keys(args[index + 1 :]) if _is_dictionary(name) else set())
+        given = {name} | (_keys(args[index + 1 :]) if is_dictionary(name) else set())
         if taken := given & set(reserved):
             raise UsageError(
                 f"{min(taken)} is what is searched for, so leave it out of the encoder arguments; "
@@ -54,31 +61,36 @@ def has_filters(args: Sequence[str]) -> bool:
     return _value_index(args, _FILTER_OPTIONS | {"filter_complex", "s"}) is not None
 
 
+def is_dictionary(name: str) -> bool:
+    """Tell whether an option's value is a list of parameters (`a=1:b=2`); the last one wins."""
+    return name.endswith("-params") or name == "x264opts"
+
+
 def join_filters(args: Sequence[str], ours: str) -> tuple[str, ...] | None:
     """Put a filter of ours after the user's chain.
 
     Returns:
         The arguments with both; None where the user has no chain to join.
     """
-    return _join(args, _FILTER_OPTIONS, ours, ",")
+    return _replace(args, _FILTER_OPTIONS, lambda theirs: f"{theirs},{ours}")
 
 
 def join_parameters(args: Sequence[str], name: str, ours: str) -> tuple[str, ...] | None:
-    """Add a parameter of ours to the user's dictionary option (`a=1:b=2`).
+    """Put parameters of ours before those of the user's dictionary option (`a=1:b=2`).
 
     Returns:
         The arguments with both; None where the user does not give that option.
     """
-    return _join(args, {name}, ours, ":")
+    return _replace(args, {name}, lambda theirs: f"{ours}:{theirs}")
 
 
-def _join(
-    args: Sequence[str], names: Collection[str], ours: str, separator: str
+def _replace(
+    args: Sequence[str], names: Collection[str], change: Callable[[str], str]
 ) -> tuple[str, ...] | None:
     index = _value_index(args, names)
     if index is None:
         return None
-    return (*args[:index], f"{args[index]}{separator}{ours}", *args[index + 1 :])
+    return (*args[:index], change(args[index]), *args[index + 1 :])
 
 
 def _value_index(args: Sequence[str], names: Collection[str]) -> int | None:
@@ -90,10 +102,6 @@ def _options(args: Sequence[str]) -> list[tuple[int, str]]:
     """Find each option's place and its name without dash and stream specifier."""
     matches = [(index, _OPTION.fullmatch(arg)) for index, arg in enumerate(args)]
     return [(index, match["name"]) for index, match in matches if match]
-
-
-def _is_dictionary(name: str) -> bool:
-    return name.endswith("-params") or name == "x264opts"
 
 
 def _keys(values: Sequence[str]) -> set[str]:

@@ -34,6 +34,8 @@ def _speeds(native: str, from_x264: str) -> Presets:
 
 _X264_SPEEDS = _speeds(" ".join(X264_PRESETS), " ".join(X264_PRESETS))
 
+_FIXED_GOP = (("g", "{gop}"), ("keyint_min", "{gop}"))
+
 _X264 = EncoderRow(
     name="libx264",
     aliases=("x264",),
@@ -43,6 +45,7 @@ _X264 = EncoderRow(
     knob=Knob("crf", lo=0, hi=51, default=23, increment=0.1),
     presets=_X264_SPEEDS,
     templates=(("preset", "{preset}"), ("crf", "{quality}")),
+    gop_templates=(*_FIXED_GOP, ("sc_threshold", "0")),
     chroma=_ALL_CHROMA,
     version_pattern=r"264 - core (.+?) - H\.264",
     version_label="x264 core",
@@ -58,6 +61,8 @@ _X265 = EncoderRow(
     knob=Knob("crf", lo=0, hi=51, default=28, increment=0.1),
     presets=_X264_SPEEDS,
     templates=(("preset", "{preset}"), ("crf", "{quality}")),
+    # ffmpeg has no option of its own for open-gop.
+    gop_templates=(("g", "{gop}"), ("x265-params", "min-keyint={gop}:scenecut=0:open-gop=0")),
     chroma=_ALL_CHROMA,
     version_pattern=r"HEVC encoder version (\S+)",
     version_label="x265",
@@ -77,6 +82,8 @@ _SVT_AV1 = EncoderRow(
         from_x264="13 12 11 10 9 7 5 3 2 0",
     ),
     templates=(("preset", "{preset}"), ("crf", "{quality}")),
+    # Its second kind of refresh is the key frame that begins a closed GOP.
+    gop_templates=(("g", "{gop}"), ("svtav1-params", "scd=0:irefresh-type=2")),
     fraction_option="svtav1-params",
     odd_sizes=True,
     version_pattern=r"SVT-AV1 Encoder Lib (\S+)",
@@ -94,6 +101,7 @@ _AOM = EncoderRow(
     presets=_speeds(native="8 7 6 5 4 3 2 1 0", from_x264="8 7 6 6 5 4 3 2 1 0"),
     # Without -b:v 0, crf is only the best quality that a bitrate limit allows.
     templates=(("cpu-used", "{preset}"), ("crf", "{quality}"), ("b:v", "0")),
+    gop_templates=_FIXED_GOP,
     chroma=_ALL_CHROMA,
     odd_sizes=True,
     version_pattern=r"\[libaom-av1 @ [^\]]*\] (?:\[\w+\] )?(v?\d\S*)",
@@ -117,6 +125,7 @@ _VP9 = EncoderRow(
         ("b:v", "0"),
         ("row-mt", "1"),
     ),
+    gop_templates=_FIXED_GOP,
     chroma=_COLOUR_CHROMA,
     odd_sizes=True,
     version_pattern=r"\[libvpx-vp9 @ [^\]]*\] (?:\[\w+\] )?(v?\d\S*)",
@@ -136,6 +145,9 @@ _VVENC = EncoderRow(
         from_x264="faster faster faster faster fast medium slow slower slower slower",
     ),
     templates=(("preset", "{preset}"), ("qp", "{quality}")),
+    # ffmpeg's -period counts whole seconds, and -g is not passed on. Without RADL pictures no
+    # packet that follows a keyframe is shown before it, so segments begin at their first picture.
+    gop_templates=(("vvenc-params", "intraperiod={gop}:decodingrefreshtype=idr_no_radl"),),
     version_pattern=r"libvvenc version: (\S+)",
     version_label="VVenC",
     url="https://github.com/fraunhoferhhi/vvenc/wiki/FFmpeg-Integration",
@@ -158,6 +170,7 @@ def _nvenc(codec: CodecFamily, hi: float) -> EncoderRow:
         knob=Knob("cq", lo=1, hi=hi, default=23, increment=0.1),
         presets=_speeds(native="p1 p2 p3 p4 p5 p6 p7", from_x264="p1 p1 p2 p3 p3 p4 p5 p6 p7 p7"),
         templates=(("preset", "{preset}"), ("rc", "vbr"), ("cq", "{quality}"), ("b:v", "0")),
+        gop_templates=(("g", "{gop}"), ("no-scenecut", "1"), ("forced-idr", "1")),
         chroma=_COLOUR_CHROMA,
         version_pattern=r"Loaded Nvenc version (\d+\.\d+)",
         version_label="NVENC API",
@@ -179,6 +192,7 @@ def _qsv(codec: CodecFamily, chroma: frozenset[str] = frozenset({"420"})) -> Enc
             ),
         ),
         templates=(("preset", "{preset}"), ("global_quality", "{quality}")),
+        gop_templates=(("g", "{gop}"), ("adaptive_i", "0"), ("flags", "+cgop")),
         # The encoder takes the one device of its type and uploads frames by itself, so that no
         # hwupload filter is needed.
         input_options=(("init_hw_device", "qsv=hw"),),
@@ -206,6 +220,8 @@ def _amf(codec: CodecFamily, hi: float) -> EncoderRow:
             ("qp_p", "{quality}"),
             ("quality", "{preset}"),
         ),
+        # It places keyframes at scene cuts in its pre-analysis only, which is off by default.
+        gop_templates=(("g", "{gop}"),),
         url="https://github.com/GPUOpen-LibrariesAndSDKs/AMF/wiki",
     )
 
@@ -219,6 +235,7 @@ def _videotoolbox(codec: CodecFamily) -> EncoderRow:
         knob=Knob("q:v", lo=1, hi=100, default=50, higher_is_better=True),
         presets=Presets(),
         templates=(("q:v", "{quality}"),),
+        gop_templates=(("g", "{gop}"), ("flags", "+cgop")),
         url="https://trac.ffmpeg.org/wiki/HWAccelIntro#VideoToolbox",
     )
 

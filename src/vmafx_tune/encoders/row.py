@@ -193,6 +193,8 @@ class EncoderRow:
         presets: Its speeds.
         templates: ffmpeg's output options in the order of the documentation, name without the dash
             to value; `{quality}` and `{preset}` stand for the two.
+        gop_templates: Output options that ask for closed GOPs of `{gop}` frames, without keyframes
+            at scene cuts.
         aliases: Other names that users may give it.
         fraction_option: A dictionary option (`a=1:b=2`) that takes the knob's fractions where the
             knob's own option takes whole numbers only.
@@ -212,6 +214,7 @@ class EncoderRow:
     knob: Knob
     presets: Presets
     templates: tuple[tuple[str, str], ...]
+    gop_templates: tuple[tuple[str, str], ...]
     aliases: tuple[str, ...] = ()
     fraction_option: str | None = None
     input_options: tuple[tuple[str, str], ...] = ()
@@ -233,25 +236,36 @@ class EncoderRow:
         names = {name for name, template in self.templates if "{quality}" in template}
         return frozenset(name.partition(":")[0] for name in names | {self.knob.name})
 
-    def options(self, quality: float, preset: str | None) -> dict[str, str]:
+    def options(
+        self, quality: float, preset: str | None, gop_frames: int | None = None
+    ) -> dict[str, str]:
         """Build the encoder's ffmpeg options.
 
         Args:
             quality: Value of the knob.
             preset: One of x264's names or a native one; None for the default.
+            gop_frames: Distance of the keyframes; None leaves it to the encoder.
 
         Returns:
             Option names without the dash, with their values.
 
         Raises:
-            UsageError: The encoder does not take one of the two.
+            UsageError: The encoder does not take one of them.
         """
         self.knob.check(quality)
         values = {"quality": Knob.text(quality), "preset": self.presets.native_of(preset)}
         options = {name: template.format(**values) for name, template in self.templates}
         if self.fraction_option is not None and not float(quality).is_integer():
             options[self.fraction_option] = f"{self.knob.name}={options.pop(self.knob.name)}"
-        return options
+        return options if gop_frames is None else self._with_gop(options, gop_frames)
+
+    def _with_gop(self, options: Mapping[str, str], gop_frames: int) -> dict[str, str]:
+        if gop_frames < 1:
+            raise UsageError(f"a GOP of {gop_frames} frames is not possible; it has at least one.")
+        asked = {name: template.format(gop=gop_frames) for name, template in self.gop_templates}
+        # Parameters that share a dictionary option with a fractional quality.
+        shared = {name: f"{options[name]}:{asked[name]}" for name in asked if name in options}
+        return {**options, **asked, **shared}
 
     def check(self, spec: EncodeSpec) -> None:
         """Refuse an encode that cannot work, before anything runs.
@@ -262,7 +276,7 @@ class EncoderRow:
             MediaError: The source's size is not one that it takes.
         """
         try:
-            self.options(spec.quality, spec.preset)
+            self.options(spec.quality, spec.preset, spec.gop_frames)
             check_extra_args(spec.extra_args, self.reserved)
         except UsageError as error:
             raise UsageError(f"{self.name}: {error}") from error

@@ -15,6 +15,7 @@ from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import (
     EncodeFailedError,
     EncoderUnavailableError,
+    MediaError,
     OutputError,
     ToolOutputError,
     UnreadableSourceError,
@@ -76,6 +77,7 @@ class FfmpegEncoder:
             if done.returncode != 0:
                 raise _failure(done, spec, row, target)
             packets, encoded = self._examine(partial, done)
+            codecs = _codecs(partial)
         return EncodeOutcome(
             encoded=dataclasses.replace(encoded, path=target),
             size_bytes=packets.size_bytes,
@@ -83,6 +85,8 @@ class FfmpegEncoder:
             encode_time_s=done.wall_time_s,
             encoder_version=encoder_version(row, done.stderr, packets.first, self._ffmpeg.version),
             command=user_command(spec, row, self._ffmpeg.path),
+            codecs=codecs,
+            peak_bitrate_kbps=_peak_bitrate_kbps(packets),
         )
 
     def _examine(self, partial: Path, done: Completed) -> tuple[PacketSummary, Source]:
@@ -96,6 +100,24 @@ class FfmpegEncoder:
                 returncode=done.returncode,
                 stderr_tail=done.stderr_tail,
             ) from error
+
+
+def _codecs(encoded: Path) -> str:
+    from vmafx_tune.media.codec_strings import codec_string
+
+    try:
+        return codec_string(encoded)
+    except MediaError:  # an encode is worth its score even where no manifest can name it
+        return ""
+
+
+def _peak_bitrate_kbps(packets: PacketSummary) -> float | None:
+    from vmafx_tune.media.peak import peak_bitrate_kbps
+
+    try:
+        return peak_bitrate_kbps(packets)
+    except MediaError:
+        return None
 
 
 class _FrameCounter:

@@ -22,11 +22,13 @@ class PacketSummary:
         sizes_bytes: Size of each packet, in decoding order.
         durations_s: Duration of each in seconds, 0 where the container does not tell.
         first: The first packet itself, where encoders sign their work.
+        keyframes: Whether decoding can begin with each.
     """
 
     sizes_bytes: tuple[int, ...]
     durations_s: tuple[float, ...]
     first: bytes = field(repr=False)
+    keyframes: tuple[bool, ...] = field(repr=False)
 
     @property
     def size_bytes(self) -> int:
@@ -47,7 +49,7 @@ def measure_packets(path: Path) -> PacketSummary:
     """
     import av
 
-    sizes, durations, first = [], [], b""
+    sizes, durations, keyframes, first = [], [], [], b""
     try:
         with av.open(file_url(path)) as container:
             if not container.streams.video:
@@ -58,10 +60,11 @@ def measure_packets(path: Path) -> PacketSummary:
                 first = first or bytes(packet)
                 sizes.append(packet.size)
                 durations.append(float((packet.duration or 0) * (packet.time_base or 0)))
+                keyframes.append(packet.is_keyframe)
     except (OSError, av.FFmpegError) as error:
         raise UnreadableSourceError(
             f"'{path}' cannot be read: {getattr(error, 'strerror', None) or error}."
         ) from error
     if not sizes:
         raise UnreadableSourceError(f"'{path}' has a video stream without any packets.")
-    return PacketSummary(tuple(sizes), tuple(durations), first)
+    return PacketSummary(tuple(sizes), tuple(durations), first, tuple(keyframes))

@@ -85,6 +85,8 @@ def _probe(
         score_time_s=score_time_s,
         encoder_version=outcome.encoder_version,
         command=outcome.command,
+        codecs=outcome.codecs,
+        peak_bitrate_kbps=outcome.peak_bitrate_kbps,
     )
 
 

@@ -6,7 +6,7 @@ Importing this is cheap; what a format needs is imported when it is asked for.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import UsageError
 from vmafx_tune.results import (
@@ -20,9 +20,9 @@ from vmafx_tune.results import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FORMATS", "Result", "formats_of", "render"]
+    from vmafx_tune.results import Result
 
-Result: TypeAlias = ScoreResult | SearchResult | CompareResult | EncodersResult | DoctorResult
+__all__ = ["FORMATS", "formats_of", "render"]
 
 FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

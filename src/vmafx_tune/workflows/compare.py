@@ -10,17 +10,13 @@ from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.results import BdRate, CompareRow, SearchResult
 from vmafx_tune.workflows.probe_book import ProbeBook
-from vmafx_tune.workflows.search import (
-    SearchRequest,
-    describe,
-    failed_search,
-    search_in_book,
-)
+from vmafx_tune.workflows.search import describe, failed_search, search_in_book
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from vmafx_tune.ports import Executor, Prober
+    from vmafx_tune.workflows.request import SearchRequest
 
 __all__ = ["CompareRequest", "compare", "rank", "why_missed"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vmafx_tune.core.search import SearchOutcome, SearchProblem, Strategy
     from vmafx_tune.model import Probe
     from vmafx_tune.ports import Prober
-    from vmafx_tune.workflows.search import SearchRequest
+    from vmafx_tune.workflows.request import SearchRequest
 
 __all__ = ["ProbeBook"]
 
@@ -29,9 +29,18 @@ class ProbeBook:
         request: Gives the probe template, the grid and the pooling.
         prober: Makes the probes.
         observe: Receives an event for each.
+        job: Name that the events carry; None for the encoder's.
     """
 
-    def __init__(self, request: SearchRequest, prober: Prober, observe: Observer) -> None:
+    def __init__(
+        self,
+        request: SearchRequest,
+        prober: Prober,
+        observe: Observer,
+        *,
+        job: str | None = None,
+    ) -> None:
+        self._job = request.encoder if job is None else job
         self._template = request.template
         self._grid = request.grid
         self._pool = request.pool
@@ -87,7 +96,7 @@ class ProbeBook:
 
     def _measure(self, step: int, problem: SearchProblem, upcoming: Sequence[float]) -> float:
         encode = replace(self._template.encode, quality=self._grid.quality_of(step))
-        job, number = encode.encoder, self.n_made + 1
+        job, number = self._job, self.n_made + 1
         self._observe(ProbeStarted(job, number, encode.quality, problem.target))
         probe = self._prober.probe(
             replace(self._template, encode=encode),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vmafx_tune.core.search import SearchProblem, bisect
+from vmafx_tune.core.search import SearchProblem
 from vmafx_tune.events import JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.results import SearchLimit, SearchResult
 from vmafx_tune.workflows.probe_book import ProbeBook
@@ -14,44 +13,11 @@ from vmafx_tune.workflows.probe_book import ProbeBook
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vmafx_tune.core.grid import KnobGrid
-    from vmafx_tune.core.search import SearchOutcome, Strategy
-    from vmafx_tune.model import PoolMethod, ProbeSpec
+    from vmafx_tune.core.search import SearchOutcome
     from vmafx_tune.ports import Prober
+    from vmafx_tune.workflows.request import SearchRequest
 
-__all__ = ["SearchRequest", "describe", "failed_search", "search", "search_in_book"]
-
-
-@dataclass(frozen=True, slots=True)
-class SearchRequest:
-    """One search, fully determined.
-
-    Attributes:
-        template: The probe to repeat; its `encode.quality` is replaced at every step.
-        knob: What the encoder calls its quality knob, for messages.
-        grid: The knob's values, by step.
-        target: Pooled score to reach; a tie passes.
-        pool: How frame scores are pooled.
-        max_iter: Probes that the search may make.
-        strategy: Which steps to measure.
-    """
-
-    template: ProbeSpec
-    knob: str
-    grid: KnobGrid
-    target: float
-    pool: PoolMethod
-    max_iter: int = 12
-    strategy: Strategy = bisect
-
-    @property
-    def encoder(self) -> str:
-        """Name of the encoder."""
-        return self.template.encode.encoder
-
-    def at_target(self, target: float) -> SearchRequest:
-        """Return the same request for another target."""
-        return replace(self, target=target)
+__all__ = ["describe", "failed_search", "search", "search_in_book"]
 
 
 def search(request: SearchRequest, prober: Prober, *, observe: Observer = ignore) -> SearchResult:

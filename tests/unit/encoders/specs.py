@@ -38,6 +38,7 @@ def make_spec(
     extra_args: tuple[str, ...] = (),
     size: Resolution | None = None,
     threads: int | None = None,
+    gop_frames: int | None = None,
 ) -> EncodeSpec:
     """Specify an encode of `source`, or of a plain 360p clip."""
     return EncodeSpec(
@@ -48,4 +49,5 @@ def make_spec(
         extra_args=extra_args,
         size=size,
         threads=threads,
+        gop_frames=gop_frames,
     )

@@ -127,7 +127,7 @@ def test_a_fractional_crf_joins_the_users_svtav1_parameters() -> None:
     extra = ("-svtav1-params", "film-grain=8:tune=0", "-g", "120")
     command = list(command_of(make_spec("libsvtav1", 34.25, extra_args=extra)))
     assert command.count("-svtav1-params") == 1
-    assert command[-5:-1] == ["-svtav1-params", "film-grain=8:tune=0:crf=34.25", "-g", "120"]
+    assert command[-5:-1] == ["-svtav1-params", "crf=34.25:film-grain=8:tune=0", "-g", "120"]
 
 
 def test_a_whole_crf_leaves_the_users_svtav1_parameters_alone() -> None:

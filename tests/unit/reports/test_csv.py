@@ -5,9 +5,13 @@ from __future__ import annotations
 import csv
 import io
 import math
+from typing import TYPE_CHECKING
 
 from tests.unit.reports import factories
-from vmafx_tune.reports.render import Result, render
+from vmafx_tune.reports.render import render
+
+if TYPE_CHECKING:
+    from vmafx_tune.results import Result
 
 
 def rows(result: Result, *, frames: bool = False) -> list[dict[str, str]]:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tests.unit.reports import factories
 from vmafx_tune.model import ScoreSet
-from vmafx_tune.reports.render import Result, render
-from vmafx_tune.results import PooledScores, SearchLimit
+from vmafx_tune.reports.render import render
+from vmafx_tune.results import PooledScores, Result, SearchLimit
 
 
 def parsed(result: Result, **options: Any) -> dict[str, Any]:

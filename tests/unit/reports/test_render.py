@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.unit.reports import factories
 from vmafx_tune.errors import UsageError
 from vmafx_tune.reports import schemas
-from vmafx_tune.reports.render import FORMATS, Result, formats_of, render
+from vmafx_tune.reports.render import FORMATS, formats_of, render
+
+if TYPE_CHECKING:
+    from vmafx_tune.results import Result
 
 RESULTS: tuple[Result, ...] = (
     factories.score_result(),

@@ -16,7 +16,7 @@ from vmafx_tune.reports.text import ABSENT
 from vmafx_tune.results import CompareRow, SearchLimit
 
 if TYPE_CHECKING:
-    from vmafx_tune.reports.render import Result
+    from vmafx_tune.results import Result
 
 RESULTS: dict[str, Result] = {
     "score": factories.score_result(),

@@ -20,7 +20,7 @@ from vmafx_tune.model import (
     Source,
     VmafModel,
 )
-from vmafx_tune.workflows.search import SearchRequest
+from vmafx_tune.workflows.request import SearchRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from vmafx_tune.results import (
 
 if TYPE_CHECKING:
     from vmafx_tune.reports.documents.fields import Document
-    from vmafx_tune.reports.render import Result
+    from vmafx_tune.results import Result
 
 __all__ = ["document"]
 

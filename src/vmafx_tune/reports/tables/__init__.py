@@ -23,8 +23,8 @@ from vmafx_tune.results import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vmafx_tune.reports.render import Result
     from vmafx_tune.reports.tables.layout import Part
+    from vmafx_tune.results import Result
 
 __all__ = ["print_result", "table_text", "terminal_text"]
 

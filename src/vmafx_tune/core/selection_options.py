@@ -1,0 +1,87 @@
+"""What can be asked of the choice of rungs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from vmafx_tune.core.caps import Caps
+from vmafx_tune.errors import InvalidLadderError
+
+if TYPE_CHECKING:
+    from vmafx_tune.core.throughput import Throughput
+
+__all__ = ["SelectionOptions", "Spacing"]
+
+
+class Spacing(StrEnum):
+    """Which points of the hull become rungs."""
+
+    KNEE = "knee"
+    LOG_BITRATE = "log-bitrate"
+    VMAF = "vmaf"
+    OPTIMAL = "optimal"
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionOptions:
+    """How rungs are chosen from measured points.
+
+    Attributes:
+        max_rungs: No ladder has more; at least 1.
+        spacing: Which points of the hull become rungs.
+        min_gap_kbps: Least distance between the bitrates of neighbours; 0 for none.
+        vmaf_step: VMAF points from rung to rung with `Spacing.VMAF`; above zero. About 6 make one
+            just-noticeable difference.
+        throughput: The viewers that `Spacing.OPTIMAL` chooses for; it needs them.
+        safety_factor: Share of the throughput that a player dares to use, above 0 and at most 1.
+        caps: Limits of the ladder.
+
+    Raises:
+        InvalidLadderError: A value makes no ladder.
+    """
+
+    max_rungs: int = 6
+    spacing: Spacing = Spacing.KNEE
+    min_gap_kbps: float = 100.0
+    vmaf_step: float = 6.0
+    throughput: Throughput | None = None
+    safety_factor: float = 1.0
+    caps: Caps = field(default_factory=Caps)
+
+    def __post_init__(self) -> None:
+        if self.max_rungs < 1:
+            raise InvalidLadderError(
+                f"A ladder of at most {self.max_rungs} rungs is none. Allow at least 1."
+            )
+        if not 0 <= self.min_gap_kbps < math.inf:
+            raise InvalidLadderError(
+                f"The least gap between bitrates is {self.min_gap_kbps:g} kb/s, but it must be "
+                "zero or more."
+            )
+        if not 0 < self.vmaf_step < math.inf:
+            raise InvalidLadderError(
+                f"The VMAF step between rungs is {self.vmaf_step:g}, but it must be above zero."
+            )
+        if not 0 < self.safety_factor <= 1:
+            raise InvalidLadderError(
+                f"The safety factor is {self.safety_factor:g}, but players use a share of their "
+                "throughput: more than 0 and at most 1."
+            )
+        if self.spacing is Spacing.OPTIMAL:
+            self.viewers()
+
+    def viewers(self) -> Throughput:
+        """Return `throughput`.
+
+        Raises:
+            InvalidLadderError: There is none.
+        """
+        if self.throughput is None:
+            raise InvalidLadderError(
+                f"The spacing '{Spacing.OPTIMAL}' needs the viewers' throughput: its median and "
+                "sigma, or measured values."
+            )
+        return self.throughput

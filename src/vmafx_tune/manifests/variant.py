@@ -1,0 +1,144 @@
+"""What a manifest says of a rendition: measured values, checked once for all formats."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import InvalidLadderError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Variant", "VideoRange", "ascending"]
+
+# Characters that neither a URI nor XML nor a playlist's quoting gives another meaning.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]*")
+_CODECS = re.compile(r"[A-Za-z0-9]+(\.[A-Za-z0-9]+)+")
+# What fragmented MP4 adds: a line in the fragment's table for each picture, and boxes around it
+# for each segment, as ffmpeg writes them (styp, sidx, moof, and mdat's header).
+_BYTES_PER_FRAME = 12
+_BYTES_PER_SEGMENT = 184
+_POSITIVE = (
+    *("width", "height", "frame_rate"),
+    *("average_kbps", "peak_kbps", "duration_s", "segment_s"),
+)
+
+
+class VideoRange(StrEnum):
+    """Dynamic range, as HLS names it."""
+
+    SDR = "SDR"
+    PQ = "PQ"
+    HLG = "HLG"
+
+    @classmethod
+    def of_transfer(cls, color_transfer: str | None) -> VideoRange:
+        """Tell the range from ffmpeg's name of a transfer function; None is SDR."""
+        return {"smpte2084": cls.PQ, "arib-std-b67": cls.HLG}.get(color_transfer or "", cls.SDR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """A rendition of a ladder as manifests describe it.
+
+    Attributes:
+        name: What its files are named after and its id: letters, digits, `-`, `.`, `_`, `~`.
+        width: Of the encoded picture, in samples.
+        height: Likewise.
+        average_kbps: Measured average of the video packets.
+        peak_kbps: Measured peak over segments of `segment_s`; see `media.peak`.
+        codecs: Codec string of the bitstream; see `media.codec_strings`.
+        frame_rate: Frames per second.
+        duration_s: Of the whole rendition, in seconds.
+        segment_s: Duration of the segments that it is delivered in, a whole number of its GOPs.
+        video_range: Its dynamic range.
+        vmaf: Pooled score in VMAF points, None where it is not known.
+
+    Raises:
+        InvalidLadderError: One of them makes no sense in a manifest.
+    """
+
+    name: str
+    width: int
+    height: int
+    average_kbps: float
+    peak_kbps: float
+    codecs: str
+    frame_rate: Fraction
+    duration_s: float
+    segment_s: Fraction = Fraction(6)
+    video_range: VideoRange = VideoRange.SDR
+    vmaf: float | None = None
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise InvalidLadderError(
+                f"'{self.name}' cannot name a rendition in a manifest. Take letters, digits, '-', "
+                "'_', '.' and '~', with a letter or digit in front."
+            )
+        if not _CODECS.fullmatch(self.codecs):
+            raise self._error("codec string", repr(self.codecs), "one such as 'avc1.640028'")
+        for field in _POSITIVE:
+            self._require_positive(field)
+        if self.vmaf is not None and not 0 <= self.vmaf < math.inf:
+            raise self._error("vmaf", f"{self.vmaf:g}", "a score of 0 or more, or none")
+
+    @property
+    def average_bps(self) -> int:
+        """Average in bits per second, with what delivery in fragmented MP4 adds."""
+        seconds = min(float(self.segment_s), self.duration_s)
+        return math.ceil(1000 * self.average_kbps + self._overhead_bps(seconds))
+
+    @property
+    def peak_bps(self) -> int:
+        """Peak in bits per second, with what delivery in fragmented MP4 adds.
+
+        Not below the average, which may be measured over a slightly different duration.
+        """
+        seconds = min(float(self.segment_s) / 2, self.duration_s)  # the shortest span that counts
+        return math.ceil(
+            1000 * max(self.peak_kbps, self.average_kbps) + self._overhead_bps(seconds)
+        )
+
+    def _overhead_bps(self, seconds_per_segment: float) -> float:
+        per_second = _BYTES_PER_FRAME * float(self.frame_rate)
+        return 8 * (per_second + _BYTES_PER_SEGMENT / seconds_per_segment)
+
+    def _require_positive(self, field: str) -> None:
+        value: float | Fraction = getattr(self, field)
+        if not 0 < value < math.inf:
+            raise self._error(field, str(value), "a positive number")
+
+    def _error(self, field: str, value: str, wanted: str) -> InvalidLadderError:
+        return InvalidLadderError(
+            f"Rendition '{self.name}' has {value} as its {field}, and a manifest needs {wanted}."
+        )
+
+
+def ascending(variants: Iterable[Variant]) -> tuple[Variant, ...]:
+    """Sort renditions of one title by bitrate.
+
+    Raises:
+        InvalidLadderError: There are none, two share a name, or they differ in length.
+    """
+    ordered = tuple(sorted(variants, key=lambda variant: (variant.peak_bps, variant.name)))
+    if not ordered:
+        raise InvalidLadderError("There is no rendition to write a manifest of.")
+    names = [variant.name for variant in ordered]
+    if doubled := {name for name in names if names.count(name) > 1}:
+        raise InvalidLadderError(
+            f"More than one rendition is named '{min(doubled)}'. Give each a name of its own."
+        )
+    shortest = min(ordered, key=lambda variant: variant.duration_s)
+    longest = max(ordered, key=lambda variant: variant.duration_s)
+    if longest.duration_s - shortest.duration_s > 1:
+        raise InvalidLadderError(
+            f"Rendition '{shortest.name}' lasts {shortest.duration_s:g} s and '{longest.name}' "
+            f"{longest.duration_s:g} s, so they are not of one title. Encode both from one source."
+        )
+    return ordered

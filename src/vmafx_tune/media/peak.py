@@ -1,0 +1,108 @@
+"""The peak bitrate of an encode, once it is cut into the segments that players load.
+
+A player that has room for the average alone runs dry where the video is hard, so manifests declare
+the peak.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import MediaError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vmafx_tune.media.packets import PacketSummary
+
+__all__ = ["Segment", "peak_bitrate_kbps", "split_segments"]
+
+# Times are sums of rounded durations; real frames are hundreds of times longer.
+_TOLERANCE_S = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of an encode that begins with a keyframe; sizes are of the packets in it alone."""
+
+    size_bytes: int
+    duration_s: float
+
+
+def peak_bitrate_kbps(packets: PacketSummary, segment_duration_s: float = 6.0) -> float:
+    """Compute the peak segment bit rate, as HLS defines it.
+
+    It is the highest bitrate of any contiguous segments that together last 0.5 to 1.5 times the
+    target duration (RFC 8216bis, 4.4.6.2), and never below the average. The target is that of the
+    segments' own playlist: the longest segment in whole seconds. So a clip that is shorter than a
+    segment has its average as its peak.
+
+    Args:
+        packets: Packets of the encode, with the overhead of no container.
+        segment_duration_s: Nominal duration of a segment, positive.
+
+    Returns:
+        The peak in kb/s.
+
+    Raises:
+        MediaError: The packets have no durations.
+    """
+    segments = split_segments(packets, segment_duration_s)
+    target_s = max(1, int(max(segment.duration_s for segment in segments) + 0.5))
+    rates = (_rate(part) for part in _windows(segments, 0.5 * target_s, 1.5 * target_s))
+    return max(_rate(segments), max(rates, default=0.0)) / 1000
+
+
+def split_segments(packets: PacketSummary, segment_duration_s: float) -> tuple[Segment, ...]:
+    """Cut an encode as packagers do: at the first keyframe at or after each multiple of a duration.
+
+    Args:
+        packets: Packets of the encode; the first one begins a segment whatever it is.
+        segment_duration_s: Nominal duration of a segment, positive.
+
+    Raises:
+        MediaError: The packets have no durations.
+    """
+    if sum(packets.durations_s) <= 0:
+        raise MediaError(
+            "The packets of the encode have no durations, so its bitrate over time is unknown. "
+            "Write it to MP4, which keeps them."
+        )
+    starts = [*_starts(packets, segment_duration_s), packets.n_packets]
+    return tuple(
+        Segment(sum(packets.sizes_bytes[i:j]), sum(packets.durations_s[i:j]))
+        for i, j in pairwise(starts)
+    )
+
+
+def _starts(packets: PacketSummary, segment_duration_s: float) -> Iterator[int]:
+    time_s = 0.0
+    n_segments = 0
+    for index, duration_s in enumerate(packets.durations_s):
+        due = time_s + _TOLERANCE_S >= n_segments * segment_duration_s
+        if index == 0 or (due and packets.keyframes[index]):
+            yield index
+            n_segments += 1
+        time_s += duration_s
+
+
+def _windows(
+    segments: Sequence[Segment], shortest_s: float, longest_s: float
+) -> Iterator[Sequence[Segment]]:
+    """Yield every run of segments that lasts from `shortest_s` to `longest_s`."""
+    for start in range(len(segments)):
+        duration_s = 0.0
+        for end in range(start, len(segments)):
+            duration_s += segments[end].duration_s
+            if duration_s > longest_s + _TOLERANCE_S:
+                break
+            if duration_s >= shortest_s - _TOLERANCE_S:
+                yield segments[start : end + 1]
+
+
+def _rate(segments: Sequence[Segment]) -> float:
+    """Bits per second."""
+    duration_s = sum(segment.duration_s for segment in segments)
+    return 8 * sum(segment.size_bytes for segment in segments) / duration_s

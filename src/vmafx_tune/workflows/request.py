@@ -1,0 +1,47 @@
+"""What a search is asked: one encoder, its knob, one target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from vmafx_tune.core.search import bisect
+
+if TYPE_CHECKING:
+    from vmafx_tune.core.grid import KnobGrid
+    from vmafx_tune.core.search import Strategy
+    from vmafx_tune.model import PoolMethod, ProbeSpec
+
+__all__ = ["SearchRequest"]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """One search, fully determined.
+
+    Attributes:
+        template: The probe to repeat; its `encode.quality` is replaced at every step.
+        knob: What the encoder calls its quality knob, for messages.
+        grid: The knob's values, by step.
+        target: Pooled score to reach; a tie passes.
+        pool: How frame scores are pooled.
+        max_iter: Probes that the search may make.
+        strategy: Which steps to measure.
+    """
+
+    template: ProbeSpec
+    knob: str
+    grid: KnobGrid
+    target: float
+    pool: PoolMethod
+    max_iter: int = 12
+    strategy: Strategy = bisect
+
+    @property
+    def encoder(self) -> str:
+        """Name of the encoder."""
+        return self.template.encode.encoder
+
+    def at_target(self, target: float) -> SearchRequest:
+        """Return the same request for another target."""
+        return replace(self, target=target)

@@ -1,0 +1,174 @@
+"""The sampler that encodes and scores: for each cell of a ladder, a search."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vmafx_tune.core.pooling import pool_scores, summarize
+from vmafx_tune.errors import CancelledError, VmafxTuneError
+from vmafx_tune.events import Observer, ignore
+from vmafx_tune.results import LadderCell, LadderPoint, ScoreAt
+from vmafx_tune.workflows.compare import why_missed
+from vmafx_tune.workflows.probe_book import ProbeBook
+from vmafx_tune.workflows.search import search_in_book
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from fractions import Fraction
+
+    from vmafx_tune.model import PoolMethod, Probe, ProbeSpec, Resolution, ScoreSet
+    from vmafx_tune.ports import ProbeProgress, Prober
+    from vmafx_tune.results import SearchResult
+    from vmafx_tune.workflows.request import SearchRequest
+
+__all__ = ["SearchingSampler", "gop_frames", "rendition_search"]
+
+
+class SearchingSampler:
+    """Fills a cell by a search; probes of one resolution are shared between its targets.
+
+    A `workflows.ladder.Sampler`: thread-safe between resolutions, not within one.
+
+    Args:
+        base: The search to repeat; its template says how to encode and score, and `display` where
+            viewers watch.
+        resolutions: Sizes that may be asked for.
+        prober: Makes the probes; must be thread-safe.
+        targets: All targets that will be asked for, for the events' outlook.
+        score_at: Where renditions are scored.
+        observe: Receives the events of the probes, from several threads; their job is the
+            resolution.
+    """
+
+    def __init__(
+        self,
+        base: SearchRequest,
+        resolutions: Iterable[Resolution],
+        prober: Prober,
+        *,
+        targets: Sequence[float] = (),
+        score_at: ScoreAt = ScoreAt.DISPLAY,
+        observe: Observer = ignore,
+    ) -> None:
+        shared = _SharedCeiling(prober)
+        self._targets = tuple(targets)
+        self._searches = {size: rendition_search(base, size, score_at) for size in resolutions}
+        self._books = {
+            size: ProbeBook(search, shared, observe, job=str(size))
+            for size, search in self._searches.items()
+        }
+
+    def __call__(self, resolution: Resolution, target: float) -> LadderCell:
+        """Search `resolution` for `target`.
+
+        Args:
+            resolution: One of the sizes that the sampler was made for.
+            target: Pooled score to reach, in VMAF points.
+
+        Returns:
+            The cell, with all points that it had to measure; a failed one says why.
+
+        Raises:
+            CancelledError: The work was cancelled.
+        """
+        search, book = self._searches[resolution].at_target(target), self._books[resolution]
+        known = {probe.quality for probe in book.probes()}
+        try:
+            cell = self._search(search, book, resolution)
+        except CancelledError:
+            raise
+        except VmafxTuneError as error:
+            cell = LadderCell(resolution, target, error=str(error), error_kind="failed")
+        new = [probe for probe in book.probes() if probe.quality not in known]
+        points = (_point(probe, resolution, search.pool) for probe in new)
+        return replace(cell, points=tuple(points))
+
+    def _search(self, search: SearchRequest, book: ProbeBook, resolution: Resolution) -> LadderCell:
+        upcoming = [target for target in self._targets if target > search.target]
+        result = search_in_book(search, book, upcoming=upcoming)
+        return _cell(result, search.knob, resolution)
+
+
+def rendition_search(
+    base: SearchRequest, resolution: Resolution, score_at: ScoreAt = ScoreAt.DISPLAY
+) -> SearchRequest:
+    """Turn a search on a source into one on a rendition of it.
+
+    Args:
+        base: The search at the source's size, with the display size that viewers watch at.
+        resolution: The rendition's size.
+        score_at: `display` upscales the encode to the display size; `rendition` brings the source
+            down to the encode's.
+    """
+    template = base.template
+    return replace(
+        base,
+        template=replace(
+            template,
+            encode=replace(template.encode, size=resolution),
+            display=resolution if score_at is ScoreAt.RENDITION else template.display,
+        ),
+    )
+
+
+def gop_frames(gop_s: float, frame_rate: Fraction) -> int:
+    """Count the frames of a GOP: the nearest whole number, at least one.
+
+    Args:
+        gop_s: Duration of the GOP, positive.
+        frame_rate: Frames per second; NTSC rates give the same count as the rates they stand for.
+    """
+    return max(1, round(gop_s * frame_rate))
+
+
+def _cell(result: SearchResult, knob: str, resolution: Resolution) -> LadderCell:
+    answer = result.answer
+    if not result.ok or answer is None:
+        reason = why_missed(result, knob)
+        return LadderCell(resolution, result.target, error=reason, error_kind="unreachable")
+    return LadderCell(
+        resolution,
+        result.target,
+        quality=answer.quality,
+        bitrate_kbps=answer.bitrate_kbps,
+        vmaf=result.vmaf,
+        note=result.limit.message if result.limit else None,
+        probe=answer,
+    )
+
+
+def _point(probe: Probe, resolution: Resolution, pool: PoolMethod) -> LadderPoint:
+    return LadderPoint(
+        resolution=resolution,
+        quality=probe.quality,
+        bitrate_kbps=probe.bitrate_kbps,
+        vmaf=pool_scores(probe.scores.frames, pool),
+        peak_bitrate_kbps=probe.peak_bitrate_kbps,
+        codecs=probe.codecs,
+        command=probe.command,
+        pooled=summarize(probe.scores.frames),
+        probe=probe,
+    )
+
+
+class _SharedCeiling:
+    """A prober that scores the source against itself once for each size, not once a resolution."""
+
+    def __init__(self, prober: Prober) -> None:
+        self._prober = prober
+        self._lock = threading.Lock()
+        self._ceilings: dict[Resolution, ScoreSet] = {}
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        return self._prober.probe(spec, on_progress=on_progress)
+
+    def score_itself(self, spec: ProbeSpec) -> ScoreSet:
+        with self._lock:
+            if spec.display not in self._ceilings:
+                self._ceilings[spec.display] = self._prober.score_itself(spec)
+            return self._ceilings[spec.display]
+
+    def cancel(self) -> None:
+        self._prober.cancel()

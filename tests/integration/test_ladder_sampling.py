@@ -1,0 +1,72 @@
+"""A tiny ladder with the real ffmpeg and libvmaf."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vmafx_tune.core.grid import KnobGrid
+from vmafx_tune.core.selection_options import SelectionOptions
+from vmafx_tune.model import EncodeSpec, PoolMethod, ProbeSpec, Resolution
+from vmafx_tune.results import ScoreAt
+from vmafx_tune.wiring import Toolbox
+from vmafx_tune.workflows.ladder import LadderRequest, build_ladder
+from vmafx_tune.workflows.request import SearchRequest
+from vmafx_tune.workflows.sampling import SearchingSampler
+
+if TYPE_CHECKING:
+    from tests.support.clips import ClipFactory
+    from vmafx_tune.workflows.ladder import LadderBuild
+
+LARGE, SMALL = Resolution(160, 90), Resolution(80, 46)
+
+
+def tiny_ladder(clips: ClipFactory, score_at: ScoreAt, targets: tuple[float, ...]) -> LadderBuild:
+    box = Toolbox()
+    source = box.source(clips.moving())
+    model = box.model(None, source.resolution)
+    encode = EncodeSpec(source, "libx264", 23, preset="ultrafast", gop_frames=5)
+    base = SearchRequest(
+        ProbeSpec(encode, model, source.resolution),
+        "crf",
+        KnobGrid.between(15, 45, 10, higher_is_better=False),
+        targets[0],
+        PoolMethod.MEAN,
+    )
+    prober = box.prober(box.scorer("auto", model))
+    sampler = SearchingSampler(base, (LARGE, SMALL), prober, targets=targets, score_at=score_at)
+    selection = SelectionOptions(min_gap_kbps=0)
+    request = LadderRequest(source, (LARGE, SMALL), targets, selection, workers=2)
+    return build_ladder(request, sampler, stop=prober.cancel)
+
+
+def test_two_resolutions_and_two_targets_give_cells_and_rungs(clips: ClipFactory) -> None:
+    build = tiny_ladder(clips, ScoreAt.DISPLAY, (20.0, 95.0))
+    assert [(cell.resolution, cell.target) for cell in build.cells] == [
+        (LARGE, 20),
+        (LARGE, 95),
+        (SMALL, 20),
+        (SMALL, 95),
+    ]
+    assert build.cells[1].ok
+    assert build.cells[1].vmaf is not None
+    assert build.cells[1].vmaf >= 95
+    assert build.cells[3].error_kind == "unreachable"
+    rates = [rung.bitrate_kbps for rung in build.rungs]
+    scores = [rung.vmaf for rung in build.rungs]
+    assert rates == sorted(set(rates))
+    assert scores == sorted(set(scores))
+    for rung in build.rungs:
+        assert rung.codecs.startswith("avc1.")
+        assert rung.peak_bitrate_kbps == pytest.approx(rung.bitrate_kbps)  # one segment
+        assert (
+            f"scale={rung.resolution.width}:{rung.resolution.height}:flags=lanczos" in rung.command
+        )
+
+
+def test_scored_at_its_own_size_a_small_rendition_reaches_what_it_could_not_at_display(
+    clips: ClipFactory,
+) -> None:
+    build = tiny_ladder(clips, ScoreAt.RENDITION, (95.0,))
+    assert all(cell.ok for cell in build.cells)

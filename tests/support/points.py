@@ -1,0 +1,26 @@
+"""Measured points for tests of ladders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Point", "bitrates_of", "points"]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The least that can become a rung, and a label to tell equal ones apart."""
+
+    bitrate_kbps: float
+    vmaf: float
+    label: str = ""
+
+
+def points(*pairs: tuple[float, float]) -> tuple[Point, ...]:
+    """Make points from `(bitrate_kbps, vmaf)` pairs."""
+    return tuple(Point(*pair) for pair in pairs)
+
+
+def bitrates_of(rungs: tuple[Point, ...]) -> list[float]:
+    """List the bitrates of rungs, in kb/s."""
+    return [rung.bitrate_kbps for rung in rungs]
