@@ -40,8 +40,7 @@ def test_two_plain_clips_are_paired_by_index_and_compared() -> None:
     assert arguments(a_request()) == (
         *QUIET,
         *TELLING,
-        *("-threads", "2", "-i", "file:/media/distorted.mp4"),
-        *("-threads", "2", "-i", "file:/media/reference.mp4"),
+        *("-i", "file:/media/distorted.mp4", "-i", "file:/media/reference.mp4"),
         *("-filter_complex", pairing, "-map", "[s8]", *TO_NOTHING),
     )
 
@@ -82,10 +81,19 @@ def test_a_headerless_clip_is_described() -> None:
     args = arguments(a_request(reference=a_source("r.yuv", raw=raw)))
 
     before = args[: args.index("file:/media/r.yuv")]
-    assert before[-11:] == (
+    assert before[-9:] == (
         *("-f", "rawvideo", "-video_size", "1280x720", "-framerate", "30000/1001"),
-        *("-pixel_format", "yuv420p", "-threads", "2", "-i"),
+        *("-pixel_format", "yuv420p", "-i"),
     )
+
+
+def test_decoders_of_large_pictures_get_no_more_threads_than_libvmaf() -> None:
+    large = a_source("large.mp4", resolution=Resolution(3840, 2160))
+    args = arguments(a_request(reference=large))
+
+    place = args.index("file:/media/large.mp4")
+    assert args[place - 3 : place] == ("-threads", "2", "-i")
+    assert args.count("-threads") == 1
 
 
 def test_relative_paths_become_absolute_since_ffmpeg_runs_elsewhere() -> None:
