@@ -82,12 +82,12 @@ def test_the_command_for_users_is_exact(row: EncoderRow) -> None:
 def test_the_command_that_runs_adds_only_its_log_and_progress(row: EncoderRow) -> None:
     spec = make_spec(row.name, 30)
     read = list(command_of(spec))
-    run = list(run_command(spec, row, FFMPEG, Path("/work/out.mp4")))
+    run = list(run_command(spec, row, FFMPEG, Path("/scratch/out.mp4")))
     level = "level+verbose" if row.kind.is_hardware else "level+info"
     assert run[:4] == read[:4]
     assert run[4:9] == ["-v", level, "-nostats", "-progress", "pipe:1"]
     assert run[9:-1] == read[4:-1]
-    assert run[-1] == "file:/work/out.mp4"
+    assert run[-1] == "file:/scratch/out.mp4"
 
 
 @ROWS
