@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import ladders
 from _timing import ratios, take_turns
 
 from vmafx_tune import api
@@ -53,7 +54,7 @@ def main() -> int:
     options = parser.parse_args()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
-        for measure in (startup, scoring, overhead):
+        for measure in (startup, scoring, overhead, ladder):
             if options.only in measure.__name__:
                 rows += measure(Path(folder), options.rounds)
     text = table(rows)
@@ -129,6 +130,29 @@ def overhead(_: Path, __: int) -> list[Row]:
     )
     share = 100 * (1 - sum(probes) / result.wall_time_s)
     return [Row("`search`: time outside of encodes and scoring", share, 5, unit=" %")]
+
+
+def ladder(_: Path, __: int) -> list[Row]:
+    """A ladder against its cells bisected one by one; hull and selection by themselves."""
+    rows = [
+        Row(
+            "hull and selection of 100,000 points, the slowest spacing",
+            ladders.rungs_chosen(100_000),
+            1,
+            unit=" s",
+        )
+    ]
+    if not ladders.CLIP.exists():
+        print(f"{ladders.CLIP.name} is not here, so the ladder is not measured.")
+        return rows
+    time, encodes, same = ladders.probes_shared()
+    what = "`ladder`, 4 sizes x 5 targets, against each cell bisected on its own"
+    return [
+        *rows,
+        Row(f"{what}: time", time, 0.55),
+        Row(f"{what}: encodes", encodes, 0.55),
+        Row(f"{what}: cells that differ", 0 if same else 1, 0, unit=""),
+    ]
 
 
 def table(rows: list[Row]) -> str:

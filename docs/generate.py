@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, get_args
 from typer.models import ArgumentInfo, ParameterInfo
 
 from vmafx_tune.cli.app import app
+from vmafx_tune.encoders.presets import X264_PRESETS
 from vmafx_tune.encoders.registry import all_rows
-from vmafx_tune.encoders.row import X264_PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -76,8 +76,9 @@ def _info(parameter: inspect.Parameter) -> ParameterInfo:
 
 def _value(parameter: inspect.Parameter) -> str:
     hint, info = get_args(parameter.annotation)
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return ", ".join(f"`{value}`" for value in hint)
+    for choice in (hint, *get_args(hint)):
+        if isinstance(choice, type) and issubclass(choice, StrEnum):
+            return ", ".join(f"`{value}`" for value in choice)
     return f"`{info.metavar}`".replace("|", "\\|") if info.metavar else ""
 
 

@@ -1,7 +1,8 @@
 """Find the cheapest encode that still looks right, measured with VMAF.
 
-`score`, `search` and `compare` do what the commands of the same name do, and return frozen results
-(`vmafx_tune.results`). Names load when they are first used, so importing the package is cheap.
+`score`, `search`, `compare` and `ladder` do what the commands of the same name do, and return
+frozen results (`vmafx_tune.results`). Names load when they are first used, so importing the package
+is cheap.
 """
 
 from __future__ import annotations
@@ -11,12 +12,29 @@ from typing import TYPE_CHECKING, Any
 from vmafx_tune._version import __version__
 
 if TYPE_CHECKING:
-    from vmafx_tune.api import compare, score, search
+    from vmafx_tune.api import compare, ladder, reselect, score, search
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.errors import VmafxTuneError
-    from vmafx_tune.model import PoolMethod
-    from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
-    from vmafx_tune.results import CompareResult, CompareRow, ScoreResult, SearchResult
+    from vmafx_tune.model import PoolMethod, Resolution
+    from vmafx_tune.options import (
+        EncodingOptions,
+        RawOptions,
+        RungOptions,
+        ScoringOptions,
+        ToolOptions,
+    )
+    from vmafx_tune.results import (
+        CompareResult,
+        CompareRow,
+        LadderCell,
+        LadderPoint,
+        LadderResult,
+        LadderRung,
+        ScoreAt,
+        ScoreResult,
+        SearchResult,
+        Spacing,
+    )
     from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
 
 __all__ = [
@@ -24,16 +42,26 @@ __all__ = [
     "CompareResult",
     "CompareRow",
     "EncodingOptions",
+    "LadderCell",
+    "LadderPoint",
+    "LadderResult",
+    "LadderRung",
     "LibvmafScorer",
     "PoolMethod",
     "RawOptions",
+    "Resolution",
+    "RungOptions",
+    "ScoreAt",
     "ScoreResult",
     "ScoringOptions",
     "SearchResult",
+    "Spacing",
     "ToolOptions",
     "VmafxTuneError",
     "__version__",
     "compare",
+    "ladder",
+    "reselect",
     "score",
     "search",
 ]
@@ -43,15 +71,25 @@ _HOMES = {
     "CompareResult": "results",
     "CompareRow": "results",
     "EncodingOptions": "options",
+    "LadderCell": "results",
+    "LadderPoint": "results",
+    "LadderResult": "results",
+    "LadderRung": "results",
     "LibvmafScorer": "scoring.libvmaf.session",
     "PoolMethod": "model",
     "RawOptions": "options",
+    "Resolution": "model",
+    "RungOptions": "options",
+    "ScoreAt": "results",
     "ScoreResult": "results",
     "ScoringOptions": "options",
     "SearchResult": "results",
+    "Spacing": "results",
     "ToolOptions": "options",
     "VmafxTuneError": "errors",
     "compare": "api",
+    "ladder": "api",
+    "reselect": "api",
     "score": "api",
     "search": "api",
 }

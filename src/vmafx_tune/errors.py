@@ -24,6 +24,14 @@
     ├── SearchError                    exit 3
     │   ├── TargetUnreachableError              with the best probe and the limit that bound it
     │   └── NonMonotoneError                    with the probes that contradict each other
+    ├── ServiceError                   exit 1   a scoring server, or a client of one
+    │   ├── BusyError                           its slots and its queue are full
+    │   ├── DrainingError                       it is shutting down
+    │   ├── DeadlineError                       the time allowed is over
+    │   ├── MediaNotAllowedError                no file, or none that it may read
+    │   ├── InvalidFrameError                   frames sent to it are not what was announced
+    │   ├── UnauthenticatedError                the bearer token is missing or wrong
+    │   └── ServerUnreachableError              nothing answers at the address
     ├── OutputError                    exit 1   a result or a work file cannot be written
     └── CancelledError                 exit 130 the user or a caller stopped the work
 
@@ -41,26 +49,34 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Probe
 
 __all__ = [
+    "BusyError",
     "CancelledError",
+    "DeadlineError",
+    "DrainingError",
     "EncodeFailedError",
     "EncoderUnavailableError",
     "FormatMismatchError",
     "FrameCountMismatchError",
     "HdrRefusedError",
+    "InvalidFrameError",
     "InvalidLadderError",
     "LibvmafCallError",
     "LibvmafNotFoundError",
     "MediaError",
+    "MediaNotAllowedError",
     "ModelNotFoundError",
     "NonMonotoneError",
     "OutputError",
     "ScoringError",
     "SearchError",
+    "ServerUnreachableError",
+    "ServiceError",
     "TargetUnreachableError",
     "ToolError",
     "ToolNotFoundError",
     "ToolOutputError",
     "ToolTimeoutError",
+    "UnauthenticatedError",
     "UnknownEncoderError",
     "UnreadableSourceError",
     "UsageError",
@@ -256,6 +272,53 @@ class NonMonotoneError(SearchError):
     def __init__(self, message: str, *, probes: Sequence[Probe]) -> None:
         self.probes = tuple(probes)
         super().__init__(message)
+
+
+class ServiceError(VmafxTuneError):
+    """A scoring server cannot do what it was asked to."""
+
+
+class BusyError(ServiceError):
+    """All slots of the server are taken and its queue is full, or too long for the deadline.
+
+    Attributes:
+        retry_after_s: After how many seconds a place may have come free; at least 1.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
+class DrainingError(ServiceError):
+    """The server is shutting down: another one has to do it."""
+
+    def __init__(self, message: str = "The server is shutting down. Ask another one.") -> None:
+        super().__init__(message)
+
+
+class DeadlineError(ServiceError):
+    """The time allowed for a request is over."""
+
+
+class MediaNotAllowedError(ServiceError):
+    """A name is no file that the server may read.
+
+    Whether the file is missing, no regular file, or outside of the media roots looks the same, so
+    that nobody can find out what else is on the server.
+    """
+
+
+class InvalidFrameError(ServiceError):
+    """A message of a stream of frames is not what it has to be."""
+
+
+class UnauthenticatedError(ServiceError):
+    """The server wants a bearer token, and got none or a wrong one."""
+
+
+class ServerUnreachableError(ServiceError):
+    """No scoring server answers at the address."""
 
 
 class OutputError(VmafxTuneError):

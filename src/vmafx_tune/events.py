@@ -18,6 +18,7 @@ __all__ = [
     "FramesDone",
     "JobFinished",
     "JobStarted",
+    "LadderStarted",
     "Observer",
     "ProbeFinished",
     "ProbeStarted",
@@ -91,6 +92,21 @@ class ProbeFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class LadderStarted:
+    """Work on a ladder begins; its jobs are the resolutions.
+
+    Attributes:
+        jobs: How many resolutions there are.
+        cells: Resolutions times targets.
+        workers: Resolutions worked on at once.
+    """
+
+    jobs: int
+    cells: int
+    workers: int
+
+
+@dataclass(frozen=True, slots=True)
 class CellFinished:
     """One cell of a ladder, a resolution at a target, has its answer or failed.
 
@@ -128,7 +144,16 @@ class JobFinished:
     summary: str
 
 
-Event = Warned | JobStarted | ProbeStarted | FramesDone | ProbeFinished | CellFinished | JobFinished
+Event = (
+    Warned
+    | LadderStarted
+    | JobStarted
+    | ProbeStarted
+    | FramesDone
+    | ProbeFinished
+    | CellFinished
+    | JobFinished
+)
 
 
 class Observer(Protocol):

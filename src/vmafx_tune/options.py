@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
 
 from vmafx_tune.model import PoolMethod
+from vmafx_tune.results import Spacing
 
 __all__ = [
     "EncodingOptions",
     "RawOptions",
+    "RungOptions",
     "ScoringOptions",
     "ToolOptions",
     "option",
@@ -106,6 +108,12 @@ class ScoringOptions:
         metavar="NAME|FILE",
         help="VMAF model. Default: vmaf_v0.6.1, from 2160 lines on vmaf_4k_v0.6.1.",
     )
+    display: str | None = option(
+        "--display",
+        default=None,
+        metavar="WxH",
+        help="Size at which viewers watch, and at which clips are compared. Default: the source's.",
+    )
     backend: str = option(
         "--backend",
         default="auto",
@@ -167,4 +175,61 @@ class EncodingOptions:
         default="",
         metavar="ARGS",
         help='Further ffmpeg output options, as in "-tune film -g 48".',
+    )
+
+
+@option_group
+class RungOptions:
+    """Choice of rungs; what is left out keeps its default, or a saved ladder's value."""
+
+    max_rungs: int | None = option(
+        "--max-rungs", default=None, metavar="N", help="Rungs at most. Default: 6."
+    )
+    spacing: Spacing | None = option(
+        "--spacing",
+        default=None,
+        help="Which points of the hull become rungs. Default: knee, or optimal with --throughput.",
+    )
+    min_bitrate_gap: float | None = option(
+        "--min-bitrate-gap",
+        default=None,
+        metavar="KBPS",
+        help="Least distance between the bitrates of neighbours. Default: 100.",
+    )
+    vmaf_step: float | None = option(
+        "--vmaf-step",
+        default=None,
+        metavar="VMAF",
+        help="From rung to rung, with --spacing vmaf. Default: 6, about what viewers notice.",
+    )
+    min_vmaf: float | None = option(
+        "--min-vmaf",
+        default=None,
+        metavar="VMAF",
+        help="No rung scores less. Default: the lowest target.",
+    )
+    max_vmaf: float | None = option(
+        "--max-vmaf",
+        default=None,
+        metavar="VMAF",
+        help="The first rung to reach this is the top one. Default: 95, or the highest target.",
+    )
+    min_bitrate: float | None = option(
+        "--min-bitrate", default=None, metavar="KBPS", help="No rung is cheaper."
+    )
+    max_bitrate: float | None = option(
+        "--max-bitrate", default=None, metavar="KBPS", help="No rung is dearer."
+    )
+    throughput: str | None = option(
+        "--throughput",
+        default=None,
+        metavar="MEDIAN:SIGMA|FILE",
+        help="Viewers, for --spacing optimal: a log-normal distribution, as 4000:0.8, with the "
+        "median in kb/s; or a CSV file of measured kb/s, with weights if there are any.",
+    )
+    safety_factor: float | None = option(
+        "--safety-factor",
+        default=None,
+        metavar="SHARE",
+        help="Share of the throughput that players dare to use, for --spacing optimal. Default: 1.",
     )

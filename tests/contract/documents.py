@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.unit.reports import factories
+from tests.unit.reports import factories, ladder_factories
 from vmafx_tune.reports.render import render
 
 if TYPE_CHECKING:
@@ -52,6 +52,9 @@ CASES = (
     Case("search_nothing_measured", "search", _NOTHING_MEASURED),
     Case("compare_one_target", "compare", factories.compare_result()),
     Case("compare_targets", "compare", factories.full_compare_result()),
+    Case("ladder", "ladder", ladder_factories.ladder_result()),
+    Case("ladder_unreachable", "ladder", ladder_factories.unreachable_ladder_result()),
+    Case("ladder_failed", "ladder", ladder_factories.failed_ladder_result()),
     Case("encoders", "encoders", factories.encoders_result()),
     Case("doctor", "doctor", factories.doctor_result()),
 )

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.contract.documents import CASES, Case
+from tests.contract.documents import CASES, GOLDEN, Case
 from tests.unit.reports import factories
 from vmafx_tune._version import __version__
 from vmafx_tune.reports import schemas
 from vmafx_tune.reports.generate import build_schema
 from vmafx_tune.reports.render import render
+from vmafx_tune.reports.saved_ladder import read_ladder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,15 @@ ROW = (
     "vmaf_score target_vmaf ok error bisect_samples"
 )
 SAMPLE = "crf bitrate_kbps vmaf_score encode_time_ms"
+LADDER = (
+    "schema_version src encoder target_vmafs resolutions tool_version wall_time_ms cloud hull "
+    "renditions"
+)
+RENDITION = "width height bitrate_kbps vmaf crf"
+LADDER_POINT = f"{RENDITION} target_vmaf ok error"
 POOLED = "mean harmonic_mean min max p1 p5 p10"
+
+CONTRACT_ONLY = GOLDEN / "ladder_contract_only.json"
 
 each_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 each_schema = pytest.mark.parametrize("name", schemas.NAMES)
@@ -41,6 +50,12 @@ each_schema = pytest.mark.parametrize("name", schemas.NAMES)
 
 def document(name: str) -> dict[str, Any]:
     return next(case for case in CASES if case.name == name).document()
+
+
+def contract_only() -> dict[str, Any]:
+    """A ladder as another tool writes it."""
+    parsed: dict[str, Any] = json.loads(CONTRACT_ONLY.read_text("utf-8"))
+    return parsed
 
 
 @each_case
@@ -83,6 +98,9 @@ def test_a_document_names_the_version_of_the_tool(case: Case) -> None:
         ("search_nothing_measured", SEARCH),
         ("compare_one_target", ONE_TARGET),
         ("compare_targets", SEVERAL_TARGETS),
+        ("ladder", LADDER),
+        ("ladder_unreachable", LADDER),
+        ("ladder_failed", LADDER),
     ],
 )
 def test_the_fields_of_the_contract_come_first_and_in_its_order(name: str, fields: str) -> None:
@@ -96,6 +114,44 @@ def test_rows_and_samples_begin_with_the_fields_of_the_contract(name: str) -> No
     assert all(starts_with(row, ROW) for row in rows)
     assert samples
     assert all(starts_with(sample, SAMPLE) for sample in samples)
+
+
+def test_points_and_renditions_of_a_ladder_begin_with_the_fields_of_the_contract() -> None:
+    ladder = document("ladder")
+    assert all(starts_with(point, LADDER_POINT) for point in [*ladder["cloud"], *ladder["hull"]])
+    assert all(starts_with(rendition, RENDITION) for rendition in ladder["renditions"])
+    assert [len(ladder[part]) for part in ("cloud", "hull", "renditions")] == [9, 4, 4]
+
+
+def test_the_cloud_of_a_ladder_goes_through_the_targets_of_each_resolution() -> None:
+    ladder = document("ladder")
+    grid = [(size, target) for size in ladder["resolutions"] for target in ladder["target_vmafs"]]
+    cells = [(f"{c['width']}x{c['height']}", c["target_vmaf"]) for c in ladder["cloud"]]
+    assert cells == grid
+
+
+@pytest.mark.parametrize("name", ["ladder", "ladder_unreachable", "ladder_failed"])
+def test_a_failed_cell_of_a_ladder_has_no_numbers_and_says_why(name: str) -> None:
+    failed = [cell for cell in document(name)["cloud"] if not cell["ok"]]
+    numbers = {(cell["bitrate_kbps"], cell["vmaf"], cell["crf"]) for cell in failed}
+    assert numbers == {(None, None, -1)}
+    assert all(cell["error"] and cell["error_kind"] for cell in failed)
+
+
+def test_a_document_with_only_the_fields_of_the_contract_follows_the_schema_of_a_ladder() -> None:
+    Draft202012Validator(schemas.schema("ladder")).validate(contract_only())
+
+
+def test_a_ladder_of_another_tool_with_only_the_fields_of_the_contract_can_be_read() -> None:
+    saved = contract_only()
+    again = json.loads(render(read_ladder(json.dumps(saved)), "json"))
+    for name in ("src", "encoder", "target_vmafs", "resolutions", "wall_time_ms"):
+        assert again[name] == saved[name]
+    for name in ("cloud", "hull", "renditions"):
+        for part, saved_part in zip(again[name], saved[name], strict=True):
+            assert {**part, **saved_part} == part
+    assert len(again["probes"]) == 4
+    assert again["selection"]["max_vmaf"] == 96
 
 
 def test_poolings_have_the_fields_of_the_contract() -> None:
@@ -166,9 +222,8 @@ def test_every_field_of_a_schema_is_described(name: str) -> None:
 
 
 def test_every_case_has_one_golden_file_and_no_file_is_left_over() -> None:
-    from tests.contract.documents import GOLDEN
-
-    assert {path.stem for path in GOLDEN.glob("*.json")} == {case.name for case in CASES}
+    files = {path.stem for path in GOLDEN.glob("*.json")}
+    assert files == {*(case.name for case in CASES), CONTRACT_ONLY.stem}
 
 
 def assert_holds(promised: Any, actual: Any, where: str = "document") -> None:

@@ -227,3 +227,13 @@ def test_shell_completion_names_the_commands() -> None:
         }
     )
     assert "compare" in done.stdout
+
+
+def test_names_that_the_terminal_cannot_show_stop_no_command(source: Path, tmp_path: Path) -> None:
+    clip = tmp_path / "h\N{LATIN SMALL LETTER E WITH ACUTE}h\N{MOVIE CAMERA}.mp4"
+    clip.symlink_to(source)
+    plain = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    table = run_cli("score", clip, clip, "--format", "table", env=plain)
+    assert table.exit_code == 0
+    assert "h?h?.mp4" in table.stdout
+    assert run_cli("score", clip, clip, env=plain).document["reference"] == str(clip)

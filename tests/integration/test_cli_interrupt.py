@@ -38,12 +38,18 @@ def slow_clip(clips: ClipFactory) -> Path:
     return clips.moving(n_frames=250, size=Resolution(320, 180))
 
 
-def start(clip: Path, work_dir: Path) -> subprocess.Popen[str]:
-    arguments = ("compare", "-r", clip, "-c", "libx264,libx265", "-t", "80", "--preset", "slower")
+COMPARE = ("compare", "-c", "libx264,libx265", "-t", "80", "--preset", "slower")
+LADDER = ("ladder", "-c", "libx265", "-t", "80", "--resolutions", "320x180,160x90")
+
+
+def start(
+    clip: Path, work_dir: Path, arguments: tuple[str, ...] = COMPARE
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [
             *(sys.executable, "-c", HEAR_SIGNALS),
-            *command(*arguments, "--work-dir", work_dir, "-o", work_dir.parent / "result.json"),
+            *command(*arguments, "-r", clip),
+            *("--work-dir", str(work_dir), "-o", str(work_dir.parent / "result.json")),
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -88,6 +94,22 @@ def test_ctrl_c_twice_in_a_row_still_leaves_nothing(slow_clip: Path, tmp_path: P
     assert process.returncode == 130, stderr
     assert children_running(str(work_dir)) == []
     assert list(work_dir.iterdir()) == []
+
+
+def test_ctrl_c_in_a_ladder_ends_the_encodes_of_all_resolutions(
+    slow_clip: Path, tmp_path: Path
+) -> None:
+    work_dir = tmp_path / "work"
+    work_dir.mkdir()
+    process = start(slow_clip, work_dir, LADDER)
+    wait_until(lambda: len(children_in_stage("encode", work_dir)) == 2)
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate()
+    assert process.returncode == 130, stderr
+    assert (stdout, stderr) == ("", "vmafx-tune: interrupted.\n")
+    assert children_running(str(work_dir)) == []
+    assert list(work_dir.iterdir()) == []
+    assert not (tmp_path / "result.json").exists()
 
 
 def test_ctrl_c_before_any_work_ends_it_and_leaves_nothing(slow_clip: Path, tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def tiny_ladder(clips: ClipFactory, score_at: ScoreAt, targets: tuple[float, ...
     prober = box.prober(box.scorer("auto", model))
     sampler = SearchingSampler(base, (LARGE, SMALL), prober, targets=targets, score_at=score_at)
     selection = SelectionOptions(min_gap_kbps=0)
-    request = LadderRequest(source, (LARGE, SMALL), targets, selection, workers=2)
+    request = LadderRequest((LARGE, SMALL), targets, selection, workers=2)
     return build_ladder(request, sampler, stop=prober.cancel)
 
 
@@ -53,16 +53,15 @@ def test_two_resolutions_and_two_targets_give_cells_and_rungs(clips: ClipFactory
     assert build.cells[1].vmaf is not None
     assert build.cells[1].vmaf >= 95
     assert build.cells[3].error_kind == "unreachable"
-    rates = [rung.bitrate_kbps for rung in build.rungs]
-    scores = [rung.vmaf for rung in build.rungs]
+    rates = [rung.point.bitrate_kbps for rung in build.rungs]
+    scores = [rung.point.vmaf for rung in build.rungs]
     assert rates == sorted(set(rates))
     assert scores == sorted(set(scores))
-    for rung in build.rungs:
-        assert rung.codecs.startswith("avc1.")
-        assert rung.peak_bitrate_kbps == pytest.approx(rung.bitrate_kbps)  # one segment
-        assert (
-            f"scale={rung.resolution.width}:{rung.resolution.height}:flags=lanczos" in rung.command
-        )
+    for point in (rung.point for rung in build.rungs):
+        assert point.codecs.startswith("avc1.")
+        assert point.peak_bitrate_kbps == pytest.approx(point.bitrate_kbps)  # one segment
+        size = point.resolution
+        assert f"scale={size.width}:{size.height}:flags=lanczos" in point.command
 
 
 def test_scored_at_its_own_size_a_small_rendition_reaches_what_it_could_not_at_display(

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 import m3u8
 import pytest
 
-from tests.support.node_readers import NodeReaders
 from vmafx_tune.manifests.dash import media_presentation
 from vmafx_tune.manifests.hls import multivariant_playlist
-from vmafx_tune.manifests.packaging import packaging_command, segment_length
+from vmafx_tune.manifests.packaging import packaging_command
 from vmafx_tune.manifests.variant import Variant
 from vmafx_tune.media.codec_strings import codec_string
 from vmafx_tune.media.packets import measure_packets
-from vmafx_tune.media.peak import peak_bitrate_kbps, split_segments
+from vmafx_tune.media.peak import peak_bitrate_kbps, segment_length, split_segments
 from vmafx_tune.media.probe import probe_source
 
 if TYPE_CHECKING:
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.clips import ClipFactory
+    from tests.support.node_readers import NodeReaders
 
 RATE = Fraction(24000, 1001)
 GOP = 48
@@ -74,11 +74,6 @@ ENCODES = (
     Encode(_VVC, "yuv420p10le", "vvc1.1.L"),
 )
 each_encode = pytest.mark.parametrize("encode", ENCODES, ids=lambda encode: encode.id)
-
-
-@pytest.fixture(scope="session")
-def node() -> NodeReaders:
-    return NodeReaders.installed()
 
 
 def encoded(encode: Encode, clips: ClipFactory) -> Path:
@@ -181,7 +176,7 @@ def described(path: Path, name: str, vmaf: float | None = None) -> Variant:
         width=source.resolution.width,
         height=source.resolution.height,
         average_kbps=8 * packets.size_bytes / source.duration_s / 1000,
-        peak_kbps=peak_bitrate_kbps(packets, float(segment_s)),
+        peak_kbps=peak_bitrate_kbps(packets, segment_s),
         codecs=codec_string(path),
         frame_rate=source.frame_rate,
         duration_s=source.duration_s,
@@ -198,7 +193,7 @@ def media_playlists(title: Title) -> list[tuple[Any, Any]]:
 
 def test_segments_are_cut_where_a_packager_cuts_them(title: Title, clips: ClipFactory) -> None:
     packets = measure_packets(clips.folder / f"title-{CRFS[0]}.mp4")
-    expected = [segment.duration_s for segment in split_segments(packets, 6.006)]
+    expected = [segment.duration_s for segment in split_segments(packets, Fraction(6006, 1000))]
     for _, playlist in media_playlists(title):
         assert [segment.duration for segment in playlist.segments] == pytest.approx(expected)
         assert playlist.target_duration == 6

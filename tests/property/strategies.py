@@ -13,8 +13,9 @@ from vmafx_tune.core.caps import Caps
 from vmafx_tune.core.grid import KnobGrid
 from vmafx_tune.core.hull import upper_hull
 from vmafx_tune.core.search import SearchProblem
-from vmafx_tune.core.selection_options import SelectionOptions, Spacing
+from vmafx_tune.core.selection_options import SelectionOptions
 from vmafx_tune.core.throughput import LogNormalThroughput, MeasuredThroughput
+from vmafx_tune.results import Spacing
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy

@@ -15,10 +15,11 @@ from vmafx_tune.core.hull import upper_hull
 from vmafx_tune.core.knee import select_knees
 from vmafx_tune.core.optimal import expected_vmaf, select_optimal
 from vmafx_tune.core.selection import Selection, enforce_gap, select_rungs
-from vmafx_tune.core.selection_options import SelectionOptions, Spacing
+from vmafx_tune.core.selection_options import SelectionOptions
 from vmafx_tune.core.spacing import select_log_bitrates, select_vmaf_steps
 from vmafx_tune.core.throughput import LogNormalThroughput, MeasuredThroughput
 from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.results import Spacing
 
 from .strategies import audiences, caps, clouds, hulls, selection_options, throughputs
 

@@ -11,6 +11,7 @@ from vmafx_tune.cli.compare import compare
 from vmafx_tune.cli.doctor import doctor
 from vmafx_tune.cli.encoders import encoders
 from vmafx_tune.cli.help import GroupedCommand
+from vmafx_tune.cli.ladder import ladder
 from vmafx_tune.cli.schema import schema
 from vmafx_tune.cli.score import score
 from vmafx_tune.cli.search import search
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (score, search, compare, encoders, doctor, schema):
+for command in (score, search, compare, ladder, encoders, doctor, schema):
     app.command(cls=GroupedCommand)(command)
 
 

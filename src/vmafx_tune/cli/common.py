@@ -65,17 +65,18 @@ class Run:
 
     Attributes:
         toolbox: The adapters to work with.
+        format: Name of the format that the result will be written in.
     """
 
     toolbox: Toolbox
+    format: str
     _output: OutputOptions
     _destination: Destination
-    _format: str
 
     def observing(self) -> AbstractContextManager[Observer]:
         """Show the events of the block; live lines are gone at its end, before results come."""
         # What writes the result takes a tenth of a second to load; encodes and scores take longer.
-        threading.Thread(target=_load_writer, args=(self._format,), daemon=True).start()
+        threading.Thread(target=_load_writer, args=(self.format,), daemon=True).start()
         return showing_progress(self._output.progress, quiet=self._output.quiet)
 
     def finish(self, result: Result, *, exit_code: int = 0, frames: bool = False) -> None:
@@ -86,10 +87,11 @@ class Run:
             exit_code: How the command ends; 0 returns.
             frames: Whether per-frame scores come with it.
         """
-        from vmafx_tune.reports.render import render
+        from vmafx_tune.reports.render import fit_encoding, render
 
-        terminal = self._destination.is_terminal
-        self._destination.write(render(result, self._format, terminal=terminal, frames=frames))
+        destination = self._destination
+        text = render(result, self.format, terminal=destination.is_terminal, frames=frames)
+        destination.write(fit_encoding(text, self.format, destination.encoding))
         if exit_code:
             raise typer.Exit(exit_code)
 
@@ -117,7 +119,7 @@ def running(
         destination = Destination(output.output)
         chosen = choose_format(output.format, destination, FORMATS[command])
         box = Toolbox(tools, raw, on_command=_show_command if output.verbose else None)
-        yield Run(box, output, destination, chosen)
+        yield Run(box, chosen, output, destination)
 
 
 def _load_writer(chosen: str) -> None:

@@ -49,6 +49,11 @@ class Destination:
         """Whether people will read it as it is written."""
         return self.path is None and sys.stdout.isatty()
 
+    @property
+    def encoding(self) -> str:
+        """Name of the codec that text is written in."""
+        return "utf-8" if self.path else sys.stdout.encoding or "utf-8"
+
     def write(self, text: str) -> None:
         """Write the whole of `text`.
 

@@ -16,6 +16,7 @@ from vmafx_tune.events import (
     FramesDone,
     JobFinished,
     JobStarted,
+    LadderStarted,
     ProbeFinished,
     ProbeStarted,
     Warned,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress, TaskID
 
+    from vmafx_tune.cli.outlook import Outlook
     from vmafx_tune.events import Event, Observer
 
 __all__ = ["ProgressMode", "showing_progress"]
@@ -118,6 +120,7 @@ class _LiveLines:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._whole: tuple[TaskID, Outlook] | None = None
         self._jobs: dict[str, _Job] = {}
         self._told: set[str] = set()
         self._lock = threading.Lock()
@@ -125,6 +128,7 @@ class _LiveLines:
     def __call__(self, event: Event, /) -> None:
         with self._lock:
             self._show(event)
+            self._show_whole(event)
 
     def _show(self, event: Event) -> None:
         match event:
@@ -144,6 +148,28 @@ class _LiveLines:
                 job = self._jobs[name]
                 self._update(name, completed=2 * job.n_frames, left="", probe="", mark=mark)
                 self._update(name, last=summary)
+
+    def _show_whole(self, event: Event) -> None:
+        """Keep the line of a ladder as a whole, above those of its resolutions."""
+        if isinstance(event, LadderStarted):
+            from vmafx_tune.cli.outlook import Outlook
+
+            task = self._progress.add_task(
+                "ladder", total=event.cells, probe="", last="", left="", mark=" "
+            )
+            self._whole = task, Outlook()
+        if self._whole is None or isinstance(event, FramesDone | Warned):
+            return
+        task, outlook = self._whole
+        outlook.see(event)
+        seconds = outlook.seconds_left
+        self._progress.update(
+            task,
+            completed=outlook.cells_done,
+            probe=f"{outlook.cells}, {outlook.running}",
+            last=outlook.hull and f"hull: {outlook.hull}",
+            left="" if seconds is None else f"≤ {_clock(seconds)}",
+        )
 
     def _warn(self, message: str) -> None:
         if message not in self._told:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import InvalidLadderError
@@ -63,7 +63,8 @@ def apply_caps(hull: Sequence[PointT], caps: Caps) -> tuple[tuple[PointT, ...], 
         caps: The limits. Where no point reaches `max_vmaf`, the top of the hull stays.
 
     Returns:
-        The points left, and a sentence about each end of the hull that is missing.
+        The points left, and a sentence about each end that a limit of bitrate, or a lack of points,
+        takes from the ladder.
 
     Raises:
         InvalidLadderError: The hull has points, but none keeps the limits.
@@ -99,17 +100,22 @@ def _end_of_allowed(hull: Sequence[RateQuality], caps: Caps) -> int:
 
 
 def _notes(hull: Sequence[RateQuality], caps: Caps, start: int, end: int) -> Iterator[str]:
-    limits = ", ".join(_limits(caps))
-    if start > 0:
-        yield (
-            f"The bottom of the hull, from {_told(hull[0])}, is missing from the ladder, which "
-            f"starts at {_told(hull[start])} because of its limits ({limits})."
-        )
-    if end < len(hull):
-        yield (
-            f"The top of the hull, up to {_told(hull[-1])}, is missing from the ladder, which ends "
-            f"at {_told(hull[end - 1])} because of its limits ({limits})."
-        )
+    """Tell what viewers miss: a ladder that ends at its own VMAF limits misses nothing."""
+    low, high = caps.min_bitrate_kbps, caps.max_bitrate_kbps
+    if low is not None:
+        wanted = hull[_first_allowed(hull, replace(caps, min_bitrate_kbps=None))]
+        if wanted.bitrate_kbps < low:
+            yield (
+                f"The bottom of the ladder is missing: {_told(wanted)} is under the limit of "
+                f"{low:g} kb/s, so the ladder starts at {_told(hull[start])}."
+            )
+    if high is not None:
+        wanted = hull[_end_of_allowed(hull, replace(caps, max_bitrate_kbps=None)) - 1]
+        if wanted.bitrate_kbps > high:
+            yield (
+                f"The top of the ladder is missing: {_told(wanted)} is over the limit of "
+                f"{high:g} kb/s, so the ladder ends at {_told(hull[end - 1])}."
+            )
     if caps.max_vmaf is not None and hull[-1].vmaf < caps.max_vmaf:
         yield (
             f"The top of the ladder is missing: no point reaches VMAF {caps.max_vmaf:g}. The best "

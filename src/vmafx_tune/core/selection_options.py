@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from vmafx_tune.core.caps import Caps
 from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.results import Spacing
 
 if TYPE_CHECKING:
     from vmafx_tune.core.throughput import Throughput
 
-__all__ = ["SelectionOptions", "Spacing"]
-
-
-class Spacing(StrEnum):
-    """Which points of the hull become rungs."""
-
-    KNEE = "knee"
-    LOG_BITRATE = "log-bitrate"
-    VMAF = "vmaf"
-    OPTIMAL = "optimal"
+__all__ = ["SelectionOptions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +73,6 @@ class SelectionOptions:
         if self.throughput is None:
             raise InvalidLadderError(
                 f"The spacing '{Spacing.OPTIMAL}' needs the viewers' throughput: its median and "
-                "sigma, or measured values."
+                "sigma, or measured values. Give them with --throughput."
             )
         return self.throughput

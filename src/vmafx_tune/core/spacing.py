@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from vmafx_tune.core.knee import select_knees
 from vmafx_tune.core.optimal import select_optimal
-from vmafx_tune.core.selection_options import Spacing
+from vmafx_tune.results import Spacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
 """ffmpeg's arguments for an encode, built with ffmpeg-python; nothing here runs anything.
 
-The command that runs and the command that users read differ only in the output's name and in what
-ffmpeg reports meanwhile, so both write the same bytes.
+The command that runs and the command that users read differ only in the output's name, in what
+ffmpeg reports meanwhile, and in what it refuses to read, so both write the same bytes.
 """
 
 from __future__ import annotations
@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.encoders.extra_args import is_dictionary, join_filters, join_parameters
-from vmafx_tune.encoders.row import Knob
+from vmafx_tune.encoders.knob import Knob
+from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import file_url, input_options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from vmafx_tune.encoders.row import EncoderRow
@@ -47,6 +48,8 @@ def user_command(spec: EncodeSpec, row: EncoderRow, ffmpeg: Path) -> tuple[str, 
 def run_command(spec: EncodeSpec, row: EncoderRow, ffmpeg: Path, output: Path) -> tuple[str, ...]:
     """Build the command that is run: as `user_command`, with a log and progress to parse.
 
+    Its input is held to its own file; probing has refused any other kind before.
+
     Args:
         spec: What to encode.
         row: `spec.encoder`'s row.
@@ -56,7 +59,7 @@ def run_command(spec: EncodeSpec, row: EncoderRow, ffmpeg: Path, output: Path) -
     Raises:
         UsageError: The encoder does not take the quality or the preset.
     """
-    arguments = encode_arguments(spec, row, file_url(output))
+    arguments = encode_arguments(spec, row, file_url(output), guard=input_guard())
     return (str(ffmpeg), *_GLOBAL, *_OVERWRITE, *_logging(row), *_PROGRESS, *arguments)
 
 
@@ -79,22 +82,24 @@ def trial_command(row: EncoderRow, ffmpeg: Path) -> tuple[str, ...]:
     return (str(ffmpeg), *_GLOBAL, *_logging(row), *arguments)
 
 
-def encode_arguments(spec: EncodeSpec, row: EncoderRow, output: str) -> tuple[str, ...]:
+def encode_arguments(
+    spec: EncodeSpec, row: EncoderRow, output: str, *, guard: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
     """Build the input and output arguments of an encode, without program and global options.
 
     Args:
         spec: What to encode.
         row: `spec.encoder`'s row.
         output: Name of the output, as ffmpeg takes it.
+        guard: Further options of the input; None for none.
 
     Raises:
         UsageError: The encoder does not take the quality or the preset.
     """
     import ffmpeg as graph
 
-    source = graph.input(
-        file_url(spec.source.path), **input_options(spec.source), **dict(row.input_options)
-    )
+    described = {**(guard or {}), **input_options(spec.source), **dict(row.input_options)}
+    source = graph.input(file_url(spec.source.path), **described)
     options, extra_args = _with_extra_args(_output_options(spec, row), spec.extra_args)
     # "V" leaves out cover pictures, as probing does.
     stream = graph.output(source["V:0"], output, format="mp4", **options)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from vmafx_tune.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
 __all__ = [
     "check_extra_args",
+    "check_gop_args",
     "find_value",
     "has_filters",
     "is_dictionary",
@@ -25,6 +26,13 @@ __all__ = [
 
 _FILTER_OPTIONS = frozenset({"vf", "filter"})
 _ENCODER_OPTIONS = frozenset({"c", "codec", "vcodec"})
+# Names that several encoders give to the same things, and those of ffmpeg itself.
+_GOP_NAMES = frozenset(
+    {"g", "keyint_min", "force_key_frames", "sc_threshold"}
+    | {"keyint", "min-keyint", "scenecut", "open-gop", "intraperiod"}
+)
+# Flags of all kinds; the user's value adds to ours.
+_SHARED_OPTIONS = frozenset({"flags"})
 _OPTION = re.compile(r"-(?P<name>[A-Za-z][\w-]*)(?::[\w:]*)?")
 
 
@@ -47,6 +55,28 @@ def check_extra_args(args: Sequence[str], reserved: Collection[str]) -> None:
             raise UsageError(
                 f"{min(taken)} is what is searched for, so leave it out of the encoder arguments; "
                 "--crf-lo and --crf-hi narrow the search."
+            )
+
+
+def check_gop_args(args: Sequence[str], gop_options: Iterable[tuple[str, str]]) -> None:
+    """Refuse arguments that move keyframes, where segments for streaming depend on them.
+
+    Args:
+        args: ffmpeg output arguments.
+        gop_options: The encoder's options for closed GOPs, name and value.
+
+    Raises:
+        UsageError: One of them does.
+    """
+    ours = set(_GOP_NAMES)
+    for name, value in gop_options:
+        ours |= _keys([value]) if is_dictionary(name) else {name} - _SHARED_OPTIONS
+    for index, name in _options(args):
+        given = _keys(args[index + 1 :]) if is_dictionary(name) else {name}
+        if taken := given & ours:
+            raise UsageError(
+                f"{min(taken)} decides where keyframes are, and so does --gop. Leave it out of the "
+                "encoder arguments, and say with --gop how long a GOP is."
             )
 
 

@@ -8,14 +8,9 @@ from __future__ import annotations
 
 import difflib
 
-from vmafx_tune.encoders.row import (
-    X264_PRESETS,
-    CodecFamily,
-    EncoderKind,
-    EncoderRow,
-    Knob,
-    Presets,
-)
+from vmafx_tune.encoders.knob import Knob
+from vmafx_tune.encoders.presets import X264_PRESETS, Presets
+from vmafx_tune.encoders.row import CodecFamily, EncoderKind, EncoderRow
 from vmafx_tune.errors import UnknownEncoderError
 
 __all__ = ["EncoderRow", "all_rows", "encoder_row"]
@@ -50,6 +45,8 @@ _X264 = EncoderRow(
     version_pattern=r"264 - core (.+?) - H\.264",
     version_label="x264 core",
     url="https://trac.ffmpeg.org/wiki/Encode/H.264",
+    # Its own limit: two rows of macroblocks for each thread.
+    lines_per_thread=32,
 )
 
 _X265 = EncoderRow(
@@ -67,6 +64,8 @@ _X265 = EncoderRow(
     version_pattern=r"HEVC encoder version (\S+)",
     version_label="x265",
     url="https://x265.readthedocs.io/en/stable/cli.html",
+    # Wavefronts: a row of coding tree units for each thread.
+    lines_per_thread=64,
 )
 
 _SVT_AV1 = EncoderRow(
@@ -89,6 +88,8 @@ _SVT_AV1 = EncoderRow(
     version_pattern=r"SVT-AV1 Encoder Lib (\S+)",
     version_label="SVT-AV1",
     url="https://gitlab.com/AOMediaCodec/SVT-AV1/-/blob/master/Docs/Parameters.md",
+    # Segments of a picture are rows of superblocks.
+    lines_per_thread=64,
 )
 
 _AOM = EncoderRow(
@@ -107,6 +108,8 @@ _AOM = EncoderRow(
     version_pattern=r"\[libaom-av1 @ [^\]]*\] (?:\[\w+\] )?(v?\d\S*)",
     version_label="libaom",
     url="https://trac.ffmpeg.org/wiki/Encode/AV1#libaom",
+    # Without tiles, rows of superblocks.
+    lines_per_thread=64,
 )
 
 _VP9 = EncoderRow(
@@ -131,6 +134,7 @@ _VP9 = EncoderRow(
     version_pattern=r"\[libvpx-vp9 @ [^\]]*\] (?:\[\w+\] )?(v?\d\S*)",
     version_label="libvpx",
     url="https://trac.ffmpeg.org/wiki/Encode/VP9",
+    lines_per_thread=64,
 )
 
 _VVENC = EncoderRow(
@@ -151,6 +155,8 @@ _VVENC = EncoderRow(
     version_pattern=r"libvvenc version: (\S+)",
     version_label="VVenC",
     url="https://github.com/fraunhoferhhi/vvenc/wiki/FFmpeg-Integration",
+    # It codes whole pictures at once, and takes 4 threads for small ones and 8 from 1080p on.
+    lines_per_thread=128,
 )
 
 _CODEC_LABELS = {

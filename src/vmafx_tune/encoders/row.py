@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from vmafx_tune.encoders.extra_args import check_extra_args, find_value, has_filters
+from vmafx_tune.encoders.extra_args import (
+    check_extra_args,
+    check_gop_args,
+    find_value,
+    has_filters,
+)
+from vmafx_tune.encoders.knob import Knob
 from vmafx_tune.errors import MediaError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vmafx_tune.model import EncodeSpec
+    from vmafx_tune.encoders.presets import Presets
+    from vmafx_tune.model import EncodeSpec, Resolution
 
-__all__ = ["X264_PRESETS", "CodecFamily", "EncoderKind", "EncoderRow", "Knob", "Presets"]
-
-X264_PRESETS = (
-    "ultrafast",
-    "superfast",
-    "veryfast",
-    "faster",
-    "fast",
-    "medium",
-    "slow",
-    "slower",
-    "veryslow",
-    "placebo",
-)
-"""x264's preset names, fastest first: the vocabulary that every encoder understands here."""
+__all__ = ["CodecFamily", "EncoderKind", "EncoderRow"]
 
 _CHROMA_STEPS: Mapping[str, tuple[int, int]] = MappingProxyType(
     {"420": (2, 2), "422": (2, 1), "444": (1, 1), "400": (1, 1)}
@@ -69,118 +60,6 @@ class EncoderKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Knob:
-    """An encoder's constant-quality setting.
-
-    Attributes:
-        name: ffmpeg's option without the dash: `crf`, `cq`, `qp`, `global_quality`, `q:v`.
-        lo: Lowest value used.
-        hi: Highest value used.
-        default: The encoder's own, or the usual one where it has none.
-        increment: Smallest change that the encoder tells apart.
-        higher_is_better: Whether higher values mean better quality.
-    """
-
-    name: str
-    lo: float
-    hi: float
-    default: float
-    increment: float = 1.0
-    higher_is_better: bool = False
-
-    @property
-    def label(self) -> str:
-        """The name as a word that is safe in file names."""
-        return self.name.replace(":", "").replace("global_quality", "gq")
-
-    @property
-    def extent(self) -> str:
-        """Range, step and direction in words, for messages and `--help`."""
-        better = "higher" if self.higher_is_better else "lower"
-        return (
-            f"{self.text(self.lo)} to {self.text(self.hi)} in steps of {self.text(self.increment)}"
-            f" ({better} is better)"
-        )
-
-    @staticmethod
-    def text(value: float) -> str:
-        """Write a value as ffmpeg takes it: `23`, `23.5`."""
-        return f"{value:.10g}"
-
-    def check(self, quality: float) -> None:
-        """Refuse a value that the encoder does not take.
-
-        Raises:
-            UsageError: It is out of range, or lies between two values.
-        """
-        in_range = math.isfinite(quality) and self.lo <= quality <= self.hi
-        if not in_range or not _is_multiple(quality, self.increment):
-            raise UsageError(
-                f"{self.name} {quality:g} is not possible; it goes from {self.extent}."
-            )
-
-    def check_increment(self, increment: float) -> None:
-        """Refuse a distance between values that the encoder cannot tell apart.
-
-        Raises:
-            UsageError: It is not a positive multiple of `self.increment`.
-        """
-        positive = math.isfinite(increment) and increment > 0
-        if not positive or not _is_multiple(increment, self.increment):
-            raise UsageError(
-                f"A step of {increment:g} is not possible for {self.name}: the encoder tells steps "
-                f"of {self.text(self.increment)} apart, so give a multiple of that."
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class Presets:
-    """An encoder's speeds, in its own words and in x264's.
-
-    Attributes:
-        native: Its own values, fastest first; empty for an encoder with one speed only.
-        from_x264: Its own value for each of `X264_PRESETS`; empty likewise.
-        default: What is used where the user names none.
-    """
-
-    native: tuple[str, ...] = ()
-    from_x264: Mapping[str, str] = field(default_factory=dict, hash=False)
-    default: str = "medium"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "from_x264", MappingProxyType(dict(self.from_x264)))
-
-    def native_of(self, preset: str | None) -> str:
-        """Translate a preset; x264's names go before native ones that read the same.
-
-        Args:
-            preset: One of `X264_PRESETS` or a native value; None for the default.
-
-        Returns:
-            The native value; empty for an encoder with one speed only, for which any of x264's
-            names will do.
-
-        Raises:
-            UsageError: It is neither.
-        """
-        name = self.default if preset is None else preset
-        if not self.native and name in X264_PRESETS:
-            return ""
-        if name in self.from_x264:
-            return self.from_x264[name]
-        if name in self.native:
-            return name
-        raise UsageError(f"there is no preset '{name}'; it takes {self.vocabulary}.")
-
-    @property
-    def vocabulary(self) -> str:
-        """All that `native_of` takes, in words."""
-        own = [value for value in self.native if value not in X264_PRESETS]
-        listing = ", ".join(X264_PRESETS)
-        return f"{listing}; or its own {', '.join(own)}" if own else listing
-
-
-@dataclass(frozen=True, slots=True)
 class EncoderRow:
     """Every fact about one encoder.
 
@@ -205,6 +84,8 @@ class EncoderRow:
             ffmpeg's log or in the bitstream; None where neither tells.
         version_label: What to put before that version.
         url: The page that documents its options.
+        lines_per_thread: Lines of a picture that keep one of its threads busy; None where all
+            pictures keep it busy, as on hardware.
     """
 
     name: str
@@ -223,6 +104,7 @@ class EncoderRow:
     version_pattern: str | None = None
     version_label: str = ""
     url: str = "https://ffmpeg.org/ffmpeg-codecs.html#Video-Encoders"
+    lines_per_thread: int | None = None
 
     @property
     def summary(self) -> str:
@@ -235,6 +117,16 @@ class EncoderRow:
         """Option names, without stream specifiers, that hold the quality and are ours to set."""
         names = {name for name, template in self.templates if "{quality}" in template}
         return frozenset(name.partition(":")[0] for name in names | {self.knob.name})
+
+    def useful_threads(self, size: Resolution) -> int:
+        """Estimate how many threads the encoder can keep busy with pictures of a size.
+
+        Args:
+            size: Of the encoded picture; its shorter side counts.
+        """
+        if self.lines_per_thread is None:
+            return 1
+        return max(1, min(size.width, size.height) // self.lines_per_thread)
 
     def options(
         self, quality: float, preset: str | None, gop_frames: int | None = None
@@ -278,6 +170,8 @@ class EncoderRow:
         try:
             self.options(spec.quality, spec.preset, spec.gop_frames)
             check_extra_args(spec.extra_args, self.reserved)
+            if spec.gop_frames is not None:
+                check_gop_args(spec.extra_args, self.gop_templates)
         except UsageError as error:
             raise UsageError(f"{self.name}: {error}") from error
         self._check_size(spec)
@@ -305,8 +199,3 @@ class EncoderRow:
             return next((name for name in ("444", "422") if name in asked), "420")
         chroma = spec.source.pixel_format.chroma
         return chroma if chroma in self.chroma and chroma in _CHROMA_STEPS else "420"
-
-
-def _is_multiple(value: float, increment: float) -> bool:
-    # Through the decimal text: in binary, 23.1 is no multiple of 0.1.
-    return (Fraction(repr(float(value))) / Fraction(repr(float(increment)))).denominator == 1

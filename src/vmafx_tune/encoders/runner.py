@@ -86,7 +86,7 @@ class FfmpegEncoder:
             encoder_version=encoder_version(row, done.stderr, packets.first, self._ffmpeg.version),
             command=user_command(spec, row, self._ffmpeg.path),
             codecs=codecs,
-            peak_bitrate_kbps=_peak_bitrate_kbps(packets),
+            peak_bitrate_kbps=_peak_bitrate_kbps(packets, spec),
         )
 
     def _examine(self, partial: Path, done: Completed) -> tuple[PacketSummary, Source]:
@@ -111,11 +111,13 @@ def _codecs(encoded: Path) -> str:
         return ""
 
 
-def _peak_bitrate_kbps(packets: PacketSummary) -> float | None:
-    from vmafx_tune.media.peak import peak_bitrate_kbps
+def _peak_bitrate_kbps(packets: PacketSummary, spec: EncodeSpec) -> float | None:
+    from vmafx_tune.media.peak import SEGMENT_S, peak_bitrate_kbps, segment_length
 
+    gop, frame_rate = spec.gop_frames, spec.source.frame_rate
+    segment_s = SEGMENT_S if gop is None else segment_length(frame_rate, gop)
     try:
-        return peak_bitrate_kbps(packets)
+        return peak_bitrate_kbps(packets, segment_s)
     except MediaError:
         return None
 

@@ -1,4 +1,4 @@
-"""The delivered files behind a manifest: their names, their length, and the command that cuts them.
+"""The delivered files behind a manifest: their names, and the command that cuts them.
 
 One set of CMAF-like segments, one file each, serves HLS and DASH. For a rendition `720p` they are
 `720p.m3u8`, `720p-init.mp4`, `720p-1.m4s`, `720p-2.m4s` …, all in the manifest's own folder.
@@ -22,7 +22,6 @@ __all__ = [
     "init_name",
     "packaging_command",
     "playlist_name",
-    "segment_length",
     "segment_name",
     "variant_name",
 ]
@@ -50,21 +49,6 @@ def init_name(name: str) -> str:
 def segment_name(name: str, number: str) -> str:
     """Name a media segment of a rendition; `number` may be a placeholder for it."""
     return f"{name}-{number}.m4s"
-
-
-def segment_length(frame_rate: Fraction, gop_frames: int, segment_s: float = 6.0) -> Fraction:
-    """Choose the duration of segments: the whole number of GOPs nearest to what is wanted.
-
-    Segments that all have exactly this length can be counted by number, with none too many at the
-    end: 6.006 s for 23.976 frames per second, where 6 s would drift from the keyframes.
-
-    Args:
-        frame_rate: Frames per second.
-        gop_frames: Distance of keyframes in frames.
-        segment_s: What is wanted, in seconds.
-    """
-    n_gops = max(1, round(Fraction(segment_s) * frame_rate / gop_frames))
-    return n_gops * gop_frames / frame_rate
 
 
 def packaging_command(ffmpeg: Path, encoded: Path, variant: Variant) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import stat
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import file_url
 
 if TYPE_CHECKING:
@@ -27,10 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["Video", "check_file", "open_video"]
 
 _HEAD_BYTES = 4096
-# What libavformat would read as video although nobody means it so: lists of other files, and text
-# that it draws as a terminal would.
-_LISTS = frozenset({"concat", "dash", "hls", "imf", "sdp", "webm_dash_manifest"})
-_TEXT_ART = frozenset({"tty", "bintext", "xbin", "adf", "idf"})
+# How lists of other files begin: HLS, ffmpeg's concat, SDP; and what stands in those written in XML
+# (DASH, IMF).
+_LIST_HEADS = (b"#EXTM3U", b"ffconcat ", b"v=0\n", b"v=0\r\n")
+_XML_LISTS = (b"<MPD", b"<CompositionPlaylist", b"<AssetMap", b"<smil")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ def open_video(path: Path, raw: RawFormat | None = None) -> Iterator[Video]:
         container = av.open(
             file_url(path),
             format="rawvideo" if raw else None,
-            container_options=_raw_options(raw) if raw else {"protocol_whitelist": "file"},
+            container_options={**input_guard(), **(_raw_options(raw) if raw else {})},
             **_lenient_tags(),
         )
     except av.FFmpegError as error:
@@ -174,12 +176,6 @@ def _raw_options(raw: RawFormat) -> dict[str, str]:
 def _video_stream(path: Path, container: InputContainer) -> VideoStream:
     from av.stream import Disposition
 
-    if _LISTS & set(container.format.name.split(",")):
-        raise UnreadableSourceError(
-            f"'{path}' is a list of other files. Name the video file itself."
-        )
-    if container.format.name in _TEXT_ART:
-        raise UnreadableSourceError(f"'{path}' is text, not video. Name a video file.")
     # A cover is no moving picture.
     films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not films:
@@ -212,11 +208,15 @@ def _why_not_video(path: Path, head: bytes, error: FFmpegError) -> str:
             f"'{path}' is cut short: the index of the MP4 (its moov box) is missing. Copy or "
             "download it again, or let the encode that writes it end."
         )
+    if _is_list(head):
+        return f"'{path}' is a list of other files. Name the video file itself."
     if _is_text(head):
         return f"'{path}' is text, not video, whatever its name says. Name a video file."
+    # Where no demuxer may be used that would know it.
+    unknown = "it is of no known kind" if error.errno == errno.EINVAL else None
     return (
-        f"'{path}' cannot be read as video: {_reason(error)}. Check that it is a video file and "
-        "complete."
+        f"'{path}' cannot be read as video: {unknown or _reason(error)}. Check that it is a video "
+        "file and complete."
     )
 
 
@@ -232,6 +232,13 @@ def _has_mp4_index(path: Path) -> bool:
                 return False
             file.seek(size - len(header), 1)
     return False
+
+
+def _is_list(head: bytes) -> bool:
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return start.startswith(_LIST_HEADS) or (
+        start.startswith(b"<") and any(name in start for name in _XML_LISTS)
+    )
 
 
 def _is_text(head: bytes) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import file_url
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def measure_packets(path: Path) -> PacketSummary:
 
     sizes, durations, keyframes, first = [], [], [], b""
     try:
-        with av.open(file_url(path)) as container:
+        with av.open(file_url(path), container_options=input_guard()) as container:
             if not container.streams.video:
                 raise UnreadableSourceError(f"'{path}' has no video stream.")
             for packet in container.demux(container.streams.video[0]):

@@ -1,4 +1,4 @@
-"""The peak bitrate of an encode, once it is cut into the segments that players load.
+"""The segments that players load, and the peak bitrate of an encode that is cut into them.
 
 A player that has room for the average alone runs dry where the video is hard, so manifests declare
 the peak.
@@ -7,6 +7,7 @@ the peak.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
     from vmafx_tune.media.packets import PacketSummary
 
-__all__ = ["Segment", "peak_bitrate_kbps", "split_segments"]
+__all__ = ["SEGMENT_S", "Segment", "peak_bitrate_kbps", "segment_length", "split_segments"]
+
+SEGMENT_S = Fraction(6)
+"""Duration of segments in seconds where nothing else is asked for, as Apple recommends."""
 
 # Times are sums of rounded durations; real frames are hundreds of times longer.
 _TOLERANCE_S = 1e-5
@@ -31,7 +35,27 @@ class Segment:
     duration_s: float
 
 
-def peak_bitrate_kbps(packets: PacketSummary, segment_duration_s: float = 6.0) -> float:
+def segment_length(
+    frame_rate: Fraction, gop_frames: int, segment_s: Fraction | float = SEGMENT_S
+) -> Fraction:
+    """Choose the duration of segments: the whole number of GOPs nearest to what is wanted.
+
+    Segments that all have exactly this length can be counted by number, with none too many at the
+    end: 6.006 s for 23.976 frames per second, where 6 s would drift from the keyframes.
+
+    Args:
+        frame_rate: Frames per second.
+        gop_frames: Distance of keyframes in frames.
+        segment_s: What is wanted, in seconds.
+
+    Returns:
+        The duration in seconds, exact.
+    """
+    n_gops = max(1, round(Fraction(segment_s) * frame_rate / gop_frames))
+    return n_gops * gop_frames / frame_rate
+
+
+def peak_bitrate_kbps(packets: PacketSummary, segment_s: Fraction | float = SEGMENT_S) -> float:
     """Compute the peak segment bit rate, as HLS defines it.
 
     It is the highest bitrate of any contiguous segments that together last 0.5 to 1.5 times the
@@ -41,7 +65,7 @@ def peak_bitrate_kbps(packets: PacketSummary, segment_duration_s: float = 6.0) -
 
     Args:
         packets: Packets of the encode, with the overhead of no container.
-        segment_duration_s: Nominal duration of a segment, positive.
+        segment_s: Nominal duration of a segment in seconds, positive; a `Fraction` is exact.
 
     Returns:
         The peak in kb/s.
@@ -49,18 +73,18 @@ def peak_bitrate_kbps(packets: PacketSummary, segment_duration_s: float = 6.0) -
     Raises:
         MediaError: The packets have no durations.
     """
-    segments = split_segments(packets, segment_duration_s)
+    segments = split_segments(packets, segment_s)
     target_s = max(1, int(max(segment.duration_s for segment in segments) + 0.5))
     rates = (_rate(part) for part in _windows(segments, 0.5 * target_s, 1.5 * target_s))
     return max(_rate(segments), max(rates, default=0.0)) / 1000
 
 
-def split_segments(packets: PacketSummary, segment_duration_s: float) -> tuple[Segment, ...]:
+def split_segments(packets: PacketSummary, segment_s: Fraction | float) -> tuple[Segment, ...]:
     """Cut an encode as packagers do: at the first keyframe at or after each multiple of a duration.
 
     Args:
         packets: Packets of the encode; the first one begins a segment whatever it is.
-        segment_duration_s: Nominal duration of a segment, positive.
+        segment_s: Nominal duration of a segment in seconds, positive; a `Fraction` is exact.
 
     Raises:
         MediaError: The packets have no durations.
@@ -70,19 +94,21 @@ def split_segments(packets: PacketSummary, segment_duration_s: float) -> tuple[S
             "The packets of the encode have no durations, so its bitrate over time is unknown. "
             "Write it to MP4, which keeps them."
         )
-    starts = [*_starts(packets, segment_duration_s), packets.n_packets]
+    starts = [*_starts(packets, Fraction(segment_s)), packets.n_packets]
     return tuple(
         Segment(sum(packets.sizes_bytes[i:j]), sum(packets.durations_s[i:j]))
         for i, j in pairwise(starts)
     )
 
 
-def _starts(packets: PacketSummary, segment_duration_s: float) -> Iterator[int]:
+def _starts(packets: PacketSummary, segment_s: Fraction) -> Iterator[int]:
     time_s = 0.0
     n_segments = 0
     for index, duration_s in enumerate(packets.durations_s):
-        due = time_s + _TOLERANCE_S >= n_segments * segment_duration_s
-        if index == 0 or (due and packets.keyframes[index]):
+        # A multiple of the exact duration, so that a long film does not drift from its keyframes.
+        if index == 0 or (
+            packets.keyframes[index] and time_s + _TOLERANCE_S >= n_segments * segment_s
+        ):
             yield index
             n_segments += 1
         time_s += duration_s

@@ -2,11 +2,13 @@
 
 Each child is started from a list of arguments (no shell), with stdin closed, in a process group of
 its own, and is killed and reaped when the block that waits for it ends for whatever reason:
-cancellation, a stall, Ctrl-C, or an exception in a callback. What it prints is kept within bounds.
+cancellation, a stall, Ctrl-C, or an exception in a callback. Should this process itself be killed,
+a guardian ends its children. What they print is kept within bounds.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import subprocess
@@ -19,6 +21,7 @@ from typing import IO, TYPE_CHECKING
 
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import CancelledError, ToolNotFoundError, ToolTimeoutError
+from vmafx_tune.media.guardian import Guardian
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -170,20 +173,27 @@ class _Child:
         on_line: Callable[[str], None],
     ) -> None:
         self.ended = threading.Event()
+        self._lock = threading.Lock()
+        self._reaped = False
+        _guardian.prepare()
         self.process = _start(argv, cwd=cwd, env=env)
+        _guardian.watch(self.process.pid)
         self.stdout = _Reader(self.process.stdout, on_line)
         self.stderr = _Reader(self.process.stderr)
         # Popen.wait(timeout) would poll, and notice a short child's end up to 50 ms late.
-        threading.Thread(target=self._reap, daemon=True).start()
+        threading.Thread(target=self._wait, daemon=True).start()
 
-    def _reap(self) -> None:
-        self.process.wait()
+    def _wait(self) -> None:
+        _wait_unreaped(self.process)
         self.ended.set()
 
     def kill(self) -> None:
         """Kill the whole process group, if any of it is left."""
-        # The leader may be gone while children of its own live on.
-        with suppress(ProcessLookupError, PermissionError):
+        # The leader may be gone while children of its own live on. Its number stays its own until
+        # it is reaped; after that, it may be another's.
+        with self._lock, suppress(ProcessLookupError, PermissionError):
+            if self._reaped:
+                return
             if hasattr(os, "killpg"):
                 os.killpg(self.process.pid, signal.SIGKILL)
             else:
@@ -192,8 +202,22 @@ class _Child:
     def join(self) -> None:
         """Wait until the process is reaped and its pipes are drained."""
         self.ended.wait()
+        with self._lock:
+            _guardian.release(self.process.pid)
+            self.process.wait()
+            self._reaped = True
         self.stdout.join()
         self.stderr.join()
+
+
+def _wait_unreaped(process: subprocess.Popen[str]) -> None:
+    # macOS has no such call in Python before 3.13. Where SIGCHLD is ignored, nothing is to be
+    # reaped, which `Popen.wait` knows to deal with.
+    if hasattr(os, "waitid"):
+        with suppress(ChildProcessError):
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    else:
+        process.wait()
 
 
 def _wait(child: _Child, watch: _Watch, patience_s: float) -> None:
@@ -264,3 +288,22 @@ def _start(
     except OSError as error:
         reason = error.strerror or str(error)
         raise ToolNotFoundError(f"'{argv[0]}' cannot be run: {reason}.", argv=argv) from error
+
+
+def _start_guardian(argv: tuple[str, ...], stdin: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        argv,
+        # It may live long, so it must not keep a folder, a terminal or a pipe of ours in use.
+        cwd="/",
+        env={},
+        stdin=stdin,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+_guardian = Guardian(_start_guardian)
+atexit.register(_guardian.close)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_guardian.forget)

@@ -9,14 +9,18 @@ from vmafx_tune.encoders.registry import all_rows
 from vmafx_tune.reports import text
 
 if TYPE_CHECKING:
-    from vmafx_tune.model import Probe, Source
-    from vmafx_tune.results import SearchResult
+    from fractions import Fraction
+    from pathlib import Path
+
+    from vmafx_tune.model import Probe, Resolution, Source
+    from vmafx_tune.results import LadderTitle, SearchResult
 
 __all__ = [
     "HDR_NOTE",
     "Backend",
     "backend_of",
     "describe_source",
+    "describe_title",
     "encoder_version_of",
     "knob",
     "missed",
@@ -129,7 +133,28 @@ def notes(search: SearchResult) -> list[str]:
 
 def describe_source(source: Source) -> str:
     """Say what a source is, in a line."""
-    return (
-        f"{source.path} ({source.resolution}, {float(source.frame_rate):.5g} fps, "
-        f"{source.n_frames} frames, {source.pixel_format.name})"
+    return _described(
+        source.path, source.resolution, source.frame_rate, source.n_frames, source.pixel_format.name
     )
+
+
+def describe_title(title: LadderTitle) -> str:
+    """Say what the source of a ladder is, as far as it is known, in a line."""
+    return _described(title.path, title.resolution, title.frame_rate, title.n_frames, title.pix_fmt)
+
+
+def _described(
+    path: Path,
+    resolution: Resolution | None,
+    frame_rate: Fraction | None,
+    n_frames: int | None,
+    pix_fmt: str | None,
+) -> str:
+    told = (
+        str(resolution or ""),
+        "" if frame_rate is None else f"{float(frame_rate):.5g} fps",
+        "" if n_frames is None else f"{n_frames} frames",
+        pix_fmt or "",
+    )
+    known = ", ".join(fact for fact in told if fact)
+    return f"{path} ({known})" if known else str(path)

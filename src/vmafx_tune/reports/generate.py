@@ -11,6 +11,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from vmafx_tune.reports import schemas
 from vmafx_tune.reports.documents.compare import CompareDocument, CompareTargetsDocument
+from vmafx_tune.reports.documents.ladder import LadderDocument
 from vmafx_tune.reports.documents.machine import DoctorDocument, EncodersDocument
 from vmafx_tune.reports.documents.score import ScoreDocument
 from vmafx_tune.reports.documents.search import SearchDocument
@@ -24,6 +25,7 @@ _TITLES = {
     "score": "vmafx-tune score",
     "search": "vmafx-tune search",
     "compare": "vmafx-tune compare, for one target or several",
+    "ladder": "vmafx-tune ladder",
     "encoders": "vmafx-tune encoders",
     "doctor": "vmafx-tune doctor",
 }
@@ -31,6 +33,7 @@ _MODELS: Mapping[str, TypeAdapter[Any]] = {
     "score": TypeAdapter(ScoreDocument),
     "search": TypeAdapter(SearchDocument),
     "compare": TypeAdapter(CompareDocument | CompareTargetsDocument),
+    "ladder": TypeAdapter(LadderDocument),
     "encoders": TypeAdapter(EncodersDocument),
     "doctor": TypeAdapter(DoctorDocument),
 }

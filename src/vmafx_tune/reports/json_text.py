@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vmafx_tune.reports.documents.fields import Document
 
-__all__ = ["dumps"]
+__all__ = ["dumps", "in_ascii"]
 
 
 def dumps(document: Document) -> str:
@@ -17,3 +18,8 @@ def dumps(document: Document) -> str:
     numbers that are not finite.
     """
     return f"{document.model_dump_json(indent=2)}\n"
+
+
+def in_ascii(text: str) -> str:
+    """Write JSON text again, with everything outside of ASCII escaped."""
+    return f"{json.dumps(json.loads(text), indent=2)}\n"

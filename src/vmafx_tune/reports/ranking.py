@@ -108,7 +108,7 @@ def failures(result: CompareResult) -> list[tuple[str, str]]:
         if row.error is not None:
             targets.setdefault((row.encoder, row.error), []).append(row.target)
     return [
-        (f"{encoder} at {_enumerated(missed_targets)}", error)
+        (f"{encoder} at {_numbers(missed_targets)}", error)
         for (encoder, error), missed_targets in targets.items()
     ]
 
@@ -156,9 +156,8 @@ def bd_overlap(bd: BdRate) -> str:
 
 def heading(result: CompareResult) -> str:
     """Say what a comparison is about, in a line without the source's name."""
-    return f"Fewest bits for VMAF {_enumerated(result.targets)}"
+    return f"Fewest bits for VMAF {_numbers(result.targets)}"
 
 
-def _enumerated(numbers: Sequence[float]) -> str:
-    *others, last = (f"{number:g}" for number in numbers)
-    return f"{', '.join(others)} and {last}" if others else last
+def _numbers(numbers: Sequence[float]) -> str:
+    return text.enumerated([f"{number:g}" for number in numbers])

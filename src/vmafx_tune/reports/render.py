@@ -13,6 +13,7 @@ from vmafx_tune.results import (
     CompareResult,
     DoctorResult,
     EncodersResult,
+    LadderResult,
     ScoreResult,
     SearchResult,
 )
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 
     from vmafx_tune.results import Result
 
-__all__ = ["FORMATS", "formats_of", "render"]
+__all__ = ["FORMATS", "fit_encoding", "formats_of", "render"]
 
 FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "score": ("table", "json", "csv"),
         "search": ("table", "json"),
         "compare": ("table", "json", "markdown", "csv", "html"),
+        "ladder": ("table", "json", "markdown", "hls", "dash", "html"),
         "encoders": ("table", "json"),
         "doctor": ("table", "json"),
     }
@@ -40,6 +42,7 @@ _COMMANDS: Mapping[type[Any], str] = MappingProxyType(
         ScoreResult: "score",
         SearchResult: "search",
         CompareResult: "compare",
+        LadderResult: "ladder",
         EncodersResult: "encoders",
         DoctorResult: "doctor",
     }
@@ -62,6 +65,7 @@ def render(result: Result, fmt: str, *, frames: bool = False, terminal: bool = F
 
     Raises:
         UsageError: The result cannot be written in that format.
+        InvalidLadderError: The ladder lacks what a manifest needs.
     """
     formats = formats_of(result)
     if fmt not in formats:
@@ -72,8 +76,28 @@ def render(result: Result, fmt: str, *, frames: bool = False, terminal: bool = F
         return _json(result, frames=frames)
     if isinstance(result, ScoreResult):
         return _score_csv(result, frames=frames)
+    if isinstance(result, LadderResult):
+        return _ladder(result, fmt)
     assert isinstance(result, CompareResult)
     return _comparison(result, fmt)
+
+
+def fit_encoding(text: str, fmt: str, encoding: str) -> str:
+    """Replace what an encoding cannot hold.
+
+    Args:
+        text: As `render` gives it.
+        fmt: The format that it is in: JSON keeps its meaning, others look alike.
+        encoding: Name of a codec, such as that of a stream.
+    """
+    from vmafx_tune.reports.text import in_encoding
+
+    fitting = in_encoding(text, encoding)
+    if fmt == "json" and fitting != text:
+        from vmafx_tune.reports.json_text import in_ascii
+
+        return in_ascii(text)
+    return fitting
 
 
 def _table(result: Result, *, frames: bool, terminal: bool) -> str:
@@ -108,3 +132,28 @@ def _comparison(result: CompareResult, fmt: str) -> str:
     from vmafx_tune.reports.html import compare_html
 
     return compare_html(result)
+
+
+def _ladder(result: LadderResult, fmt: str) -> str:
+    if fmt == "markdown":
+        from vmafx_tune.reports.markdown_ladder import ladder_markdown
+
+        return ladder_markdown(result)
+    if fmt == "html":
+        from vmafx_tune.reports.html_ladder import ladder_html
+
+        return ladder_html(result)
+    return _manifest(result, fmt)
+
+
+def _manifest(result: LadderResult, fmt: str) -> str:
+    from vmafx_tune.manifests.ladder import ladder_variants
+
+    variants = ladder_variants(result)
+    if fmt == "hls":
+        from vmafx_tune.manifests.hls import multivariant_playlist
+
+        return multivariant_playlist(variants)
+    from vmafx_tune.manifests.dash import media_presentation
+
+    return media_presentation(variants)

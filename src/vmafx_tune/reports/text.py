@@ -17,9 +17,12 @@ __all__ = [
     "command_line",
     "duration",
     "encodable",
+    "enumerated",
+    "in_encoding",
     "one_line",
     "percent",
     "quality",
+    "rough_bitrate",
     "vmaf",
 ]
 
@@ -27,6 +30,11 @@ ABSENT = "\N{EN DASH}"
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+# One character for one, so that columns and pictures keep their shape.
+_STAND_INS = str.maketrans(
+    dict(zip("\N{EN DASH}…─│└┤┬✓✗", "-.-|+++vx", strict=True))
+    | {chr(dots): "." for dots in range(0x2801, 0x2900)}
+)
 
 
 def encodable(text: str) -> str:
@@ -37,6 +45,27 @@ def encodable(text: str) -> str:
 def one_line(text: str) -> str:
     """Make `text` safe to print: one line, without control characters that a terminal obeys."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(encodable(text).splitlines()))
+
+
+def in_encoding(text: str, encoding: str) -> str:
+    """Replace what an encoding cannot hold by something alike, one character for one.
+
+    Args:
+        text: As for a terminal that shows everything.
+        encoding: Name of a codec, such as that of a stream.
+    """
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        plain = text.translate(_STAND_INS)
+        return plain.encode(encoding, errors="replace").decode(encoding)
+    return text
+
+
+def enumerated(items: Sequence[str]) -> str:
+    """List things as in a sentence: `a`, `a and b`, `a, b and c`."""
+    *others, last = items
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def command_line(argv: Sequence[str]) -> str:
@@ -63,6 +92,13 @@ def quality(value: float) -> str:
 def bitrate(kbps: float | None) -> str:
     """Format kilobits per second with thousands separators."""
     return ABSENT if kbps is None or not math.isfinite(kbps) else f"{kbps:,.1f}"
+
+
+def rough_bitrate(kbps: float | None) -> str:
+    """Format kilobits per second where there is little room: no decimals from 100 up."""
+    if kbps is None or not math.isfinite(kbps):
+        return ABSENT
+    return f"{kbps:,.0f}" if kbps >= 99.95 else f"{kbps:.1f}"
 
 
 def percent(value: float | None) -> str:

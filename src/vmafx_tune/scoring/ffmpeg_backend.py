@@ -170,7 +170,7 @@ def _lengths_differ(request: ScoreRequest, reference: int, distorted: int) -> Vm
 
 def _read_log(folder: Path, done: Completed) -> FrameLog:
     try:
-        return parse_frame_log((folder / LOG_NAME).read_text(encoding="utf-8"))
+        return parse_frame_log((folder / LOG_NAME).read_text(encoding="utf-8", errors="replace"))
     except (FileNotFoundError, ToolOutputError) as error:
         raise _explain_log(folder, done) from error
 

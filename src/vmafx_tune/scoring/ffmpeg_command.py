@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import file_url, input_options
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def model_option(model: VmafModel, facts: EncodeFacts | None) -> str:
 def _prepared(source: Source, plan: ScoringPlan, threads: int | None) -> Any:
     import ffmpeg
 
-    options = input_options(source)
+    options = input_guard() | input_options(source)
     if threads is not None and source.resolution.pixels > _LIMITED_FROM_PIXELS:
         options |= {"threads": threads}
     stream = ffmpeg.input(file_url(source.path.absolute()), **options)["V:0"]

@@ -45,11 +45,14 @@ _FILE_SIZE_SIGNAL = getattr(signal, "SIGXFSZ", None)
 # Since ffmpeg 6.1: the name and the reason on lines of their own; before, on one.
 _INPUT_NAME = re.compile(r"Error opening input file (?:file:)?(?P<name>.+)\.$", re.MULTILINE)
 _INPUT_REASON = re.compile(r"Error opening input(?: files)?: (?P<reason>.+)")
+# These two are held to the beginnings of lines: tried at each letter of a line of a megabyte, they
+# would take hours.
 _INPUT_REFUSED = re.compile(
-    r"(?:file:)?(?P<name>/.*): (?P<reason>Invalid data found when processing input"
-    r"|No such file or directory|Permission denied|Is a directory)"
+    r"^[^/\n]*(?P<name>/.*): (?P<reason>Invalid data found when processing input"
+    r"|No such file or directory|Permission denied|Is a directory)",
+    re.MULTILINE,
 )
-_NO_VIDEO = re.compile(r".*(?:matches no streams|does not contain any stream).*")
+_NO_VIDEO = re.compile(r"^.*(?:matches no streams|does not contain any stream).*", re.MULTILINE)
 _LIBVMAF = re.compile(
     r"libvmaf ERROR (?P<own>.*)|\[Parsed_libvmaf\S* @ \S+\] (?P<filter>problem .*)"
 )

@@ -87,7 +87,14 @@ def parse_frame_log(text: str) -> FrameLog:
         indices = tuple(int(frame["frameNum"]) for frame in frames)
         version = str(document.get("version", ""))
         names = {name for values in metrics for name in values}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        ArithmeticError,
+        RecursionError,
+    ) as error:
         raise ToolOutputError(
             f"The log of libvmaf cannot be understood: {type(error).__name__}: {error}."
         ) from error

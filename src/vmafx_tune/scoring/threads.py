@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
+
+from vmafx_tune.cpus import available_cpus
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Resolution
@@ -32,10 +33,4 @@ def default_threads(size: Resolution, bit_depth: int = 8) -> int:
     bytes_per_sample = 1 if bit_depth <= 8 else 2
     held = _PICTURES_HELD * _SAMPLES_PER_PIXEL * bytes_per_sample * size.pixels
     affordable = int((_BUDGET_BYTES - held) / (_BYTES_PER_PIXEL * size.pixels))
-    return max(1, min(_available_cpus(), affordable))
-
-
-def _available_cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return max(1, min(available_cpus(), affordable))

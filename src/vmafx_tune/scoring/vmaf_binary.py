@@ -222,7 +222,9 @@ class VmafBinaryScorer:
         if done.returncode != 0:
             raise self._explain(done, model)
         try:
-            return parse_frame_log((folder / LOG_NAME).read_text(encoding="utf-8"))
+            return parse_frame_log(
+                (folder / LOG_NAME).read_text(encoding="utf-8", errors="replace")
+            )
         except (FileNotFoundError, ToolOutputError) as error:
             raise ToolOutputError(
                 f"'{self._vmaf}' ended well, but left no log that can be understood.",

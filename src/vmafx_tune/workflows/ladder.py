@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
 from vmafx_tune.core.hull import upper_hull
@@ -16,14 +17,13 @@ from vmafx_tune.errors import (
     TargetUnreachableError,
     VmafxTuneError,
 )
-from vmafx_tune.events import CellFinished, JobFinished, JobStarted, Observer, ignore
+from vmafx_tune.events import CellFinished, JobFinished, JobStarted, LadderStarted, Observer, ignore
 from vmafx_tune.results import LadderCell, LadderPoint, LadderRung
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from fractions import Fraction
 
-    from vmafx_tune.model import Resolution, Source
+    from vmafx_tune.model import Resolution
     from vmafx_tune.ports import Executor
 
 __all__ = ["LadderBuild", "LadderRequest", "Sampler", "build_ladder", "points_of", "select_ladder"]
@@ -43,18 +43,18 @@ class LadderRequest:
     """One ladder, fully determined.
 
     Attributes:
-        source: What is encoded.
         resolutions: Sizes to try; the largest first keeps workers busy to the end.
         targets: Pooled scores to reach at each of them.
         selection: How rungs are chosen.
         workers: Resolutions worked on at once; the result does not depend on it.
+        n_frames: Frames of the source, for the events' progress within a stage.
     """
 
-    source: Source
     resolutions: tuple[Resolution, ...]
     targets: tuple[float, ...]
     selection: SelectionOptions = field(default_factory=SelectionOptions)
     workers: int = 1
+    n_frames: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,14 @@ class LadderBuild:
 
     Attributes:
         cells: Resolution-major, target-minor, in the request's order.
+        points: Every measured encode, each once.
         hull: Upper hull of all measured points, by ascending bitrate.
         rungs: By ascending bitrate; empty where nothing was measured, or the limits leave nothing.
         notes: Sentences about what an engineer may want to change.
     """
 
     cells: tuple[LadderCell, ...]
+    points: tuple[LadderPoint, ...]
     hull: tuple[LadderPoint, ...]
     rungs: tuple[LadderRung, ...]
     notes: tuple[str, ...]
@@ -99,26 +101,29 @@ def build_ladder(
     Raises:
         CancelledError: The work was cancelled.
     """
-    tally = _Tally(len(request.resolutions) * len(request.targets), observe)
+    n_cells = len(request.resolutions) * len(request.targets)
+    observe(LadderStarted(len(request.resolutions), n_cells, request.workers))
+    tally = _Tally(n_cells, observe)
     cells = _run_all(request, sampler, executor, tally, stop or _nothing)
-    return select_ladder(cells, request.selection, request.source.frame_rate)
+    return select_ladder(cells, points_of(cells), request.selection)
 
 
 def select_ladder(
-    cells: Sequence[LadderCell], selection: SelectionOptions, frame_rate: Fraction
+    cells: Sequence[LadderCell], points: Sequence[LadderPoint], selection: SelectionOptions
 ) -> LadderBuild:
-    """Choose rungs from sampled cells, without any encode.
+    """Choose rungs from what was measured, without any encode.
 
     Args:
-        cells: As sampled; the points that were measured on the way count as well.
+        cells: As sampled.
+        points: Every measured encode, each once.
         selection: How rungs are chosen.
-        frame_rate: Frames per second of the renditions.
     """
-    points = points_of(cells)
     chosen = _select(points, selection)
     targets = _targets_by_encode(cells)
-    rungs = tuple(_rung(point, targets.get(_encode(point)), frame_rate) for point in chosen.rungs)
-    return LadderBuild(tuple(cells), chosen.hull, rungs, chosen.notes)
+    rungs = tuple(
+        LadderRung(_name(point), point, targets.get(_encode(point))) for point in chosen.rungs
+    )
+    return LadderBuild(tuple(cells), tuple(points), chosen.hull, rungs, chosen.notes)
 
 
 def points_of(cells: Iterable[LadderCell]) -> tuple[LadderPoint, ...]:
@@ -140,10 +145,7 @@ def _encode(point: LadderPoint) -> _Encode:
 def _answer(cell: LadderCell) -> tuple[LadderPoint, ...]:
     if not cell.ok or cell.quality is None or cell.bitrate_kbps is None or cell.vmaf is None:
         return ()
-    point = LadderPoint(
-        cell.resolution, cell.quality, cell.bitrate_kbps, cell.vmaf, probe=cell.probe
-    )
-    return (point,)
+    return (LadderPoint(cell.resolution, cell.quality, cell.bitrate_kbps, cell.vmaf),)
 
 
 def _targets_by_encode(cells: Iterable[LadderCell]) -> dict[_Encode, float]:
@@ -169,20 +171,11 @@ def _preference(point: LadderPoint) -> tuple[int, Resolution, float]:
     return (point.resolution.pixels, point.resolution, point.quality)
 
 
-def _rung(point: LadderPoint, target: float | None, frame_rate: Fraction) -> LadderRung:
-    return LadderRung(
-        resolution=point.resolution,
-        quality=point.quality,
-        bitrate_kbps=point.bitrate_kbps,
-        vmaf=point.vmaf,
-        frame_rate=frame_rate,
-        peak_bitrate_kbps=point.peak_bitrate_kbps,
-        codecs=point.codecs,
-        command=point.command,
-        pooled=point.pooled,
-        target=target,
-        probe=point.probe,
-    )
+def _name(point: LadderPoint) -> str:
+    """Name a rung after the file that its command writes."""
+    if point.command:
+        return PurePath(point.command[-1].removeprefix("file:")).stem
+    return f"{point.resolution}-{point.quality:g}"
 
 
 def _run_all(
@@ -223,7 +216,7 @@ def _sample_resolution(
     request: LadderRequest, resolution: Resolution, sampler: Sampler, tally: _Tally
 ) -> tuple[LadderCell, ...]:
     job = str(resolution)
-    tally.observe(JobStarted(job, n_frames=request.source.n_frames))
+    tally.observe(JobStarted(job, n_frames=request.n_frames))
     cells = []
     for target in request.targets:
         cells.append(_sample(resolution, target, sampler))

@@ -135,7 +135,6 @@ def _cell(result: SearchResult, knob: str, resolution: Resolution) -> LadderCell
         bitrate_kbps=answer.bitrate_kbps,
         vmaf=result.vmaf,
         note=result.limit.message if result.limit else None,
-        probe=answer,
     )
 
 
@@ -149,7 +148,10 @@ def _point(probe: Probe, resolution: Resolution, pool: PoolMethod) -> LadderPoin
         codecs=probe.codecs,
         command=probe.command,
         pooled=summarize(probe.scores.frames),
-        probe=probe,
+        size_bytes=probe.size_bytes,
+        encode_time_s=probe.encode_time_s,
+        score_time_s=probe.score_time_s,
+        encoder_version=probe.encoder_version,
     )
 
 

@@ -44,21 +44,25 @@ def test_where_no_point_reaches_the_highest_vmaf_the_top_stays_and_is_told() -> 
     )
 
 
-def test_ends_of_the_hull_that_are_cut_off_are_told() -> None:
-    _, notes = apply_caps(HULL, Caps(min_vmaf=50, max_vmaf=None, max_bitrate_kbps=3000))
+def test_ends_that_a_limit_of_bitrate_takes_away_are_told() -> None:
+    caps = Caps(min_vmaf=30, max_vmaf=None, min_bitrate_kbps=300, max_bitrate_kbps=3000)
+    _, notes = apply_caps(HULL, caps)
 
     assert notes == (
         (
-            "The bottom of the hull, from VMAF 40.00 at 200 kb/s, is missing from the ladder, "
-            "which starts at VMAF 70.00 at 500 kb/s because of its limits (VMAF at least 50, at "
-            "most 3000 kb/s)."
+            "The bottom of the ladder is missing: VMAF 40.00 at 200 kb/s is under the limit of 300 "
+            "kb/s, so the ladder starts at VMAF 70.00 at 500 kb/s."
         ),
         (
-            "The top of the hull, up to VMAF 98.00 at 6000 kb/s, is missing from the ladder, which "
-            "ends at VMAF 95.00 at 3000 kb/s because of its limits (VMAF at least 50, at most 3000 "
-            "kb/s)."
+            "The top of the ladder is missing: VMAF 98.00 at 6000 kb/s is over the limit of 3000 "
+            "kb/s, so the ladder ends at VMAF 95.00 at 3000 kb/s."
         ),
     )
+
+
+def test_a_ladder_that_ends_at_its_own_limits_of_vmaf_misses_nothing() -> None:
+    assert apply_caps(HULL, Caps(min_vmaf=50, max_vmaf=95))[1] == ()
+    assert apply_caps(HULL, Caps(min_vmaf=50, max_vmaf=95, max_bitrate_kbps=3000))[1] == ()
 
 
 @pytest.mark.parametrize(

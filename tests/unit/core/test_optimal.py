@@ -4,9 +4,10 @@ import pytest
 
 from tests.support.points import bitrates_of, points
 from vmafx_tune.core.optimal import expected_vmaf, select_optimal
-from vmafx_tune.core.selection_options import SelectionOptions, Spacing
+from vmafx_tune.core.selection_options import SelectionOptions
 from vmafx_tune.core.throughput import LogNormalThroughput, MeasuredThroughput
 from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.results import Spacing
 
 HULL = points((500, 50), (1000, 70), (2000, 85), (4000, 95))
 

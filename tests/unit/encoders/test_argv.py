@@ -11,6 +11,7 @@ import pytest
 from vmafx_tune.encoders.argv import output_name, run_command, trial_command, user_command
 from vmafx_tune.encoders.registry import all_rows, encoder_row
 from vmafx_tune.errors import MediaError, UsageError
+from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.model import EncodeSpec, RawFormat, Resolution
 
 from .specs import make_source, make_spec
@@ -79,13 +80,18 @@ def test_the_command_for_users_is_exact(row: EncoderRow) -> None:
 
 
 @ROWS
-def test_the_command_that_runs_adds_only_its_log_and_progress(row: EncoderRow) -> None:
+def test_the_command_that_runs_adds_only_its_log_progress_and_guard(row: EncoderRow) -> None:
     spec = make_spec(row.name, 30)
     read = list(command_of(spec))
     run = list(run_command(spec, row, FFMPEG, Path("/scratch/out.mp4")))
     level = "level+verbose" if row.kind.is_hardware else "level+info"
     assert run[:4] == read[:4]
     assert run[4:9] == ["-v", level, "-nostats", "-progress", "pipe:1"]
+    for name, value in input_guard().items():
+        place = run.index(f"-{name}")
+        assert place < run.index("-i")
+        assert run[place + 1] == value
+        del run[place : place + 2]
     assert run[9:-1] == read[4:-1]
     assert run[-1] == "file:/scratch/out.mp4"
 

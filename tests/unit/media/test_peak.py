@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import accumulate
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from vmafx_tune.errors import MediaError
 from vmafx_tune.media.packets import PacketSummary
-from vmafx_tune.media.peak import peak_bitrate_kbps, split_segments
+from vmafx_tune.media.peak import peak_bitrate_kbps, segment_length, split_segments
 
 
 def groups(*kilobits: float, gop_s: float = 2.0) -> PacketSummary:
@@ -89,3 +90,33 @@ def test_rounded_durations_do_not_make_a_segment_wait_for_the_next_keyframe() ->
     packets = PacketSummary((100,) * 480, durations, b"", keyframes)
     ends = accumulate(segment.duration_s for segment in split_segments(packets, 6.006))
     assert list(ends) == pytest.approx([6.006, 12.012, 18.018, 20.02])
+
+
+def test_a_film_of_three_hours_is_cut_at_every_third_group_to_its_end() -> None:
+    frame_rate, gop_frames = Fraction(24000, 1001), 48
+    length = segment_length(frame_rate, gop_frames)
+    n_frames = round(3 * 3600 * frame_rate)
+    keyframes = tuple(i % gop_frames == 0 for i in range(n_frames))
+    durations = (float(1 / frame_rate),) * n_frames
+    # One byte a picture, so that sizes count pictures.
+    segments = split_segments(PacketSummary((1,) * n_frames, durations, b"", keyframes), length)
+    frames = [segment.size_bytes for segment in segments]
+    whole, rest = divmod(n_frames, 3 * gop_frames)
+    assert whole == 1798
+    assert frames == [3 * gop_frames] * whole + [rest]
+
+
+@pytest.mark.parametrize(
+    ("frame_rate", "gop_frames", "expected"),
+    [
+        (Fraction(25), 50, Fraction(6)),
+        (Fraction(24000, 1001), 48, Fraction(6006, 1000)),
+        (Fraction(25), 48, Fraction(144, 25)),
+        (Fraction(25), 250, Fraction(10)),
+        (Fraction(25), 1, Fraction(6)),
+    ],
+)
+def test_segments_are_whole_groups_of_pictures(
+    frame_rate: Fraction, gop_frames: int, expected: Fraction
+) -> None:
+    assert segment_length(frame_rate, gop_frames) == expected

@@ -3,38 +3,11 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 
 from tests.unit.reports import factories
+from tests.unit.reports.page import Page
 from vmafx_tune.reports.facts import HDR_NOTE
 from vmafx_tune.reports.html import compare_html
-
-VOID = {"meta", "circle", "line", "polygon", "polyline"}
-
-
-class Page(HTMLParser):
-    """Checks that elements are balanced, and collects their texts."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.texts: dict[str, list[str]] = {}
-        self.attributes: list[tuple[str, str | None]] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes += attrs
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and data.strip():
-            self.texts.setdefault(self.open[-1], []).append(data)
 
 
 def test_the_page_is_balanced() -> None:

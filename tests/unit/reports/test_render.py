@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.reports import factories
+from tests.unit.reports import factories, ladder_factories
 from vmafx_tune.errors import UsageError
 from vmafx_tune.reports import schemas
 from vmafx_tune.reports.render import FORMATS, formats_of, render
@@ -20,6 +20,7 @@ RESULTS: tuple[Result, ...] = (
     factories.score_result(),
     factories.search_result(),
     factories.full_compare_result(),
+    ladder_factories.ladder_result(),
     factories.encoders_result(),
     factories.doctor_result(),
 )

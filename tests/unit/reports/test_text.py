@@ -67,3 +67,31 @@ def test_a_line_for_the_terminal_has_no_line_breaks_and_no_control_characters() 
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
 def test_a_command_line_splits_into_the_same_arguments(argv: list[str]) -> None:
     assert shlex.split(text.command_line(argv)) == argv
+
+
+def test_what_an_encoding_can_hold_is_left_alone() -> None:
+    assert text.in_encoding("│ ✗ ⠤ ✓", "utf-8") == "│ ✗ ⠤ ✓"
+
+
+def test_what_an_encoding_cannot_hold_gets_a_stand_in_of_the_same_length() -> None:
+    assert text.in_encoding(f"│ {text.ABSENT} ⠤ … é 映", "ascii") == "| - . . ? ?"
+
+
+@pytest.mark.parametrize(
+    ("kbps", "shown"),
+    [
+        (None, text.ABSENT),
+        (math.nan, text.ABSENT),
+        (4.25, "4.2"),
+        (99.96, "100"),
+        (12345.6, "12,346"),
+    ],
+)
+def test_rough_bitrates_have_decimals_only_where_they_matter(
+    kbps: float | None, shown: str
+) -> None:
+    assert text.rough_bitrate(kbps) == shown
+
+
+def test_things_are_listed_as_in_a_sentence() -> None:
+    assert [text.enumerated("abc"[:n]) for n in (1, 2, 3)] == ["a", "a and b", "a, b and c"]

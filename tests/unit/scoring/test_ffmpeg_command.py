@@ -4,6 +4,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from tests.unit.scoring.builders import a_request, a_source
+from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.model import PixelFormat, RawFormat, Resolution, ScoreRequest, VmafModel
 from vmafx_tune.scoring.alignment import plan_scoring
 from vmafx_tune.scoring.ffmpeg_command import (
@@ -16,6 +17,7 @@ from vmafx_tune.scoring.models import BUILT_IN_MODELS
 V1 = BUILT_IN_MODELS["vmaf_v1.0.16_3d0h"]
 QUIET = ("-hide_banner", "-nostdin", "-nostats")
 TELLING = ("-v", "verbose", "-progress", "pipe:1", "-stats_period", "0.25")
+GUARD = tuple(part for name, value in input_guard().items() for part in (f"-{name}", value))
 TO_NOTHING = ("-f", "null", "-")
 
 
@@ -40,7 +42,8 @@ def test_two_plain_clips_are_paired_by_index_and_compared() -> None:
     assert arguments(a_request()) == (
         *QUIET,
         *TELLING,
-        *("-i", "file:/media/distorted.mp4", "-i", "file:/media/reference.mp4"),
+        *(*GUARD, "-i", "file:/media/distorted.mp4"),
+        *(*GUARD, "-i", "file:/media/reference.mp4"),
         *("-filter_complex", pairing, "-map", "[s8]", *TO_NOTHING),
     )
 
@@ -81,9 +84,9 @@ def test_a_headerless_clip_is_described() -> None:
     args = arguments(a_request(reference=a_source("r.yuv", raw=raw)))
 
     before = args[: args.index("file:/media/r.yuv")]
-    assert before[-9:] == (
-        *("-f", "rawvideo", "-video_size", "1280x720", "-framerate", "30000/1001"),
-        *("-pixel_format", "yuv420p", "-i"),
+    assert before[-13:] == (
+        *("-f", "rawvideo", "-video_size", "1280x720", *GUARD[:2], "-framerate", "30000/1001"),
+        *("-pixel_format", "yuv420p", *GUARD[2:], "-i"),
     )
 
 
@@ -141,6 +144,6 @@ def test_a_clip_is_decoded_frame_for_frame_into_a_headerless_file() -> None:
     assert args == (
         *QUIET,
         *TELLING,
-        *("-i", "file:/media/clip.mp4", "-filter_complex", conversion),
+        *(*GUARD, "-i", "file:/media/clip.mp4", "-filter_complex", conversion),
         *("-map", "[s4]", "-f", "rawvideo", "-fps_mode", "passthrough", "reference.yuv"),
     )

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
 import threading
-from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.workflows.fakes import SOURCE
 from vmafx_tune.core.caps import Caps
 from vmafx_tune.core.selection_options import SelectionOptions
 from vmafx_tune.errors import CancelledError, EncodeFailedError, TargetUnreachableError
@@ -28,7 +26,7 @@ def request(
     selection: SelectionOptions = EVERYTHING,
     workers: int = 1,
 ) -> LadderRequest:
-    return LadderRequest(SOURCE, resolutions or (LARGE, SMALL), targets, selection, workers)
+    return LadderRequest(resolutions or (LARGE, SMALL), targets, selection, workers)
 
 
 def crossing(resolution: Resolution, target: float) -> LadderCell:
@@ -56,12 +54,11 @@ def test_cells_stand_by_resolution_then_target() -> None:
 
 def test_lower_resolutions_win_the_low_bitrates_and_higher_ones_the_high() -> None:
     build = build_ladder(request(), crossing)
-    assert [(rung.resolution, rung.target) for rung in build.rungs] == [
+    assert [(rung.point.resolution, rung.target) for rung in build.rungs] == [
         (SMALL, 60),
         (SMALL, 80),
         (LARGE, 95),
     ]
-    assert build.rungs[0].frame_rate == Fraction(25)
 
 
 def test_results_do_not_depend_on_the_number_of_workers() -> None:
@@ -125,7 +122,7 @@ def test_limits_that_leave_nothing_keep_the_cells_and_say_why() -> None:
 
 def test_a_single_cell_is_a_ladder_of_one_rung() -> None:
     build = build_ladder(request(LARGE, targets=(80.0,)), crossing)
-    assert [(rung.resolution, rung.vmaf) for rung in build.rungs] == [(LARGE, 80)]
+    assert [(rung.point.resolution, rung.point.vmaf) for rung in build.rungs] == [(LARGE, 80)]
 
 
 def test_one_resolution_is_a_ladder_of_its_targets() -> None:
@@ -139,7 +136,7 @@ def test_of_equal_bitrates_the_better_counts_and_of_equal_points_the_smaller() -
         return LadderCell(resolution, target, quality=20, bitrate_kbps=500, vmaf=vmaf)
 
     build = build_ladder(request(LARGE, MIDDLE, SMALL, targets=(60.0,)), sampler)
-    assert [rung.resolution for rung in build.rungs] == [SMALL]
+    assert [rung.point.resolution for rung in build.rungs] == [SMALL]
 
 
 def test_points_measured_on_the_way_become_rungs_too() -> None:
@@ -154,10 +151,24 @@ def test_points_measured_on_the_way_become_rungs_too() -> None:
             LadderPoint(LARGE, 20, 500, 81, codecs="avc1.64000d", peak_bitrate_kbps=600),
         ),
     )
-    build = select_ladder([answer], EVERYTHING, Fraction(25))
-    assert [(r.quality, r.target, r.peak_bitrate_kbps) for r in build.rungs] == [
+    build = select_ladder([answer], points_of([answer]), EVERYTHING)
+    assert [(r.point.quality, r.target, r.point.peak_bitrate_kbps) for r in build.rungs] == [
         (20, 80, 600),
         (10, None, 1000),
+    ]
+
+
+def test_a_rung_is_named_after_the_file_that_its_command_writes() -> None:
+    points = [
+        LadderPoint(LARGE, 10, 900, 92, command=("ffmpeg", "clip.320x180.libx264.crf10.mp4")),
+        LadderPoint(LARGE, 20, 500, 81, command=("ffmpeg", "file:a:b.320x180.libx264.crf20.mp4")),
+        LadderPoint(LARGE, 30.5, 300, 61),
+    ]
+    build = select_ladder([], points, EVERYTHING)
+    assert [rung.name for rung in build.rungs] == [
+        "320x180-30.5",
+        "a:b.320x180.libx264.crf20",
+        "clip.320x180.libx264.crf10",
     ]
 
 
@@ -166,7 +177,7 @@ def test_an_encode_that_answers_two_targets_is_one_point_with_the_higher_target(
         LadderCell(LARGE, target, quality=20, bitrate_kbps=500, vmaf=81) for target in (80.0, 81.0)
     ]
     assert len(points_of(cells)) == 1
-    assert select_ladder(cells, EVERYTHING, Fraction(25)).rungs[0].target == 81
+    assert select_ladder(cells, points_of(cells), EVERYTHING).rungs[0].target == 81
 
 
 @pytest.mark.parametrize("workers", [1, 2])

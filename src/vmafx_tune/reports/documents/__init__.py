@@ -11,6 +11,7 @@ from vmafx_tune.results import (
     CompareResult,
     DoctorResult,
     EncodersResult,
+    LadderResult,
     ScoreResult,
     SearchResult,
 )
@@ -43,6 +44,10 @@ def document(result: Result, *, frames: bool = False) -> Document:
             from vmafx_tune.reports.documents.compare import compare_document
 
             return compare_document(result)
+        case LadderResult():
+            from vmafx_tune.reports.documents.ladder import ladder_document
+
+            return ladder_document(result)
         case EncodersResult():
             from vmafx_tune.reports.documents.machine import encoders_document
 

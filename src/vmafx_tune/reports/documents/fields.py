@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from vmafx_tune.reports.text import encodable
 
@@ -41,13 +41,18 @@ def _knob_value(value: float) -> int | float:
     return int(value) if value.is_integer() else value
 
 
-Number = Annotated[float | None, BeforeValidator(_finite)]
+def _writable(value: Any) -> Any:
+    # Pydantic takes no lone surrogates, so this comes first; what is no text is for it to refuse.
+    return encodable(value) if isinstance(value, str) else value
+
+
+Number = Annotated[float | None, AfterValidator(_finite)]
 """A number rounded to six decimals; null where it is not finite or not known."""
 
-Quality = Annotated[int | float, BeforeValidator(_knob_value), WithJsonSchema({"type": "number"})]
+Quality = Annotated[int | float, AfterValidator(_knob_value), WithJsonSchema({"type": "number"})]
 """A value of a quality knob: `23`, `23.5`, never `23.0`."""
 
-Text = Annotated[str, BeforeValidator(encodable)]
+Text = Annotated[str, BeforeValidator(_writable)]
 """Text that may hold a file name, with undecodable bytes replaced."""
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from vmafx_tune.reports.tables.compare import compare_parts
+from vmafx_tune.reports.tables.ladder import ladder_parts
 from vmafx_tune.reports.tables.layout import Unwrapped
 from vmafx_tune.reports.tables.machine import doctor_parts, encoders_parts
 from vmafx_tune.reports.tables.score import score_parts
@@ -16,6 +17,7 @@ from vmafx_tune.results import (
     CompareResult,
     DoctorResult,
     EncodersResult,
+    LadderResult,
     ScoreResult,
     SearchResult,
 )
@@ -81,6 +83,8 @@ def _parts(result: Result, *, frames: bool) -> Iterator[Part]:
             return search_parts(result)
         case CompareResult():
             return compare_parts(result)
+        case LadderResult():
+            return ladder_parts(result)
         case EncodersResult():
             return encoders_parts(result)
         case DoctorResult():

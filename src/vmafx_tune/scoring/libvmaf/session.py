@@ -181,6 +181,18 @@ class LibvmafScorer:
         self._n_fed += 1
         return self._available()
 
+    def poll(self) -> list[FrameScore]:
+        """Look for scores that worker threads have got ready since `feed` returned.
+
+        Returns:
+            The scores that have become available, in order.
+
+        Raises:
+            ScoringError: The scorer is closed.
+        """
+        self._require_open()
+        return self._available()
+
     def finish(self) -> list[FrameScore]:
         """Wait for the last scores; no more pictures can be fed.
 

@@ -1,0 +1,88 @@
+"""What a ladder saves by sharing probes, and how fast its rungs are chosen."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmafx_tune import api
+from vmafx_tune.core.caps import Caps
+from vmafx_tune.core.selection import select_rungs
+from vmafx_tune.core.selection_options import SelectionOptions
+from vmafx_tune.core.throughput import LogNormalThroughput
+from vmafx_tune.model import Resolution
+from vmafx_tune.results import Spacing
+from vmafx_tune.wiring import Toolbox
+
+if TYPE_CHECKING:
+    from vmafx_tune.results import LadderCell, LadderResult
+
+__all__ = ["probes_shared", "rungs_chosen"]
+
+CLIP = Path(__file__).parents[2] / "shared/media/seeking_720x480_25fps.mp4"
+SIZES = [Resolution(720, 480), Resolution(540, 360), Resolution(480, 320), Resolution(360, 240)]
+TARGETS = [60, 70, 80, 90, 95]
+WORKERS = os.cpu_count() or 1
+
+
+def probes_shared() -> tuple[float, float, bool]:
+    """Build a ladder, and once more with each cell bisected on its own.
+
+    Returns:
+        Time and encodes of the first as shares of the second, and whether the cells are the same.
+    """
+    box = Toolbox()
+
+    def alone(resolution: Resolution, target: float) -> LadderCell:
+        found = api.ladder(
+            CLIP, "libx264", [target], resolutions=[resolution], workers=1, toolbox=box
+        )
+        n_probes.append(len(found.points))
+        return replace(found.cells[0], points=found.points)
+
+    n_probes: list[int] = []
+    shared = api.ladder(CLIP, "libx264", TARGETS, resolutions=SIZES, workers=WORKERS, toolbox=box)
+    apart = api.ladder(
+        CLIP, "libx264", TARGETS, resolutions=SIZES, workers=WORKERS, sampler=alone, toolbox=box
+    )
+    return (
+        shared.wall_time_s / apart.wall_time_s,
+        len(shared.points) / sum(n_probes),
+        _answers(shared) == _answers(apart),
+    )
+
+
+def _answers(ladder: LadderResult) -> list[object]:
+    return [(c.resolution, c.target, c.quality, c.bitrate_kbps, c.vmaf) for c in ladder.cells]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A measured point."""
+
+    bitrate_kbps: float
+    vmaf: float
+
+
+def rungs_chosen(n_points: int) -> float:
+    """Time the slowest spacing's hull and selection, in seconds."""
+    dice = random.Random(1)
+    points = [Point(dice.uniform(100, 9000), dice.uniform(20, 95)) for _ in range(n_points)]
+    # The corner of a quarter circle: all of it is on the hull.
+    points += [
+        Point(9000 * (i + 1) / 500, 99 * (1 - (1 - (i + 1) / 500) ** 2) ** 0.5) for i in range(500)
+    ]
+    return max(_seconds(points, spacing) for spacing in Spacing)
+
+
+def _seconds(points: list[Point], spacing: Spacing) -> float:
+    options = SelectionOptions(
+        spacing=spacing, throughput=LogNormalThroughput(4000, 0.8), caps=Caps(max_vmaf=None)
+    )
+    started = time.perf_counter()
+    select_rungs(points, options)
+    return time.perf_counter() - started

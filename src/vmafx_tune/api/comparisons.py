@@ -1,0 +1,136 @@
+"""Compare encoders at equal quality."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from vmafx_tune.api.bench import Bench, checked_targets, open_source, row_of
+from vmafx_tune.cpus import available_cpus
+from vmafx_tune.errors import EncoderUnavailableError, MediaError, UsageError
+from vmafx_tune.events import Observer, ignore
+from vmafx_tune.results import CompareResult
+from vmafx_tune.wiring import Toolbox
+from vmafx_tune.workflows.compare import CompareRequest
+from vmafx_tune.workflows.compare import compare as run_compare
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
+
+__all__ = ["compare"]
+
+
+def compare(
+    source: str | Path,
+    encoders: Sequence[str],
+    targets: Sequence[float],
+    *,
+    anchor: str | None = None,
+    workers: int | None = None,
+    encoding: EncodingOptions | None = None,
+    scoring: ScoringOptions | None = None,
+    raw: RawOptions | None = None,
+    tools: ToolOptions | None = None,
+    observe: Observer = ignore,
+    toolbox: Toolbox | None = None,
+) -> CompareResult:
+    """Rank encoders by the bitrate that each needs for the same quality.
+
+    Args:
+        source: The clip to encode.
+        encoders: ffmpeg's names of the encoders, or aliases.
+        targets: Pooled VMAF scores to reach.
+        anchor: Encoder that BD-rates are against; must be one of `encoders`.
+        workers: Encoders worked on at once; None chooses by the number of cores.
+        encoding: Preset, range of the quality knob, further encoder arguments.
+        scoring: Model, backend, pooling, subsampling.
+        raw: Geometry of a `.yuv` source.
+        tools: Which programs to use, and where to work.
+        observe: Receives progress and warnings, from several threads.
+        toolbox: Use these adapters instead of ones made from `raw` and `tools`.
+
+    Returns:
+        A row for each encoder and target; those that failed say why.
+
+    Raises:
+        UnknownEncoderError: A name is in no registry row.
+        VmafxTuneError: The source, the scorer or an option cannot be used. What goes wrong with
+            one encoder only is told in its rows.
+    """
+    started = time.monotonic()
+    box = toolbox or Toolbox(tools, raw)
+    bench = Bench.prepare(open_source(source, scoring, box, observe), encoding, scoring, box)
+    rows = _distinct([row_of(name) for name in encoders])
+    checked = checked_targets(targets, bench.model)
+    if not rows or not checked:
+        raise UsageError("A comparison needs at least one encoder and one target.")
+    request = _compare_request(bench, rows, checked, _anchor(anchor, rows), workers)
+    found, bd_rates = run_compare(request, bench.box.prober(bench.scorer), observe=observe)
+    return CompareResult(
+        source=bench.source,
+        encoders=tuple(row.name for row in rows),
+        targets=checked,
+        model=bench.model,
+        pool=bench.scoring.pool,
+        display=bench.display,
+        subsample=bench.scoring.subsample,
+        rows=found,
+        bd_rates=bd_rates,
+        anchor=request.anchor,
+        wall_time_s=time.monotonic() - started,
+        ffmpeg=bench.box.ffmpeg.path,
+        ffmpeg_version=bench.box.ffmpeg.version,
+        backend=bench.scorer.name,
+        backend_version=bench.scorer.version,
+    )
+
+
+def _compare_request(
+    bench: Bench,
+    rows: Sequence[EncoderRow],
+    targets: tuple[float, ...],
+    anchor: str | None,
+    workers: int | None,
+) -> CompareRequest:
+    searches, unavailable = [], {}
+    for row in rows:
+        try:
+            searches.append(bench.request(row, targets[0]))
+            bench.require(row)
+        except (MediaError, EncoderUnavailableError) as error:
+            unavailable[row.name] = str(error)
+    able = tuple(search for search in searches if search.encoder not in unavailable)
+    return CompareRequest(
+        searches=able,
+        targets=targets,
+        unavailable=unavailable,
+        anchor=anchor,
+        workers=workers or _default_workers(len(able)),
+    )
+
+
+def _default_workers(n_jobs: int) -> int:
+    """Choose how many encoders to work on at once.
+
+    Encoders and libvmaf use several threads each, but none keeps every core busy all the time, so
+    two at once fill the gaps of each other, and more would only fight for memory.
+    """
+    return max(1, min(n_jobs, available_cpus() // 2 + 1))
+
+
+def _distinct(rows: Sequence[EncoderRow]) -> tuple[EncoderRow, ...]:
+    # An encoder may be named twice, by its name and by an alias.
+    return tuple({row.name: row for row in rows}.values())
+
+
+def _anchor(name: str | None, rows: Sequence[EncoderRow]) -> str | None:
+    if name is None:
+        return None
+    anchor = row_of(name).name
+    if anchor not in {row.name for row in rows}:
+        raise UsageError(f"The anchor {anchor} is not among the encoders compared. Add it to them.")
+    return anchor

@@ -1,0 +1,239 @@
+"""Build an adaptive ladder for one source, or choose other rungs for one that was built."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.api.bench import Bench, checked_targets, open_source, row_of
+from vmafx_tune.api.rungs import changed_choice, default_choice, selection_options
+from vmafx_tune.core.resolutions import check_resolutions, default_resolutions
+from vmafx_tune.cpus import available_cpus
+from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.events import Observer, Warned, ignore
+from vmafx_tune.media.peak import segment_length
+from vmafx_tune.options import (
+    EncodingOptions,
+    RawOptions,
+    RungOptions,
+    ScoringOptions,
+    ToolOptions,
+)
+from vmafx_tune.results import LadderResult, LadderTitle, ScoreAt
+from vmafx_tune.wiring import Toolbox
+from vmafx_tune.workflows.ladder import LadderRequest, build_ladder, select_ladder
+from vmafx_tune.workflows.sampling import SearchingSampler, gop_frames, rendition_search
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.model import Resolution, Source
+    from vmafx_tune.workflows.ladder import LadderBuild, Sampler
+
+__all__ = ["ladder", "reselect"]
+
+_LONGEST_GOP_S = 60.0
+
+
+def ladder(
+    source: str | Path,
+    encoder: str = "libx264",
+    targets: Sequence[float] = (75, 85, 95),
+    *,
+    resolutions: Sequence[Resolution] | None = None,
+    score_at: ScoreAt = ScoreAt.DISPLAY,
+    gop_s: float = 2.0,
+    rungs: RungOptions | None = None,
+    workers: int | None = None,
+    encoding: EncodingOptions | None = None,
+    scoring: ScoringOptions | None = None,
+    raw: RawOptions | None = None,
+    tools: ToolOptions | None = None,
+    sampler: Sampler | None = None,
+    observe: Observer = ignore,
+    toolbox: Toolbox | None = None,
+) -> LadderResult:
+    """Find the renditions that an adaptive ladder of a title should hold.
+
+    Each resolution is searched for each target, with encodes as they will be delivered; the upper
+    hull of all that was measured is where a resolution is worth its bits, and rungs are chosen
+    from it.
+
+    Args:
+        source: The clip to encode.
+        encoder: ffmpeg's name of the encoder, or an alias such as `x265`.
+        targets: Pooled VMAF scores to reach.
+        resolutions: Sizes to try; None for the usual ones up to the source's.
+        score_at: Whether renditions are scored at the display size, as viewers see them, or at
+            their own.
+        gop_s: Duration of the closed GOPs, in seconds.
+        rungs: How rungs are chosen.
+        workers: Resolutions worked on at once; None chooses by the number of cores. The result
+            does not depend on it.
+        encoding: Preset, range of the quality knob, further encoder arguments.
+        scoring: Model, backend, pooling, subsampling, display size.
+        raw: Geometry of a `.yuv` source.
+        tools: Which programs to use, and where to work.
+        sampler: Fills the cells instead of trial encodes: a callable from a resolution and a target
+            to a `LadderCell`. Nothing is encoded or scored then, and no ffmpeg is needed.
+        observe: Receives progress and warnings, from several threads.
+        toolbox: Use these adapters instead of ones made from `raw` and `tools`.
+
+    Returns:
+        All cells, points, hull and rungs; cells that failed say why.
+
+    Raises:
+        InvalidLadderError: The resolutions or limits cannot make a ladder.
+        EncoderUnavailableError: This ffmpeg lacks the encoder, or this machine cannot open it.
+        VmafxTuneError: The source, the scorer or an option cannot be used.
+    """
+    started = time.monotonic()
+    box = toolbox or Toolbox(tools, raw)
+    row = row_of(encoder)
+    probed = open_source(source, scoring, box, observe)
+    sizes = _checked_resolutions(resolutions, probed, observe)
+    gop = _checked_gop_frames(gop_s, probed)
+    bench = None if sampler else Bench.prepare(probed, encoding, scoring, box)
+    wanted = _checked_targets(targets, bench)
+    choice = changed_choice(default_choice(wanted), rungs or RungOptions())
+    threads = bench.scoring.threads if bench else None
+    request = LadderRequest(
+        resolutions=sizes,
+        targets=wanted,
+        selection=selection_options(choice),
+        workers=workers or _default_workers(row, sizes, threads),
+        n_frames=probed.n_frames,
+    )
+    if bench is None:
+        assert sampler is not None
+        build = build_ladder(request, sampler, observe=observe)
+    else:
+        build = _measure(bench, row, request, score_at, gop, observe)
+    found = LadderResult(
+        source=_title(probed),
+        encoder=row.name,
+        targets=wanted,
+        resolutions=sizes,
+        cells=build.cells,
+        points=build.points,
+        hull=build.hull,
+        rungs=build.rungs,
+        notes=build.notes,
+        choice=choice,
+        wall_time_s=time.monotonic() - started,
+        gop_frames=gop,
+        segment_s=segment_length(probed.frame_rate, gop),
+    )
+    return replace(found, score_at=score_at, **_circumstances(bench)) if bench else found
+
+
+def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderResult:
+    """Choose other rungs from what a ladder has measured, without an encode.
+
+    Args:
+        result: The ladder.
+        rungs: What to change; where nothing is, the ladder comes back as it is.
+
+    Raises:
+        UsageError: An option makes no sense.
+    """
+    choice = changed_choice(result.choice, rungs or RungOptions())
+    if choice == result.choice and result.rungs:
+        return result
+    build = select_ladder(result.cells, result.points, selection_options(choice))
+    return replace(result, hull=build.hull, rungs=build.rungs, notes=build.notes, choice=choice)
+
+
+def _measure(
+    bench: Bench,
+    row: EncoderRow,
+    request: LadderRequest,
+    score_at: ScoreAt,
+    gop: int,
+    observe: Observer,
+) -> LadderBuild:
+    # Any size will do, as long as the encoder takes it: each rendition puts its own there.
+    size, target = request.resolutions[0], request.targets[0]
+    base = bench.request(row, target, size=size, gop_frames=gop)
+    for size in request.resolutions:
+        row.check(rendition_search(base, size, score_at).template.encode)
+    bench.require(row)
+    prober = bench.box.prober(bench.scorer)
+    sampler = SearchingSampler(
+        base,
+        request.resolutions,
+        prober,
+        targets=request.targets,
+        score_at=score_at,
+        observe=observe,
+    )
+    return build_ladder(request, sampler, observe=observe, stop=prober.cancel)
+
+
+def _circumstances(bench: Bench) -> dict[str, Any]:
+    return {
+        "display": bench.display,
+        "model": bench.model.name,
+        "pool": bench.scoring.pool,
+        "subsample": bench.scoring.subsample,
+        "ffmpeg": bench.box.ffmpeg.path,
+        "ffmpeg_version": bench.box.ffmpeg.version,
+        "backend": bench.scorer.name,
+        "backend_version": bench.scorer.version,
+    }
+
+
+def _checked_targets(targets: Sequence[float], bench: Bench | None) -> tuple[float, ...]:
+    if not targets:
+        raise InvalidLadderError("A ladder needs at least one target.")
+    if bench is not None:
+        return checked_targets(targets, bench.model)
+    return tuple(sorted({float(target) for target in targets}))
+
+
+def _title(source: Source) -> LadderTitle:
+    return LadderTitle(
+        path=source.path,
+        resolution=source.resolution,
+        frame_rate=source.frame_rate,
+        n_frames=source.n_frames,
+        pix_fmt=source.pixel_format.name,
+        color_transfer=source.color_transfer,
+    )
+
+
+def _checked_resolutions(
+    resolutions: Sequence[Resolution] | None, source: Source, observe: Observer
+) -> tuple[Resolution, ...]:
+    if resolutions is None:
+        return default_resolutions(source)
+    for note in check_resolutions(resolutions, source):
+        observe(Warned(note))
+    return tuple(sorted(resolutions, key=lambda size: (size.pixels, size), reverse=True))
+
+
+def _checked_gop_frames(gop_s: float, source: Source) -> int:
+    if not 0 < gop_s <= _LONGEST_GOP_S:
+        raise InvalidLadderError(
+            f"A GOP of {gop_s:g} s makes no ladder: players start and switch at its beginning. "
+            f"Give more than 0 and at most {_LONGEST_GOP_S:g} s."
+        )
+    return gop_frames(gop_s, source.frame_rate)
+
+
+def _default_workers(row: EncoderRow, sizes: Sequence[Resolution], threads: int | None) -> int:
+    """Choose how many resolutions to work on at once.
+
+    As many as it takes for the encoder to keep every core busy, the largest first, and one more:
+    each in turn starts, writes and changes from encode to score, when it leaves cores idle.
+    """
+    cores = available_cpus()
+    busy = 0
+    for count, size in enumerate(sizes, start=1):
+        busy += min(row.useful_threads(size), threads or cores)
+        if busy >= cores:
+            return min(count + 1, len(sizes))
+    return len(sizes)

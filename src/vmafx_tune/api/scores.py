@@ -1,0 +1,70 @@
+"""Score a clip against its reference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmafx_tune.api.bench import display_size, open_source
+from vmafx_tune.core.alignment import pair_notes
+from vmafx_tune.events import Observer, Warned, ignore
+from vmafx_tune.model import ScoreRequest
+from vmafx_tune.options import RawOptions, ScoringOptions, ToolOptions
+from vmafx_tune.wiring import Toolbox
+from vmafx_tune.workflows.score import ScoreJob
+from vmafx_tune.workflows.score import score as run_score
+
+if TYPE_CHECKING:
+    from vmafx_tune.results import ScoreResult
+
+__all__ = ["score"]
+
+
+def score(
+    reference: str | Path,
+    distorted: str | Path,
+    *,
+    scoring: ScoringOptions | None = None,
+    raw: RawOptions | None = None,
+    tools: ToolOptions | None = None,
+    observe: Observer = ignore,
+    toolbox: Toolbox | None = None,
+) -> ScoreResult:
+    """Score a distorted clip against its reference with VMAF.
+
+    Args:
+        reference: The clip as it should look.
+        distorted: The clip to judge; scaled to the reference's size where its own differs.
+        scoring: Model, backend, pooling, subsampling.
+        raw: Geometry of `.yuv` files.
+        tools: Which programs to use, and where to work.
+        observe: Receives progress and warnings, perhaps from other threads.
+        toolbox: Use these adapters instead of ones made from `raw` and `tools`.
+
+    Returns:
+        Per-frame scores, pooled in every way.
+
+    Raises:
+        MediaError: A clip cannot be used, or the two differ in length.
+        ScoringError: VMAF cannot be computed.
+        ToolError: A program is missing or failed.
+        UsageError: An option makes no sense.
+    """
+    scoring = scoring or ScoringOptions()
+    box = toolbox or Toolbox(tools, raw)
+    source = open_source(reference, scoring, box, observe)
+    encoded = box.source(Path(distorted))
+    display = display_size(scoring, source)
+    for note in pair_notes(source, encoded, display):
+        observe(Warned(note))
+    model = box.model(scoring.model, display)
+    request = ScoreRequest(
+        reference=source,
+        distorted=encoded,
+        model=model,
+        display=display,
+        subsample=scoring.subsample,
+        threads=scoring.threads,
+    )
+    scorer = box.scorer(scoring.backend, model, at_once=True)
+    return run_score(ScoreJob(request, scoring.pool), scorer, observe=observe)

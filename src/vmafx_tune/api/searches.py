@@ -1,0 +1,59 @@
+"""Search one encoder for one target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmafx_tune.api.bench import Bench, checked_target, open_source, row_of
+from vmafx_tune.events import Observer, ignore
+from vmafx_tune.wiring import Toolbox
+from vmafx_tune.workflows.search import search as run_search
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
+    from vmafx_tune.results import SearchResult
+
+__all__ = ["search"]
+
+
+def search(
+    source: str | Path,
+    encoder: str,
+    target: float,
+    *,
+    encoding: EncodingOptions | None = None,
+    scoring: ScoringOptions | None = None,
+    raw: RawOptions | None = None,
+    tools: ToolOptions | None = None,
+    observe: Observer = ignore,
+    toolbox: Toolbox | None = None,
+) -> SearchResult:
+    """Find the worst-quality setting of an encoder that still reaches a target, and prove it.
+
+    Args:
+        source: The clip to encode.
+        encoder: ffmpeg's name of the encoder, or an alias such as `x265`.
+        target: Pooled VMAF score to reach; a tie passes.
+        encoding: Preset, range of the quality knob, further encoder arguments.
+        scoring: Model, backend, pooling, subsampling.
+        raw: Geometry of a `.yuv` source.
+        tools: Which programs to use, and where to work.
+        observe: Receives progress and warnings, perhaps from other threads.
+        toolbox: Use these adapters instead of ones made from `raw` and `tools`.
+
+    Returns:
+        The answer with its proof; for a target out of reach the best probe with the reason
+        (`ok` is False).
+
+    Raises:
+        EncoderUnavailableError: This ffmpeg lacks the encoder, or this machine cannot open it.
+        VmafxTuneError: As `score`, and where a trial encode fails.
+    """
+    box = toolbox or Toolbox(tools, raw)
+    bench = Bench.prepare(open_source(source, scoring, box, observe), encoding, scoring, box)
+    row = row_of(encoder)
+    request = bench.request(row, checked_target(target, bench.model))
+    bench.require(row)
+    return run_search(request, bench.box.prober(bench.scorer), observe=observe)

@@ -1,0 +1,195 @@
+"""`vmafx-tune ladder`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vmafx_tune.cli.binding import takes_options
+from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, Run, running
+from vmafx_tune.cli.failure import say
+from vmafx_tune.errors import InvalidLadderError, UsageError
+from vmafx_tune.options import (
+    EncodingOptions,
+    RawOptions,
+    RungOptions,
+    ScoringOptions,
+    ToolOptions,
+)
+from vmafx_tune.parsing import parse_numbers, parse_resolution
+from vmafx_tune.results import ScoreAt
+
+if TYPE_CHECKING:
+    from vmafx_tune.model import Resolution
+    from vmafx_tune.results import LadderResult
+
+__all__ = ["exit_code", "ladder"]
+
+_MANIFESTS = frozenset({"hls", "dash"})
+
+
+@takes_options
+def ladder(
+    *,
+    reference: Annotated[
+        Path | None,
+        typer.Option("-r", "--reference", metavar="FILE", help="The clip to encode."),
+    ] = None,
+    codec: Annotated[
+        str | None,
+        typer.Option(
+            "-c",
+            "--codec",
+            metavar="NAME",
+            help="Encoder: ffmpeg's name or alias. Default: libx264.",
+        ),
+    ] = None,
+    targets: Annotated[
+        str | None,
+        typer.Option(
+            "-t",
+            "--targets",
+            metavar="VMAFS",
+            help="Scores to reach at each resolution, joined by commas. Default: 75,85,95.",
+        ),
+    ] = None,
+    resolutions: Annotated[
+        str | None,
+        typer.Option(
+            "--resolutions",
+            metavar="WxH,…",
+            help="Sizes to try. Default: the usual ones up to the source's, at its shape.",
+        ),
+    ] = None,
+    score_at: Annotated[
+        ScoreAt, typer.Option("--score-at", help="Size at which renditions are scored.")
+    ] = ScoreAt.DISPLAY,
+    gop: Annotated[
+        float,
+        typer.Option("--gop", metavar="SECONDS", help="Length of the closed GOPs of all encodes."),
+    ] = 2.0,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            metavar="N",
+            min=1,
+            help="Resolutions worked on at once. Default: as many as keep the cores busy.",
+        ),
+    ] = None,
+    from_json: Annotated[
+        str | None,
+        typer.Option(
+            "--from-json",
+            metavar="FILE|-",
+            help="Choose from a saved ladder, without any encode; - reads it from standard input.",
+        ),
+    ] = None,
+    rungs: RungOptions,
+    encoding: EncodingOptions,
+    scoring: ScoringOptions,
+    raw: RawOptions,
+    tools: ToolOptions,
+    output: OutputOptions,
+) -> None:
+    """Choose the renditions of an adaptive ladder.
+
+    Searches every resolution for every target, takes the upper convex hull of all that was
+    measured, and chooses rungs from it.
+    Example: vmafx-tune ladder -r source.mp4 -c x265 -t 70,80,90,95 -o ladder.json
+    Then: vmafx-tune ladder --from-json ladder.json --max-rungs 4 --format hls
+    """
+    with running(output, "ladder", tools=tools, raw=raw) as run:
+        from vmafx_tune import api
+
+        if from_json is not None:
+            _refuse_together(
+                reference=reference, codec=codec, targets=targets, resolutions=resolutions
+            )
+            _finish(run, output, api.reselect(_saved(from_json), rungs))
+            return
+        if reference is None:
+            raise UsageError("Name the clip with -r, or a saved ladder with --from-json.")
+        with run.observing() as observe:
+            result = api.ladder(
+                reference,
+                codec or "libx264",
+                parse_numbers("75,85,95" if targets is None else targets, "target"),
+                resolutions=None if resolutions is None else _sizes(resolutions),
+                score_at=score_at,
+                gop_s=gop,
+                rungs=rungs,
+                workers=workers,
+                encoding=encoding,
+                scoring=scoring,
+                observe=observe,
+                toolbox=run.toolbox,
+            )
+        _finish(run, output, result)
+
+
+def exit_code(result: LadderResult) -> int:
+    """Choose how a ladder ends.
+
+    0 where there are rungs; without any 1 where every cell failed for another reason than an
+    unreachable target, else 3.
+    """
+    if result.rungs:
+        return 0
+    kinds = {cell.error_kind for cell in result.cells}
+    return 1 if kinds == {"failed"} else MISSED_TARGET
+
+
+def _refuse_together(**given: object) -> None:
+    named = [f"--{name}" for name, value in given.items() if value is not None]
+    if named:
+        raise UsageError(
+            f"--from-json chooses from what was measured before, and {', '.join(named)} asks for "
+            "new measurements. Give one or the other."
+        )
+
+
+def _sizes(text: str) -> tuple[Resolution, ...]:
+    return tuple(parse_resolution(size) for size in text.split(","))
+
+
+def _saved(name: str) -> LadderResult:
+    from vmafx_tune.reports.saved_ladder import read_ladder
+
+    if name == "-":
+        return read_ladder(_decoded(sys.stdin.buffer.read(), "standard input"), "standard input")
+    try:
+        data = Path(name).read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InvalidLadderError(f"The ladder '{name}' cannot be read: {reason}.") from error
+    return read_ladder(_decoded(data, f"'{name}'"), f"'{name}'")
+
+
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidLadderError(f"{name} is no ladder in JSON: it is not text.") from error
+
+
+def _finish(run: Run, output: OutputOptions, result: LadderResult) -> None:
+    if not output.quiet and run.format != "table":
+        _tell(result)
+    ends_with = exit_code(result)
+    if ends_with and run.format in _MANIFESTS:
+        say("error: there are no rungs, so there is no manifest. --format json has what there is.")
+        raise typer.Exit(ends_with)
+    run.finish(result, exit_code=ends_with)
+
+
+def _tell(result: LadderResult) -> None:
+    """Tell what readers of data may not look at; tables have it all."""
+    for note in result.notes:
+        say(f"warning: {note}")
+    failures = (cell.error for cell in result.cells if cell.error_kind == "failed")
+    for sentence in dict.fromkeys(failures):
+        say(f"error: {sentence}")

@@ -1,0 +1,81 @@
+"""An encoder's constant-quality setting."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from vmafx_tune.errors import UsageError
+
+__all__ = ["Knob"]
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """An encoder's constant-quality setting.
+
+    Attributes:
+        name: ffmpeg's option without the dash: `crf`, `cq`, `qp`, `global_quality`, `q:v`.
+        lo: Lowest value used.
+        hi: Highest value used.
+        default: The encoder's own, or the usual one where it has none.
+        increment: Smallest change that the encoder tells apart.
+        higher_is_better: Whether higher values mean better quality.
+    """
+
+    name: str
+    lo: float
+    hi: float
+    default: float
+    increment: float = 1.0
+    higher_is_better: bool = False
+
+    @property
+    def label(self) -> str:
+        """The name as a word that is safe in file names."""
+        return self.name.replace(":", "").replace("global_quality", "gq")
+
+    @property
+    def extent(self) -> str:
+        """Range, step and direction in words, for messages and `--help`."""
+        better = "higher" if self.higher_is_better else "lower"
+        return (
+            f"{self.text(self.lo)} to {self.text(self.hi)} in steps of {self.text(self.increment)}"
+            f" ({better} is better)"
+        )
+
+    @staticmethod
+    def text(value: float) -> str:
+        """Write a value as ffmpeg takes it: `23`, `23.5`."""
+        return f"{value:.10g}"
+
+    def check(self, quality: float) -> None:
+        """Refuse a value that the encoder does not take.
+
+        Raises:
+            UsageError: It is out of range, or lies between two values.
+        """
+        in_range = math.isfinite(quality) and self.lo <= quality <= self.hi
+        if not in_range or not _is_multiple(quality, self.increment):
+            raise UsageError(
+                f"{self.name} {quality:g} is not possible; it goes from {self.extent}."
+            )
+
+    def check_increment(self, increment: float) -> None:
+        """Refuse a distance between values that the encoder cannot tell apart.
+
+        Raises:
+            UsageError: It is not a positive multiple of `self.increment`.
+        """
+        positive = math.isfinite(increment) and increment > 0
+        if not positive or not _is_multiple(increment, self.increment):
+            raise UsageError(
+                f"A step of {increment:g} is not possible for {self.name}: the encoder tells steps "
+                f"of {self.text(self.increment)} apart, so give a multiple of that."
+            )
+
+
+def _is_multiple(value: float, increment: float) -> bool:
+    # Through the decimal text: in binary, 23.1 is no multiple of 0.1.
+    return (Fraction(repr(float(value))) / Fraction(repr(float(increment)))).denominator == 1

@@ -1,0 +1,107 @@
+"""From a ladder as measured to the renditions that manifests describe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.manifests.packaging import variant_name
+from vmafx_tune.manifests.variant import Variant, VideoRange, ascending
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+    from vmafx_tune.results import LadderResult, LadderRung
+
+__all__ = ["ladder_variants"]
+
+
+def ladder_variants(result: LadderResult) -> tuple[Variant, ...]:
+    """Describe the rungs of a ladder for manifests, by measured values alone.
+
+    Width and height are those of the encoded picture, whatever the shape of its samples. HLS asks
+    for the size at which to display (RFC 8216bis, 4.4.6.2), which differs for anamorphic sources;
+    yet players hold the attribute against what decoders can do, and take the shape of the picture
+    from the bitstream.
+
+    Args:
+        result: The ladder, measured now or read back.
+
+    Returns:
+        One variant for each rung, by ascending peak bitrate, all of them with a name of their own.
+
+    Raises:
+        InvalidLadderError: There are no rungs, two share a name, or something that manifests must
+            tell was not measured.
+    """
+    if not result.rungs:
+        raise InvalidLadderError(
+            f"The ladder of '{result.source.path}' has no rungs, so there is nothing to write a "
+            "manifest of. Loosen its limits, or measure it at targets that can be reached."
+        )
+    delivery = _delivery(result)
+    return ascending(_variant(rung, delivery, result.encoder) for rung in result.rungs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """What all renditions of a ladder share."""
+
+    frame_rate: Fraction
+    duration_s: float
+    segment_s: Fraction
+    video_range: VideoRange
+
+
+def _delivery(result: LadderResult) -> _Delivery:
+    source = result.source
+    frame_rate, duration_s, segment_s = source.frame_rate, source.duration_s, result.segment_s
+    if frame_rate is None:
+        raise _untold(result, "frame rate")
+    if duration_s is None:
+        raise _untold(result, "duration")
+    if segment_s is None:
+        raise _untold(result, "segment duration")
+    video_range = VideoRange.of_transfer(source.color_transfer)
+    return _Delivery(frame_rate, duration_s, segment_s, video_range)
+
+
+def _untold(result: LadderResult, what: str) -> InvalidLadderError:
+    return InvalidLadderError(
+        f"The ladder of '{result.source.path}' does not tell its {what}, which a manifest needs. "
+        "Measure the source with `vmafx-tune ladder`, which tells it."
+    )
+
+
+def _variant(rung: LadderRung, delivery: _Delivery, encoder: str) -> Variant:
+    point = rung.point
+    if not point.codecs or point.peak_bitrate_kbps is None:
+        raise _unmeasured(rung, encoder)
+    return Variant(
+        name=variant_name(rung.name),
+        width=point.resolution.width,
+        height=point.resolution.height,
+        average_kbps=point.bitrate_kbps,
+        peak_kbps=point.peak_bitrate_kbps,
+        codecs=point.codecs,
+        frame_rate=delivery.frame_rate,
+        duration_s=delivery.duration_s,
+        segment_s=delivery.segment_s,
+        video_range=delivery.video_range,
+        vmaf=point.vmaf,
+    )
+
+
+def _unmeasured(rung: LadderRung, encoder: str) -> InvalidLadderError:
+    missing = "peak bitrate" if rung.point.codecs else "codec string"
+    if not rung.point.codecs and rung.point.peak_bitrate_kbps is None:
+        return InvalidLadderError(
+            f"Rendition '{rung.name}' has neither codec string nor peak bitrate, which a manifest "
+            "needs. Measure the source with `vmafx-tune ladder`, which reads both from the encode."
+        )
+    return InvalidLadderError(
+        f"Rendition '{rung.name}' has no {missing}, which a manifest needs: what {encoder} wrote "
+        "does not tell it. Measure the ladder with another encoder, or without arguments of your "
+        "own for this one."
+    )

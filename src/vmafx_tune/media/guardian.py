@@ -1,0 +1,148 @@
+"""What ends a process's children when that process is killed before it can do so itself.
+
+A guardian is a shell, started before the first child, that reads which process groups begin and
+end from a pipe. Nobody but the guarded process holds the other end, so the pipe closes when that
+process is gone, by SIGKILL too; the shell then kills the groups that are left, and ends. See
+docs/adr/0013-orphans.md for why it is no parent-death signal.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable
+
+__all__ = ["Guardian"]
+
+_HAS_GROUPS = hasattr(os, "killpg")
+# Polite signals are ignored, as they may be sent to all the processes of a service at once; the
+# guardian goes when the one that it guards is gone. Every command in it is built into the shell.
+_SCRIPT = """\
+trap '' HUP INT QUIT TERM
+groups=' '
+while read -r line; do
+  group=${line#?}
+  case $line in
+    +*) groups="$groups$group " ;;
+    -*) case $groups in *" $group "*) groups="${groups%% $group *} ${groups#* $group }" ;; esac ;;
+  esac
+done
+for group in $groups; do kill -9 "-$group"; done
+"""
+_ARGV = ("/bin/sh", "-c", _SCRIPT, "vmafx-tune-guardian")
+
+
+class Guardian:
+    """Ends process groups when this process dies. Thread-safe.
+
+    Where there is no shell, only this protection is missing.
+
+    Args:
+        start: Starts a command that reads from the descriptor given, in a session of its own.
+    """
+
+    def __init__(self, start: Callable[[tuple[str, ...], int], subprocess.Popen[bytes]]) -> None:
+        self._start = start
+        self._lock = threading.Lock()
+        self._pipe: int | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._groups: set[int] = set()
+
+    @property
+    def groups(self) -> frozenset[int]:
+        """The process groups under guard."""
+        with self._lock:
+            return frozenset(self._groups)
+
+    @property
+    def pid(self) -> int | None:
+        """The guardian's own process; None while there is none."""
+        with self._lock:
+            return None if self._process is None or self._pipe is None else self._process.pid
+
+    def prepare(self) -> None:
+        """Start the guardian, unless there is one.
+
+        To be called before a child is started: between its start and `watch` nothing guards it, so
+        that time should not be longer than it takes to write a line.
+        """
+        with self._lock:
+            if _HAS_GROUPS and self._pipe is None:
+                self._begin()
+
+    def watch(self, group: int) -> None:
+        """Guard a process group that has just begun."""
+        if not _HAS_GROUPS:
+            return
+        with self._lock:
+            self._groups.add(group)
+            if self._pipe is not None and not self._tell(f"+{group}"):
+                # Somebody ended the guardian. A new one takes over all groups.
+                self._end()
+                self._begin()
+
+    def release(self, group: int) -> None:
+        """Forget a process group.
+
+        To be called before its leader is reaped: until then its number is not given to another
+        one, so what is under guard is never someone else's.
+        """
+        with self._lock:
+            self._groups.discard(group)
+            self._tell(f"-{group}")
+
+    def close(self) -> None:
+        """End every group that is still under guard, and the guardian."""
+        with self._lock:
+            for group in self._groups:
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(group, signal.SIGKILL)
+            self._groups.clear()
+            self._end()
+
+    def forget(self) -> None:
+        """Leave guardian and groups to the parent of this process, which has just been forked."""
+        self._lock = threading.Lock()
+        self._groups = set()
+        if self._pipe is not None:
+            # Or the guardian would wait for this process to end, too.
+            os.close(self._pipe)
+            self._pipe = None
+
+    def _begin(self) -> None:
+        with suppress(OSError):
+            read, write = os.pipe()
+            try:
+                self._process = self._start(_ARGV, read)
+            except OSError:
+                os.close(write)
+                raise
+            finally:
+                os.close(read)
+            # A guardian that does not read must not stop this process.
+            os.set_blocking(write, False)
+            self._pipe = write
+            for group in self._groups:
+                self._tell(f"+{group}")
+
+    def _end(self) -> None:
+        if self._pipe is None or self._process is None:
+            return
+        # Before the pipe closes, which would make it kill.
+        self._process.kill()
+        self._process.wait()
+        os.close(self._pipe)
+        self._pipe = None
+
+    def _tell(self, line: str) -> bool:
+        if self._pipe is None:
+            return False
+        with suppress(OSError):
+            return os.write(self._pipe, f"{line}\n".encode()) > 0
+        return False

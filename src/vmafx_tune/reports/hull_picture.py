@@ -1,0 +1,241 @@
+"""A terminal picture of a ladder: what was measured, the hull over it, and the rungs on that.
+
+Bitrate runs logarithmically to the right, VMAF upwards. Each character stands for one column, and
+all of them have a stand-in in `text.in_encoding`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from vmafx_tune.reports.axes import axes_around, bitrate_ticks, drawable, vmaf_ticks
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from vmafx_tune.core.rate_quality import RateQuality
+    from vmafx_tune.model import Resolution
+    from vmafx_tune.reports.axes import Axes
+    from vmafx_tune.results import LadderPoint
+
+__all__ = ["MIN_WIDTH", "hull_picture"]
+
+MIN_WIDTH = 30
+"""Columns below which there is no room for a picture."""
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_STYLES = ("blue", "red", "green", "magenta", "cyan", "yellow")
+_LINE_STYLE, _AXIS_STYLE = "dim", "dim"
+_ROWS_PER_TICK = 3
+_UNIT = "kb/s"
+_TICK_GAP = 2
+# Dots of a Braille character, by row and column (Unicode 15.0, block U+2800).
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
+_DOT_ROWS, _DOT_COLUMNS = len(_DOTS), len(_DOTS[0])
+_BLANK_BRAILLE = 0x2800
+
+
+@dataclass(frozen=True, slots=True)
+class _Glyph:
+    char: str
+    style: str = ""
+
+
+class _Canvas:
+    """Characters on a grid, row 0 at the top."""
+
+    def __init__(self, width: int, height: int, axes: Axes) -> None:
+        self.width, self.height, self._axes = width, height, axes
+        self._glyphs: dict[tuple[int, int], _Glyph] = {}
+
+    def place(self, point: RateQuality) -> tuple[int, int]:
+        """Find the column and row that a point falls on."""
+        column, row = self._dot(point)
+        return column // _DOT_COLUMNS, row // _DOT_ROWS
+
+    def put(self, place: tuple[int, int], glyph: _Glyph) -> None:
+        """Draw over what is at `place`."""
+        self._glyphs[place] = glyph
+
+    def line(self, points: Sequence[RateQuality], style: str) -> None:
+        """Connect points with a line of dots."""
+        dots: dict[tuple[int, int], int] = {}
+        for start, end in pairwise(self._dot(point) for point in points):
+            for column, row in _dots_between(start, end):
+                place = (column // _DOT_COLUMNS, row // _DOT_ROWS)
+                bit = _DOTS[row % _DOT_ROWS][column % _DOT_COLUMNS]
+                dots[place] = dots.get(place, 0) | bit
+        for place, bits in dots.items():
+            self.put(place, _Glyph(chr(_BLANK_BRAILLE | bits), style))
+
+    def row(self, row: int) -> Text:
+        """Return the characters of one row."""
+        line = Text()
+        for column in range(self.width):
+            glyph = self._glyphs.get((column, row), _Glyph(" "))
+            line.append(glyph.char, glyph.style or None)
+        return line
+
+    def _dot(self, point: RateQuality) -> tuple[int, int]:
+        across = self._axes.across(point.bitrate_kbps) * self.width * _DOT_COLUMNS
+        down = (1 - self._axes.up(point.vmaf)) * self.height * _DOT_ROWS
+        return int(across), int(down)
+
+
+def hull_picture(
+    points: Sequence[LadderPoint],
+    hull: Sequence[LadderPoint] = (),
+    rungs: Sequence[LadderPoint] = (),
+    *,
+    resolutions: Iterable[Resolution] = (),
+    width: int = 72,
+    height: int = 18,
+) -> list[Text]:
+    """Draw the picture with its legend.
+
+    Args:
+        points: All that was measured.
+        hull: Points on the hull, which a line connects.
+        rungs: Points that are rungs, by ascending bitrate; they are numbered from 1.
+        resolutions: In the order of their letters; others that occur follow.
+        width: Columns of the whole picture.
+        height: Lines of the plot, without the axis below it and the legend.
+
+    Returns:
+        Lines of at most `width` characters without trailing blanks; none where no point can be
+        drawn or the width is less than `MIN_WIDTH`.
+    """
+    shown = drawable([*points, *hull, *rungs])
+    if not shown or width < MIN_WIDTH:
+        return []
+    sizes = [point.resolution for point in shown]
+    order = dict.fromkeys((*resolutions, *sorted(sizes, reverse=True)))
+    letters = {size: index for index, size in enumerate(order) if size in sizes}
+    axes = axes_around(shown)
+    marks = _vmaf_marks(axes, height)
+    margin = max(map(len, (*marks.values(), "VMAF"))) + 1
+    canvas = _Canvas(width - margin - 1, height, axes)
+    _draw(canvas, letters, shown, drawable(hull), rungs)
+    return [
+        Text("VMAF".rjust(margin - 1), style=_AXIS_STYLE),
+        *(_plot_line(canvas, row, marks.get(row, ""), margin) for row in range(height)),
+        *_bitrate_axis(axes, canvas.width, margin),
+        *_legend(letters, width, capitals=not {*hull} <= {*rungs}, numbers=bool(rungs)),
+    ]
+
+
+def _draw(
+    canvas: _Canvas,
+    letters: dict[Resolution, int],
+    points: Sequence[LadderPoint],
+    hull: Sequence[LadderPoint],
+    rungs: Sequence[LadderPoint],
+) -> None:
+    canvas.line(hull, _LINE_STYLE)
+    for point in points:
+        index = letters[point.resolution]
+        canvas.put(canvas.place(point), _Glyph(_letter(index), _style(index)))
+    for point in hull:
+        index = letters[point.resolution]
+        canvas.put(canvas.place(point), _Glyph(_letter(index).upper(), f"bold {_style(index)}"))
+    _number(canvas, letters, rungs)
+
+
+def _number(canvas: _Canvas, letters: dict[Resolution, int], rungs: Sequence[LadderPoint]) -> None:
+    """Write each rung's number where it falls, or as near as there is room."""
+    taken: set[tuple[int, int]] = set()
+    for number, rung in enumerate(rungs, start=1):
+        if not drawable([rung]):
+            continue
+        label = str(number)
+        cells = _nearest_free(canvas, canvas.place(rung), len(label), taken)
+        taken.update(cells)
+        style = f"bold reverse {_style(letters.get(rung.resolution, 0))}"
+        for place, char in zip(cells, label, strict=False):
+            canvas.put(place, _Glyph(char, style))
+
+
+def _nearest_free(
+    canvas: _Canvas, place: tuple[int, int], length: int, taken: set[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Find room for `length` characters side by side, and an empty list where there is none."""
+    column, row = place
+    rooms = (
+        [(start + offset, line) for offset in range(length)]
+        for line in range(canvas.height)
+        for start in range(canvas.width - length + 1)
+    )
+    free = (room for room in rooms if taken.isdisjoint(room))
+    # A line is about as high as two columns are wide.
+    return min(
+        free, key=lambda room: abs(room[0][0] - column) + 2 * abs(room[0][1] - row), default=[]
+    )
+
+
+def _dots_between(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    (x0, y0), (x1, y1) = start, end
+    steps = max(abs(x1 - x0), abs(y1 - y0), 1)
+    for step in range(steps + 1):
+        yield x0 + round((x1 - x0) * step / steps), y0 + round((y1 - y0) * step / steps)
+
+
+def _vmaf_marks(axes: Axes, height: int) -> dict[int, str]:
+    """Label the rows that a round score falls on."""
+    ticks = vmaf_ticks(*axes.vmaf, most=max(1, height // _ROWS_PER_TICK))
+    return {min(int((1 - axes.up(tick)) * height), height - 1): f"{tick:g}" for tick in ticks}
+
+
+def _plot_line(canvas: _Canvas, row: int, mark: str, margin: int) -> Text:
+    edge = f"{mark.rjust(margin - 1)} {'┤' if mark else '│'}"
+    line = Text.assemble((edge, _AXIS_STYLE), canvas.row(row))
+    line.rstrip()
+    return line
+
+
+def _bitrate_axis(axes: Axes, width: int, margin: int) -> Iterator[Text]:
+    edge, labels = ["─"] * width, [" "] * width
+    room = width - len(_UNIT)
+    labels[room:] = _UNIT
+    free_from = 0
+    for kbps in bitrate_ticks(*axes.kbps):
+        column = int(axes.across(kbps) * width)
+        label = f"{kbps:,.10g}"
+        start = max(0, column - (len(label) - 1) // 2)
+        edge[column] = "┬"
+        if start >= free_from and start + len(label) < room:
+            labels[start : start + len(label)] = label
+            free_from = start + len(label) + _TICK_GAP
+    yield Text(" " * margin + "└" + "".join(edge), style=_AXIS_STYLE)
+    yield Text(" " * (margin + 1) + "".join(labels), _AXIS_STYLE)
+
+
+def _legend(
+    letters: dict[Resolution, int], width: int, *, capitals: bool, numbers: bool
+) -> Iterator[Text]:
+    entries = [
+        Text.assemble((_letter(index), _style(index)), f" {size}")
+        for size, index in letters.items()
+    ]
+    if capitals:
+        entries.append(Text("capitals: on the hull"))
+    if numbers:
+        entries.append(Text("numbers: rungs"))
+    line = Text()
+    for entry in entries:
+        if line and len(line) + 3 + len(entry) > width:
+            yield line
+            line = Text()
+        line = line + "   " + entry if line else entry
+    yield line
+
+
+def _letter(index: int) -> str:
+    return _LETTERS[index % len(_LETTERS)]
+
+
+def _style(index: int) -> str:
+    return _STYLES[index % len(_STYLES)]

@@ -1,0 +1,323 @@
+"""What every renderer reads out of a ladder: rungs, the grid of cells, failures, circumstances."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmafx_tune.reports import facts, text
+from vmafx_tune.results import ScoreAt, Spacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from vmafx_tune.model import Resolution
+    from vmafx_tune.results import LadderCell, LadderPoint, LadderResult, LadderRung, RungChoice
+
+__all__ = [
+    "Heading",
+    "Sheet",
+    "cell_sheet",
+    "circumstances",
+    "commands",
+    "failures",
+    "heading",
+    "point_text",
+    "points_by_resolution",
+    "remarks",
+    "rung_sheet",
+    "why_empty",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """One column of a sheet.
+
+    Attributes:
+        title: What stands above it.
+        number: Whether it holds numbers, which stand at the right.
+        rank: How early the column goes where there is no room; 0 for one that stays.
+    """
+
+    title: str
+    number: bool = True
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table as text, whatever it is written in.
+
+    Attributes:
+        headings: From left to right.
+        rows: One text for each heading.
+    """
+
+    headings: tuple[Heading, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def columns(self, kept: Iterable[int]) -> Sheet:
+        """Return the columns at the positions `kept`."""
+        positions = tuple(kept)
+        return Sheet(
+            tuple(self.headings[position] for position in positions),
+            tuple(tuple(row[position] for position in positions) for row in self.rows),
+        )
+
+
+def heading(result: LadderResult) -> str:
+    """Say what was found, in a line without the source's name."""
+    count = len(result.rungs)
+    if not count:
+        return f"No rungs with {result.encoder}"
+    return f"Ladder of {count} {'rung' if count == 1 else 'rungs'} with {result.encoder}"
+
+
+def why_empty(result: LadderResult) -> str | None:
+    """Say why a ladder has no rungs; None where it has some."""
+    if result.rungs:
+        return None
+    count = len(result.points)
+    if not count:
+        return "There are no rungs: nothing was measured."
+    measured = "the one encode that was" if count == 1 else f"all {count} encodes that were"
+    if result.hull:
+        return f"There are no rungs: the limits rule out {measured} measured."
+    return f"There are no rungs: {measured} measured lack a finite score or a bitrate."
+
+
+def circumstances(result: LadderResult) -> list[tuple[str, str]]:
+    """List under which circumstances a ladder was made; what is not known has an empty value."""
+    backend = facts.Backend(result.backend, result.backend_version) if result.backend else ""
+    return [
+        ("Source", facts.describe_title(result.source)),
+        ("Encoder", _joined(result.encoder, _encoder_version(result))),
+        ("Model", _model(result)),
+        ("Scored", _where_scored(result)),
+        ("Encodes", _encodes(result)),
+        ("Rungs", _choice(result.choice)),
+        ("Scored by", str(backend)),
+        ("ffmpeg", result.ffmpeg_version),
+        ("Took", _joined(text.duration(result.wall_time_s), _counted(len(result.points)))),
+    ]
+
+
+def rung_sheet(result: LadderResult) -> Sheet:
+    """Tabulate the rungs, without the columns that nothing is known for."""
+    headings = (
+        Heading("#"),
+        Heading("Resolution", number=False),
+        Heading(_knob_title(result.encoder)),
+        Heading("kb/s"),
+        Heading("Peak", rank=3),
+        Heading("VMAF"),
+        Heading("p5", rank=2),
+        Heading("Min", rank=4),
+        Heading("Target", rank=1),
+        Heading("Codecs", number=False, rank=5),
+    )
+    rows = tuple(_rung_cells(number, rung) for number, rung in enumerate(result.rungs, start=1))
+    sheet = Sheet(headings, rows)
+    return sheet.columns(
+        position
+        for position in range(len(headings))
+        if any(row[position] != text.ABSENT for row in rows)
+    )
+
+
+def cell_sheet(result: LadderResult, targets: Sequence[float] | None = None) -> Sheet:
+    """Tabulate the cells: a row for each resolution, a column for each target.
+
+    Args:
+        result: The ladder.
+        targets: Those to show; all where none are given.
+    """
+    shown = result.targets if targets is None else targets
+    cells = {(cell.resolution, cell.target): cell for cell in result.cells}
+    best = _best_scores(result.points)
+    rows = tuple(
+        (
+            str(size),
+            *(_cell_text(cells.get((size, target)), best.get(size)) for target in shown),
+        )
+        for size in result.resolutions
+    )
+    columns = (Heading(f"VMAF {target:g}") for target in shown)
+    return Sheet((Heading("Resolution", number=False), *columns), rows)
+
+
+def failures(result: LadderResult) -> list[tuple[str, str]]:
+    """List the cells that failed, each sentence once.
+
+    Of the targets that one resolution cannot reach the lowest one speaks for all: what does not
+    reach it does not reach the others.
+    """
+    missed: dict[Resolution, list[LadderCell]] = {}
+    broken: dict[str, list[LadderCell]] = {}
+    for cell in result.cells:
+        if cell.error_kind == "unreachable":
+            missed.setdefault(cell.resolution, []).append(cell)
+        elif cell.error is not None:
+            broken.setdefault(cell.error, []).append(cell)
+    lowest = ((cells, min(cells, key=_target).error or "") for cells in missed.values())
+    told = [*lowest, *((cells, error) for error, cells in broken.items())]
+    return [(_places(result, cells), error) for cells, error in told]
+
+
+def remarks(result: LadderResult) -> list[str]:
+    """List what a reader of a ladder should know about its rungs, its cells and its source."""
+    noted: dict[str, list[LadderCell]] = {}
+    for cell in result.cells:
+        if cell.ok and cell.note:
+            noted.setdefault(cell.note, []).append(cell)
+    of_cells = [f"{_places(result, cells)}: {note}" for note, cells in noted.items()]
+    return [*result.notes, *of_cells, *([facts.HDR_NOTE] if result.is_hdr else [])]
+
+
+def commands(result: LadderResult) -> list[tuple[str, Sequence[str]]]:
+    """List the encode commands of the rungs that have one, each with what it gives."""
+    return [
+        (f"{number}: {point_text(result, rung.point)}", rung.point.command)
+        for number, rung in enumerate(result.rungs, start=1)
+        if rung.point.command
+    ]
+
+
+def point_text(result: LadderResult, point: LadderPoint) -> str:
+    """Say what an encode is, in a line."""
+    return (
+        f"{point.resolution} {facts.knob(result.encoder)} {text.quality(point.quality)}, "
+        f"{text.bitrate(point.bitrate_kbps)} kb/s, VMAF {text.vmaf(point.vmaf)}"
+    )
+
+
+def points_by_resolution(result: LadderResult) -> dict[Resolution, tuple[LadderPoint, ...]]:
+    """Group all encodes, each once: the result's resolutions in their order, then any others.
+
+    A saved ladder may know of points of the hull that are no cell's answer.
+    """
+    rungs = (rung.point for rung in result.rungs)
+    encodes = {
+        (point.resolution, point.quality): point for point in (*result.points, *result.hull, *rungs)
+    }
+    sizes = dict.fromkeys((*result.resolutions, *(size for size, _ in encodes)))
+    return {
+        size: tuple(point for (of, _), point in encodes.items() if of == size) for size in sizes
+    }
+
+
+def _joined(*parts: str) -> str:
+    return ", ".join(part for part in parts if part)
+
+
+def _counted(n_encodes: int) -> str:
+    return "1 encode" if n_encodes == 1 else f"{n_encodes} encodes"
+
+
+def _encoder_version(result: LadderResult) -> str:
+    versions = (point.encoder_version for point in result.points)
+    return next((version for version in versions if version), "")
+
+
+def _model(result: LadderResult) -> str:
+    every = f"every {result.subsample}. frame" if (result.subsample or 1) > 1 else ""
+    return _joined(result.model, result.pool.value if result.pool else "", every)
+
+
+def _where_scored(result: LadderResult) -> str:
+    if result.score_at is ScoreAt.RENDITION:
+        return "at each rendition's own size"
+    return f"at {result.display}, the display size" if result.display else ""
+
+
+def _encodes(result: LadderResult) -> str:
+    if result.gop_frames is None:
+        return ""
+    rate, segment_s = result.source.frame_rate, result.segment_s
+    seconds = f" ({float(result.gop_frames / rate):.4g} s)" if rate else ""
+    segments = f"peaks over segments of {float(segment_s):.4g} s" if segment_s else ""
+    return _joined(f"closed GOPs of {result.gop_frames} frames{seconds}", segments)
+
+
+def _choice(choice: RungChoice) -> str:
+    step = f" of {choice.vmaf_step:g} points" if choice.spacing is Spacing.VMAF else ""
+    viewers = choice.throughput if choice.spacing is Spacing.OPTIMAL else None
+    return _joined(
+        f"spacing {choice.spacing.value}{step}",
+        f"for a throughput of {viewers}" if viewers else "",
+        f"{choice.safety_factor:g} of it used" if viewers and choice.safety_factor != 1 else "",
+        f"at most {choice.max_rungs}",
+        _least_gap(choice.min_bitrate_gap_kbps),
+        _limits("VMAF", choice.min_vmaf, choice.max_vmaf),
+        _limits("kb/s", choice.min_bitrate_kbps, choice.max_bitrate_kbps),
+    )
+
+
+def _least_gap(kbps: float) -> str:
+    return f"at least {kbps:g} kb/s apart" if kbps else ""
+
+
+def _limits(unit: str, low: float | None, high: float | None) -> str:
+    ends = [f"{word} {end:g}" for word, end in (("from", low), ("up to", high)) if end is not None]
+    return f"{unit} {' '.join(ends)}" if ends else ""
+
+
+def _knob_title(encoder: str) -> str:
+    name = facts.knob(encoder)
+    return "CRF" if name == "crf" else name
+
+
+def _rung_cells(number: int, rung: LadderRung) -> tuple[str, ...]:
+    point = rung.point
+    return (
+        str(number),
+        str(point.resolution),
+        text.quality(point.quality),
+        text.bitrate(point.bitrate_kbps),
+        text.bitrate(point.peak_bitrate_kbps),
+        text.vmaf(point.vmaf),
+        text.vmaf(point.pooled.p5 if point.pooled else None),
+        text.vmaf(point.pooled.min if point.pooled else None),
+        text.ABSENT if rung.target is None else f"{rung.target:g}",
+        point.codecs or text.ABSENT,
+    )
+
+
+def _best_scores(points: Iterable[LadderPoint]) -> dict[Resolution, float]:
+    best: dict[Resolution, float] = {}
+    for point in points:
+        if math.isfinite(point.vmaf):
+            best[point.resolution] = max(point.vmaf, best.get(point.resolution, point.vmaf))
+    return best
+
+
+def _cell_text(cell: LadderCell | None, best: float | None) -> str:
+    if cell is None:
+        return text.ABSENT
+    if cell.ok:
+        quality = text.ABSENT if cell.quality is None else text.quality(cell.quality)
+        return f"{text.rough_bitrate(cell.bitrate_kbps)} @ {quality}"
+    if cell.error_kind != "unreachable":
+        return "failed"
+    return "missed" if best is None or best >= cell.target else f"max {text.vmaf(best)}"
+
+
+def _target(cell: LadderCell) -> float:
+    return cell.target
+
+
+def _places(result: LadderResult, cells: Sequence[LadderCell]) -> str:
+    """Name cells, those of one resolution together."""
+    if len(cells) == len(result.cells) > 1:
+        return "Every cell"
+    targets: dict[Resolution, list[str]] = {}
+    for cell in cells:
+        targets.setdefault(cell.resolution, []).append(f"{cell.target:g}")
+    return "; ".join(_lines_of(targets))
+
+
+def _lines_of(targets: dict[Resolution, list[str]]) -> Iterator[str]:
+    for size, missed in targets.items():
+        yield f"{size} at {text.enumerated(missed)}"

@@ -1,0 +1,48 @@
+"""What each command returns: frozen results that reports render and API users read."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from vmafx_tune.results.compare import BdRate, CompareResult, CompareRow
+from vmafx_tune.results.ladder import (
+    LadderCell,
+    LadderPoint,
+    LadderResult,
+    LadderRung,
+    LadderTitle,
+    RungChoice,
+    ScoreAt,
+    Spacing,
+)
+from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
+from vmafx_tune.results.score import PooledScores, ScoreResult
+from vmafx_tune.results.search import SearchLimit, SearchResult
+
+__all__ = [
+    "BdRate",
+    "CompareResult",
+    "CompareRow",
+    "DoctorCheck",
+    "DoctorResult",
+    "EncoderStatus",
+    "EncodersResult",
+    "LadderCell",
+    "LadderPoint",
+    "LadderResult",
+    "LadderRung",
+    "LadderTitle",
+    "PooledScores",
+    "Result",
+    "RungChoice",
+    "ScoreAt",
+    "ScoreResult",
+    "SearchLimit",
+    "SearchResult",
+    "Spacing",
+]
+
+Result: TypeAlias = (
+    ScoreResult | SearchResult | CompareResult | LadderResult | EncodersResult | DoctorResult
+)
+"""What any command returns."""

@@ -1,0 +1,67 @@
+"""What `search` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vmafx_tune.model import PoolMethod, Probe, Resolution, Source, VmafModel
+
+__all__ = ["SearchLimit", "SearchResult"]
+
+
+@dataclass(frozen=True, slots=True)
+class SearchLimit:
+    """Why a search has no proven answer.
+
+    Attributes:
+        kind: `knob_range`, `clip_ceiling`, `max_iter`, `subsample`, or `failed` where a probe
+            failed.
+        message: A sentence for people.
+    """
+
+    kind: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Outcome of one search: one source, one encoder, one target.
+
+    Attributes:
+        encoder: ffmpeg's encoder name.
+        target: The pooled score to reach, in VMAF points; a tie passes.
+        answer: The probe at the worst-quality step that reaches the target. Where none does, the
+            probe with the highest score, and `ok` is False.
+        vmaf: `answer`'s pooled score.
+        next_worse: The probe one step worse, measured and missing the target; None when the answer
+            is the end of the range or was not proven.
+        probes: Every probe of this search, from the best quality step to the worst.
+        ok: Whether the target is reached.
+        converged: Whether the search ended by itself, not by `max_iter`.
+        proven: Whether the answer and its neighbour were measured on every frame.
+        limit: What stood in the way; None for a proven answer.
+        non_monotone: Pairs of qualities `(better, worse)` where the worse setting scored higher.
+        new_probes: Probes that this search had to make; the others it already had.
+    """
+
+    source: Source
+    encoder: str
+    target: float
+    model: VmafModel
+    pool: PoolMethod
+    display: Resolution
+    subsample: int
+    answer: Probe | None
+    vmaf: float | None
+    next_worse: Probe | None
+    probes: tuple[Probe, ...]
+    vmafs: tuple[float, ...]
+    ok: bool
+    converged: bool
+    proven: bool
+    limit: SearchLimit | None
+    non_monotone: tuple[tuple[float, float], ...]
+    new_probes: int
+    wall_time_s: float

@@ -1,0 +1,162 @@
+"""Hypothesis strategies for whole results of `ladder`, and for JSON that is almost one."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import strategies as st
+
+from vmafx_tune.core.hull import upper_hull
+from vmafx_tune.model import PoolMethod, Resolution
+from vmafx_tune.results import (
+    LadderCell,
+    LadderPoint,
+    LadderResult,
+    LadderRung,
+    LadderTitle,
+    PooledScores,
+    RungChoice,
+    ScoreAt,
+    Spacing,
+)
+
+if TYPE_CHECKING:
+    from hypothesis.strategies import DrawFn, SearchStrategy
+
+__all__ = ["json_values", "ladder_results"]
+
+# Lone surrogates are what undecodable bytes of file names become.
+TEXTS = st.text(st.characters(exclude_categories=()), max_size=12)
+SIZES = st.builds(Resolution, st.integers(1, 8192), st.integers(1, 8192))
+VMAFS = st.floats(0, 110)
+SPANS = st.floats(0, 1e5)
+QUALITIES = st.one_of(st.integers(0, 63).map(float), st.integers(0, 6300).map(lambda n: n / 100))
+RATES = st.fractions(Fraction(1, 10), 1000, max_denominator=10_000)
+
+
+def _optional(values: SearchStrategy[Any]) -> SearchStrategy[Any]:
+    return st.one_of(st.none(), values)
+
+
+def _points() -> SearchStrategy[LadderPoint]:
+    return st.builds(
+        LadderPoint,
+        resolution=SIZES,
+        quality=QUALITIES,
+        bitrate_kbps=st.floats(0.001, 1e6),
+        vmaf=VMAFS,
+        peak_bitrate_kbps=_optional(st.floats(0.001, 1e6)),
+        codecs=TEXTS,
+        command=st.lists(TEXTS, max_size=4).map(tuple),
+        pooled=_optional(st.builds(PooledScores, *[VMAFS] * 7)),
+        size_bytes=_optional(st.integers(0, 2**50)),
+        encode_time_s=_optional(SPANS),
+        score_time_s=_optional(SPANS),
+        encoder_version=TEXTS,
+    )
+
+
+def _encode(point: LadderPoint) -> tuple[Resolution, float]:
+    return (point.resolution, point.quality)
+
+
+def _cells(points: tuple[LadderPoint, ...]) -> SearchStrategy[LadderCell]:
+    failed = st.builds(
+        LadderCell,
+        SIZES,
+        VMAFS,
+        error=TEXTS,
+        error_kind=st.sampled_from(("unreachable", "failed")),
+    )
+    if not points:
+        return failed
+    ok = st.builds(
+        lambda point, target, note: LadderCell(
+            point.resolution, target, point.quality, point.bitrate_kbps, point.vmaf, note=note
+        ),
+        st.sampled_from(points),
+        VMAFS,
+        _optional(TEXTS),
+    )
+    return st.one_of(ok, failed)
+
+
+def _choices() -> SearchStrategy[RungChoice]:
+    return st.builds(
+        RungChoice,
+        spacing=st.sampled_from(Spacing),
+        max_rungs=st.integers(1, 20),
+        min_bitrate_gap_kbps=st.floats(0, 5000),
+        vmaf_step=st.floats(0.01, 50),
+        min_vmaf=_optional(VMAFS),
+        max_vmaf=_optional(VMAFS),
+        min_bitrate_kbps=_optional(st.floats(0, 1e6)),
+        max_bitrate_kbps=_optional(st.floats(0, 1e6)),
+        throughput=_optional(TEXTS),
+        safety_factor=st.floats(0.01, 1),
+    )
+
+
+def _titles() -> SearchStrategy[LadderTitle]:
+    return st.builds(
+        LadderTitle,
+        path=TEXTS.map(Path),
+        resolution=_optional(SIZES),
+        frame_rate=_optional(RATES),
+        n_frames=_optional(st.integers(1, 2**40)),
+        pix_fmt=_optional(TEXTS),
+        color_transfer=_optional(st.sampled_from(("bt709", "smpte2084"))),
+    )
+
+
+@st.composite
+def ladder_results(draw: DrawFn) -> LadderResult:
+    """Any ladder that could have been measured, and what is left of one that tells little."""
+    points = tuple(draw(st.lists(_points(), max_size=6, unique_by=_encode)))
+    rungs = st.builds(LadderRung, TEXTS, st.sampled_from(points or (None,)), _optional(VMAFS))
+    return LadderResult(
+        source=draw(_titles()),
+        encoder=draw(TEXTS),
+        targets=tuple(sorted(draw(st.sets(st.integers(0, 110).map(float), max_size=4)))),
+        resolutions=tuple(draw(st.lists(SIZES, max_size=4))),
+        cells=tuple(draw(st.lists(_cells(points), max_size=6))),
+        points=points,
+        hull=upper_hull(points),
+        rungs=tuple(draw(st.lists(rungs, max_size=3))) if points else (),
+        notes=tuple(draw(st.lists(TEXTS, max_size=2))),
+        choice=draw(_choices()),
+        wall_time_s=draw(SPANS),
+        display=draw(_optional(SIZES)),
+        score_at=draw(_optional(st.sampled_from(ScoreAt))),
+        model=draw(TEXTS),
+        pool=draw(_optional(st.sampled_from(PoolMethod))),
+        subsample=draw(_optional(st.integers(1, 50))),
+        gop_frames=draw(_optional(st.integers(1, 1000))),
+        segment_s=draw(_optional(RATES)),
+        ffmpeg=draw(_optional(TEXTS.map(Path))),
+        ffmpeg_version=draw(TEXTS),
+        backend=draw(TEXTS),
+        backend_version=draw(TEXTS),
+    )
+
+
+def json_values(max_leaves: int = 8) -> SearchStrategy[Any]:
+    """Anything that `json.dumps` takes, NaN and huge numbers among it."""
+    leaves = st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.sampled_from((10**400, -1, 0, 2**53 + 1)),
+        st.floats(),
+        st.text(max_size=8),
+        st.sampled_from(("1280x720", "1/0", "knee", "'")),
+    )
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(
+            st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)
+        ),
+        max_leaves=max_leaves,
+    )

@@ -1,0 +1,155 @@
+"""The ladder's API with a sampler of the caller's own: nothing is encoded or scored."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vmafx_tune import LadderCell, Resolution, RungOptions, ladder, reselect
+from vmafx_tune.api.ladders import _default_workers
+from vmafx_tune.encoders.registry import encoder_row
+from vmafx_tune.errors import InvalidLadderError, UsageError
+from vmafx_tune.events import Event, Warned
+from vmafx_tune.options import RawOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from vmafx_tune.results import LadderResult
+
+LARGE, MIDDLE, SMALL = Resolution(64, 48), Resolution(48, 36), Resolution(32, 24)
+RAW = RawOptions(size="64x48", fps="29.97")
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    path = tmp_path / "clip.yuv"
+    path.write_bytes(bytes(64 * 48 * 3 // 2) * 3)
+    return path
+
+
+def crossing(resolution: Resolution, target: float) -> LadderCell:
+    base, slope = (10, 0.06) if resolution == SMALL else (50, 0.025)
+    rate = base * 2 ** (slope * target)
+    return LadderCell(resolution, target, quality=100 - target, bitrate_kbps=rate, vmaf=target)
+
+
+def build(
+    clip: Path,
+    *,
+    resolutions: tuple[Resolution, ...] | None = (LARGE, SMALL),
+    rungs: RungOptions | None = None,
+    observe: Callable[[Event], None] = lambda event: None,
+    gop_s: float = 2.0,
+) -> LadderResult:
+    return ladder(
+        clip,
+        "x264",
+        [60, 80, 95],
+        resolutions=resolutions,
+        rungs=rungs or RungOptions(min_bitrate_gap=0),
+        raw=RAW,
+        sampler=crossing,
+        observe=observe,
+        gop_s=gop_s,
+    )
+
+
+def test_a_plain_callable_is_enough_to_build_a_ladder(clip: Path) -> None:
+    result = build(clip)
+    assert [(rung.point.resolution, rung.target) for rung in result.rungs] == [
+        (SMALL, 60),
+        (LARGE, 80),
+        (LARGE, 95),
+    ]
+    assert result.encoder == "libx264"
+    assert result.ffmpeg is None
+
+
+def test_the_result_tells_how_renditions_will_be_delivered(clip: Path) -> None:
+    result = build(clip)
+    assert result.gop_frames == 60
+    assert result.segment_s == Fraction(6006, 1000)
+    assert result.source.frame_rate == Fraction(30000, 1001)
+
+
+def test_resolutions_are_tried_from_the_largest(clip: Path) -> None:
+    assert build(clip, resolutions=(SMALL, LARGE, MIDDLE)).resolutions == (LARGE, MIDDLE, SMALL)
+
+
+def test_a_source_smaller_than_the_usual_sizes_is_tried_at_its_own(clip: Path) -> None:
+    assert build(clip, resolutions=None).resolutions == (LARGE,)
+
+
+def test_another_aspect_ratio_is_warned_of(clip: Path) -> None:
+    events: list[Event] = []
+    build(clip, resolutions=(LARGE, Resolution(32, 32)), observe=events.append)
+    (warning,) = (event for event in events if isinstance(event, Warned))
+    assert "32x32 has another aspect ratio" in warning.message
+
+
+@pytest.mark.parametrize("gop_s", [0, -1, float("nan"), float("inf"), 61])
+def test_a_gop_without_a_sensible_length_is_refused(clip: Path, gop_s: float) -> None:
+    with pytest.raises(InvalidLadderError, match="makes no ladder"):
+        build(clip, gop_s=gop_s)
+
+
+def test_a_gop_longer_than_the_source_is_one_gop(clip: Path) -> None:
+    assert build(clip, gop_s=10).gop_frames == 300
+
+
+def test_no_target_is_no_ladder(clip: Path) -> None:
+    with pytest.raises(InvalidLadderError, match="at least one target"):
+        ladder(clip, "x264", [], raw=RAW, sampler=crossing)
+
+
+def test_limits_are_refused_before_anything_is_sampled(clip: Path) -> None:
+    def sampler(resolution: Resolution, target: float) -> LadderCell:
+        raise AssertionError
+
+    with pytest.raises(UsageError, match="at most 0 rungs"):
+        ladder(clip, "x264", [60], raw=RAW, sampler=sampler, rungs=RungOptions(max_rungs=0))
+
+
+def test_other_rungs_are_chosen_from_what_was_measured(clip: Path) -> None:
+    result = build(clip)
+    fewer = reselect(result, RungOptions(max_rungs=2))
+    assert [rung.target for rung in fewer.rungs] == [60, 95]
+    assert fewer.cells == result.cells
+    assert fewer.choice.min_bitrate_gap_kbps == 0
+    assert reselect(fewer, RungOptions(max_rungs=6)) == result
+
+
+def test_without_a_change_a_ladder_comes_back_as_it_is(clip: Path) -> None:
+    result = build(clip)
+    assert reselect(result) is result
+
+
+@pytest.mark.parametrize(
+    ("cores", "sizes", "workers"),
+    [
+        (1, [(1920, 1080), (640, 360)], 2),
+        (2, [(1920, 1080), (640, 360), (320, 180)], 2),
+        (8, [(1920, 1080), (640, 360), (320, 180)], 2),
+        (64, [(1920, 1080), (960, 540), (640, 360), (320, 180)], 4),
+        (64, [(1920, 1080)], 1),
+        (16, [(320, 180)] * 9, 5),
+    ],
+)
+def test_small_pictures_and_many_cores_take_more_workers(
+    monkeypatch: pytest.MonkeyPatch, cores: int, sizes: list[tuple[int, int]], workers: int
+) -> None:
+    monkeypatch.setattr("vmafx_tune.api.ladders.available_cpus", lambda: cores)
+    resolutions = [Resolution(*size) for size in sizes]
+    assert _default_workers(encoder_row("libx264"), resolutions, None) == workers
+
+
+def test_encodes_held_to_one_thread_take_a_worker_for_each_core_and_one_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("vmafx_tune.api.ladders.available_cpus", lambda: 4)
+    sizes = [Resolution(1920, 1080)] * 8
+    assert _default_workers(encoder_row("libx264"), sizes, 1) == 5

@@ -1,0 +1,252 @@
+"""Results of `ladder` with realistic values, built the same way every time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from tests.unit.reports.factories import FFMPEG, MODEL, SIZE, VERSIONS
+from vmafx_tune.core.hull import upper_hull
+from vmafx_tune.model import PoolMethod, Resolution
+from vmafx_tune.results import (
+    LadderCell,
+    LadderPoint,
+    LadderResult,
+    LadderRung,
+    LadderTitle,
+    PooledScores,
+    RungChoice,
+    ScoreAt,
+    Spacing,
+)
+
+ENCODER = "libx264"
+TARGETS = (70.0, 85.0, 95.0)
+SIZES = (SIZE, Resolution(960, 540), Resolution(640, 360))
+# (crf, kb/s, VMAF): large renditions win the high bitrates, small ones the low, as on real titles.
+MEASURED = {
+    SIZES[0]: (
+        (23.0, 2830.5, 95.31),
+        (24.0, 2466.1, 94.42),
+        (31.0, 975.25, 85.62),
+        (32.0, 853.9, 84.18),
+        (38.0, 401.3, 70.44),
+    ),
+    SIZES[1]: (
+        (14.0, 3105.75, 95.08),
+        (26.0, 861.3, 85.21),
+        (35.0, 318.6, 71.2),
+        (36.0, 283.4, 69.3),
+    ),
+    SIZES[2]: ((4.0, 6204.5, 91.27), (17.0, 1012.7, 85.07), (31.0, 243.1, 71.04)),
+}
+CODECS = dict(zip(SIZES, ("avc1.64001F", "avc1.64001F", "avc1.64001E"), strict=True))
+# The quality of each cell's answer, by ascending target.
+ANSWERS = {SIZES[0]: (38.0, 31.0, 23.0), SIZES[1]: (35.0, 26.0, 14.0), SIZES[2]: (31.0, 17.0, None)}
+UNREACHABLE = (
+    "VMAF 95 is not reached at 640x360; the best is 91.27 at crf 4, 6,204.5 kb/s. Lower the target."
+)
+FAILED = "ffmpeg ended with 1: Error while opening encoder."
+NOTES = tuple(
+    f"The rungs at {lower} and {upper} kb/s are a factor of {ratio} apart, {consequence}"
+    for lower, upper, ratio, consequence in (
+        (243, 861, 3.54, "more than 2.5: a switch between them will show."),
+        (861, 2466, 2.86, "more than 2.5: a switch between them will show."),
+        (2466, 2830, 1.15, "less than 1.5: one of them adds little."),
+    )
+)
+TOP_IS_MISSING = (
+    "The top of the ladder is missing: no point reaches VMAF 95. The best one is VMAF 91.27 at "
+    "6204 kb/s; sample at a higher target or resolution to reach it."
+)
+CHOICE = RungChoice(
+    spacing=Spacing.KNEE,
+    max_rungs=6,
+    min_bitrate_gap_kbps=100.0,
+    vmaf_step=6.0,
+    min_vmaf=None,
+    max_vmaf=95.0,
+    min_bitrate_kbps=None,
+    max_bitrate_kbps=None,
+    throughput=None,
+    safety_factor=1.0,
+)
+
+
+def rendition_name(size: Resolution, quality: float, path: str) -> str:
+    return f"{Path(path).stem}.{size}.{ENCODER}.crf{quality:g}"
+
+
+def command(size: Resolution, quality: float, path: str) -> tuple[str, ...]:
+    return (
+        str(FFMPEG), "-hide_banner", "-i", path, "-map", "0:v:0",
+        "-vf", f"scale={size.width}:{size.height}:flags=lanczos", "-c:v", ENCODER,
+        "-preset", "medium", "-crf", f"{quality:g}", "-g", "50", "-keyint_min", "50",
+        "-sc_threshold", "0", "-an", f"{rendition_name(size, quality, path)}.mp4",
+    )  # fmt: skip
+
+
+def ladder_point(
+    size: Resolution, quality: float, path: str = "clips/seeking.mp4", **changes: Any
+) -> LadderPoint:
+    """One encode out of `MEASURED`, with everything that is known of a fresh one."""
+    bitrate_kbps, vmaf = next(rest for crf, *rest in MEASURED[size] if crf == quality)
+    point = LadderPoint(
+        resolution=size,
+        quality=quality,
+        bitrate_kbps=bitrate_kbps,
+        vmaf=vmaf,
+        peak_bitrate_kbps=round(bitrate_kbps * 1.375, 6),
+        codecs=CODECS[size],
+        command=command(size, quality, path),
+        pooled=_pooled(vmaf),
+        size_bytes=round(bitrate_kbps * 7500),
+        encode_time_s=12.5 - quality / 8,
+        score_time_s=4.75,
+        encoder_version=VERSIONS[ENCODER],
+    )
+    return replace(point, **changes)
+
+
+def ladder_points(path: str = "clips/seeking.mp4") -> tuple[LadderPoint, ...]:
+    return tuple(ladder_point(size, crf, path) for size in SIZES for crf, _, _ in MEASURED[size])
+
+
+def ladder_cells(path: str = "clips/seeking.mp4") -> tuple[LadderCell, ...]:
+    """Nine cells, of which the smallest size at the highest target is out of reach."""
+    return tuple(
+        _cell(size, target, quality, path)
+        for size in SIZES
+        for target, quality in zip(TARGETS, ANSWERS[size], strict=True)
+    )
+
+
+def ladder_result(path: str = "clips/seeking.mp4", **changes: Any) -> LadderResult:
+    """Three resolutions at three targets, of which one cell is unreachable; four rungs.
+
+    Args:
+        path: The source.
+        changes: Fields of the result that are to differ.
+    """
+    points = ladder_points(path)
+    result = LadderResult(
+        source=LadderTitle(Path(path), SIZE, Fraction(25), 1500, "yuv420p", "bt709"),
+        encoder=ENCODER,
+        targets=TARGETS,
+        resolutions=SIZES,
+        cells=ladder_cells(path),
+        points=points,
+        hull=upper_hull(points),
+        rungs=(
+            _rung(SIZES[2], 31.0, 70.0, path),
+            _rung(SIZES[1], 26.0, 85.0, path),
+            _rung(SIZES[0], 24.0, None, path),
+            _rung(SIZES[0], 23.0, 95.0, path),
+        ),
+        notes=NOTES,
+        choice=CHOICE,
+        wall_time_s=147.25,
+        display=SIZE,
+        score_at=ScoreAt.DISPLAY,
+        model=MODEL.name,
+        pool=PoolMethod.MEAN,
+        subsample=1,
+        gop_frames=50,
+        segment_s=Fraction(6),
+        ffmpeg=FFMPEG,
+        ffmpeg_version="8.0",
+        backend="ffmpeg",
+        backend_version="3.2.0",
+    )
+    return replace(result, **changes)
+
+
+def unreachable_ladder_result(**changes: Any) -> LadderResult:
+    """One resolution, one target, out of reach: no cell is ok, but what was measured is a rung."""
+    point = ladder_point(SIZES[2], 4.0)
+    result = ladder_result(
+        targets=(95.0,),
+        resolutions=SIZES[2:],
+        cells=(_cell(SIZES[2], 95.0, None, "clips/seeking.mp4"),),
+        points=(point,),
+        hull=(point,),
+        rungs=(_rung(SIZES[2], 4.0, None, "clips/seeking.mp4"),),
+        notes=(TOP_IS_MISSING,),
+    )
+    return replace(result, **changes)
+
+
+def failed_ladder_result(**changes: Any) -> LadderResult:
+    """Every cell failed before anything was measured: no points, no hull, no rungs."""
+    cells = tuple(
+        LadderCell(size, target, error=FAILED, error_kind="failed")
+        for size in SIZES
+        for target in TARGETS
+    )
+    result = ladder_result(cells=cells, points=(), hull=(), rungs=(), notes=(), backend="")
+    return replace(result, backend_version="", **changes)
+
+
+def bare_ladder_result(**changes: Any) -> LadderResult:
+    """What is left of `ladder_result` in a saved ladder with the contract's fields only."""
+    bare = {
+        _encode(point): LadderPoint(point.resolution, point.quality, point.bitrate_kbps, point.vmaf)
+        for point in ladder_points()
+    }
+    full = ladder_result()
+    told = [(cell.resolution, cell.quality) for cell in full.cells if cell.quality is not None]
+    told += [_encode(point) for point in full.hull]
+    result = LadderResult(
+        source=LadderTitle(full.source.path),
+        encoder=full.encoder,
+        targets=full.targets,
+        resolutions=full.resolutions,
+        cells=tuple(replace(cell, points=(), error_kind=None) for cell in full.cells),
+        points=tuple(bare[encode] for encode in dict.fromkeys(told)),
+        hull=tuple(bare[_encode(point)] for point in full.hull),
+        rungs=tuple(
+            LadderRung(f"{rung.point.resolution}-{rung.point.quality:g}", bare[_encode(rung.point)])
+            for rung in full.rungs
+        ),
+        notes=(),
+        choice=CHOICE,
+        wall_time_s=full.wall_time_s,
+    )
+    return replace(result, **changes)
+
+
+def _encode(point: LadderPoint) -> tuple[Resolution, float]:
+    return (point.resolution, point.quality)
+
+
+def _pooled(vmaf: float) -> PooledScores:
+    lower = (vmaf - 6, vmaf - 4, vmaf - 2.5)
+    values = (vmaf, vmaf - 0.25, vmaf - 9, min(vmaf + 3, 100.0), *lower)
+    return PooledScores(*(round(value, 6) for value in values))
+
+
+def _cell(size: Resolution, target: float, quality: float | None, path: str) -> LadderCell:
+    if quality is None:
+        return LadderCell(
+            size,
+            target,
+            error=UNREACHABLE,
+            error_kind="unreachable",
+            points=(ladder_point(size, 4.0, path),),
+        )
+    answer = ladder_point(size, quality, path)
+    return LadderCell(
+        size,
+        target,
+        quality=quality,
+        bitrate_kbps=answer.bitrate_kbps,
+        vmaf=answer.vmaf,
+        points=(answer,),
+    )
+
+
+def _rung(size: Resolution, quality: float, target: float | None, path: str) -> LadderRung:
+    point = ladder_point(size, quality, path)
+    return LadderRung(rendition_name(size, quality, path), point, target)
