@@ -21,8 +21,10 @@ OUT_OF_THE_WAY = frozenset(
 GENERATORS = (
     ("python", "-m", "vmafx_tune.reports.generate"),
     ("python", "docs/generate.py"),
+    ("python", "-m", "vmafx_tune.server.proto.generate"),
+    ("python", "-m", "vmafx_tune.server.openapi"),
 )
-GENERATED = ("docs", "src/vmafx_tune/reports/schemas")
+GENERATED = ("docs", "src/vmafx_tune/reports/schemas", "src/vmafx_tune/server")
 
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -37,11 +39,13 @@ def install_group(session: nox.Session, *groups: str) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, formatting, and the direction of imports."""
+    """Check style, formatting, the direction of imports, and the gRPC contract."""
     install_group(session, "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", env={"PYTHONPATH": "src"})
+    session.run("buf", "lint", "src/vmafx_tune/server/proto")
+    session.run("buf", "format", "--diff", "--exit-code", "src/vmafx_tune/server/proto")
 
 
 @nox.session
@@ -91,8 +95,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def generated(session: nox.Session) -> None:
-    """Make the generated pages and schemas again, and fail if that changes one."""
+    """Make the generated pages, schemas and stubs again, and fail if that changes one."""
     session.install("-e", ".")
+    install_group(session, "proto")
     before = snapshot(GENERATED)
     for command in GENERATORS:
         session.run(*command)

@@ -6,14 +6,20 @@ import sys
 
 __all__ = ["main"]
 
+_HELP = frozenset({"-h", "--help"})
+
 
 def main() -> None:
-    """Run the command line; the most common question is answered without loading it."""
+    """Run the command line; what has to be quick is done without loading it."""
     if sys.argv[1:] == ["--version"]:
         from vmafx_tune._version import __version__
 
         sys.stdout.write(f"vmafx-tune {__version__}\n")
         return
+    if sys.argv[1:2] == ["serve"] and not _HELP & {*sys.argv[2:]}:
+        from vmafx_tune.server.run import main as serve
+
+        sys.exit(serve(sys.argv[2:]))
     import os
 
     from vmafx_tune.signals import Signalled, stop_on_signals

@@ -47,6 +47,7 @@ _NOTHING_MEASURED = replace(
 CASES = (
     Case("score", "score", factories.score_result()),
     Case("score_frames", "score", factories.score_result(), {"frames": True}),
+    Case("remote_score", "remote_score", factories.remote_score_result()),
     Case("search", "search", factories.search_result()),
     Case("search_unreachable", "search", factories.search_result(target=99.0)),
     Case("search_nothing_measured", "search", _NOTHING_MEASURED),

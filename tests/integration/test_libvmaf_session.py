@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from tests.support.programs import wait_until
 from vmafx_tune.errors import (
     FormatMismatchError,
     LibvmafCallError,
@@ -117,6 +118,28 @@ def test_scores_come_as_soon_as_the_next_pair_is_in() -> None:
     assert [index for fed in seen for index in fed] + rest == list(range(5))
     assert all(index >= fed - 1 for fed, indices in enumerate(seen) for index in indices)
     assert rest == [4]
+
+
+def test_scores_that_worker_threads_get_ready_can_be_asked_for_without_another_pair() -> None:
+    reference, distorted = pictures(6), pictures(6, noise=0.2)
+
+    with LibvmafScorer.open(WIDTH, HEIGHT, "yuv420p", threads=2) as scorer:
+        seen = [
+            frame.index
+            for pair in zip(reference, distorted, strict=True)
+            for frame in scorer.feed(*pair)
+        ]
+
+        def all_but_the_last() -> bool:
+            # Motion of the last one needs the pair after it.
+            seen.extend(frame.index for frame in scorer.poll())
+            return len(seen) == 5
+
+        wait_until(all_but_the_last)
+        rest = [frame.index for frame in scorer.finish()]
+
+    assert seen == list(range(5))
+    assert rest == [5]
 
 
 def test_worker_threads_change_no_score() -> None:

@@ -22,7 +22,18 @@ def test_a_search_that_is_killed_in_mid_encode_leaves_no_ffmpeg(
     # Slow enough to be met at work.
     source = clips.moving(n_frames=100)
     command = [
-        *(sys.executable, "-m", "vmafx_tune", "search", str(source), "-c", "libx265", "-t", "90"),
+        *(
+            sys.executable,
+            "-m",
+            "vmafx_tune",
+            "search",
+            "-r",
+            str(source),
+            "-c",
+            "libx265",
+            "-t",
+            "90",
+        ),
         *("--preset", "veryslow", "--threads", "1", "--ffmpeg", str(ffmpeg_exe)),
         *("--work-dir", str(tmp_path)),
     ]

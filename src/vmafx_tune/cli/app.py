@@ -15,6 +15,7 @@ from vmafx_tune.cli.ladder import ladder
 from vmafx_tune.cli.schema import schema
 from vmafx_tune.cli.score import score
 from vmafx_tune.cli.search import search
+from vmafx_tune.cli.serve import serve
 
 __all__ = ["app", "run"]
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (score, search, compare, ladder, encoders, doctor, schema):
+for command in (score, search, compare, ladder, serve, encoders, doctor, schema):
     app.command(cls=GroupedCommand)(command)
 
 

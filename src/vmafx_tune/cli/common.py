@@ -127,4 +127,6 @@ def _load_writer(chosen: str) -> None:
 
 
 def _show_command(argv: tuple[str, ...]) -> None:
-    say(f"$ {shlex.join(argv)}")
+    from vmafx_tune.media.demuxers import without_guard
+
+    say(f"$ {shlex.join(without_guard(argv))}")

@@ -57,7 +57,9 @@ def reporting_failures() -> Iterator[None]:
 
 def _show_tool(error: ToolError) -> None:
     if error.argv:
-        say(f"command: {shlex.join(error.argv)}")
+        from vmafx_tune.media.demuxers import without_guard
+
+        say(f"command: {shlex.join(without_guard(error.argv))}")
     if error.stderr_tail:
         say("its last words:")
         sys.stderr.write(f"{error.stderr_tail}\n")

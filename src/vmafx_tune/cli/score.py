@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +12,7 @@ import typer
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, running
 from vmafx_tune.cli.failure import say
+from vmafx_tune.errors import UsageError
 from vmafx_tune.options import RawOptions, ScoringOptions, ToolOptions
 
 __all__ = ["score"]
@@ -24,6 +27,20 @@ def score(
         float | None, typer.Option("--min-score", metavar="X", help="Exit with 3 below this score.")
     ] = None,
     frames: Annotated[bool, typer.Option("--frames", help="Add the score of each frame.")] = False,
+    server: Annotated[
+        str | None,
+        typer.Option(
+            "--server",
+            metavar="HOST:PORT",
+            help="Have a scoring server do it; the clips are files of the server's.",
+        ),
+    ] = None,
+    server_ca: Annotated[
+        Path | None,
+        typer.Option(
+            "--server-ca", metavar="FILE", help="Authorities that vouch for the server, for TLS."
+        ),
+    ] = None,
     scoring: ScoringOptions,
     raw: RawOptions,
     tools: ToolOptions,
@@ -34,6 +51,9 @@ def score(
     The clips must have the same frames; another size is scaled to the reference's. Example:
     vmafx-tune score source.mp4 encode.mp4 --min-score 93
     """
+    if server is not None:
+        _score_remotely(server, server_ca, reference, distorted, scoring, min_score, output)
+        return
     with running(output, "score", tools=tools, raw=raw) as run:
         from vmafx_tune import api
 
@@ -41,7 +61,46 @@ def score(
             result = api.score(
                 reference, distorted, scoring=scoring, observe=observe, toolbox=run.toolbox
             )
-        missed = min_score is not None and result.score < min_score
-        if missed:
-            say(f"VMAF {result.score:.4f} is below --min-score {min_score:g}.")
-        run.finish(result, exit_code=MISSED_TARGET if missed else 0, frames=frames)
+        run.finish(result, exit_code=_exit_code(result.score, min_score), frames=frames)
+
+
+def _score_remotely(
+    server: str,
+    server_ca: Path | None,
+    reference: Path,
+    distorted: Path,
+    scoring: ScoringOptions,
+    min_score: float | None,
+    output: OutputOptions,
+) -> None:
+    with running(output, "remote_score") as run:
+        from vmafx_tune.client import ScoringClient
+        from vmafx_tune.results import RemoteScoreResult
+
+        if scoring != ScoringOptions(model=scoring.model):
+            raise UsageError(
+                "A server scores every frame with its own settings. Leave out all scoring options "
+                "but --model."
+            )
+        started = time.monotonic()
+        token = os.environ.get("VMAFX_API_TOKEN")
+        with ScoringClient(server, token=token, tls_ca=server_ca) as client:
+            told = client.score(str(reference), str(distorted), scoring.model or "")
+        result = RemoteScoreResult(
+            reference=str(reference),
+            distorted=str(distorted),
+            model=scoring.model or "",
+            score=told.score,
+            feature_means=told.features,
+            server=server,
+            request_id=told.request_id,
+            wall_time_s=time.monotonic() - started,
+        )
+        run.finish(result, exit_code=_exit_code(result.score, min_score))
+
+
+def _exit_code(score: float, min_score: float | None) -> int:
+    if min_score is None or score >= min_score:
+        return 0
+    say(f"VMAF {score:.4f} is below --min-score {min_score:g}.")
+    return MISSED_TARGET

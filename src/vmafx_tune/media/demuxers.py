@@ -11,7 +11,13 @@ single pictures, of which the messages can then tell what they are.
 
 from __future__ import annotations
 
-__all__ = ["DEMUXERS", "PROTOCOLS", "input_guard"]
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["DEMUXERS", "PROTOCOLS", "input_guard", "without_guard"]
 
 PROTOCOLS = "file"
 """The protocols that an input may use, as libavformat's option takes them."""
@@ -50,3 +56,13 @@ def input_guard() -> dict[str, str]:
     Both refuse an input of any other kind with EINVAL, before its demuxer reads anything.
     """
     return {"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": PROTOCOLS}
+
+
+def without_guard(argv: Sequence[str]) -> tuple[str, ...]:
+    """Leave the guard out of a command, for people to read; it fills a screen."""
+    guard = {f"-{name}" for name in input_guard()}
+    return tuple(
+        argument
+        for before, argument in pairwise(("", *argv))
+        if argument not in guard and before not in guard
+    )

@@ -3,7 +3,7 @@
 A guardian is a shell, started before the first child, that reads which process groups begin and
 end from a pipe. Nobody but the guarded process holds the other end, so the pipe closes when that
 process is gone, by SIGKILL too; the shell then kills the groups that are left, and ends. See
-docs/adr/0013-orphans.md for why it is no parent-death signal.
+docs/adr/0012-orphans.md for why it is no parent-death signal.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from vmafx_tune.reports import schemas
 from vmafx_tune.reports.documents.compare import CompareDocument, CompareTargetsDocument
 from vmafx_tune.reports.documents.ladder import LadderDocument
 from vmafx_tune.reports.documents.machine import DoctorDocument, EncodersDocument
+from vmafx_tune.reports.documents.remote_score import RemoteScoreDocument
 from vmafx_tune.reports.documents.score import ScoreDocument
 from vmafx_tune.reports.documents.search import SearchDocument
 
@@ -23,6 +24,7 @@ __all__ = ["build_schema", "write_schemas"]
 
 _TITLES = {
     "score": "vmafx-tune score",
+    "remote_score": "vmafx-tune score --server",
     "search": "vmafx-tune search",
     "compare": "vmafx-tune compare, for one target or several",
     "ladder": "vmafx-tune ladder",
@@ -31,6 +33,7 @@ _TITLES = {
 }
 _MODELS: Mapping[str, TypeAdapter[Any]] = {
     "score": TypeAdapter(ScoreDocument),
+    "remote_score": TypeAdapter(RemoteScoreDocument),
     "search": TypeAdapter(SearchDocument),
     "compare": TypeAdapter(CompareDocument | CompareTargetsDocument),
     "ladder": TypeAdapter(LadderDocument),

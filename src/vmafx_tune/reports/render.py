@@ -14,6 +14,7 @@ from vmafx_tune.results import (
     DoctorResult,
     EncodersResult,
     LadderResult,
+    RemoteScoreResult,
     ScoreResult,
     SearchResult,
 )
@@ -28,6 +29,7 @@ __all__ = ["FORMATS", "fit_encoding", "formats_of", "render"]
 FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "score": ("table", "json", "csv"),
+        "remote_score": ("table", "json"),
         "search": ("table", "json"),
         "compare": ("table", "json", "markdown", "csv", "html"),
         "ladder": ("table", "json", "markdown", "hls", "dash", "html"),
@@ -40,6 +42,7 @@ FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _COMMANDS: Mapping[type[Any], str] = MappingProxyType(
     {
         ScoreResult: "score",
+        RemoteScoreResult: "remote_score",
         SearchResult: "search",
         CompareResult: "compare",
         LadderResult: "ladder",

@@ -16,7 +16,7 @@ from vmafx_tune.results.ladder import (
     Spacing,
 )
 from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
-from vmafx_tune.results.score import PooledScores, ScoreResult
+from vmafx_tune.results.score import PooledScores, RemoteScoreResult, ScoreResult
 from vmafx_tune.results.search import SearchLimit, SearchResult
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "LadderRung",
     "LadderTitle",
     "PooledScores",
+    "RemoteScoreResult",
     "Result",
     "RungChoice",
     "ScoreAt",
@@ -43,6 +44,12 @@ __all__ = [
 ]
 
 Result: TypeAlias = (
-    ScoreResult | SearchResult | CompareResult | LadderResult | EncodersResult | DoctorResult
+    ScoreResult
+    | RemoteScoreResult
+    | SearchResult
+    | CompareResult
+    | LadderResult
+    | EncodersResult
+    | DoctorResult
 )
 """What any command returns."""

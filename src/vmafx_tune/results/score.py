@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vmafx_tune.model import PoolMethod, Resolution, ScoreSet, Source, VmafModel
 
-__all__ = ["PooledScores", "ScoreResult"]
+__all__ = ["PooledScores", "RemoteScoreResult", "ScoreResult"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,4 +49,28 @@ class ScoreResult:
     scores: ScoreSet
     display: Resolution
     hdr: bool
+    wall_time_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteScoreResult:
+    """Outcome of `score --server`: what a scoring server tells.
+
+    Attributes:
+        reference: The reference, by its name on the server.
+        distorted: The distorted clip, likewise.
+        model: Name of the VMAF model asked for; empty for the server's default.
+        score: Mean of the frames' scores.
+        feature_means: Mean of each elementary feature.
+        server: Address of the server.
+        request_id: What the server's log calls the request.
+    """
+
+    reference: str
+    distorted: str
+    model: str
+    score: float
+    feature_means: Mapping[str, float]
+    server: str
+    request_id: str
     wall_time_s: float

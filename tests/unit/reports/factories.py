@@ -26,6 +26,7 @@ from vmafx_tune.results import (
     EncodersResult,
     EncoderStatus,
     PooledScores,
+    RemoteScoreResult,
     ScoreResult,
     SearchLimit,
     SearchResult,
@@ -70,6 +71,19 @@ def score_set(mean: float = 93.5, *, n_frames: int = 8, subsample: int = 1) -> S
         backend="ffmpeg",
         backend_version="3.2.0",
         subsample=subsample,
+    )
+
+
+def remote_score_result() -> RemoteScoreResult:
+    return RemoteScoreResult(
+        reference="clips/reference.mp4",
+        distorted="clips/distorted.mp4",
+        model="",
+        score=93.5,
+        feature_means={"integer_adm2": 0.9735, "integer_motion2": 5.25},
+        server="scores.example:50051",
+        request_id="4f2a",
+        wall_time_s=1.25,
     )
 
 

@@ -44,7 +44,9 @@ def test_a_format_that_a_result_does_not_have_is_refused_with_those_it_has() -> 
 
 
 def test_an_unknown_schema_is_refused_with_those_there_are() -> None:
-    with pytest.raises(UsageError, match=r"no schema 'ladders'\. Choose one of score, search"):
+    with pytest.raises(
+        UsageError, match=r"no schema 'ladders'\. Choose one of score, remote_score, search"
+    ):
         schemas.schema_text("ladders")
 
 

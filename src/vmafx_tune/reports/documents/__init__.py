@@ -12,6 +12,7 @@ from vmafx_tune.results import (
     DoctorResult,
     EncodersResult,
     LadderResult,
+    RemoteScoreResult,
     ScoreResult,
     SearchResult,
 )
@@ -36,6 +37,10 @@ def document(result: Result, *, frames: bool = False) -> Document:
             from vmafx_tune.reports.documents.score import score_document
 
             return score_document(result, frames=frames)
+        case RemoteScoreResult():
+            from vmafx_tune.reports.documents.remote_score import remote_score_document
+
+            return remote_score_document(result)
         case SearchResult():
             from vmafx_tune.reports.documents.search import search_document
 

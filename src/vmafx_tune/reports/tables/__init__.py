@@ -11,13 +11,14 @@ from vmafx_tune.reports.tables.compare import compare_parts
 from vmafx_tune.reports.tables.ladder import ladder_parts
 from vmafx_tune.reports.tables.layout import Unwrapped
 from vmafx_tune.reports.tables.machine import doctor_parts, encoders_parts
-from vmafx_tune.reports.tables.score import score_parts
+from vmafx_tune.reports.tables.score import remote_score_parts, score_parts
 from vmafx_tune.reports.tables.search import search_parts
 from vmafx_tune.results import (
     CompareResult,
     DoctorResult,
     EncodersResult,
     LadderResult,
+    RemoteScoreResult,
     ScoreResult,
     SearchResult,
 )
@@ -79,6 +80,8 @@ def _parts(result: Result, *, frames: bool) -> Iterator[Part]:
     match result:
         case ScoreResult():
             return score_parts(result, frames=frames)
+        case RemoteScoreResult():
+            return remote_score_parts(result)
         case SearchResult():
             return search_parts(result)
         case CompareResult():

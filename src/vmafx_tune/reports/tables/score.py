@@ -11,14 +11,14 @@ from vmafx_tune.reports import facts, text
 from vmafx_tune.reports.tables.layout import Column, Unwrapped, facts_grid, grid, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rich.console import RenderableType
 
     from vmafx_tune.reports.tables.layout import Part
-    from vmafx_tune.results import ScoreResult
+    from vmafx_tune.results import RemoteScoreResult, ScoreResult
 
-__all__ = ["score_parts"]
+__all__ = ["remote_score_parts", "score_parts"]
 
 _DECIMALS = 4
 _POOLINGS = ("mean", "harmonic_mean", "min", "p1", "p5", "p10", "max")
@@ -37,13 +37,33 @@ def score_parts(result: ScoreResult, *, frames: bool = False) -> Iterator[Part]:
     yield _pooled(result)
     if result.feature_means:
         yield ""
-        yield _features(result)
+        yield _features(result.feature_means)
     if frames:
         yield ""
         yield from _frames(result)
     if result.hdr:
         yield ""
         yield plain(facts.HDR_NOTE, "yellow")
+
+
+def remote_score_parts(result: RemoteScoreResult) -> Iterator[Part]:
+    """Lay out what a server told of two clips."""
+    yield Text.assemble(
+        ("VMAF ", ""), (text.vmaf(result.score, _DECIMALS), "bold"), ("  mean of all frames", "dim")
+    )
+    yield ""
+    yield facts_grid(
+        [
+            ("Reference", result.reference),
+            ("Distorted", result.distorted),
+            ("Model", result.model or "the server's default"),
+            ("Scored by", f"{result.server} in {text.duration(result.wall_time_s)}"),
+            ("Request", result.request_id),
+        ]
+    )
+    if result.feature_means:
+        yield ""
+        yield _features(result.feature_means)
 
 
 def _pooling(result: ScoreResult) -> str:
@@ -72,10 +92,10 @@ def _pooled(result: ScoreResult) -> RenderableType:
     )
 
 
-def _features(result: ScoreResult) -> RenderableType:
+def _features(means: Mapping[str, float]) -> RenderableType:
     return grid(
         [Column("Feature", left=True), Column("Mean")],
-        [[name, f"{mean:.6f}"] for name, mean in result.feature_means.items()],
+        [[name, f"{mean:.6f}"] for name, mean in means.items()],
     )
 
 

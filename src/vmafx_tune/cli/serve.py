@@ -1,0 +1,54 @@
+"""`vmafx-tune serve`.
+
+The program runs `server.run` itself when it sees the command, without loading Typer; this is for
+its help, for shell completion, and for whoever calls the app from Python.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vmafx_tune.server.settings import SETTINGS
+
+if TYPE_CHECKING:
+    from vmafx_tune.server.settings import Setting
+
+__all__ = ["serve"]
+
+
+def serve(**values: str | None) -> None:
+    """Run the scoring server: gRPC and HTTP.
+
+    Each option has an environment variable, which it goes before. A bearer token is told by
+    VMAFX_API_TOKEN or a file only, since command lines are not private. SIGTERM finishes what runs
+    and ends it. Example: vmafx-tune serve --media-roots /media --port 8080
+    """
+    from vmafx_tune.server.run import main
+
+    given = {_name(setting): setting.flag for setting in SETTINGS if setting.flag}
+    argv = [f"{given[name]}={value}" for name, value in values.items() if value is not None]
+    raise typer.Exit(main(argv))
+
+
+def _name(setting: Setting) -> str:
+    return setting.flag.removeprefix("--").replace("-", "_")
+
+
+def _parameter(setting: Setting) -> inspect.Parameter:
+    option = typer.Option(
+        setting.flag, metavar=setting.metavar, help=f"{setting.help} [{setting.variable}]"
+    )
+    return inspect.Parameter(
+        _name(setting),
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[str | None, option],
+    )
+
+
+_PARAMETERS = [_parameter(setting) for setting in SETTINGS if setting.flag]
+serve.__signature__ = inspect.Signature(_PARAMETERS)  # type: ignore[attr-defined] # set for Typer
+serve.__annotations__ = {parameter.name: parameter.annotation for parameter in _PARAMETERS}

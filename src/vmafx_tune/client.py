@@ -1,0 +1,335 @@
+"""A client of the scoring server.
+
+Example:
+    >>> from vmafx_tune.client import ScoringClient
+    >>> with ScoringClient("127.0.0.1:50051") as client:  # doctest: +SKIP
+    ...     client.score("source.mp4", "encode.mp4").score
+    93.21
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+from vmafx_tune.errors import (
+    BusyError,
+    CancelledError,
+    DeadlineError,
+    FrameCountMismatchError,
+    LibvmafCallError,
+    LibvmafNotFoundError,
+    NonMonotoneError,
+    ServerUnreachableError,
+    ServiceError,
+    TargetUnreachableError,
+    UnknownEncoderError,
+    UsageError,
+    VmafxTuneError,
+)
+from vmafx_tune.server.metadata import AUTHORIZATION, REQUEST_ID, STATUS_DETAILS
+from vmafx_tune.server.status import error_for
+from vmafx_tune.server.streams import (
+    PIXEL_FORMATS,
+    Aggregate,
+    FramePair,
+    FrameScore,
+    StreamConfig,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    import grpc
+
+    from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2
+
+__all__ = [
+    "Aggregate",
+    "FramePair",
+    "FrameScore",
+    "RemoteHealth",
+    "RemoteScore",
+    "ScoringClient",
+    "StreamConfig",
+]
+
+_TLS_SCHEMES = ("grpcs://", "https://")
+_PLAIN_SCHEMES = ("grpc://", "http://")
+_NEEDING_MORE = frozenset(
+    {
+        FrameCountMismatchError,
+        LibvmafCallError,
+        LibvmafNotFoundError,
+        NonMonotoneError,
+        TargetUnreachableError,
+        UnknownEncoderError,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteScore:
+    """A server's answer.
+
+    Attributes:
+        score: Mean of the frames' scores, in VMAF points.
+        features: Mean of each elementary feature.
+        request_id: What the server's log calls the request.
+    """
+
+    score: float
+    features: Mapping[str, float]
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteHealth:
+    """Whether a server takes work, and in a word why not."""
+
+    ok: bool
+    message: str
+
+
+class ScoringClient:
+    """A connection to a scoring server, made when it is first needed. Thread-safe.
+
+    Args:
+        address: `HOST:PORT` of its gRPC listener; with `grpcs://` before it, TLS is used.
+        token: Bearer token, where the server wants one.
+        tls_ca: PEM file with the authorities that may vouch for the server, instead of the usual
+            ones; switches TLS on.
+        timeout_s: How long `score` and `health` wait for an answer; None leaves it to the server.
+
+    Raises:
+        UsageError: The address or the file cannot be used.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        token: str | None = None,
+        tls_ca: Path | None = None,
+        timeout_s: float | None = None,
+    ) -> None:
+        from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2_grpc
+
+        # Generated without types.
+        stubs: Any = vmafx_pb2_grpc
+        self.address = address
+        self._metadata = ((AUTHORIZATION, f"Bearer {token}"),) if token else ()
+        self._timeout_s = timeout_s
+        self._channel = _channel(address, tls_ca)
+        self._stub = stubs.VmafxScoringStub(self._channel)
+
+    def score(self, reference: str, distorted: str, model: str = "") -> RemoteScore:
+        """Have two files compared that the server can read.
+
+        Args:
+            reference: The clip as it should look, by its name on the server.
+            distorted: The clip to judge.
+            model: Name of a VMAF model; empty for the default.
+
+        Raises:
+            VmafxTuneError: The server's error, as it was raised there as far as it tells.
+            ServerUnreachableError: There is no server.
+        """
+        from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
+
+        request = pb.ScoreRequest(reference=reference, distorted=distorted, model=model)
+        with self._errors():
+            answer, call = self._stub.Score.with_call(
+                request, timeout=self._timeout_s, metadata=self._metadata
+            )
+        return RemoteScore(answer.score, dict(answer.features), _request_id(call))
+
+    def score_frames(
+        self, config: StreamConfig, pairs: Iterable[FramePair]
+    ) -> Iterator[FrameScore | Aggregate]:
+        """Have pictures compared while they are made.
+
+        Args:
+            config: What the pictures are.
+            pairs: The pictures; taken from another thread, no faster than the server takes them.
+
+        Yields:
+            The score of each pair, in order, and last the aggregate. Closing the iterator before
+            its end cancels the stream.
+
+        Raises:
+            InvalidFrameError: The pictures are not what `config` says.
+            VmafxTuneError: As for `score`. What `pairs` raises is raised here.
+        """
+        requests = _Requests(config, pairs)
+        call = self._stub.ScoreStream(iter(requests), metadata=self._metadata)
+        try:
+            with self._errors(requests):
+                for answer in call:
+                    yield _answer(answer)
+        finally:
+            call.cancel()
+
+    def health(self) -> RemoteHealth:
+        """Ask whether the server takes work.
+
+        Raises:
+            ServerUnreachableError: There is no server.
+        """
+        from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
+
+        with self._errors():
+            answer = self._stub.Health(
+                pb.HealthRequest(), timeout=self._timeout_s, metadata=self._metadata
+            )
+        return RemoteHealth(answer.ok, answer.message)
+
+    def close(self) -> None:
+        """Close the connection; calls that are running are cancelled."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _errors(self, requests: _Requests | None = None) -> Iterator[None]:
+        import grpc
+
+        try:
+            yield
+        except grpc.RpcError as error:
+            if requests is not None and requests.error is not None:
+                raise requests.error from None
+            raise _own_error(error, self.address) from error
+
+
+class _Requests:
+    """The messages of a stream; keeps the exception of whoever makes the pictures."""
+
+    def __init__(self, config: StreamConfig, pairs: Iterable[FramePair]) -> None:
+        self._config = config
+        self._pairs = pairs
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[vmafx_pb2.ScoreStreamRequest]:
+        from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
+
+        yield pb.ScoreStreamRequest(config=_config(self._config))
+        try:
+            for pair in self._pairs:
+                yield pb.ScoreStreamRequest(
+                    frame_pair=pb.FramePair(
+                        frame_index=pair.index,
+                        raw_reference=pair.reference,
+                        raw_distorted=pair.distorted,
+                    )
+                )
+        except Exception as error:
+            # grpc only logs it, and cancels the call.
+            self.error = error
+            raise
+
+
+def _config(config: StreamConfig) -> vmafx_pb2.StreamConfig:
+    from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
+
+    known = config.pix_fmt in PIXEL_FORMATS
+    number = PIXEL_FORMATS.index(config.pix_fmt) + 1 if known else 0
+    return pb.StreamConfig(
+        width=config.width,
+        height=config.height,
+        pixel_format=pb.PixelFormat.Name(number),
+        model=config.model,
+        frame_count_hint=config.frame_count_hint,
+    )
+
+
+def _answer(response: vmafx_pb2.ScoreStreamResponse) -> FrameScore | Aggregate:
+    if response.WhichOneof("message") == "aggregate":
+        total = response.aggregate
+        features = dict(total.features)
+        return Aggregate(total.frames_processed, total.score, features, total.elapsed_ms)
+    frame = response.frame_score
+    return FrameScore(frame.frame_index, frame.score, dict(frame.features))
+
+
+def _channel(address: str, tls_ca: Path | None) -> grpc.Channel:
+    import grpc
+
+    target, secure = _target(address)
+    if tls_ca is None and not secure:
+        return grpc.insecure_channel(target)
+    try:
+        roots = tls_ca.read_bytes() if tls_ca is not None else None
+    except OSError as error:
+        raise UsageError(
+            f"The authorities '{tls_ca}' cannot be read: {error.strerror or error}."
+        ) from error
+    return grpc.secure_channel(target, grpc.ssl_channel_credentials(roots))
+
+
+def _target(address: str) -> tuple[str, bool]:
+    for schemes, secure in ((_TLS_SCHEMES, True), (_PLAIN_SCHEMES, False)):
+        for scheme in schemes:
+            if address.startswith(scheme):
+                return _target(address.removeprefix(scheme))[0], secure
+    host, colon, port = address.rpartition(":")
+    if not (host and colon and port.isascii() and port.isdigit()):
+        raise UsageError(f"'{address}' is no address of a server. Write HOST:PORT.")
+    return address, False
+
+
+def _request_id(call: Any) -> str:
+    found = dict(call.initial_metadata() or ())
+    return str(found.get(REQUEST_ID, ""))
+
+
+def _own_error(error: Any, address: str) -> VmafxTuneError:
+    """Turn grpc's error into the one that the server raised, as far as it says."""
+    message, reason, retry_after_s = error.details() or "", None, None
+    if (details := dict(error.trailing_metadata() or ()).get(STATUS_DETAILS)) is not None:
+        reason, retry_after_s = _read_details(details)
+    if reason is None:
+        return _transport_error(error, address, message)
+    cls = error_for(reason) or ServiceError
+    if issubclass(cls, BusyError):
+        return BusyError(message, retry_after_s=retry_after_s or 1.0)
+    if cls is VmafxTuneError or error.code().name == "INTERNAL":
+        return ServiceError(f"{message} The request id is {_request_id(error)}.")
+    return _told_by_message(cls)(message)
+
+
+def _read_details(details: bytes) -> tuple[str | None, float | None]:
+    from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+    from google.rpc.status_pb2 import Status
+
+    info, retry = ErrorInfo(), RetryInfo()
+    for detail in Status.FromString(details).details:
+        detail.Unpack(info)
+        detail.Unpack(retry)
+    delay_s = retry.retry_delay.ToMilliseconds() / 1000
+    return info.reason or None, delay_s or None
+
+
+def _transport_error(error: Any, address: str, message: str) -> VmafxTuneError:
+    code = error.code().name
+    if code == "DEADLINE_EXCEEDED":
+        return DeadlineError(f"The server at {address} did not answer in time.")
+    if code == "CANCELLED":
+        return CancelledError("The work was cancelled.")
+    if code in {"UNAVAILABLE", "UNIMPLEMENTED"}:
+        return ServerUnreachableError(
+            f"No scoring server answers at {address} ({message}). Check the address, its gRPC "
+            "port, and whether it wants TLS."
+        )
+    return ServiceError(f"The server at {address} failed: {message} ({code}).")
+
+
+def _told_by_message(cls: type[VmafxTuneError]) -> type[VmafxTuneError]:
+    """Find the nearest class that needs nothing but a message, which is all that was sent."""
+    return next(base for base in cls.__mro__ if base not in _NEEDING_MORE)

@@ -1,0 +1,140 @@
+"""How much work is taken on at once: one count for both transports."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections import deque
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import BusyError, DrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+__all__ = ["Admission"]
+
+# How much the last job counts in the running mean of how long jobs take.
+_NEWEST_WEIGHT = 0.2
+
+
+class Admission:
+    """A number of slots with a bounded queue before them, first come, first served.
+
+    Belongs to one event loop.
+
+    Args:
+        slots: Jobs that run at once.
+        queue: Jobs that wait at most.
+        clock: Seconds, for how long jobs take.
+    """
+
+    def __init__(
+        self, slots: int, queue: int, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._slots = slots
+        self._queue = queue
+        self._clock = clock
+        self._running = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._mean_s: float | None = None
+        self._closed = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def running(self) -> int:
+        """Jobs that hold a slot."""
+        return self._running
+
+    @property
+    def queued(self) -> int:
+        """Jobs that wait for one."""
+        return len(self._waiting)
+
+    async def idle(self) -> None:
+        """Wait until nothing runs or waits."""
+        await self._idle.wait()
+
+    def close(self) -> None:
+        """Take on nothing more; what waits already still gets its turn."""
+        self._closed = True
+
+    @asynccontextmanager
+    async def slot(self, deadline_s: float | None = None) -> AsyncIterator[None]:
+        """Hold a slot for the block, waiting for it where there is room in the queue.
+
+        Args:
+            deadline_s: Seconds that the caller has; None for any number.
+
+        Raises:
+            DrainingError: Nothing more is taken on.
+            BusyError: The queue is full, or going by how long jobs took so far, the turn would
+                come after the deadline.
+        """
+        self._check(deadline_s)
+        self._idle.clear()
+        try:
+            await self._take()
+            started = self._clock()
+            try:
+                yield
+            finally:
+                self._learn(self._clock() - started)
+                self._give_back()
+        finally:
+            if not self._running and not self._waiting:
+                self._idle.set()
+
+    def _check(self, deadline_s: float | None) -> None:
+        if self._closed:
+            raise DrainingError
+        if self._running < self._slots and not self._waiting:
+            return
+        wait_s = self._expected_wait_s()
+        if len(self._waiting) >= self._queue:
+            raise BusyError(
+                f"The server is busy: {self._running} scores run and {len(self._waiting)} wait. "
+                f"Try again in {math.ceil(wait_s)} s.",
+                retry_after_s=wait_s,
+            )
+        if deadline_s is not None and self._mean_s is not None and wait_s > deadline_s:
+            raise BusyError(
+                f"The server is busy: a turn is expected in {math.ceil(wait_s)} s, and the "
+                f"deadline is in {deadline_s:.3g} s. Try again then, or allow more time.",
+                retry_after_s=wait_s,
+            )
+
+    def _expected_wait_s(self) -> float:
+        mean_s = self._mean_s if self._mean_s is not None else 1.0
+        return max(1.0, mean_s * (len(self._waiting) + 1) / self._slots)
+
+    async def _take(self) -> None:
+        if self._running < self._slots and not self._waiting:
+            self._running += 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+            elif not turn.cancelled():
+                # The turn came in the same moment: hand it on.
+                self._give_back()
+            raise
+
+    def _give_back(self) -> None:
+        self._running -= 1
+        while self._waiting and self._running < self._slots:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self._running += 1
+                turn.set_result(None)
+
+    def _learn(self, took_s: float) -> None:
+        mean_s = took_s if self._mean_s is None else self._mean_s
+        self._mean_s = mean_s + _NEWEST_WEIGHT * (took_s - mean_s)

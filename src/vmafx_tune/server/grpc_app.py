@@ -1,0 +1,169 @@
+"""The gRPC listener. What answers a method is loaded when it is first called."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import grpc.aio
+
+from vmafx_tune.errors import ServiceError, UsageError, VmafxTuneError
+from vmafx_tune.server.grpc_calls import Desk
+from vmafx_tune.server.serving import Serving
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vmafx_tune.server.logs import JsonLog
+    from vmafx_tune.server.metrics import Metrics
+    from vmafx_tune.server.service import ScoringService
+    from vmafx_tune.server.settings import ServerSettings
+
+    GenericHandler = grpc.GenericRpcHandler[Any, Any]
+    Handlers = Mapping[str, grpc.RpcMethodHandler[Any, Any]]
+else:
+    # Takes no parameters at run time.
+    GenericHandler = grpc.GenericRpcHandler
+
+__all__ = ["GrpcListener", "start_grpc"]
+
+_SCORING = "vmafx.v1.VmafxScoring"
+_HEALTH = "grpc.health.v1.Health"
+_REFLECTIONS = ("grpc.reflection.v1alpha.ServerReflection", "grpc.reflection.v1.ServerReflection")
+_SERVICES = frozenset({_SCORING, _HEALTH, *_REFLECTIONS})
+# What a message has beside its two pictures.
+_MESSAGE_EXTRA_BYTES = 64 * 1024
+# A peer whose machine is gone sends no end of connection.
+_KEEPALIVE_MS = 20_000
+_MAX_STREAMS_PER_CONNECTION = 256
+
+
+class GrpcListener:
+    """A gRPC server that listens. Made by `start_grpc`.
+
+    Attributes:
+        port: Where it listens.
+    """
+
+    def __init__(self, server: grpc.aio.Server, doors: _Doors, port: int) -> None:
+        self.port = port
+        self._server = server
+        self._doors = doors
+
+    def set_serving(self, serving: bool) -> None:  # noqa: FBT001 - its only meaning
+        """Tell those who ask for the server's health whether it takes work."""
+        self._doors.state.set(serving=serving)
+
+    def begin_drain(self) -> None:
+        """Tell those who watch the server's health that it takes no work, and let go of them."""
+        self.set_serving(False)
+        self._doors.state.close()
+
+    async def close(self, grace_s: float) -> None:
+        """Stop listening; what is not answered within `grace_s` seconds is cancelled."""
+        await self._server.stop(grace_s)
+
+
+async def start_grpc(
+    service: ScoringService, settings: ServerSettings, log: JsonLog, metrics: Metrics
+) -> GrpcListener:
+    """Listen for gRPC calls.
+
+    Args:
+        service: Does the work.
+        settings: Address, certificate and limits.
+        log: Gets a line for each call.
+        metrics: Counts.
+
+    Raises:
+        ServiceError: The port cannot be had.
+        UsageError: Certificate and key cannot be used.
+    """
+    doors = _Doors(Desk(service, log, metrics))
+    server = grpc.aio.server(options=_options(settings))
+    server.add_generic_rpc_handlers((doors,))
+    try:
+        port = _bind(server, settings)
+    except VmafxTuneError:
+        await server.stop(None)
+        raise
+    await server.start()
+    return GrpcListener(server, doors, port)
+
+
+class _Doors(GenericHandler):
+    """Finds the handler of a method; loads a service's when one of them is first called."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._loaded: dict[str, Handlers] = {}
+        self.state = Serving()
+
+    def service(
+        self, handler_call_details: grpc.HandlerCallDetails
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Find the handler of `/package.Service/Method`; None where there is none."""
+        _, service, method = handler_call_details.method.split("/", 2)
+        if service not in _SERVICES:
+            return None
+        if service not in self._loaded:
+            self._loaded[service] = self._load(service)
+        return self._loaded[service].get(method)
+
+    def _load(self, service: str) -> Handlers:
+        if service == _SCORING:
+            from vmafx_tune.server.grpc_scoring import scoring_handlers
+
+            return scoring_handlers(self._desk)
+        if service == _HEALTH:
+            from vmafx_tune.server.grpc_health import health_handlers
+
+            return health_handlers(self._desk, self.state)
+        from vmafx_tune.server.grpc_reflect import reflection_handlers
+
+        return reflection_handlers(self._desk)
+
+
+def _options(settings: ServerSettings) -> list[tuple[str, int]]:
+    return [
+        ("grpc.max_receive_message_length", settings.max_frame_bytes + _MESSAGE_EXTRA_BYTES),
+        ("grpc.max_concurrent_streams", _MAX_STREAMS_PER_CONNECTION),
+        ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
+        ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS // 2),
+        # Two servers on one port would each get half of the calls.
+        ("grpc.so_reuseport", 0),
+    ]
+
+
+def _bind(server: grpc.aio.Server, settings: ServerSettings) -> int:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    address = f"{host}:{settings.grpc_port}"
+    credentials = _credentials(settings)
+    try:
+        if credentials is None:
+            return server.add_insecure_port(address)
+        return server.add_secure_port(address, credentials)
+    except RuntimeError as error:
+        raise ServiceError(
+            f"The gRPC listener cannot have {address}. Stop what listens there, or choose another "
+            "port with --grpc-port."
+        ) from error
+
+
+def _credentials(settings: ServerSettings) -> grpc.ServerCredentials | None:
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    import ssl
+
+    try:
+        # grpc would only say that no connection can be made, and only when there is one.
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        # A key with a passphrase would make OpenSSL ask for it at the terminal.
+        context.load_cert_chain(settings.tls_cert, settings.tls_key, password=lambda: "")
+        pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"The certificate '{settings.tls_cert}' with the key '{settings.tls_key}' cannot be "
+            f"used: {error}. Both have to be PEM files, the key without a passphrase."
+        ) from error
+    return grpc.ssl_server_credentials([pair])

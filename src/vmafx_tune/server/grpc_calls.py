@@ -1,0 +1,142 @@
+"""What all gRPC calls have in common: request id, token, errors as statuses, a line in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from vmafx_tune.errors import BusyError, ToolError, VmafxTuneError
+from vmafx_tune.server.access import check_token, choose_request_id
+from vmafx_tune.server.metadata import AUTHORIZATION, ERROR_DOMAIN, REQUEST_ID, STATUS_DETAILS
+from vmafx_tune.server.status import public_sentence, reason_of, status_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from vmafx_tune.server.logs import JsonLog
+    from vmafx_tune.server.metrics import Metrics
+    from vmafx_tune.server.service import ScoringService
+
+__all__ = ["Call", "Desk"]
+
+# All trailing metadata together may have 8 KiB with most clients.
+_MAX_SENTENCE_CHARS = 1000
+
+
+@dataclass
+class Call:
+    """One call that is being answered.
+
+    Attributes:
+        context: grpc's own view of it.
+        request_id: What it is called in logs.
+        deadline_s: Seconds that the client waits; None where it does not say.
+        model: The model that it asks for, for the log.
+    """
+
+    context: grpc.aio.ServicerContext[Any, Any]
+    request_id: str
+    deadline_s: float | None
+    model: str | None = field(default=None)
+
+
+class Desk:
+    """Where calls come in and go out.
+
+    Args:
+        service: Does the work.
+        log: Gets a line for each call.
+        metrics: Counts.
+    """
+
+    def __init__(self, service: ScoringService, log: JsonLog, metrics: Metrics) -> None:
+        self.service = service
+        self.metrics = metrics
+        self._log = log
+
+    @asynccontextmanager
+    async def call(
+        self,
+        context: grpc.aio.ServicerContext[Any, Any],
+        rpc: str,
+        *,
+        needs_token: bool = True,
+        level: str = "info",
+    ) -> AsyncIterator[Call]:
+        """Answer a call within the block; what it raises becomes the call's status.
+
+        Args:
+            context: grpc's own view of the call.
+            rpc: Name of the method for the log.
+            needs_token: Whether it is for those with the token only, where there is one.
+            level: How grave it is that all went well.
+        """
+        given = _metadata(context)
+        call = Call(context, choose_request_id(given.get(REQUEST_ID)), context.time_remaining())
+        started = time.monotonic()
+        try:
+            await context.send_initial_metadata(((REQUEST_ID, call.request_id),))
+            if needs_token:
+                check_token(given.get(AUTHORIZATION), self.service.settings.api_token)
+            yield call
+        except asyncio.CancelledError:
+            self._tell("info", "cancelled", call, rpc, started)
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a status
+            self._tell(_gravity(error), "failed", call, rpc, started, _told_in_log(error))
+            await _abort(context, error)
+        else:
+            self._tell(level, "answered", call, rpc, started)
+
+    def _tell(
+        self, level: str, msg: str, call: Call, rpc: str, started: float, error: str | None = None
+    ) -> None:
+        getattr(self._log, level)(
+            msg,
+            request_id=call.request_id,
+            rpc=rpc,
+            duration_s=round(time.monotonic() - started, 6),
+            model=call.model,
+            error=error,
+        )
+
+
+def _metadata(context: grpc.aio.ServicerContext[Any, Any]) -> dict[str, str]:
+    found = context.invocation_metadata() or ()
+    return {key: value for key, value in found if isinstance(value, str)}
+
+
+async def _abort(context: grpc.aio.ServicerContext[Any, Any], error: Exception) -> None:
+    code = grpc.StatusCode[status_of(error).grpc]
+    sentence = public_sentence(error)[:_MAX_SENTENCE_CHARS]
+    await context.abort(code, sentence, ((STATUS_DETAILS, _details(code, sentence, error)),))
+
+
+def _details(code: grpc.StatusCode, sentence: str, error: Exception) -> bytes:
+    """Build `google.rpc.Status`, which clients' libraries know: which error, and when to retry."""
+    from google.rpc.error_details_pb2 import ErrorInfo, RetryInfo
+    from google.rpc.status_pb2 import Status
+
+    status = Status(code=code.value[0], message=sentence)
+    status.details.add().Pack(ErrorInfo(reason=reason_of(error), domain=ERROR_DOMAIN))
+    if isinstance(error, BusyError):
+        delay = RetryInfo()
+        delay.retry_delay.FromMilliseconds(round(error.retry_after_s * 1000))
+        status.details.add().Pack(delay)
+    details: bytes = status.SerializeToString()
+    return details
+
+
+def _gravity(error: Exception) -> str:
+    return "error" if status_of(error).grpc == "INTERNAL" else "warning"
+
+
+def _told_in_log(error: Exception) -> str:
+    words = str(error) if isinstance(error, VmafxTuneError) else repr(error)
+    tail = error.stderr_tail if isinstance(error, ToolError) else ""
+    return f"{type(error).__name__}: {words}{tail and f' It said: {tail}'}"

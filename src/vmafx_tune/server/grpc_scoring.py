@@ -1,0 +1,150 @@
+"""`vmafx.v1.VmafxScoring` over gRPC."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from vmafx_tune.errors import DeadlineError, InvalidFrameError
+from vmafx_tune.server.arrivals import Nothing
+from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
+from vmafx_tune.server.service import ScoreCall
+from vmafx_tune.server.streams import PIXEL_FORMATS, Aggregate, FramePair, StreamConfig
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from vmafx_tune.server.grpc_calls import Call, Desk
+    from vmafx_tune.server.streams import FrameScore
+
+    Context = grpc.aio.ServicerContext[Any, Any]
+
+__all__ = ["scoring_handlers"]
+
+
+def scoring_handlers(desk: Desk) -> Mapping[str, grpc.RpcMethodHandler[Any, Any]]:
+    """Make the handlers of all methods, by their names."""
+    scoring = _Scoring(desk)
+    return {
+        "Score": grpc.unary_unary_rpc_method_handler(
+            scoring.score,
+            request_deserializer=pb.ScoreRequest.FromString,
+            response_serializer=pb.ScoreResponse.SerializeToString,
+        ),
+        "ScoreStream": grpc.stream_stream_rpc_method_handler(
+            scoring.score_stream,
+            request_deserializer=pb.ScoreStreamRequest.FromString,
+            response_serializer=pb.ScoreStreamResponse.SerializeToString,
+        ),
+        "Health": grpc.unary_unary_rpc_method_handler(
+            scoring.health,
+            request_deserializer=pb.HealthRequest.FromString,
+            response_serializer=pb.HealthResponse.SerializeToString,
+        ),
+    }
+
+
+class _Scoring:
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._service = desk.service
+
+    async def score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:
+        async with self._desk.call(context, "Score") as call:
+            call.model = request.model or None
+            scored = await self._service.score(
+                ScoreCall(
+                    reference=request.reference,
+                    distorted=request.distorted,
+                    model=request.model,
+                    request_id=call.request_id,
+                    deadline_s=call.deadline_s,
+                )
+            )
+            return pb.ScoreResponse(score=scored.score, features=scored.features)
+
+    async def score_stream(
+        self, requests: AsyncIterator[pb.ScoreStreamRequest], context: Context
+    ) -> None:
+        async with self._desk.call(context, "ScoreStream") as call:
+            config = await self._config(requests)
+            call.model = config.model or None
+            answers = self._service.stream(config, _pairs(requests), deadline_s=call.deadline_s)
+            async with aclosing(answers):
+                async for answer in answers:
+                    await self._write(call, _response(answer))
+
+    async def health(self, request: pb.HealthRequest, context: Context) -> pb.HealthResponse:
+        del request
+        async with self._desk.call(context, "Health", level="debug"):
+            self._desk.metrics.health_requested()
+            reason = self._service.not_ready
+            return pb.HealthResponse(ok=reason is None, message=reason or "ready")
+
+    async def _config(self, requests: AsyncIterator[pb.ScoreStreamRequest]) -> StreamConfig:
+        # The pictures after it stay with the client until there is a slot for them.
+        async with self._service.arrivals(requests, ahead=False) as arrivals:
+            first = await arrivals.next()
+        if isinstance(first, Nothing):
+            raise InvalidFrameError("The stream is empty. Its first message has to be a config.")
+        if first.WhichOneof("message") != "config":
+            raise InvalidFrameError("The first message of a stream has to be its config.")
+        return _stream_config(first.config)
+
+    async def _write(self, call: Call, response: pb.ScoreStreamResponse) -> None:
+        patience_s = self._service.settings.stream_idle_timeout_s
+        timeout = asyncio.timeout(patience_s)
+        try:
+            async with timeout:
+                await call.context.write(response)
+        except TimeoutError as error:
+            raise DeadlineError(
+                f"No score was read for {patience_s:g} s, and the stream was closed."
+            ) from error
+
+
+def _stream_config(config: pb.StreamConfig) -> StreamConfig:
+    number = int(config.pixel_format)
+    if not 1 <= number <= len(PIXEL_FORMATS):
+        raise InvalidFrameError(
+            f"{number} is no pixel format. Send 1 to {len(PIXEL_FORMATS)}: "
+            f"{', '.join(PIXEL_FORMATS)}."
+        )
+    return StreamConfig(
+        width=config.width,
+        height=config.height,
+        pix_fmt=PIXEL_FORMATS[number - 1],
+        model=config.model,
+        frame_count_hint=config.frame_count_hint,
+    )
+
+
+async def _pairs(requests: AsyncIterator[pb.ScoreStreamRequest]) -> AsyncIterator[FramePair]:
+    async for request in requests:
+        kind = request.WhichOneof("message")
+        if kind == "config":
+            raise InvalidFrameError("A second config came: a stream has one, as its first message.")
+        if kind is None:
+            raise InvalidFrameError("A message came that is neither a config nor a frame pair.")
+        pair = request.frame_pair
+        yield FramePair(pair.frame_index, pair.raw_reference, pair.raw_distorted)
+
+
+def _response(answer: FrameScore | Aggregate) -> pb.ScoreStreamResponse:
+    if isinstance(answer, Aggregate):
+        return pb.ScoreStreamResponse(
+            aggregate=pb.AggregateScore(
+                frames_processed=answer.frames_processed,
+                score=answer.score,
+                features=answer.features,
+                elapsed_ms=answer.elapsed_ms,
+            )
+        )
+    return pb.ScoreStreamResponse(
+        frame_score=pb.FrameScore(
+            frame_index=answer.index, score=answer.score, features=answer.features
+        )
+    )

@@ -1,0 +1,118 @@
+"""The body of `POST /v1/score`: from bytes to fields, or to the reason why not."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, NoReturn
+
+from vmafx_tune.server.http_contract import SCORE_FIELDS
+from vmafx_tune.server.http_messages import JSON_TYPE, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vmafx_tune.server.http_contract import Field
+    from vmafx_tune.server.http_messages import Request
+
+__all__ = ["read_score_fields"]
+
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+def read_score_fields(request: Request) -> Mapping[str, str]:
+    """Read the fields that a score is asked for with.
+
+    Args:
+        request: Its body is untrusted.
+
+    Returns:
+        A value for each of `SCORE_FIELDS`, empty for an optional one that is not there.
+
+    Raises:
+        Refused: With 415 for another media type, 400 for what is no JSON, 422 for other fields.
+    """
+    _check_content_type(request.headers)
+    document = _parse(_decode(request.body))
+    if not isinstance(document, dict):
+        raise Refused(422, "The body has to be a JSON object.")
+    known = [field.name for field in SCORE_FIELDS]
+    for name in document:
+        if name not in known:
+            raise Refused(422, f"Unknown field {_shown(name)}. There are {', '.join(known)}.")
+    return {field.name: _value(field, document) for field in SCORE_FIELDS}
+
+
+def _check_content_type(headers: Mapping[str, str]) -> None:
+    """Insist on JSON by name: no web page can send that to another site without asking first."""
+    media_type, *parameters = headers.get("content-type", "").split(";")
+    if media_type.strip().lower() != JSON_TYPE:
+        raise Refused(415, f"The body has to be sent with 'content-type: {JSON_TYPE}'.")
+    for parameter in parameters:
+        name, _, value = parameter.strip().lower().partition("=")
+        if name == "charset" and value.strip('"') not in {"utf-8", "utf8"}:
+            raise Refused(400, "JSON has to be sent in UTF-8.")
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise Refused(415, "The body must not be compressed.")
+
+
+def _decode(body: bytes) -> str:
+    if not body:
+        raise Refused(400, "The body is empty; a JSON object is needed.")
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Refused(400, f"The body is not UTF-8: byte {error.start} is wrong.") from error
+    if text.startswith(_BYTE_ORDER_MARK):
+        raise Refused(400, "The body begins with a byte order mark, which JSON does not allow.")
+    return text
+
+
+def _parse(text: str) -> object:
+    try:
+        document: object = json.loads(
+            text, object_pairs_hook=_without_repeats, parse_constant=_refuse_constant
+        )
+    except json.JSONDecodeError as error:
+        raise Refused(
+            400, f"The body is not JSON: {error.msg} at line {error.lineno} column {error.colno}."
+        ) from error
+    except RecursionError as error:
+        raise Refused(400, "The body nests too deep.") from error
+    except ValueError as error:
+        # Python converts no integer of more than a few thousand digits.
+        raise Refused(400, "A number in the body has too many digits.") from error
+    return document
+
+
+def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        # Two readers may take two values; a proxy that checks one would let the other pass.
+        raise Refused(400, "An object in the body has the same name twice.")
+    return document
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise Refused(400, f"The body is not JSON: {name} is no number there.")
+
+
+def _value(field: Field, document: Mapping[str, object]) -> str:
+    if field.name not in document and not field.required:
+        return ""
+    value = document.get(field.name)
+    if not isinstance(value, str):
+        what = "of another type" if field.name in document else "missing"
+        raise Refused(422, f"'{field.name}' has to be a string; it is {what}.")
+    if field.required and not value:
+        raise Refused(422, f"'{field.name}' must not be empty.")
+    if len(value) > field.max_chars:
+        raise Refused(422, f"'{field.name}' is longer than {field.max_chars} characters.")
+    if "\0" in value:
+        raise Refused(400, f"'{field.name}' holds a NUL character.")
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise Refused(400, f"'{field.name}' holds half of a surrogate pair.")
+    return value
+
+
+def _shown(name: str) -> str:
+    return ascii(name if len(name) <= 40 else f"{name[:40]}...")

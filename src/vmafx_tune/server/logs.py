@@ -1,0 +1,84 @@
+"""One JSON object a line, for programs that collect logs."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from vmafx_tune.server.settings import LOG_LEVELS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Loggable = str | int | float | bool | None
+
+__all__ = ["JsonLog"]
+
+
+class JsonLog:
+    """Writes log lines; thread-safe.
+
+    Each line has `time` (UTC, RFC 3339), `level` and `msg`, and whatever is known of
+    `request_id`, `route` or `rpc`, `duration_s`, `model` and `error`.
+
+    Args:
+        level: Least grave level that is written.
+        stream: Where to; None means stderr.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        level: str = "info",
+        stream: TextIO | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._least = LOG_LEVELS.index(level)
+        self._stream = stream
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def debug(self, msg: str, /, **fields: Loggable) -> None:
+        """Log what helps to find a fault."""
+        self._write("debug", msg, fields)
+
+    def info(self, msg: str, /, **fields: Loggable) -> None:
+        """Log what usually happens."""
+        self._write("info", msg, fields)
+
+    def warning(self, msg: str, /, **fields: Loggable) -> None:
+        """Log what somebody may want to look at."""
+        self._write("warning", msg, fields)
+
+    def error(self, msg: str, /, **fields: Loggable) -> None:
+        """Log what failed."""
+        self._write("error", msg, fields)
+
+    def _write(self, level: str, msg: str, fields: dict[str, Loggable]) -> None:
+        if LOG_LEVELS.index(level) < self._least:
+            return
+        known = {name: _finite(value) for name, value in fields.items() if value is not None}
+        line = json.dumps({"time": _utc(self._clock()), "level": level, "msg": msg, **known})
+        stream = self._stream or sys.stderr
+        with self._lock:
+            try:
+                stream.write(f"{line}\n")
+                stream.flush()
+            except (OSError, ValueError):
+                # Whoever read the log is gone; that is no reason to stop serving.
+                return
+
+
+def _utc(seconds: float) -> str:
+    whole = math.floor(seconds)
+    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole))
+    return f"{stamp}.{int((seconds - whole) * 1000):03d}Z"
+
+
+def _finite(value: Loggable) -> Loggable:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

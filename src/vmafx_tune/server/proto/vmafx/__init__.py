@@ -1,0 +1,1 @@
+"""Package `vmafx` of the gRPC contract."""

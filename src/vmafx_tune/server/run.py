@@ -1,0 +1,203 @@
+"""Starting the server, and its end.
+
+What is imported here is on the way to being ready, so it is little: what answers requests is loaded
+behind the first of them. ffmpeg is asked who it is while the listeners' modules are loaded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+import threading
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import VmafxTuneError
+from vmafx_tune.server.logs import JsonLog
+from vmafx_tune.server.media_roots import MediaRoots
+from vmafx_tune.server.metrics import Metrics
+from vmafx_tune.server.scorer import FileScorer
+from vmafx_tune.server.service import ScoringService
+from vmafx_tune.server.settings import ServerSettings, parse_flags
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmafx_tune.server.grpc_app import GrpcListener
+
+__all__ = ["main", "serve"]
+
+# So long at least probes can see that the server is not ready any more before it stops listening.
+_NOTICE_S = 0.25
+# For answers that are on their way when all work is done or cancelled.
+_CLOSING_S = 1.0
+_PRELOADED = (
+    "vmafx_tune.server.grpc_scoring",
+    "vmafx_tune.server.grpc_health",
+    "vmafx_tune.server.grpc_reflect",
+    "prometheus_client",
+    "vmafx_tune.api",
+    "vmafx_tune.scoring.ffmpeg_backend",
+    "vmafx_tune.scoring.libvmaf.backend",
+    "google.rpc.error_details_pb2",
+)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the server until a signal ends it.
+
+    Args:
+        argv: The command line, without the program and the command.
+
+    Returns:
+        The exit status: 0 after a drain, 1 where work had to be cancelled, else an error's.
+    """
+    # Modules are no garbage: looking for some while they are loaded is time lost.
+    gc.disable()
+    # Its C core would write lines of its own among those of the log.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    try:
+        settings = ServerSettings.from_sources(parse_flags(argv), os.environ)
+        return asyncio.run(serve(settings))
+    except VmafxTuneError as error:
+        sys.stderr.write(f"vmafx-tune: error: {error}\n")
+        return error.exit_code
+
+
+async def serve(settings: ServerSettings) -> int:
+    """Serve until the first SIGTERM or SIGINT, then finish what runs.
+
+    Returns:
+        0 where all work was done within the drain window; 1 where a second signal or the window's
+        end cancelled some.
+
+    Raises:
+        UsageError: A certificate cannot be used.
+        ServiceError: A port cannot be had.
+        ToolNotFoundError, LibvmafNotFoundError: There is nothing to score with.
+    """
+    signals = _Signals()
+    log, metrics, scorer = JsonLog(settings.log_level), Metrics(), FileScorer(settings)
+    service = ScoringService(settings, scorer, MediaRoots(settings.media_roots), metrics)
+    prepared = asyncio.create_task(asyncio.to_thread(scorer.prepare))
+    # Lets the thread start before this one holds the interpreter for the imports.
+    await asyncio.sleep(0)
+    async with AsyncExitStack() as listeners:
+        grpc = await _listen(service, settings, log, metrics, listeners)
+        await prepared
+        drained = await _Running(service, grpc, log, signals).until_drained()
+    log.info("stopped", error=None if drained else "some work was cancelled")
+    return 0 if drained else 1
+
+
+async def _listen(
+    service: ScoringService,
+    settings: ServerSettings,
+    log: JsonLog,
+    metrics: Metrics,
+    listeners: AsyncExitStack,
+) -> GrpcListener:
+    """Open both listeners, to be closed in the other order: probes are answered longest."""
+    from vmafx_tune.server.grpc_app import start_grpc
+    from vmafx_tune.server.http_app import start_http
+
+    http = await start_http(service, settings, log, metrics)
+    listeners.push_async_callback(http.close, _CLOSING_S)
+    grpc = await start_grpc(service, settings, log, metrics)
+    listeners.push_async_callback(grpc.close, _CLOSING_S)
+    log.info("listening", host=settings.host, port=http.port, grpc_port=grpc.port)
+    return grpc
+
+
+class _Signals:
+    """The first signal asks for a drain, the second for the end."""
+
+    def __init__(self) -> None:
+        self.first = asyncio.Event()
+        self.second = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._arrived)
+
+    def _arrived(self) -> None:
+        (self.second if self.first.is_set() else self.first).set()
+
+
+class _Running:
+    """A server that listens, from being ready to its end."""
+
+    def __init__(
+        self,
+        service: ScoringService,
+        grpc: GrpcListener,
+        log: JsonLog,
+        signals: _Signals,
+    ) -> None:
+        self._service = service
+        self._grpc = grpc
+        self._log = log
+        self._signals = signals
+
+    async def until_drained(self) -> bool:
+        """Work until a signal comes and the work is done; returns whether all of it was."""
+        self._service.mark_ready()
+        self._grpc.set_serving(True)
+        gc.freeze()
+        gc.enable()
+        preload = _Preload()
+        self._log.info("ready")
+        await self._signals.first.wait()
+        preload.stop()
+        return await self._drain()
+
+    async def _drain(self) -> bool:
+        self._log.info("draining")
+        self._service.begin_drain()
+        self._grpc.begin_drain()
+        noticed = asyncio.create_task(asyncio.sleep(_NOTICE_S))
+        drained = await self._work_done()
+        if not drained:
+            self._log.warning("cancelling", error="the drain is over, and work is left")
+            self._service.stop()
+        else:
+            await noticed
+        noticed.cancel()
+        return drained
+
+    async def _work_done(self) -> bool:
+        """Wait for the work, the window's end or a second signal, whatever comes first."""
+        drained = asyncio.create_task(self._service.drained(self._service.settings.drain_s))
+        second = asyncio.create_task(self._signals.second.wait())
+        await asyncio.wait({drained, second}, return_when=asyncio.FIRST_COMPLETED)
+        done = drained.done() and drained.result()
+        for task in (drained, second):
+            task.cancel()
+        return done
+
+
+class _Preload:
+    """Loads what the first requests need, in a thread beside the event loop."""
+
+    def __init__(self) -> None:
+        self._stopped = threading.Event()
+        threading.Thread(target=self._load, name="preload").start()
+
+    def stop(self) -> None:
+        """Load no further module: nobody is going to need it."""
+        self._stopped.set()
+
+    def _load(self) -> None:
+        from importlib import import_module
+
+        for name in _PRELOADED:
+            if self._stopped.is_set():
+                return
+            import_module(name)
+        gc.freeze()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,87 @@
+"""The scorer of files: the same as `vmafx-tune score`, with an ffmpeg that is looked for once."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import ToolNotFoundError
+from vmafx_tune.server.service import Scored
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vmafx_tune.cancel import CancelToken
+    from vmafx_tune.media.ffmpeg import Ffmpeg
+    from vmafx_tune.server.settings import ServerSettings
+    from vmafx_tune.wiring import Toolbox
+
+__all__ = ["FileScorer"]
+
+
+class FileScorer:
+    """Compares two files. Thread-safe once `prepare` has been called.
+
+    Args:
+        settings: Which programs and which backend to use.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings = settings
+        self._ffmpeg: Ffmpeg | None = None
+
+    def prepare(self) -> None:
+        """Find what scoring needs; light enough to be done before the server is ready.
+
+        Raises:
+            ToolNotFoundError: The backend's program is not there.
+            LibvmafNotFoundError: The backend's library is not there.
+        """
+        backend = self._settings.backend
+        try:
+            self._ffmpeg = self._find_ffmpeg()
+        except ToolNotFoundError:
+            # With `auto` and with `libvmaf`, the library alone will do.
+            if backend in {"ffmpeg", "vmaf"}:
+                raise
+            self._find_libvmaf()
+            return
+        if backend == "libvmaf":
+            self._find_libvmaf()
+
+    def __call__(self, reference: Path, distorted: Path, model: str, cancel: CancelToken) -> Scored:
+        """Compare two files; see `ScoringService` for the arguments.
+
+        Raises:
+            VmafxTuneError: They cannot be scored.
+        """
+        from vmafx_tune.api import score
+        from vmafx_tune.options import ScoringOptions
+
+        scoring = ScoringOptions(model=model or None, backend=self._settings.backend)
+        result = score(reference, distorted, scoring=scoring, toolbox=self._toolbox(cancel))
+        means = result.feature_means.items()
+        return Scored(result.score, {name: mean for name, mean in means if math.isfinite(mean)})
+
+    def _find_ffmpeg(self) -> Ffmpeg:
+        # Not through a toolbox, whose modules the server would have to load before it is ready.
+        from vmafx_tune.media.ffmpeg import find_ffmpeg
+        from vmafx_tune.media.process import ProcessRunner
+
+        return find_ffmpeg(self._settings.ffmpeg, ProcessRunner())
+
+    def _find_libvmaf(self) -> None:
+        from vmafx_tune.scoring.libvmaf.library import load_libvmaf
+
+        load_libvmaf()
+
+    def _toolbox(self, cancel: CancelToken) -> Toolbox:
+        from vmafx_tune.options import ToolOptions
+        from vmafx_tune.wiring import Toolbox
+
+        tools = ToolOptions(ffmpeg=self._settings.ffmpeg, vmaf=self._settings.vmaf_binary)
+        box = Toolbox(tools, cancel=cancel)
+        if self._ffmpeg is not None:
+            # Looked for already: a process for each score would only be in the way.
+            box.ffmpeg = self._ffmpeg
+        return box

@@ -1,0 +1,313 @@
+"""Scoring for clients, whatever the transport: admission, deadlines, cancellation, draining."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from vmafx_tune.cancel import CancelToken
+from vmafx_tune.errors import CancelledError, DeadlineError, DrainingError, UsageError
+from vmafx_tune.server.admission import Admission
+from vmafx_tune.server.arrivals import Arrivals, Nothing
+from vmafx_tune.server.media_roots import telling_shown_names
+from vmafx_tune.server.model_names import ModelNames
+from vmafx_tune.server.streams import FramePair, FrameSession, picture_format
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from vmafx_tune.server.media_roots import MediaRoots
+    from vmafx_tune.server.metrics import Metrics
+    from vmafx_tune.server.settings import ServerSettings
+    from vmafx_tune.server.streams import Aggregate, FrameScore, StreamConfig
+
+    PairScorer = Callable[[Path, Path, str, CancelToken], "Scored"]
+
+T = TypeVar("T")
+
+__all__ = ["ScoreCall", "Scored", "ScoringService"]
+
+_STARTING = "starting"
+_DRAINING = "draining"
+# During a drain, a stream that sends nothing for so long counts as idle.
+_DRAINING_IDLE_S = 0.2
+# Scores that worker threads get ready between two pictures are looked for in growing intervals.
+_POLL_S = (0.005, 0.25)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreCall:
+    """A client's wish to have two files compared.
+
+    Attributes:
+        reference: The clip as it should look, by the name that the client knows.
+        distorted: The clip to judge.
+        model: Name of a VMAF model; empty for the default.
+        request_id: What the request is called in logs.
+        deadline_s: Seconds that the client waits; None where it does not say.
+    """
+
+    reference: str
+    distorted: str
+    model: str = ""
+    request_id: str = ""
+    deadline_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The answer: the pooled score in VMAF points, and the mean of each elementary feature."""
+
+    score: float
+    features: Mapping[str, float]
+
+
+class ScoringService:
+    """Scores files and streams of pictures. Belongs to one event loop.
+
+    Args:
+        settings: Limits and timeouts.
+        scorer: Compares two files in a worker thread; called with their paths, the model's name
+            or path (empty for the default), and what cancels it.
+        media: Opens the files that clients name.
+        metrics: Counts.
+    """
+
+    def __init__(
+        self, settings: ServerSettings, scorer: PairScorer, media: MediaRoots, metrics: Metrics
+    ) -> None:
+        self.settings = settings
+        self.admission = Admission(settings.max_concurrent_scores, settings.max_queued_scores)
+        self._scorer = scorer
+        self._media = media
+        self._metrics = metrics
+        self._models = ModelNames(settings.model_dirs)
+        # Whoever holds a slot has one call at most in a thread.
+        self._threads = ThreadPoolExecutor(settings.max_concurrent_scores, "score")
+        self._not_ready: str | None = _STARTING
+        self._stopped = False
+        self._tokens: set[CancelToken] = set()
+        self._arrivals: set[Arrivals[Any]] = set()
+        metrics.watch(self.admission)
+
+    @property
+    def not_ready(self) -> str | None:
+        """Why no work is to be sent here; None when it is welcome."""
+        return self._not_ready
+
+    @property
+    def draining(self) -> bool:
+        """Whether the server is shutting down."""
+        return self._not_ready == _DRAINING
+
+    def mark_ready(self, reason: str | None = None) -> None:
+        """Say that the server is ready, or for what reason it is not. A drain is final."""
+        if not self.draining:
+            self._not_ready = reason
+
+    async def score(self, call: ScoreCall) -> Scored:
+        """Compare two files.
+
+        Cancelling the task that waits here stops the work: the slot is given back when its
+        processes are gone.
+
+        Raises:
+            BusyError: There is no room for it.
+            DrainingError: The server is shutting down.
+            DeadlineError: It took too long.
+            MediaNotAllowedError: A name is no file that may be read.
+            UsageError: The model's name makes no sense.
+            VmafxTuneError: The clips cannot be scored.
+        """
+        started = time.monotonic()
+        self._metrics.score_requested()
+        try:
+            scored = await self._score(call)
+        except BaseException:
+            self._metrics.score_failed()
+            raise
+        self._metrics.score_took(time.monotonic() - started)
+        return scored
+
+    async def stream(
+        self,
+        config: StreamConfig,
+        pairs: AsyncIterator[FramePair],
+        *,
+        deadline_s: float | None = None,
+    ) -> AsyncGenerator[FrameScore | Aggregate, None]:
+        """Score pairs of pictures while they arrive.
+
+        The next pair is asked for only when the scores that there are have been taken, so what a
+        stream holds in memory is bounded for a client that never reads.
+
+        Args:
+            config: What the client says of its pictures.
+            pairs: The pictures.
+            deadline_s: Seconds that the client has; None where it does not say.
+
+        Yields:
+            The score of each pair, at most a few pairs behind the last that arrived; the
+            aggregate at the end.
+
+        Raises:
+            InvalidFrameError: The pictures, or their numbers, are not what was announced.
+            BusyError, DrainingError, DeadlineError, UsageError: As for `score`.
+            ScoringError: They cannot be scored.
+        """
+        model = self._models.find(config.model)
+        layout = picture_format(config, self.settings.max_frame_bytes)
+        async with self.admission.slot(deadline_s):
+            session = await self._in_thread(partial(FrameSession, config, layout, model))
+            try:
+                with self._metrics.stream_session():
+                    async with self.arrivals(pairs) as arrivals:
+                        async for frame in self._frames(session, arrivals):
+                            yield frame
+                yield session.aggregate()
+            finally:
+                await self._in_thread(session.close)
+
+    @asynccontextmanager
+    async def arrivals(
+        self, source: AsyncIterator[T], *, ahead: bool = True
+    ) -> AsyncIterator[Arrivals[T]]:
+        """Read a client's messages with the server's patience, which a drain shortens."""
+        arrivals = Arrivals(source, self.settings.stream_idle_timeout_s, ahead=ahead)
+        if self.draining:
+            arrivals.hurry(_DRAINING_IDLE_S)
+        self._arrivals.add(arrivals)
+        try:
+            yield arrivals
+        finally:
+            self._arrivals.discard(arrivals)
+            await arrivals.close()
+
+    def begin_drain(self) -> None:
+        """Refuse new work, and let go of streams in which nothing happens."""
+        self._not_ready = _DRAINING
+        self.admission.close()
+        for arrivals in self._arrivals:
+            arrivals.hurry(_DRAINING_IDLE_S)
+
+    async def drained(self, window_s: float) -> bool:
+        """Wait until the work is done; returns whether it was within `window_s` seconds."""
+        try:
+            async with asyncio.timeout(window_s):
+                await self.admission.idle()
+        except TimeoutError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Cancel all work: running, waiting and streaming."""
+        self.begin_drain()
+        self._stopped = True
+        for arrivals in self._arrivals:
+            arrivals.hurry(0)
+        for token in tuple(self._tokens):
+            token.cancel()
+
+    async def _score(self, call: ScoreCall) -> Scored:
+        _check_names(call)
+        model = self._models.find(call.model)
+        deadline_s = self.settings.request_timeout_s
+        if call.deadline_s is not None:
+            deadline_s = min(deadline_s, call.deadline_s)
+        timeout = asyncio.timeout(deadline_s)
+        try:
+            async with timeout, self.admission.slot(deadline_s):
+                return await self._score_files(call, model)
+        except TimeoutError as error:
+            if not timeout.expired():
+                raise
+            raise DeadlineError(
+                f"The score was not done within {deadline_s:g} s and was stopped."
+            ) from error
+
+    async def _score_files(self, call: ScoreCall, model: str) -> Scored:
+        with self._cancellable() as token:
+            try:
+                return await self._in_thread(partial(self._compare, call, model, token), token)
+            except CancelledError as error:
+                if self._stopped:
+                    raise DrainingError from error
+                raise
+
+    def _compare(self, call: ScoreCall, model: str, token: CancelToken) -> Scored:
+        token.raise_if_cancelled()
+        with (
+            self._media.open(call.reference) as reference,
+            self._media.open(call.distorted) as distorted,
+            telling_shown_names(reference, distorted),
+        ):
+            return self._scorer(reference.path, distorted.path, model, token)
+
+    async def _frames(
+        self, session: FrameSession, arrivals: Arrivals[FramePair]
+    ) -> AsyncIterator[FrameScore]:
+        poll_s, longest_s = _POLL_S
+        while True:
+            if session.behind:
+                pair = await arrivals.next(poll_s)
+            else:
+                pair = await arrivals.next()
+            if pair is Nothing.NOT_YET:
+                frames = await self._in_thread(session.poll)
+                poll_s = min(2 * poll_s, longest_s)
+            elif pair is Nothing.ENDED:
+                frames = await self._in_thread(session.finish)
+            else:
+                self._metrics.stream_frame()
+                frames = await self._in_thread(partial(session.feed, pair))
+                poll_s = _POLL_S[0]
+            for frame in frames:
+                yield frame
+            if pair is Nothing.ENDED:
+                return
+
+    @contextmanager
+    def _cancellable(self) -> Iterator[CancelToken]:
+        token = CancelToken()
+        self._tokens.add(token)
+        if self._stopped:
+            token.cancel()
+        try:
+            yield token
+        finally:
+            self._tokens.discard(token)
+
+    async def _in_thread(self, work: Callable[[], T], token: CancelToken | None = None) -> T:
+        """Run `work` in a thread; a cancellation is passed on to it, and its end waited for."""
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            if token is not None:
+                token.cancel()
+            await _settled(future)
+            raise
+
+
+def _check_names(call: ScoreCall) -> None:
+    for role, name in (("reference", call.reference), ("distorted", call.distorted)):
+        if not name:
+            raise UsageError(f"The request names no {role} file. Name one under a media root.")
+
+
+async def _settled(future: asyncio.Future[T]) -> None:
+    """Wait for the end of work that was cancelled, however often the waiting is cancelled, too."""
+    while not future.done():
+        try:
+            await asyncio.wait({future})
+        except asyncio.CancelledError:
+            continue
+    if not future.cancelled():
+        # Looked at, so that asyncio does not complain that nobody did.
+        future.exception()

@@ -1,0 +1,381 @@
+"""What `serve` can be told, by flags and environment: each setting once, as a row."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.cpus import available_cpus
+from vmafx_tune.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["LOG_LEVELS", "SETTINGS", "ServerSettings", "Setting", "parse_flags"]
+
+LOG_LEVELS = ("debug", "info", "warning", "error")
+
+_BACKENDS = ("auto", "libvmaf", "ffmpeg", "vmaf")
+_MAX_PORT = 65535
+_WORDS_OF_TOKEN = re.compile(r"[\x21-\x7e]+")
+# Both pictures of a 3840x2160 pair in 4:4:4 with 10 bits: the largest that is promised to work.
+_LARGEST_PAIR_BYTES = 2 * 3840 * 2160 * 3 * 2
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """How a server runs. Made with `from_sources`, or by hand in tests.
+
+    Attributes:
+        host: Address that both listeners bind to.
+        port: HTTP port; 0 takes a free one.
+        grpc_port: gRPC port; 0 takes a free one.
+        log_level: One of `LOG_LEVELS`; what is less grave is not logged.
+        ffmpeg: ffmpeg to run; None looks for one.
+        vmaf_binary: `vmaf` program for the backend of that name.
+        backend: What scores files: `auto`, `libvmaf`, `ffmpeg` or `vmaf`.
+        model_dirs: Folders whose JSON models can be asked for by name.
+        media_roots: Folders that files may be read from.
+        max_concurrent_scores: Scores and streams that run at once, over both transports.
+        max_queued_scores: How many more may wait.
+        drain_s: How long running work may take to finish after SIGTERM, in seconds.
+        request_timeout_s: How long one score may take, its wait included, in seconds.
+        stream_idle_timeout_s: How long a stream may wait for its next message, in seconds.
+        api_token: Bearer token that every request must carry but probes; None lets everyone in.
+        tls_cert: PEM file with the certificate chain; None serves in plain text.
+        tls_key: PEM file with its private key.
+        max_body_bytes: Largest body of an HTTP request.
+        max_frame_bytes: Largest pair of pictures in a stream.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    grpc_port: int = 50051
+    log_level: str = "info"
+    ffmpeg: Path | None = None
+    vmaf_binary: Path | None = None
+    backend: str = "auto"
+    model_dirs: tuple[Path, ...] = ()
+    media_roots: tuple[Path, ...] = field(default_factory=lambda: (Path.cwd(),))
+    max_concurrent_scores: int = field(default_factory=available_cpus)
+    max_queued_scores: int = 8
+    drain_s: float = 30.0
+    request_timeout_s: float = 1800.0
+    stream_idle_timeout_s: float = 60.0
+    api_token: str | None = field(default=None, repr=False)
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    max_body_bytes: int = 64 * 1024
+    max_frame_bytes: int = _LARGEST_PAIR_BYTES
+
+    @classmethod
+    def from_sources(
+        cls, flags: Mapping[str, str | None], environ: Mapping[str, str]
+    ) -> ServerSettings:
+        """Take each setting from its flag, else its variable, else its default.
+
+        Args:
+            flags: Values by flag, such as `{"--port": "8080"}`; None counts as not given.
+            environ: The environment; a variable that is empty counts as not set.
+
+        Raises:
+            UsageError: A value makes no sense; it names the flag or the variable, and the value.
+        """
+        values: dict[str, Any] = {}
+        for setting in SETTINGS:
+            given = setting.find(flags, environ)
+            if given is not None:
+                values[setting.field] = setting.read(*given)
+        if ("tls_cert" in values) != ("tls_key" in values):
+            given_one, missing = ("--tls-cert", "--tls-key")
+            if "tls_key" in values:
+                given_one, missing = missing, given_one
+            raise UsageError(f"{given_one} was given without {missing}. Give both, or neither.")
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A row: how one field of `ServerSettings` is told from outside.
+
+    Attributes:
+        field: The field it sets.
+        flag: Its flag; empty where it has none, as a command line is not private.
+        variable: Its environment variable.
+        metavar: What its value is, for help.
+        parse: Reads the value; raises ValueError with a clause that says what it has to be.
+        help: One sentence for help and documentation.
+    """
+
+    field: str
+    flag: str
+    variable: str
+    metavar: str
+    parse: Callable[[str], Any]
+    help: str
+
+    def find(
+        self, flags: Mapping[str, str | None], environ: Mapping[str, str]
+    ) -> tuple[str, str] | None:
+        """Find where the setting was given: `(flag or variable, value)`, or None."""
+        if self.flag and (value := flags.get(self.flag)) is not None:
+            return self.flag, value
+        if self.variable and (value := environ.get(self.variable)):
+            return self.variable, value
+        return None
+
+    def read(self, name: str, value: str) -> Any:
+        """Turn a value into the field's.
+
+        Raises:
+            UsageError: It makes no sense.
+        """
+        try:
+            return self.parse(value)
+        except ValueError as error:
+            shown = "" if self.field == "api_token" and not self.flag else f" '{value}'"
+            raise UsageError(f"{name}{shown} cannot be used: {error}.") from error
+
+
+def parse_flags(argv: Sequence[str]) -> dict[str, str | None]:
+    """Read a command line of `--flag value` and `--flag=value`; the last of each counts.
+
+    Raises:
+        UsageError: There is no such flag, or its value is missing.
+    """
+    known = {setting.flag for setting in SETTINGS if setting.flag}
+    flags: dict[str, str | None] = {}
+    words = iter(argv)
+    for word in words:
+        flag, equals, value = word.partition("=")
+        if flag not in known:
+            raise UsageError(
+                f"serve has no option '{word}'. `vmafx-tune serve --help` lists those it has."
+            )
+        given = value if equals else next(words, None)
+        if given is None:
+            raise UsageError(f"{flag} needs a value.")
+        flags[flag] = given
+    return flags
+
+
+def _whole(lo: int, hi: int | None = None) -> Callable[[str], int]:
+    limits = f"from {lo} to {hi}" if hi is not None else f"of at least {lo}"
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
+            raise ValueError(f"it is not a whole number {limits}")
+        number = int(text)
+        if number < lo or (hi is not None and number > hi):
+            raise ValueError(f"it is not a whole number {limits}")
+        return number
+
+    return parse
+
+
+def _seconds(*, zero: bool) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = math.nan
+        if not (math.isfinite(seconds) and (seconds > 0 or (zero and seconds == 0))):
+            raise ValueError(f"it is not a number of seconds {'from' if zero else 'above'} 0")
+        return seconds
+
+    return parse
+
+
+def _choice(*names: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in names:
+            raise ValueError(f"it is none of {', '.join(names)}")
+        return text.lower()
+
+    return parse
+
+
+def _host(text: str) -> str:
+    if not text or any(character.isspace() for character in text):
+        raise ValueError("it is no host name or address")
+    return text
+
+
+def _file(text: str) -> Path:
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise ValueError("there is no such file")
+    return path
+
+
+def _program(text: str) -> Path:
+    return Path(text)
+
+
+def _folders(text: str) -> tuple[Path, ...]:
+    folders = tuple(Path(name).expanduser() for name in text.split(os.pathsep) if name)
+    for folder in folders:
+        if not folder.is_dir():
+            raise ValueError(f"there is no folder '{folder}'")
+    if not folders:
+        raise ValueError("it names no folder")
+    return folders
+
+
+def _token(text: str) -> str:
+    if not _WORDS_OF_TOKEN.fullmatch(text):
+        raise ValueError("a token is printable ASCII without spaces")
+    return text
+
+
+def _token_file(text: str) -> str:
+    try:
+        token = _file(text).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"it cannot be read ({error})") from error
+    return _token(token)
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("host", "--host", "VMAFX_HOST", "ADDRESS", _host, "Address that both listeners bind."),
+    Setting(
+        "port", "--port", "VMAFX_PORT", "N", _whole(0, _MAX_PORT), "HTTP port; 0 takes a free one."
+    ),
+    Setting(
+        "grpc_port",
+        "--grpc-port",
+        "VMAFX_GRPC_PORT",
+        "N",
+        _whole(0, _MAX_PORT),
+        "gRPC port; 0 takes a free one.",
+    ),
+    Setting(
+        "log_level",
+        "--log-level",
+        "VMAFX_LOG_LEVEL",
+        "LEVEL",
+        _choice(*LOG_LEVELS),
+        f"Least grave level that is logged: {', '.join(LOG_LEVELS)}.",
+    ),
+    Setting("ffmpeg", "--ffmpeg", "VMAFX_FFMPEG", "PATH", _program, "ffmpeg to run."),
+    Setting(
+        "vmaf_binary",
+        "--vmaf",
+        "VMAFX_VMAF_BINARY",
+        "PATH",
+        _program,
+        "vmaf program for --backend vmaf.",
+    ),
+    Setting(
+        "backend",
+        "--backend",
+        "VMAFX_BACKEND",
+        "NAME",
+        _choice(*_BACKENDS),
+        f"What scores files: {', '.join(_BACKENDS)}.",
+    ),
+    Setting(
+        "model_dirs",
+        "--model-dir",
+        "VMAFX_MODEL_DIR",
+        "DIR",
+        _folders,
+        "Folder whose JSON models can be asked for by name; several are separated as in PATH.",
+    ),
+    Setting(
+        "media_roots",
+        "--media-roots",
+        "VMAFX_MEDIA_ROOTS",
+        "DIR",
+        _folders,
+        "Folder that files may be read from; several are separated as in PATH. Default: the "
+        "working directory.",
+    ),
+    Setting(
+        "max_concurrent_scores",
+        "--max-concurrent",
+        "VMAFX_MAX_CONCURRENT_SCORES",
+        "N",
+        _whole(1),
+        "Scores and streams that run at once. Default: one per core.",
+    ),
+    Setting(
+        "max_queued_scores",
+        "--max-queue",
+        "VMAFX_MAX_QUEUED_SCORES",
+        "N",
+        _whole(0),
+        "How many more may wait for their turn; past that, requests are refused.",
+    ),
+    Setting(
+        "drain_s",
+        "--drain-seconds",
+        "VMAFX_DRAIN_SECONDS",
+        "SECONDS",
+        _seconds(zero=True),
+        "How long running work may take to finish after SIGTERM.",
+    ),
+    Setting(
+        "request_timeout_s",
+        "--request-timeout",
+        "VMAFX_REQUEST_TIMEOUT_SECONDS",
+        "SECONDS",
+        _seconds(zero=False),
+        "How long one score may take, its wait in the queue included.",
+    ),
+    Setting(
+        "stream_idle_timeout_s",
+        "--stream-idle-timeout",
+        "VMAFX_STREAM_IDLE_TIMEOUT_SECONDS",
+        "SECONDS",
+        _seconds(zero=False),
+        "How long a stream may wait for its next message.",
+    ),
+    # The variable comes first, so that the file wins as a flag does.
+    Setting(
+        "api_token",
+        "",
+        "VMAFX_API_TOKEN",
+        "TOKEN",
+        _token,
+        "Bearer token that every request must carry, but for probes.",
+    ),
+    Setting(
+        "api_token",
+        "--api-token-file",
+        "VMAFX_API_TOKEN_FILE",
+        "FILE",
+        _token_file,
+        "File that holds the bearer token.",
+    ),
+    Setting(
+        "tls_cert",
+        "--tls-cert",
+        "VMAFX_TLS_CERT",
+        "FILE",
+        _file,
+        "PEM file with the certificate chain, for both listeners.",
+    ),
+    Setting("tls_key", "--tls-key", "VMAFX_TLS_KEY", "FILE", _file, "PEM file with its key."),
+    Setting(
+        "max_body_bytes",
+        "--max-body-bytes",
+        "VMAFX_MAX_BODY_BYTES",
+        "N",
+        _whole(1),
+        "Largest body of an HTTP request.",
+    ),
+    Setting(
+        "max_frame_bytes",
+        "--max-frame-bytes",
+        "VMAFX_MAX_FRAME_BYTES",
+        "N",
+        _whole(1, 1 << 30),
+        "Largest pair of pictures in a stream.",
+    ),
+)
+"""Every setting, in the order of the help."""

@@ -1,0 +1,116 @@
+"""What each error means to a client: one table for both transports."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from vmafx_tune import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["STATUSES", "Status", "error_for", "public_sentence", "reason_of", "status_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How an error leaves the server.
+
+    Attributes:
+        http: HTTP status code.
+        grpc: Name of the gRPC status code.
+        sentence: What the client is told; None tells it the error's own message. Messages that
+            may hold paths, command lines or output of programs of the server are not told.
+    """
+
+    http: int
+    grpc: str
+    sentence: str | None = None
+
+
+_INTERNAL = Status(500, "INTERNAL", "The server failed. Its log has the reason by the request id.")
+_USAGE = Status(400, "INVALID_ARGUMENT")
+_MEDIA = Status(422, "FAILED_PRECONDITION")
+_NO_SCORER = Status(503, "UNAVAILABLE", "The server's scorer cannot be used at present.")
+
+STATUSES: Mapping[type[errors.VmafxTuneError], Status] = MappingProxyType(
+    {
+        errors.VmafxTuneError: _INTERNAL,
+        errors.UsageError: _USAGE,
+        errors.UnknownEncoderError: _USAGE,
+        errors.InvalidLadderError: _USAGE,
+        errors.MediaError: _MEDIA,
+        errors.UnreadableSourceError: _MEDIA,
+        errors.FormatMismatchError: _MEDIA,
+        errors.FrameCountMismatchError: _MEDIA,
+        errors.HdrRefusedError: Status(
+            422,
+            "FAILED_PRECONDITION",
+            "The reference is HDR (PQ or HLG), for which no public VMAF model is validated.",
+        ),
+        errors.ToolError: _INTERNAL,
+        errors.ToolNotFoundError: _NO_SCORER,
+        errors.ToolTimeoutError: Status(
+            500, "INTERNAL", "The scorer made no progress for too long and was stopped."
+        ),
+        errors.ToolOutputError: _INTERNAL,
+        errors.EncodeFailedError: _INTERNAL,
+        errors.EncoderUnavailableError: _INTERNAL,
+        errors.ScoringError: Status(
+            422,
+            "FAILED_PRECONDITION",
+            "VMAF cannot be computed for these pictures with this model: they may be too small.",
+        ),
+        errors.LibvmafNotFoundError: _NO_SCORER,
+        errors.LibvmafCallError: _INTERNAL,
+        errors.ModelNotFoundError: Status(
+            400, "INVALID_ARGUMENT", "The scorer of this server does not have that VMAF model."
+        ),
+        errors.SearchError: _INTERNAL,
+        errors.TargetUnreachableError: _INTERNAL,
+        errors.NonMonotoneError: _INTERNAL,
+        errors.ServiceError: _INTERNAL,
+        errors.BusyError: Status(429, "RESOURCE_EXHAUSTED"),
+        errors.DrainingError: Status(503, "UNAVAILABLE"),
+        errors.DeadlineError: Status(504, "DEADLINE_EXCEEDED"),
+        errors.MediaNotAllowedError: Status(404, "NOT_FOUND"),
+        errors.InvalidFrameError: Status(400, "INVALID_ARGUMENT"),
+        errors.UnauthenticatedError: Status(401, "UNAUTHENTICATED"),
+        errors.ServerUnreachableError: Status(503, "UNAVAILABLE"),
+        errors.OutputError: _INTERNAL,
+        errors.CancelledError: Status(503, "CANCELLED"),
+    }
+)
+"""A row for every error there is; a test fails for one without."""
+
+
+def status_of(error: BaseException) -> Status:
+    """Look an error up; one that was not raised on purpose is internal."""
+    for cls in type(error).__mro__:
+        if cls in STATUSES:
+            return STATUSES[cls]
+    return _INTERNAL
+
+
+def public_sentence(error: BaseException) -> str:
+    """Say what a client may know about an error."""
+    return status_of(error).sentence or str(error)
+
+
+def reason_of(error: BaseException) -> str:
+    """Name an error for clients' programs: `BUSY` for a `BusyError`."""
+    known = (cls for cls in type(error).__mro__ if cls in STATUSES)
+    return _reason(next(known, errors.ServiceError))
+
+
+def error_for(reason: str) -> type[errors.VmafxTuneError] | None:
+    """Find the error of that name; None where there is none, as in a newer server."""
+    return next((cls for cls in STATUSES if _reason(cls) == reason), None)
+
+
+def _reason(cls: type[BaseException]) -> str:
+    words = re.findall(r"[A-Z][a-z]+", cls.__name__.removesuffix("Error"))
+    return "_".join(words).upper()
