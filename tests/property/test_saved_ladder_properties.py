@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.reports.ladder_factories import ladder_result, unreachable_ladder_result
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.reports.render import render
-from vmafx_tune.reports.saved_ladder import read_ladder
+from vmafx_tune.reports.saved.ladder import read_ladder
 from vmafx_tune.results import LadderResult
 
 from .ladder_strategies import json_values, ladder_results

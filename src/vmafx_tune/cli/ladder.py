@@ -157,7 +157,7 @@ def _sizes(text: str) -> tuple[Resolution, ...]:
 
 
 def _saved(name: str) -> LadderResult:
-    from vmafx_tune.reports.saved_ladder import read_ladder
+    from vmafx_tune.reports.saved.ladder import read_ladder
 
     if name == "-":
         return read_ladder(_decoded(sys.stdin.buffer.read(), "standard input"), "standard input")

@@ -129,21 +129,21 @@ def _comparison(result: CompareResult, fmt: str) -> str:
 
         return compare_csv(result)
     if fmt == "markdown":
-        from vmafx_tune.reports.markdown import compare_markdown
+        from vmafx_tune.reports.markdown.compare import compare_markdown
 
         return compare_markdown(result)
-    from vmafx_tune.reports.html import compare_html
+    from vmafx_tune.reports.html.compare import compare_html
 
     return compare_html(result)
 
 
 def _ladder(result: LadderResult, fmt: str) -> str:
     if fmt == "markdown":
-        from vmafx_tune.reports.markdown_ladder import ladder_markdown
+        from vmafx_tune.reports.markdown.ladder import ladder_markdown
 
         return ladder_markdown(result)
     if fmt == "html":
-        from vmafx_tune.reports.html_ladder import ladder_html
+        from vmafx_tune.reports.html.ladder import ladder_html
 
         return ladder_html(result)
     return _manifest(result, fmt)

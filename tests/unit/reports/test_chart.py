@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vmafx_tune.reports.chart import ChartPoint, Series, rate_quality_svg
+from vmafx_tune.reports.html.chart import ChartPoint, Series, rate_quality_svg
 
 points = st.builds(
     ChartPoint,

@@ -12,7 +12,7 @@ from tests.unit.reports import ladder_factories as factories
 from vmafx_tune.core.hull import upper_hull
 from vmafx_tune.model import Resolution
 from vmafx_tune.reports import text
-from vmafx_tune.reports.hull_picture import MIN_WIDTH, hull_picture
+from vmafx_tune.reports.tables.hull_picture import MIN_WIDTH, hull_picture
 from vmafx_tune.results import LadderPoint
 
 SIZES = tuple(Resolution(16 * lines // 9, lines) for lines in range(90, 2160, 230))

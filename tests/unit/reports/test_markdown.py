@@ -6,7 +6,7 @@ import re
 
 from tests.unit.reports import factories
 from vmafx_tune.reports.facts import HDR_NOTE
-from vmafx_tune.reports.markdown import compare_markdown
+from vmafx_tune.reports.markdown.compare import compare_markdown
 from vmafx_tune.reports.text import ABSENT
 
 

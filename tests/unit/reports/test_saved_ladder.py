@@ -19,7 +19,7 @@ from tests.unit.reports.ladder_factories import (
 )
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.reports.render import render
-from vmafx_tune.reports.saved_ladder import read_ladder
+from vmafx_tune.reports.saved.ladder import read_ladder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group
 
 from vmafx_tune.reports import ladder_facts
-from vmafx_tune.reports.hull_picture import hull_picture
+from vmafx_tune.reports.tables.hull_picture import hull_picture
 from vmafx_tune.reports.tables.layout import (
     Column,
     FirstThatFits,

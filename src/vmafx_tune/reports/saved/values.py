@@ -15,7 +15,7 @@ from typing import TypeVar
 from vmafx_tune.errors import UsageError
 from vmafx_tune.model import Resolution
 from vmafx_tune.parsing import parse_resolution
-from vmafx_tune.reports.saved_json import refuse_value
+from vmafx_tune.reports.saved.parsing import refuse_value
 
 __all__ = [
     "above_zero",

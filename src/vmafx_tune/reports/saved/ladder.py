@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from vmafx_tune.core.caps import DEFAULT_MAX_VMAF
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.model import PoolMethod
-from vmafx_tune.reports import saved_values as values
 from vmafx_tune.reports.documents.ladder import LadderDocument
 from vmafx_tune.reports.documents.ladder_parts import (
     CloudPoint,
@@ -17,7 +16,8 @@ from vmafx_tune.reports.documents.ladder_parts import (
     Rendition,
     Selection,
 )
-from vmafx_tune.reports.saved_json import UnreadableError, parse_object, validated
+from vmafx_tune.reports.saved import values
+from vmafx_tune.reports.saved.parsing import UnreadableError, parse_object, validated
 from vmafx_tune.results import (
     LadderCell,
     LadderPoint,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune._version import __version__
 from vmafx_tune.reports import ladder_facts
-from vmafx_tune.reports.markdown_text import bullets, code, escape, hidden_commands, table
+from vmafx_tune.reports.markdown.text import bullets, code, escape, hidden_commands, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

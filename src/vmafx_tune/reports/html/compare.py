@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmafx_tune.reports import facts, html_page, ranking, text
-from vmafx_tune.reports.chart import ChartPoint, Series, rate_quality_svg
-from vmafx_tune.reports.html_page import NUMBER, TEXT
+from vmafx_tune.reports import facts, ranking, text
+from vmafx_tune.reports.html import elements
+from vmafx_tune.reports.html.chart import ChartPoint, Series, rate_quality_svg
+from vmafx_tune.reports.html.elements import NUMBER, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,21 +28,21 @@ _BD_COLUMNS = (
 
 def compare_html(result: CompareResult) -> str:
     """Write a comparison as a page without external resources."""
-    return html_page.page(
+    return elements.page(
         ranking.heading(result), _circumstances(result), _chart(result), _sections(result)
     )
 
 
 def _sections(result: CompareResult) -> Iterator[str]:
     for target in result.targets:
-        yield html_page.heading(f"VMAF {target:g}")
+        yield elements.heading(f"VMAF {target:g}")
         yield _target_table(result, target)
     for who, why in ranking.failures(result):
-        yield html_page.paragraph(f"{who}: {why}", "failure")
+        yield elements.paragraph(f"{who}: {why}", "failure")
     for message in ranking.remarks(result):
-        yield html_page.paragraph(message, "note")
+        yield elements.paragraph(message, "note")
     yield from _bd_rates(result.bd_rates)
-    yield from html_page.commands(
+    yield from elements.commands(
         (f"{row.encoder}, VMAF {row.target:g}", row.search.answer.command)
         for row in result.rows
         if row.ok and row.search and row.search.answer
@@ -62,7 +63,7 @@ def _circumstances(result: CompareResult) -> list[tuple[str, str]]:
 def _chart(result: CompareResult) -> str:
     series = [_series(result, encoder) for encoder in result.encoders]
     svg = rate_quality_svg(series, result.targets)
-    return html_page.chart(svg, series, _HINT)
+    return elements.chart(svg, series, _HINT)
 
 
 def _series(result: CompareResult, encoder: str) -> Series:
@@ -100,7 +101,7 @@ def _target_table(result: CompareResult, target: float) -> str:
         ("Next worse", NUMBER),
         ("Status", TEXT),
     )
-    return html_page.table(
+    return elements.table(
         columns, (_row(result, ranked) for ranked in ranking.ranked_rows(result, target))
     )
 
@@ -125,9 +126,9 @@ def _row(result: CompareResult, ranked: ranking.RankedRow) -> tuple[str, Sequenc
 def _bd_rates(bd_rates: Sequence[BdRate]) -> Iterator[str]:
     if not bd_rates:
         return
-    yield html_page.heading(f"BD-rate against {bd_rates[0].anchor}")
-    yield html_page.table(_BD_COLUMNS, (_bd_row(bd) for bd in bd_rates))
-    yield from (html_page.paragraph(bd.reason, "note") for bd in bd_rates if bd.reason)
+    yield elements.heading(f"BD-rate against {bd_rates[0].anchor}")
+    yield elements.table(_BD_COLUMNS, (_bd_row(bd) for bd in bd_rates))
+    yield from (elements.paragraph(bd.reason, "note") for bd in bd_rates if bd.reason)
 
 
 def _bd_row(bd: BdRate) -> tuple[str, Sequence[str]]:

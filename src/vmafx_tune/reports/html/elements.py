@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune._version import __version__
 from vmafx_tune.reports import text
-from vmafx_tune.reports.chart import N_STYLES, marker
+from vmafx_tune.reports.html.chart import N_STYLES, marker
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from vmafx_tune.reports.chart import Series
+    from vmafx_tune.reports.html.chart import Series
 
 __all__ = ["NUMBER", "TEXT", "chart", "commands", "heading", "page", "paragraph", "table"]
 
@@ -33,7 +33,7 @@ def page(
         chart: An element, or empty.
         sections: Further elements.
     """
-    template = resources.files("vmafx_tune.reports").joinpath("page.html")
+    template = resources.files("vmafx_tune.reports.html").joinpath("page.html")
     return Template(template.read_text(encoding="utf-8")).substitute(
         title=_text(title),
         circumstances=_definitions(circumstances),

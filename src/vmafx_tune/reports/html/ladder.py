@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmafx_tune.reports import html_page, ladder_facts
-from vmafx_tune.reports.chart import ChartPoint, Series, rate_quality_svg
+from vmafx_tune.reports import ladder_facts
+from vmafx_tune.reports.html import elements
+from vmafx_tune.reports.html.chart import ChartPoint, Series, rate_quality_svg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ _HINT = "The thick line is the hull; numbered points are rungs. Bitrate is on a 
 
 def ladder_html(result: LadderResult) -> str:
     """Write a ladder as a page without external resources."""
-    return html_page.page(
+    return elements.page(
         ladder_facts.heading(result),
         ladder_facts.circumstances(result),
         _chart(result),
@@ -31,25 +32,25 @@ def ladder_html(result: LadderResult) -> str:
 def _sections(result: LadderResult) -> Iterator[str]:
     yield from _rungs(result)
     if result.cells:
-        yield html_page.heading("kb/s @ quality of each resolution and target")
+        yield elements.heading("kb/s @ quality of each resolution and target")
         yield _table(ladder_facts.cell_sheet(result))
     for where, why in ladder_facts.failures(result):
-        yield html_page.paragraph(f"{where}: {why}", "failure")
+        yield elements.paragraph(f"{where}: {why}", "failure")
     remarks = ladder_facts.remarks(result)
     if remarks:
-        yield html_page.heading("Notes")
+        yield elements.heading("Notes")
     for message in remarks:
-        yield html_page.paragraph(message, "note")
-    yield from html_page.commands(ladder_facts.commands(result))
+        yield elements.paragraph(message, "note")
+    yield from elements.commands(ladder_facts.commands(result))
 
 
 def _rungs(result: LadderResult) -> Iterator[str]:
-    yield html_page.heading("Rungs")
+    yield elements.heading("Rungs")
     empty = ladder_facts.why_empty(result)
     if empty is None:
         yield _table(ladder_facts.rung_sheet(result))
     else:
-        yield html_page.paragraph(empty, "failure")
+        yield elements.paragraph(empty, "failure")
 
 
 def _chart(result: LadderResult) -> str:
@@ -63,7 +64,7 @@ def _chart(result: LadderResult) -> str:
     ]
     hull = [_chart_point(result, point, numbers) for point in result.hull]
     svg = rate_quality_svg(series, (), hull=hull, one_line_per="resolution")
-    return html_page.chart(svg, series, _HINT)
+    return elements.chart(svg, series, _HINT)
 
 
 def _chart_point(
@@ -81,7 +82,7 @@ def _chart_point(
 
 def _table(sheet: ladder_facts.Sheet) -> str:
     columns = [
-        (heading.title, html_page.NUMBER if heading.number else html_page.TEXT)
+        (heading.title, elements.NUMBER if heading.number else elements.TEXT)
         for heading in sheet.headings
     ]
-    return html_page.table(columns, (("", row) for row in sheet.rows))
+    return elements.table(columns, (("", row) for row in sheet.rows))

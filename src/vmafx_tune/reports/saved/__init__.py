@@ -1,0 +1,1 @@
+"""Reading back what `documents` writes, by whomever it was written."""
