@@ -26,11 +26,17 @@ GENERATORS = (
 )
 GENERATED = ("docs", "src/vmafx_tune/reports/schemas", "src/vmafx_tune/server")
 
+YAMLLINT = "{extends: default, rules: {document-start: disable, line-length: {max: 110}}}"
+# The oldest one that has all that the manifests use, and the newest one known.
+KUBERNETES_VERSIONS = ("1.30", "1.37")
+
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "types", "tests", "integration", "golden", "docs", "generated"]
+nox.options.sessions = [
+    *("lint", "types", "tests", "integration", "golden", "examples", "docs", "generated"),
+]
 
 
 def install_group(session: nox.Session, *groups: str) -> None:
@@ -87,6 +93,30 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def examples(session: nox.Session) -> None:
+    """Check the files for operating a server, and the shell scripts."""
+    install_group(session, "examples")
+    serve = Path("examples/serve")
+    session.run("shellcheck", ".ci/run", *map(str, sorted(Path("examples").rglob("*.sh"))))
+    session.run("yamllint", "--strict", f"--config-data={YAMLLINT}", "examples")
+    session.run("hadolint", str(serve / "Dockerfile"))
+    compose = str(serve / "compose.yaml")
+    session.run("check-jsonschema", "--builtin-schema=vendor.compose-spec", compose)
+    alerts_and_panels = (serve / "prometheus-rules.yaml", serve / "grafana-dashboard.json")
+    session.run("python", "-m", "tests.support.promql", *map(str, alerts_and_panels))
+    manifests = [path for path in (serve / "kubernetes/base").iterdir() if is_manifest(path)]
+    for version in KUBERNETES_VERSIONS:
+        validate(session, version, *map(str, sorted(manifests)))
+    # What the TLS patches make of them; that they fit is tested without kubectl, too.
+    if shutil.which("kubectl"):
+        overlay = str(serve / "kubernetes/overlay")
+        made = session.run("kubectl", "kustomize", overlay, silent=True, external=True)
+        rendered = Path(session.create_tmp(), "overlay.yaml")
+        rendered.write_text(str(made), encoding="utf-8")
+        validate(session, KUBERNETES_VERSIONS[-1], str(rendered))
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation into site/; a broken link is an error."""
     install_group(session, "docs")
@@ -127,6 +157,15 @@ def bench(session: nox.Session) -> None:
     """Measure the speed of `score` against plain ffmpeg, and the overhead of `search`."""
     session.install(".[test]")
     session.run("python", "benchmarks/run.py", *session.posargs)
+
+
+def validate(session: nox.Session, version: str, *manifests: str) -> None:
+    """Hold manifests to the schemas of Kubernetes; kinds of others, which have none, pass."""
+    session.run("kubernetes-validate", "--strict", "--no-warn", "-k", version, *manifests)
+
+
+def is_manifest(path: Path) -> bool:
+    return path.suffix == ".yaml" and path.name != "kustomization.yaml"
 
 
 def snapshot(folders: tuple[str, ...]) -> dict[str, bytes]:

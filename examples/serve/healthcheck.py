@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Exits with 0 if the server in this container is ready: for HEALTHCHECK, without curl.
 
 It runs every few seconds, so it imports as little as it can: ssl only where the server has TLS.

@@ -144,7 +144,7 @@ class ScoringClient:
             answer, call = self._stub.Score.with_call(
                 request, timeout=self._timeout_s, metadata=self._metadata
             )
-        return RemoteScore(answer.score, dict(answer.features), _request_id(call))
+        return RemoteScore(answer.score, dict(sorted(answer.features.items())), _request_id(call))
 
     def score_frames(
         self, config: StreamConfig, pairs: Iterable[FramePair]

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import os
+from pathlib import Path
 
 __all__ = ["available_cpus"]
 
+# What a container may use, by the second version of control groups: "200000 100000" is two.
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
 
 def available_cpus() -> int:
-    """Count the processors that this process may use, at least 1."""
+    """Count the processors that this process may use, at least 1: its affinity, its quota."""
+    return max(1, min(_affinity(), _quota()))
+
+
+def _affinity() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _quota() -> int:
+    try:
+        used_us, period_us = _QUOTA.read_text(encoding="ascii").split()
+        return math.ceil(int(used_us) / int(period_us))
+    except (OSError, ValueError, ZeroDivisionError):
+        # There is none: no such file, or "max".
+        return 1 << 30
