@@ -620,6 +620,29 @@ def test_a_method_that_is_not_there_is_unimplemented(channel: grpc.Channel, meth
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
+@pytest.mark.parametrize(
+    "method",
+    [
+        "vmafx.v1.VmafxScoring/Score",
+        "vmafx.v1.VmafxScoring/ScoreStream",
+        "vmafx.v1.VmafxScoring/Health",
+        "grpc.health.v1.Health/Check",
+        "grpc.health.v1.Health/Watch",
+        "grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    ],
+)
+def test_what_is_no_message_is_an_invalid_argument_and_leaves_no_line_but_the_logs_own(
+    channel: grpc.Channel, caplog: pytest.LogCaptureFixture, method: str
+) -> None:
+    anything: Any = channel
+    with pytest.raises(grpc.RpcError) as caught:
+        list(anything.stream_stream(f"/{method}")(iter([b"\xff"]), timeout=TIMEOUT_S))
+    error: Any = caught.value
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert error.details().startswith("The request is no message of the method's type.")
+    assert not caplog.records
+
+
 def test_a_server_with_a_token_lets_in_who_has_it_and_probes(clips: ClipFactory) -> None:
     health: Any = health_pb2_grpc
     settings = settings_for(clips.folder, api_token="right")

@@ -9,14 +9,17 @@ import pytest
 
 from tests.golden.pairs import MODELS, PAIRS, GoldenPair
 from tests.support.clips import ClipFactory
-from tests.support.grpc_server import running_server, settings_for
+from tests.support.server_process import server_process
+from vmafx_tune.api import score
 from vmafx_tune.client import Aggregate, FramePair, FrameScore, ScoringClient, StreamConfig
+from vmafx_tune.options import ScoringOptions
 from vmafx_tune.scoring.libvmaf.pictures import PictureFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.support.server_process import ServerProcess
     from vmafx_tune.scoring.libvmaf.backend import LibvmafFileScorer
 
 SAME_VERSION = 0.0001
@@ -37,11 +40,14 @@ def lossless(
 
 
 @pytest.fixture(scope="module")
-def client(lossless: ClipFactory) -> Iterator[ScoringClient]:
-    with (
-        running_server(settings_for(lossless.folder)) as server,
-        ScoringClient(server.address) as client,
-    ):
+def server(lossless: ClipFactory) -> Iterator[ServerProcess]:
+    with server_process(lossless.folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def client(server: ServerProcess) -> Iterator[ScoringClient]:
+    with ScoringClient(server.grpc_address) as client:
         yield client
 
 
@@ -65,16 +71,28 @@ def frame_pairs(folder: Path, pair: GoldenPair) -> Iterator[FramePair]:
 
 @each_pair
 @each_model
-def test_a_score_over_grpc_is_that_of_netflixs_tool(
-    client: ScoringClient, lossless: ClipFactory, golden_dir: Path, pair: GoldenPair, model: str
+def test_a_score_through_every_door_is_that_of_netflixs_tool(
+    client: ScoringClient,
+    server: ServerProcess,
+    lossless: ClipFactory,
+    golden_dir: Path,
+    pair: GoldenPair,
+    model: str,
 ) -> None:
     reference = wrapped(lossless, pair, golden_dir / pair.reference)
     distorted = wrapped(lossless, pair, golden_dir / pair.distorted)
 
-    answer = client.score(reference, distorted, model)
+    over_grpc = client.score(reference, distorted, model).score
+    over_http = server.score(reference, distorted, model).json()["score"]
+    in_process = score(
+        lossless.folder / reference,
+        lossless.folder / distorted,
+        scoring=ScoringOptions(model=model),
+    ).score
 
     expected = fmean(pair.scores(golden_dir, model))
-    assert answer.score == pytest.approx(expected, abs=SAME_VERSION, rel=0)
+    assert over_grpc == pytest.approx(expected, abs=SAME_VERSION, rel=0)
+    assert over_grpc == over_http == in_process
 
 
 @each_pair

@@ -15,11 +15,13 @@ import struct
 import threading
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import grpc
 import pytest
 
-from tests.support.http_server import ask_score, running_server
+from tests.support import grpc_server
+from tests.support.http_server import FakeScorer, ask_score, running_server
 from tests.support.users import ordinary_user
 from vmafx_tune.api import score
 from vmafx_tune.errors import MediaNotAllowedError, ToolError, UnreadableSourceError
@@ -283,6 +285,46 @@ def test_over_http_none_of_them_gets_as_far_as_the_scorer(site: Site) -> None:
         assert server.scorer.calls == []
 
 
+def test_over_grpc_none_of_them_gets_as_far_as_the_scorer(site: Site) -> None:
+    scorer = FakeScorer()
+    settings = grpc_server.settings_for(site.root)
+    with (
+        grpc_server.running_server(settings, scorer) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        for attempt, make in NAMES.items():
+            code, sentence = refused_over_grpc(channel, make(site))
+            told = (code, REFUSED in sentence)
+            # No name at all is bad use, and what is no UTF-8 is no message.
+            bad = code is grpc.StatusCode.INVALID_ARGUMENT
+            assert told == (grpc.StatusCode.NOT_FOUND, True) or bad, attempt
+        assert scorer.calls == []
+
+
+def refused_over_grpc(channel: grpc.Channel, name: str) -> tuple[grpc.StatusCode, str]:
+    """Ask for a score with a message made by hand, as there are no bad ones to be had else."""
+    anything: Any = channel
+    message = text_field(1, "reference.mp4") + text_field(2, name)
+    with pytest.raises(grpc.RpcError) as caught:
+        anything.unary_unary("/vmafx.v1.VmafxScoring/Score")(message, timeout=60)
+    error: Any = caught.value
+    return error.code(), error.details()
+
+
+def text_field(number: int, text: str) -> bytes:
+    """Write a field as protobuf does."""
+    data = os.fsencode(text)
+    return bytes([number << 3 | 2]) + varint(len(data)) + data
+
+
+def varint(number: int) -> bytes:
+    parts = []
+    while number > 127:
+        parts.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*parts, number])
+
+
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="there is no /proc")
 @pytest.mark.parametrize("root", ["/", "/proc", "/proc/self"])
 @pytest.mark.parametrize("name", ["/proc/self/environ", "self/environ", "environ", "version"])
@@ -463,6 +505,20 @@ def test_over_http_a_file_that_points_elsewhere_is_refused(site: Site, content: 
     assert answer.status in {400, 422}
     assert "list.mp4" in answer.json()["error"]
     assert "/proc" not in answer.json()["error"]
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_over_grpc_a_file_that_points_elsewhere_is_refused(site: Site, content: str) -> None:
+    site.put("list.mp4", CONTENTS[content](site))
+    settings = grpc_server.settings_for(site.root, ffmpeg=site.ffmpeg)
+    with (
+        grpc_server.running_server(settings) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        code, sentence = refused_over_grpc(channel, "list.mp4")
+    assert code is grpc.StatusCode.FAILED_PRECONDITION
+    assert "list.mp4" in sentence
+    assert "/proc" not in sentence
 
 
 @pytest.mark.parametrize("content", CONTENTS)

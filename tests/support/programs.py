@@ -11,7 +11,15 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["children_running", "is_alive", "make_program", "needs_proc", "wait_until"]
+__all__ = [
+    "children_running",
+    "command_line",
+    "is_alive",
+    "make_program",
+    "needs_proc",
+    "processes_of",
+    "wait_until",
+]
 
 needs_proc = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc"
@@ -37,11 +45,18 @@ def is_alive(pid: int) -> bool:
 
 def children_running(marker: str) -> list[int]:
     """Find processes whose command line contains `marker`."""
-    return [
-        int(entry.name)
-        for entry in Path("/proc").iterdir()
-        if entry.name.isdigit() and marker in _command_line(entry) and is_alive(int(entry.name))
-    ]
+    return [pid for pid in _pids() if marker in command_line(pid) and is_alive(pid)]
+
+
+def processes_of(variable: str, value: str) -> list[int]:
+    """Find processes that run with `variable=value` in their environment."""
+    entry = f"{variable}={value}".encode()
+    return [pid for pid in _pids() if entry in _read(pid, "environ") and is_alive(pid)]
+
+
+def command_line(pid: int) -> str:
+    """Read a process's command line; nothing where there is no such process."""
+    return _read(pid, "cmdline").replace(b"\0", b" ").decode(errors="replace")
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -53,8 +68,12 @@ def wait_until(condition: Callable[[], bool]) -> None:
     pytest.fail("It did not happen within a minute.")
 
 
-def _command_line(entry: Path) -> str:
+def _pids() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _read(pid: int, name: str) -> bytes:
     try:
-        return (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return Path(f"/proc/{pid}/{name}").read_bytes()
     except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return ""
+        return b""

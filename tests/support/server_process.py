@@ -9,19 +9,25 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
+import uuid
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tests.support.cli import command
-from tests.support.programs import wait_until
+from tests.support.http_server import ask_score
+from tests.support.programs import command_line, processes_of, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
+
+    from tests.support.http_server import Answer
 
 __all__ = ["ServerProcess", "server_process"]
 
 _TIMEOUT_S = 120
+# Handed down to whatever the server starts.
+_MARK = "VMAFX_TEST_SERVER"
 
 
 class ServerProcess:
@@ -29,10 +35,11 @@ class ServerProcess:
 
     def __init__(self, argv: list[str], cwd: Path, env: dict[str, str]) -> None:
         self._lines: list[str] = []
+        self._mark = uuid.uuid4().hex
         self.process = subprocess.Popen(
             argv,
             cwd=cwd,
-            env={**os.environ, **env},
+            env={**os.environ, **env, _MARK: self._mark},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
@@ -68,9 +75,29 @@ class ServerProcess:
         """Where it listens for gRPC."""
         return f"127.0.0.1:{self.wait_for('listening')['grpc_port']}"
 
+    @property
+    def http_port(self) -> int:
+        """Where it listens for HTTP."""
+        return int(self.wait_for("listening")["port"])
+
+    @property
+    def children(self) -> list[int]:
+        """What it started and runs still, children's children too; its guardian does not count."""
+        return [
+            pid
+            for pid in processes_of(_MARK, self._mark)
+            if pid != self.process.pid and "vmafx-tune-guardian" not in command_line(pid)
+        ]
+
+    def score(self, reference: str, distorted: str, model: str = "") -> Answer:
+        """Ask for a score over HTTP."""
+        named = {"model": model} if model else {}
+        document = {"reference": reference, "distorted": distorted, **named}
+        return ask_score(self.http_port, document)
+
     def get(self, path: str) -> int:
         """Ask over HTTP, and return the status."""
-        url = f"http://127.0.0.1:{self.wait_for('listening')['port']}{path}"
+        url = f"http://127.0.0.1:{self.http_port}{path}"
         try:
             with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:
                 return int(answer.status)
@@ -92,7 +119,7 @@ class ServerProcess:
 
 @contextmanager
 def server_process(
-    root: Path, *arguments: str, ffmpeg: Path | None = None
+    root: Path, *arguments: str, ffmpeg: Path | None = None, env: Mapping[str, str] | None = None
 ) -> Iterator[ServerProcess]:
     """Run a server that reads files under `root`, and wait until it is ready.
 
@@ -100,7 +127,8 @@ def server_process(
     """
     ports = ("--port", "0", "--grpc-port", "0", "--media-roots", str(root))
     argv = [*command("serve"), *ports, *arguments]
-    server = ServerProcess(argv, root, {"VMAFX_FFMPEG": str(ffmpeg)} if ffmpeg else {})
+    named = {"VMAFX_FFMPEG": str(ffmpeg)} if ffmpeg else {}
+    server = ServerProcess(argv, root, {**named, **(env or {})})
     try:
         server.wait_for("ready")
         yield server

@@ -6,23 +6,25 @@ import asyncio
 import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 
-from vmafx_tune.errors import BusyError, ToolError, VmafxTuneError
+from vmafx_tune.errors import BusyError, ToolError, UsageError, VmafxTuneError
 from vmafx_tune.server.access import check_token, choose_request_id
 from vmafx_tune.server.metadata import AUTHORIZATION, ERROR_DOMAIN, REQUEST_ID, STATUS_DETAILS
 from vmafx_tune.server.status import public_sentence, reason_of, status_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from vmafx_tune.server.logs import JsonLog
     from vmafx_tune.server.metrics import Metrics
     from vmafx_tune.server.service import ScoringService
 
-__all__ = ["Call", "Desk"]
+__all__ = ["Call", "Desk", "read_message"]
+
+T = TypeVar("T")
 
 # All trailing metadata together may have 8 KiB with most clients.
 _MAX_SENTENCE_CHARS = 1000
@@ -104,6 +106,27 @@ class Desk:
             model=call.model,
             error=error,
         )
+
+
+def read_message(parse: Callable[[bytes], T], data: bytes) -> T:
+    """Read what a client sent; grpc would call a bad message unknown, and log lines of its own.
+
+    Args:
+        parse: `FromString` of the message's class.
+        data: The message on the wire.
+
+    Raises:
+        UsageError: It is no such message.
+    """
+    from google.protobuf.message import DecodeError
+
+    try:
+        return parse(data)
+    except DecodeError as error:
+        raise UsageError(
+            "The request is no message of the method's type. Send what its .proto file says, with "
+            "all text in UTF-8."
+        ) from error
 
 
 def _metadata(context: grpc.aio.ServicerContext[Any, Any]) -> dict[str, str]:

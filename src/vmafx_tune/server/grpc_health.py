@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from grpc_health.v1 import health_pb2 as pb
 
+from vmafx_tune.server.grpc_calls import read_message
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -30,12 +32,10 @@ def health_handlers(desk: Desk, state: Serving) -> Mapping[str, grpc.RpcMethodHa
     return {
         "Check": grpc.unary_unary_rpc_method_handler(
             health.check,
-            request_deserializer=pb.HealthCheckRequest.FromString,
             response_serializer=pb.HealthCheckResponse.SerializeToString,
         ),
         "Watch": grpc.unary_stream_rpc_method_handler(
             health.watch,
-            request_deserializer=pb.HealthCheckRequest.FromString,
             response_serializer=pb.HealthCheckResponse.SerializeToString,
         ),
     }
@@ -48,17 +48,18 @@ class _Health:
         self._desk = desk
         self._state = state
 
-    async def check(
-        self, request: pb.HealthCheckRequest, context: Context
-    ) -> pb.HealthCheckResponse:
+    async def check(self, data: bytes, context: Context) -> pb.HealthCheckResponse:
+        async with self._desk.call(context, "Check", needs_token=False, level="debug"):
+            request = read_message(pb.HealthCheckRequest.FromString, data)
+            self._desk.metrics.health_requested()
+            answer = self._answer(request)
         if request.service not in _KNOWN:
             await context.abort(grpc.StatusCode.NOT_FOUND, "There is no such service here.")
-        async with self._desk.call(context, "Check", needs_token=False, level="debug"):
-            self._desk.metrics.health_requested()
-            return self._answer(request)
+        return answer
 
-    async def watch(self, request: pb.HealthCheckRequest, context: Context) -> None:
+    async def watch(self, data: bytes, context: Context) -> None:
         async with self._desk.call(context, "Watch", needs_token=False, level="debug"):
+            request = read_message(pb.HealthCheckRequest.FromString, data)
             told = None
             while True:
                 changed = self._state.changed

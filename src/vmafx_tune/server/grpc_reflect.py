@@ -10,6 +10,7 @@ from grpc_reflection.v1alpha import reflection_pb2 as pb
 from grpc_reflection.v1alpha.reflection import ReflectionServicer
 
 from vmafx_tune.server.arrivals import Nothing
+from vmafx_tune.server.grpc_calls import read_message
 from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from vmafx_tune.server.grpc_calls import Desk
 
     Context = grpc.aio.ServicerContext[Any, Any]
-    Requests = AsyncIterator[pb.ServerReflectionRequest]
 
 __all__ = ["reflection_handlers"]
 
@@ -33,12 +33,13 @@ def reflection_handlers(desk: Desk) -> Mapping[str, grpc.RpcMethodHandler[Any, A
     # The types published for it say that its method returns nothing.
     servicer: Any = ReflectionServicer(names)
 
-    async def server_reflection_info(requests: Requests, context: Context) -> None:
+    async def server_reflection_info(requests: AsyncIterator[bytes], context: Context) -> None:
         async with (
             desk.call(context, "ServerReflectionInfo", level="debug"),
             desk.service.arrivals(requests, ahead=False) as arrivals,
         ):
-            while not isinstance(request := await arrivals.next(), Nothing):
+            while not isinstance(data := await arrivals.next(), Nothing):
+                request = read_message(pb.ServerReflectionRequest.FromString, data)
                 # It takes requests as they come, and this one is here already.
                 for answer in servicer.ServerReflectionInfo(iter((request,)), context):
                     await context.write(answer)
@@ -46,7 +47,6 @@ def reflection_handlers(desk: Desk) -> Mapping[str, grpc.RpcMethodHandler[Any, A
     return {
         "ServerReflectionInfo": grpc.stream_stream_rpc_method_handler(
             server_reflection_info,
-            request_deserializer=pb.ServerReflectionRequest.FromString,
             response_serializer=pb.ServerReflectionResponse.SerializeToString,
         )
     }

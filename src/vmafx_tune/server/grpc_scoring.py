@@ -10,6 +10,7 @@ import grpc
 
 from vmafx_tune.errors import DeadlineError, InvalidFrameError
 from vmafx_tune.server.arrivals import Nothing
+from vmafx_tune.server.grpc_calls import read_message
 from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
 from vmafx_tune.server.service import ScoreCall
 from vmafx_tune.server.streams import PIXEL_FORMATS, Aggregate, FramePair, StreamConfig
@@ -31,17 +32,14 @@ def scoring_handlers(desk: Desk) -> Mapping[str, grpc.RpcMethodHandler[Any, Any]
     return {
         "Score": grpc.unary_unary_rpc_method_handler(
             scoring.score,
-            request_deserializer=pb.ScoreRequest.FromString,
             response_serializer=pb.ScoreResponse.SerializeToString,
         ),
         "ScoreStream": grpc.stream_stream_rpc_method_handler(
             scoring.score_stream,
-            request_deserializer=pb.ScoreStreamRequest.FromString,
             response_serializer=pb.ScoreStreamResponse.SerializeToString,
         ),
         "Health": grpc.unary_unary_rpc_method_handler(
             scoring.health,
-            request_deserializer=pb.HealthRequest.FromString,
             response_serializer=pb.HealthResponse.SerializeToString,
         ),
     }
@@ -52,8 +50,9 @@ class _Scoring:
         self._desk = desk
         self._service = desk.service
 
-    async def score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:
+    async def score(self, data: bytes, context: Context) -> pb.ScoreResponse:
         async with self._desk.call(context, "Score") as call:
+            request = read_message(pb.ScoreRequest.FromString, data)
             call.model = request.model or None
             scored = await self._service.score(
                 ScoreCall(
@@ -66,9 +65,7 @@ class _Scoring:
             )
             return pb.ScoreResponse(score=scored.score, features=scored.features)
 
-    async def score_stream(
-        self, requests: AsyncIterator[pb.ScoreStreamRequest], context: Context
-    ) -> None:
+    async def score_stream(self, requests: AsyncIterator[bytes], context: Context) -> None:
         async with self._desk.call(context, "ScoreStream") as call:
             config = await self._config(requests)
             call.model = config.model or None
@@ -77,19 +74,20 @@ class _Scoring:
                 async for answer in answers:
                     await self._write(call, _response(answer))
 
-    async def health(self, request: pb.HealthRequest, context: Context) -> pb.HealthResponse:
-        del request
+    async def health(self, data: bytes, context: Context) -> pb.HealthResponse:
         async with self._desk.call(context, "Health", level="debug"):
+            read_message(pb.HealthRequest.FromString, data)
             self._desk.metrics.health_requested()
             reason = self._service.not_ready
             return pb.HealthResponse(ok=reason is None, message=reason or "ready")
 
-    async def _config(self, requests: AsyncIterator[pb.ScoreStreamRequest]) -> StreamConfig:
+    async def _config(self, requests: AsyncIterator[bytes]) -> StreamConfig:
         # The pictures after it stay with the client until there is a slot for them.
         async with self._service.arrivals(requests, ahead=False) as arrivals:
-            first = await arrivals.next()
-        if isinstance(first, Nothing):
+            data = await arrivals.next()
+        if isinstance(data, Nothing):
             raise InvalidFrameError("The stream is empty. Its first message has to be a config.")
+        first = read_message(pb.ScoreStreamRequest.FromString, data)
         if first.WhichOneof("message") != "config":
             raise InvalidFrameError("The first message of a stream has to be its config.")
         return _stream_config(first.config)
@@ -122,8 +120,9 @@ def _stream_config(config: pb.StreamConfig) -> StreamConfig:
     )
 
 
-async def _pairs(requests: AsyncIterator[pb.ScoreStreamRequest]) -> AsyncIterator[FramePair]:
-    async for request in requests:
+async def _pairs(requests: AsyncIterator[bytes]) -> AsyncIterator[FramePair]:
+    async for data in requests:
+        request = read_message(pb.ScoreStreamRequest.FromString, data)
         kind = request.WhichOneof("message")
         if kind == "config":
             raise InvalidFrameError("A second config came: a stream has one, as its first message.")
