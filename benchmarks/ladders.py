@@ -15,7 +15,8 @@ from vmafx_tune.core.selection import select_rungs
 from vmafx_tune.core.selection_options import SelectionOptions
 from vmafx_tune.core.throughput import LogNormalThroughput
 from vmafx_tune.model import Resolution
-from vmafx_tune.results import Spacing
+from vmafx_tune.options import EncodingOptions, ToolOptions
+from vmafx_tune.results import SearchStrategy, Spacing
 from vmafx_tune.wiring import Toolbox
 
 if TYPE_CHECKING:
@@ -35,11 +36,18 @@ def probes_shared() -> tuple[float, float, bool]:
     Returns:
         Time and encodes of the first as shares of the second, and whether the cells are the same.
     """
-    box = Toolbox()
+    # What one of them measured, the other would only recall.
+    box = Toolbox(ToolOptions(refresh=True))
 
     def alone(resolution: Resolution, target: float) -> LadderCell:
         found = api.ladder(
-            CLIP, "libx264", [target], resolutions=[resolution], workers=1, toolbox=box
+            CLIP,
+            "libx264",
+            [target],
+            resolutions=[resolution],
+            workers=1,
+            encoding=EncodingOptions(strategy=SearchStrategy.BISECT),
+            toolbox=box,
         )
         n_probes.append(len(found.points))
         return replace(found.cells[0], points=found.points)

@@ -12,38 +12,26 @@ import platform
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ladders
+import searches
+import serving
+from _pair import encoded_pair
+from _rows import Row, table
 from _timing import ratios, take_turns
 
 from vmafx_tune import api
-from vmafx_tune.options import EncodingOptions
+from vmafx_tune.encoders.registry import encoder_row
+from vmafx_tune.options import EncodingOptions, ToolOptions
 from vmafx_tune.wiring import Toolbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vmafx_tune.events import Event
-
-_SCORE_CLIP = ("-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=25:duration=10")
-_GRAIN = "noise=alls=12:allf=t,format=yuv420p"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One promise and what was measured."""
-
-    what: str
-    measured: float
-    bar: float
-    unit: str = " times"
-
-    @property
-    def kept(self) -> bool:
-        return self.measured <= self.bar
 
 
 def main() -> int:
@@ -54,10 +42,10 @@ def main() -> int:
     options = parser.parse_args()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
-        for measure in (startup, scoring, overhead, ladder):
+        for measure in (startup, scoring, overhead, ladder, *searches.MEASURES, *serving.MEASURES):
             if options.only in measure.__name__:
                 rows += measure(Path(folder), options.rounds)
-    text = table(rows)
+    text = table(rows, _machine())
     print(text)
     if options.output:
         (options.output / "benchmarks.md").write_text(text)
@@ -87,11 +75,7 @@ def startup(_: Path, rounds: int) -> list[Row]:
 def scoring(folder: Path, rounds: int) -> list[Row]:
     """`score` against the same libvmaf run straight by ffmpeg, on 10 s of 720p."""
     ffmpeg = str(Toolbox().ffmpeg.path)
-    reference, distorted = folder / "reference.mp4", folder / "distorted.mp4"
-    _call(ffmpeg, *_SCORE_CLIP, "-vf", _GRAIN, "-c:v", "libx264", "-preset", "fast", "-crf", "16",
-          str(reference))  # fmt: skip
-    _call(ffmpeg, "-i", str(reference), "-c:v", "libx264", "-preset", "fast", "-crf", "34",
-          str(distorted))  # fmt: skip
+    reference, distorted = encoded_pair(folder)
     graph = f"[0:v][1:v]libvmaf=n_threads={os.cpu_count()}:log_fmt=json:log_path={folder}/log.json"
     straight = (
         ffmpeg, "-v", "error", "-i", str(distorted), "-i", str(reference),
@@ -125,8 +109,11 @@ def overhead(_: Path, __: int) -> list[Row]:
         if probe is not None:
             probes.append(probe.encode_time_s + probe.score_time_s)
 
+    # What an earlier benchmark measured would only be recalled.
+    box = Toolbox(ToolOptions(refresh=True))
+    box.availability(encoder_row("libx264"))
     result = api.search(
-        clip, "libx264", 90, encoding=EncodingOptions(preset="fast"), observe=observe
+        clip, "libx264", 90, encoding=EncodingOptions(preset="fast"), observe=observe, toolbox=box
     )
     share = 100 * (1 - sum(probes) / result.wall_time_s)
     return [Row("`search`: time outside of encodes and scoring", share, 5, unit=" %")]
@@ -155,28 +142,13 @@ def ladder(_: Path, __: int) -> list[Row]:
     ]
 
 
-def table(rows: list[Row]) -> str:
-    """Write the rows as Markdown."""
-    lines = [
-        f"{os.cpu_count()} cores, Python {platform.python_version()}, {Toolbox().ffmpeg.version}",
-        "",
-        "| what | measured | bar | |",
-        "|---|---:|---:|---|",
-    ]
-    lines += [
-        f"| {row.what} | {row.measured:.2f}{row.unit} | {row.bar:g}{row.unit} | "
-        f"{'kept' if row.kept else '**missed**'} |"
-        for row in rows
-    ]
-    return "\n".join(lines) + "\n"
+def _machine() -> str:
+    ffmpeg = Toolbox().ffmpeg.version
+    return f"{os.cpu_count()} cores, Python {platform.python_version()}, {ffmpeg}"
 
 
 def _running(argv: list[str] | tuple[str, ...]) -> Callable[[], object]:
     return lambda: subprocess.run(argv, check=True, capture_output=True)
-
-
-def _call(*argv: str) -> None:
-    subprocess.run([argv[0], "-v", "error", "-y", *argv[1:]], check=True)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.clips import ClipFactory
+from vmafx_tune.folders import CACHE_VARIABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # A loaded machine is slow, not wrong, so nothing is held to the clock.
 settings.register_profile(
@@ -17,6 +22,16 @@ settings.register_profile(
 settings.load_profile("vmafx-tune")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the tests away from the user's cache; programs that they start inherit this one."""
+    folder = tmp_path_factory.mktemp("session-cache")
+    (folder / "encoders").mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")

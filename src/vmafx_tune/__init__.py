@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ScoreAt,
         ScoreResult,
         SearchResult,
+        SearchStrategy,
         Spacing,
     )
     from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
@@ -55,6 +56,7 @@ __all__ = [
     "ScoreResult",
     "ScoringOptions",
     "SearchResult",
+    "SearchStrategy",
     "Spacing",
     "ToolOptions",
     "VmafxTuneError",
@@ -84,6 +86,7 @@ _HOMES = {
     "ScoreResult": "results",
     "ScoringOptions": "options",
     "SearchResult": "results",
+    "SearchStrategy": "results",
     "Spacing": "results",
     "ToolOptions": "options",
     "VmafxTuneError": "errors",

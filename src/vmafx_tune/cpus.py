@@ -6,7 +6,7 @@ import math
 import os
 from pathlib import Path
 
-__all__ = ["available_cpus"]
+__all__ = ["available_cpus", "visible_cpus"]
 
 # What a container may use, by the second version of control groups: "200000 100000" is two.
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
@@ -14,10 +14,11 @@ _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 def available_cpus() -> int:
     """Count the processors that this process may use, at least 1: its affinity, its quota."""
-    return max(1, min(_affinity(), _quota()))
+    return max(1, min(visible_cpus(), _quota()))
 
 
-def _affinity() -> int:
+def visible_cpus() -> int:
+    """Count the processors that programs see when they choose their threads, whatever the quota."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -12,7 +12,11 @@ from vmafx_tune._version import __version__
 from vmafx_tune.encoders.registry import all_rows
 from vmafx_tune.encoders.trial_cache import trial_folder
 from vmafx_tune.errors import LibvmafNotFoundError, VmafxTuneError
+from vmafx_tune.folders import cache_folder
 from vmafx_tune.media.scratch import scratch_folder
+from vmafx_tune.probing.database import Database
+from vmafx_tune.probing.store import STORE_NAME
+from vmafx_tune.reports.text import file_size
 from vmafx_tune.results import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
 from vmafx_tune.scoring.libvmaf.library import load_libvmaf
 from vmafx_tune.scoring.models import BUILT_IN_MODELS
@@ -176,11 +180,14 @@ def _cache() -> DoctorCheck:
             ok=False,
             value="",
             detail=str(error),
-            advice="Encoders are tried anew in each run. Set XDG_CACHE_HOME to a folder that can "
-            "be written.",
+            advice="Everything is measured anew in each run. Set VMAFX_CACHE_DIR to a folder that "
+            "can be written.",
             required=False,
         )
-    return _found("cache", "writable", str(folder.parent))
+    store = Database(cache_folder() / STORE_NAME)
+    return _found(
+        "cache", f"writable, {file_size(store.size_bytes)} of probes", str(cache_folder())
+    )
 
 
 def _found(name: str, value: str, detail: str) -> DoctorCheck:

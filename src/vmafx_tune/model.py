@@ -22,6 +22,7 @@ __all__ = [
     "PixelFormat",
     "PoolMethod",
     "Probe",
+    "ProbeKey",
     "ProbeSpec",
     "RawFormat",
     "Resolution",
@@ -292,6 +293,8 @@ class Probe:
             known.
         peak_bitrate_kbps: Highest bitrate of the segments that it would be delivered in; None where
             it is not known.
+        cached: Whether it was measured before and only recalled; says nothing of what it measured,
+            so that it counts for nothing in comparisons.
     """
 
     quality: float
@@ -304,3 +307,23 @@ class Probe:
     command: tuple[str, ...] = field(default=())
     codecs: str = ""
     peak_bitrate_kbps: float | None = None
+    cached: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeKey:
+    """Names what was measured, by everything that decides the outcome.
+
+    Attributes:
+        digest: Hash of all of that.
+        curve: Hash of all but the quality, the same for all points of one curve.
+        source: Name of the source, for listings; no part of what decides.
+        encoder: ffmpeg's name of the encoder, for listings; None for a source against itself.
+        size: Size of the encode, or of the source against itself, for listings: `1280x720`.
+    """
+
+    digest: str
+    curve: str
+    source: str = field(compare=False)
+    encoder: str | None = field(compare=False)
+    size: str = field(compare=False)

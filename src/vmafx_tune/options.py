@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
 
 from vmafx_tune.model import PoolMethod
-from vmafx_tune.results import Spacing
+from vmafx_tune.results import SearchStrategy, Spacing
 
 __all__ = [
     "EncodingOptions",
@@ -76,7 +76,12 @@ class ToolOptions:
     cache: bool = option(
         "--cache/--no-cache",
         default=True,
-        help="Use what earlier runs found out, such as which encoders open on this machine.",
+        help="Use what earlier runs measured, and which encoders they could open.",
+    )
+    refresh: bool = option(
+        "--refresh",
+        default=False,
+        help="Measure anew what earlier runs measured, and remember that instead.",
     )
 
 
@@ -169,6 +174,11 @@ class EncodingOptions:
     )
     max_iter: int = option(
         "--max-iter", default=12, metavar="N", min=1, help="Probes that one search may make."
+    )
+    strategy: SearchStrategy = option(
+        "--strategy",
+        default=SearchStrategy.INTERPOLATE,
+        help="Where a search measures next: at the estimated crossing, or half-way.",
     )
     encoder_args: str = option(
         "--encoder-args",

@@ -16,9 +16,12 @@ __all__ = [
     "parse_names",
     "parse_numbers",
     "parse_resolution",
+    "parse_size_bytes",
 ]
 
 _RESOLUTION = re.compile(r"(\d+)\s*[xX\N{MULTIPLICATION SIGN}]\s*(\d+)")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _MAX_SIDE = 65_536
 _MAX_FRAME_RATE = 1_000
 
@@ -100,3 +103,16 @@ def parse_arguments(text: str) -> tuple[str, ...]:
         raise UsageError(
             f"The encoder arguments '{text}' cannot be split: {error}. Check the quotes."
         ) from error
+
+
+def parse_size_bytes(text: str) -> int:
+    """Parse `500M` or `2G`, in powers of 1024, into bytes.
+
+    Raises:
+        UsageError: It is not a number with or without a unit.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"'{text}' is not a size. Write it as 500M or 2G.")
+    number, unit = match.groups()
+    return int(float(number) * 2 ** _UNITS[unit.upper()])

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         EncodeOutcome,
         EncodeSpec,
         Probe,
+        ProbeKey,
         ProbeSpec,
         ScoreRequest,
         ScoreSet,
@@ -24,7 +25,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["Encoder", "Executor", "FrameProgress", "ProbeProgress", "Prober", "Scorer"]
+__all__ = [
+    "Encoder",
+    "Executor",
+    "FrameProgress",
+    "ProbeProgress",
+    "ProbeStore",
+    "Prober",
+    "Scorer",
+]
 
 
 class FrameProgress(Protocol):
@@ -110,6 +119,31 @@ class Prober(Protocol):
 
     def cancel(self) -> None:
         """Stop all running probes now; each raises `CancelledError`."""
+        ...
+
+
+@runtime_checkable
+class ProbeStore(Protocol):
+    """Keeps what was measured, from one run to the next; never fails for reasons of its own."""
+
+    def get(self, key: ProbeKey) -> Probe | None:
+        """Return the probe of `key`, without its command; None where there is none."""
+        ...
+
+    def put(self, key: ProbeKey, probe: Probe) -> None:
+        """Keep `probe` in place of what `key` had before, for good as soon as this returns."""
+        ...
+
+    def get_scores(self, key: ProbeKey) -> ScoreSet | None:
+        """Return the scores of a source against itself; None where there are none."""
+        ...
+
+    def put_scores(self, key: ProbeKey, scores: ScoreSet) -> None:
+        """Keep the scores of a source against itself."""
+        ...
+
+    def curve(self, key: ProbeKey) -> tuple[Probe, ...]:
+        """Return all probes that differ from `key` in quality only, without their commands."""
         ...
 
 

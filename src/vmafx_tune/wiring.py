@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cancel import CancelToken
+from vmafx_tune.events import Observer, Warned, ignore
+from vmafx_tune.folders import cache_folder
 from vmafx_tune.model import RawFormat
 from vmafx_tune.options import RawOptions, ToolOptions
 from vmafx_tune.parsing import parse_frame_rate, parse_resolution
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from vmafx_tune.media.process import ProcessRunner
     from vmafx_tune.model import Resolution, Source, VmafModel
     from vmafx_tune.ports import Encoder, Prober, Scorer
+    from vmafx_tune.probing.keys import ProbeKeys
+    from vmafx_tune.probing.store import SqliteProbeStore
 
 __all__ = ["Toolbox"]
 
@@ -49,6 +53,7 @@ class Toolbox:
         self.cancel = cancel or CancelToken()
         self._raw = raw or RawOptions()
         self._on_command = on_command
+        self._availabilities: dict[str, Availability] = {}
 
     @cached_property
     def runner(self) -> ProcessRunner:
@@ -133,15 +138,88 @@ class Toolbox:
         """Find out whether an encoder is compiled in and opens on this machine."""
         from vmafx_tune.encoders.availability import check_encoder
 
-        return check_encoder(row, self.ffmpeg, self.runner, use_cache=self.tools.cache)
+        if row.name not in self._availabilities:
+            self._availabilities[row.name] = check_encoder(
+                row,
+                self.ffmpeg,
+                self.runner,
+                use_cache=self.tools.cache,
+                refresh=self.tools.refresh,
+            )
+        return self._availabilities[row.name]
 
-    def prober(self, scorer: Scorer) -> Prober:
-        """Make probes with the toolbox's encoder and `scorer`."""
+    def prober(self, scorer: Scorer, *, observe: Observer = ignore) -> Prober:
+        """Make probes with the toolbox's encoder and `scorer`, those that are not known already.
+
+        Args:
+            scorer: Scores the trial encodes.
+            observe: Told of a probe store that cannot be used.
+
+        Raises:
+            UsageError: The size that the store may have is no size.
+        """
         from vmafx_tune.probing.prober import EncodingProber
 
-        return EncodingProber(
+        prober = EncodingProber(
             self.encoder, scorer, cancel=self.cancel, work_dir=self.tools.work_dir
         )
+        return self._remembering(prober, scorer, observe) if self.tools.cache else prober
+
+    def _remembering(self, prober: Prober, scorer: Scorer, observe: Observer) -> Prober:
+        from vmafx_tune.encoders.argv import user_command
+        from vmafx_tune.encoders.registry import encoder_row
+        from vmafx_tune.probing.remembering import RememberingProber
+        from vmafx_tune.probing.room import store_limit
+        from vmafx_tune.probing.store import STORE_NAME, SqliteProbeStore
+
+        store = SqliteProbeStore(
+            cache_folder() / STORE_NAME,
+            limit_bytes=store_limit(),
+            warn=lambda message: observe(Warned(message)),
+        )
+        return RememberingProber(
+            prober,
+            store,
+            self._keys(scorer, store),
+            command=lambda spec: user_command(spec, encoder_row(spec.encoder), self.ffmpeg.path),
+            refresh=self.tools.refresh,
+        )
+
+    def _keys(self, scorer: Scorer, store: SqliteProbeStore) -> ProbeKeys:
+        from vmafx_tune.probing.fingerprint import Fingerprints
+        from vmafx_tune.probing.keys import ProbeKeys
+
+        return ProbeKeys(
+            Fingerprints(store),
+            ffmpeg=self.ffmpeg.path,
+            scorer=_scorer_facts(scorer),
+            scoring_files=self._scoring_files(scorer),
+            encoder_version=lambda row: self.availability(row).version,
+        )
+
+    def _scoring_files(self, scorer: Scorer) -> tuple[Path, ...]:
+        """Programs and libraries that decide what a scorer gives."""
+        if scorer.name == "vmaf":
+            from vmafx_tune.scoring.vmaf_binary import find_vmaf
+
+            return find_vmaf(self.vmaf_binary), self.ffmpeg.path
+        if scorer.name == "libvmaf":
+            from vmafx_tune.scoring.libvmaf.library import load_libvmaf
+
+            library = Path(load_libvmaf().path)
+            # What the dynamic linker found by its name alone has its version, and no path.
+            return (library,) if library.is_absolute() else ()
+        return (self.ffmpeg.path,)
+
+
+def _scorer_facts(scorer: Scorer) -> dict[str, str]:
+    facts = {"name": scorer.name, "version": scorer.version}
+    if scorer.name != "libvmaf":
+        return facts
+    import av
+
+    # It decodes and scales the frames.
+    return facts | {"decoder": av.__version__}
 
 
 def _is_raw(path: Path) -> bool:

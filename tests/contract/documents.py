@@ -58,6 +58,7 @@ CASES = (
     Case("ladder_failed", "ladder", ladder_factories.failed_ladder_result()),
     Case("encoders", "encoders", factories.encoders_result()),
     Case("doctor", "doctor", factories.doctor_result()),
+    Case("cache", "cache", factories.cache_result()),
 )
 
 

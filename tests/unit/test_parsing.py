@@ -14,6 +14,7 @@ from vmafx_tune.parsing import (
     parse_names,
     parse_numbers,
     parse_resolution,
+    parse_size_bytes,
 )
 
 
@@ -83,3 +84,17 @@ def test_arguments_are_split_as_a_shell_would() -> None:
 def test_an_open_quotation_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="Check the quotes"):
         parse_arguments("-tune 'film")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("500", 500), ("1k", 1024), ("1.5 M", 3 << 19), ("2G", 2 << 30), ("2GiB", 2 << 30)],
+)
+def test_a_size_is_a_number_with_or_without_a_unit(text: str, size: int) -> None:
+    assert parse_size_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "G", "-1G", "2X", "nan"])
+def test_anything_else_is_no_size(text: str) -> None:
+    with pytest.raises(UsageError, match="500M or 2G"):
+        parse_size_bytes(text)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.core.alignment import check_source
 from vmafx_tune.core.grid import KnobGrid
+from vmafx_tune.core.prior import Prior
 from vmafx_tune.errors import EncoderUnavailableError, UsageError
 from vmafx_tune.events import Warned
 from vmafx_tune.model import EncodeSpec, ProbeSpec, Resolution, Source, VmafModel
@@ -101,13 +102,16 @@ class Bench:
             gop_frames=gop_frames,
         )
         row.check(encode)
+        grid = _grid(row, self.encoding)
         return SearchRequest(
             template=self._template(encode),
             knob=row.knob.name,
-            grid=_grid(row, self.encoding),
+            grid=grid,
             target=target,
             pool=self.scoring.pool,
             max_iter=self.encoding.max_iter,
+            strategy=self.encoding.strategy,
+            prior=_prior(row, grid),
         )
 
     def _template(self, encode: EncodeSpec) -> ProbeSpec:
@@ -206,3 +210,10 @@ def _grid(row: EncoderRow, encoding: EncodingOptions) -> KnobGrid:
         )
     knob.check_increment(encoding.crf_step)
     return KnobGrid.between(lo, hi, encoding.crf_step, higher_is_better=knob.higher_is_better)
+
+
+def _prior(row: EncoderRow, grid: KnobGrid) -> Prior:
+    if row.typical is not None:
+        return Prior(grid.position_of(row.typical.midpoint), row.typical.width / grid.increment)
+    ends = grid.position_of(row.knob.lo), grid.position_of(row.knob.hi)
+    return Prior.across(min(ends), max(ends))

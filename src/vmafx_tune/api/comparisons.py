@@ -69,7 +69,8 @@ def compare(
     if not rows or not checked:
         raise UsageError("A comparison needs at least one encoder and one target.")
     request = _compare_request(bench, rows, checked, _anchor(anchor, rows), workers)
-    found, bd_rates = run_compare(request, bench.box.prober(bench.scorer), observe=observe)
+    prober = bench.box.prober(bench.scorer, observe=observe)
+    found, bd_rates = run_compare(request, prober, observe=observe)
     return CompareResult(
         source=bench.source,
         encoders=tuple(row.name for row in rows),

@@ -161,7 +161,7 @@ def _measure(
     for size in request.resolutions:
         row.check(rendition_search(base, size, score_at).template.encode)
     bench.require(row)
-    prober = bench.box.prober(bench.scorer)
+    prober = bench.box.prober(bench.scorer, observe=observe)
     sampler = SearchingSampler(
         base,
         request.resolutions,

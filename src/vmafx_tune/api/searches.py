@@ -56,4 +56,4 @@ def search(
     row = row_of(encoder)
     request = bench.request(row, checked_target(target, bench.model))
     bench.require(row)
-    return run_search(request, bench.box.prober(bench.scorer), observe=observe)
+    return run_search(request, bench.box.prober(bench.scorer, observe=observe), observe=observe)

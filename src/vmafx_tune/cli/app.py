@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from vmafx_tune._version import __version__
+from vmafx_tune.cli.cache import cache
 from vmafx_tune.cli.compare import compare
 from vmafx_tune.cli.doctor import doctor
 from vmafx_tune.cli.encoders import encoders
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (score, search, compare, ladder, serve, encoders, doctor, schema):
+for command in (score, search, compare, ladder, serve, encoders, doctor, cache, schema):
     app.command(cls=GroupedCommand)(command)
 
 

@@ -118,7 +118,8 @@ class Outlook:
 
     def _see_probe(self, event: ProbeFinished) -> None:
         resolution = self._resolutions[event.job]
-        if resolution.probe_started is not None:
+        # What is recalled takes no time, and says nothing of what is still to be measured.
+        if resolution.probe_started is not None and not event.probe.cached:
             self._probe_times_s.append(self.clock() - resolution.probe_started)
         resolution.probe_started = None
         resolution.probes_done += 1

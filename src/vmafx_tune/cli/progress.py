@@ -97,6 +97,7 @@ def _facts(event: Event) -> dict[str, Any]:
             "bitrate_kbps": event.probe.bitrate_kbps,
             "encode_time_s": event.probe.encode_time_s,
             "score_time_s": event.probe.score_time_s,
+            "cached": event.probe.cached,
         }
     return facts
 
@@ -189,10 +190,14 @@ class _LiveLines:
 
     def _finish_probe(self, event: ProbeFinished) -> None:
         job = self._jobs[event.job]
-        job.probes_done += 1
-        per_probe_s = (time.monotonic() - job.started) / job.probes_done
+        # What is recalled takes no time, and says nothing of what is still to be measured.
+        job.probes_done += not event.probe.cached
+        left = ""
+        if job.probes_done:
+            per_probe_s = (time.monotonic() - job.started) / job.probes_done
+            left = f"≤ {_clock(per_probe_s * event.probes_left)}"
         last = f"VMAF {event.vmaf:.2f} {event.probe.bitrate_kbps:.0f} kb/s"
-        self._update(event.job, last=last, left=f"≤ {_clock(per_probe_s * event.probes_left)}")
+        self._update(event.job, last=last, left=left)
 
     def _update(self, name: str, *, completed: float | None = None, **fields: Any) -> None:
         self._progress.update(self._jobs[name].task, completed=completed, **fields)

@@ -101,6 +101,10 @@ class KnobGrid:
             )
         return int(steps)
 
+    def position_of(self, quality: float) -> float:
+        """Return where a knob value lies, in steps; it may be between two, or out of the range."""
+        return (quality - self.best) / float(self._stride)
+
     @property
     def _stride(self) -> Fraction:
         return _exact(self.increment) * (1 if self.best <= self.worst else -1)

@@ -61,6 +61,7 @@ def check_encoder(
     runner: ProcessRunner,
     *,
     use_cache: bool = True,
+    refresh: bool = False,
     cache_dir: Path | None = None,
 ) -> Availability:
     """Find out whether an encoder works, by a trial encode or from the memory of one.
@@ -70,6 +71,7 @@ def check_encoder(
         ffmpeg: The program.
         runner: Runs it.
         use_cache: Believe an earlier trial that worked, and remember this one if it does.
+        refresh: Believe no earlier trial, but remember this one.
         cache_dir: Where trials are remembered; None for the user's cache folder.
 
     Raises:
@@ -77,7 +79,7 @@ def check_encoder(
         CancelledError: The runner is cancelled.
     """
     cache = TrialCache(cache_dir)
-    if use_cache and (version := cache.recall(row, ffmpeg)) is not None:
+    if use_cache and not refresh and (version := cache.recall(row, ffmpeg)) is not None:
         return Availability(row.name, compiled=True, opens=True, version=version)
     found = _try(row, ffmpeg, runner)
     if use_cache and found.opens:

@@ -8,7 +8,23 @@ from fractions import Fraction
 
 from vmafx_tune.errors import UsageError
 
-__all__ = ["Knob"]
+__all__ = ["Knob", "TypicalCurve"]
+
+
+@dataclass(frozen=True, slots=True)
+class TypicalCurve:
+    """What a typical clip scores over a knob: `98 / (1 + exp((value - midpoint) / width))`.
+
+    A first guess only: no result depends on it.
+
+    Attributes:
+        midpoint: Value at which the score is half of its ceiling.
+        width: Change of the value over which the odds `score / (98 - score)` fall by a factor of e;
+            above 0.
+    """
+
+    midpoint: float
+    width: float
 
 
 @dataclass(frozen=True, slots=True)

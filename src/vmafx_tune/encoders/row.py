@@ -13,7 +13,7 @@ from vmafx_tune.encoders.extra_args import (
     find_value,
     has_filters,
 )
-from vmafx_tune.encoders.knob import Knob
+from vmafx_tune.encoders.knob import Knob, TypicalCurve
 from vmafx_tune.errors import MediaError, UsageError
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class EncoderRow:
         url: The page that documents its options.
         lines_per_thread: Lines of a picture that keep one of its threads busy; None where all
             pictures keep it busy, as on hardware.
+        typical: What a typical clip scores over the knob; None where it was not measured.
     """
 
     name: str
@@ -105,6 +106,7 @@ class EncoderRow:
     version_label: str = ""
     url: str = "https://ffmpeg.org/ffmpeg-codecs.html#Video-Encoders"
     lines_per_thread: int | None = None
+    typical: TypicalCurve | None = None
 
     @property
     def summary(self) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.encoders.argv import trial_command
+from vmafx_tune.folders import cache_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from vmafx_tune.encoders.row import EncoderRow
     from vmafx_tune.media.ffmpeg import Ffmpeg
 
-__all__ = ["TrialCache", "trial_folder"]
+__all__ = ["TrialCache", "hardware_devices", "trial_folder"]
 
 _HARDWARE_MAX_AGE_S = 24 * 3600.0
 _log = logging.getLogger(__name__)
@@ -74,17 +75,20 @@ class TrialCache:
 
 def trial_folder() -> Path:
     """Name the folder where trials are remembered unless told otherwise; it need not exist."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("vmafx-tune", appauthor=False) / "encoders"
+    return cache_folder() / "encoders"
 
 
 def _fingerprint(row: EncoderRow, ffmpeg: Ffmpeg) -> str:
     """Hash all that a trial's outcome depends on and that can be seen without running it."""
     file = ffmpeg.path.stat()
     facts = [trial_command(row, ffmpeg.path), ffmpeg.version, file.st_size, file.st_mtime_ns]
-    devices = sorted(_devices()) if row.kind.is_hardware else []
+    devices = hardware_devices() if row.kind.is_hardware else []
     return hashlib.sha256(json.dumps([facts, devices]).encode()).hexdigest()[:32]
+
+
+def hardware_devices() -> list[str]:
+    """Name what hardware encoders run on here: device files, and a driver's version."""
+    return sorted(_devices())
 
 
 def _devices() -> Iterator[str]:

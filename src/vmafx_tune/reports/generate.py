@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from vmafx_tune.reports import schemas
+from vmafx_tune.reports.documents.cache import CacheDocument
 from vmafx_tune.reports.documents.compare import CompareDocument, CompareTargetsDocument
 from vmafx_tune.reports.documents.ladder import LadderDocument
 from vmafx_tune.reports.documents.machine import DoctorDocument, EncodersDocument
@@ -30,6 +31,7 @@ _TITLES = {
     "ladder": "vmafx-tune ladder",
     "encoders": "vmafx-tune encoders",
     "doctor": "vmafx-tune doctor",
+    "cache": "vmafx-tune cache",
 }
 _MODELS: Mapping[str, TypeAdapter[Any]] = {
     "score": TypeAdapter(ScoreDocument),
@@ -39,6 +41,7 @@ _MODELS: Mapping[str, TypeAdapter[Any]] = {
     "ladder": TypeAdapter(LadderDocument),
     "encoders": TypeAdapter(EncodersDocument),
     "doctor": TypeAdapter(DoctorDocument),
+    "cache": TypeAdapter(CacheDocument),
 }
 
 

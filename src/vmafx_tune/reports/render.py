@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import UsageError
 from vmafx_tune.results import (
+    CacheResult,
     CompareResult,
     DoctorResult,
     EncodersResult,
@@ -35,6 +36,7 @@ FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "ladder": ("table", "json", "markdown", "hls", "dash", "html"),
         "encoders": ("table", "json"),
         "doctor": ("table", "json"),
+        "cache": ("table", "json"),
     }
 )
 """The formats that each command's result can be written in."""
@@ -48,6 +50,7 @@ _COMMANDS: Mapping[type[Any], str] = MappingProxyType(
         LadderResult: "ladder",
         EncodersResult: "encoders",
         DoctorResult: "doctor",
+        CacheResult: "cache",
     }
 )
 

@@ -18,6 +18,7 @@ __all__ = [
     "duration",
     "encodable",
     "enumerated",
+    "file_size",
     "in_encoding",
     "one_line",
     "percent",
@@ -104,6 +105,18 @@ def rough_bitrate(kbps: float | None) -> str:
 def percent(value: float | None) -> str:
     """Format a signed difference in percent."""
     return ABSENT if value is None or not math.isfinite(value) else f"{value:+.1f} %"
+
+
+def file_size(size_bytes: int) -> str:
+    """Format a number of bytes in powers of 1024: `812 B`, `64.0 KiB`, `2.0 GiB`."""
+    if size_bytes < 1024:
+        return f"{size_bytes} B"
+    size = float(size_bytes)
+    for unit in ("KiB", "MiB", "GiB"):
+        size /= 1024
+        if size < 1023.95:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1024:,.1f} TiB"
 
 
 def duration(seconds: float | None) -> str:

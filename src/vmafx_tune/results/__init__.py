@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from vmafx_tune.results.cache import CacheAction, CacheEntry, CacheResult
 from vmafx_tune.results.compare import BdRate, CompareResult, CompareRow
 from vmafx_tune.results.ladder import (
     LadderCell,
@@ -17,10 +18,13 @@ from vmafx_tune.results.ladder import (
 )
 from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
 from vmafx_tune.results.score import PooledScores, RemoteScoreResult, ScoreResult
-from vmafx_tune.results.search import SearchLimit, SearchResult
+from vmafx_tune.results.search import SearchLimit, SearchResult, SearchStrategy
 
 __all__ = [
     "BdRate",
+    "CacheAction",
+    "CacheEntry",
+    "CacheResult",
     "CompareResult",
     "CompareRow",
     "DoctorCheck",
@@ -40,6 +44,7 @@ __all__ = [
     "ScoreResult",
     "SearchLimit",
     "SearchResult",
+    "SearchStrategy",
     "Spacing",
 ]
 
@@ -51,5 +56,6 @@ Result: TypeAlias = (
     | LadderResult
     | EncodersResult
     | DoctorResult
+    | CacheResult
 )
 """What any command returns."""

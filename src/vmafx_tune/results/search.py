@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vmafx_tune.model import PoolMethod, Probe, Resolution, Source, VmafModel
 
-__all__ = ["SearchLimit", "SearchResult"]
+__all__ = ["SearchLimit", "SearchResult", "SearchStrategy"]
+
+
+class SearchStrategy(StrEnum):
+    """How a search chooses what to measure; an answer is proven in the same way with each."""
+
+    INTERPOLATE = "interpolate"
+    """Where the curve through the scores so far, or of a typical clip, crosses the target."""
+    BISECT = "bisect"
+    """In the middle of what is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,7 @@ class SearchResult:
         limit: What stood in the way; None for a proven answer.
         non_monotone: Pairs of qualities `(better, worse)` where the worse setting scored higher.
         new_probes: Probes that this search had to make; the others it already had.
+        strategy: How the search chose them.
     """
 
     source: Source
@@ -65,3 +76,4 @@ class SearchResult:
     non_monotone: tuple[tuple[float, float], ...]
     new_probes: int
     wall_time_s: float
+    strategy: SearchStrategy = SearchStrategy.INTERPOLATE

@@ -6,15 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune.core.pooling import pool_scores
-from vmafx_tune.core.search import probes_left, solve
+from vmafx_tune.core.search import solve
+from vmafx_tune.core.strategies import method_of
 from vmafx_tune.events import FramesDone, Observer, ProbeFinished, ProbeStarted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from vmafx_tune.core.search import SearchOutcome, SearchProblem, Strategy
+    from vmafx_tune.core.search import SearchOutcome, SearchProblem
     from vmafx_tune.model import Probe
     from vmafx_tune.ports import Prober
+    from vmafx_tune.results import SearchStrategy
     from vmafx_tune.workflows.request import SearchRequest
 
 __all__ = ["ProbeBook"]
@@ -52,8 +54,8 @@ class ProbeBook:
 
     @property
     def n_made(self) -> int:
-        """Probes made so far."""
-        return len(self._probes)
+        """Probes made so far; those that earlier runs had made are none of them."""
+        return sum(not probe.cached for probe in self._probes.values())
 
     def scores(self) -> dict[int, float]:
         """Pooled scores by step, as measured so far."""
@@ -83,7 +85,7 @@ class ProbeBook:
         return self._ceiling
 
     def solve(
-        self, problem: SearchProblem, strategy: Strategy, upcoming: Sequence[float] = ()
+        self, problem: SearchProblem, strategy: SearchStrategy, upcoming: Sequence[float] = ()
     ) -> SearchOutcome:
         """Measure the steps that `strategy` asks for until it has its outcome.
 
@@ -92,12 +94,22 @@ class ProbeBook:
             strategy: Which steps to measure.
             upcoming: Targets to be searched after this one, for the events' outlook.
         """
-        return solve(strategy, problem, lambda step: self._measure(step, problem, upcoming))
+        method = method_of(strategy)
 
-    def _measure(self, step: int, problem: SearchProblem, upcoming: Sequence[float]) -> float:
+        def probes_left() -> int:
+            later = (replace(problem, target=target, known=self._scores) for target in upcoming)
+            left = method.probes_left(problem, self._scores)
+            return left + sum(method.probes_left(search, {}) for search in later)
+
+        def measure(step: int) -> float:
+            return self._measure(step, problem.target, probes_left)
+
+        return solve(method.strategy, problem, measure)
+
+    def _measure(self, step: int, target: float, probes_left: Callable[[], int]) -> float:
         encode = replace(self._template.encode, quality=self._grid.quality_of(step))
-        job, number = self._job, self.n_made + 1
-        self._observe(ProbeStarted(job, number, encode.quality, problem.target))
+        job, number = self._job, len(self._probes) + 1
+        self._observe(ProbeStarted(job, number, encode.quality, target))
         probe = self._prober.probe(
             replace(self._template, encode=encode),
             on_progress=lambda stage, frames: self._observe(FramesDone(job, stage, frames)),
@@ -105,11 +117,5 @@ class ProbeBook:
         vmaf = pool_scores(probe.scores.frames, self._pool)
         self._probes[step] = probe
         self._scores[step] = vmaf
-        left = probes_left(problem, self._scores) + self._outlook(problem, upcoming)
-        self._observe(ProbeFinished(job, number, probe, vmaf, problem.target, left))
+        self._observe(ProbeFinished(job, number, probe, vmaf, target, probes_left()))
         return vmaf
-
-    def _outlook(self, problem: SearchProblem, upcoming: Sequence[float]) -> int:
-        return sum(
-            probes_left(replace(problem, target=target, known=self._scores)) for target in upcoming
-        )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vmafx_tune.core.search import bisect
+from vmafx_tune.results import SearchStrategy
 
 if TYPE_CHECKING:
     from vmafx_tune.core.grid import KnobGrid
-    from vmafx_tune.core.search import Strategy
+    from vmafx_tune.core.prior import Prior
     from vmafx_tune.model import PoolMethod, ProbeSpec
 
 __all__ = ["SearchRequest"]
@@ -27,6 +27,7 @@ class SearchRequest:
         pool: How frame scores are pooled.
         max_iter: Probes that the search may make.
         strategy: Which steps to measure.
+        prior: What a typical clip scores over `grid`'s steps; None where nobody knows.
     """
 
     template: ProbeSpec
@@ -35,7 +36,8 @@ class SearchRequest:
     target: float
     pool: PoolMethod
     max_iter: int = 12
-    strategy: Strategy = bisect
+    strategy: SearchStrategy = SearchStrategy.INTERPOLATE
+    prior: Prior | None = None
 
     @property
     def encoder(self) -> str:

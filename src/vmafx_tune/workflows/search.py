@@ -67,6 +67,7 @@ def search_in_book(
         last_step=request.grid.last_step,
         known=book.scores(),
         max_probes=request.max_iter,
+        prior=request.prior,
     )
     outcome = book.solve(problem, request.strategy, upcoming)
     return _result(request, book, outcome, book.n_made - made_before, time.monotonic() - started)
@@ -95,6 +96,7 @@ def failed_search(request: SearchRequest, book: ProbeBook, reason: str) -> Searc
         non_monotone=(),
         new_probes=0,
         wall_time_s=0.0,
+        strategy=request.strategy,
     )
 
 
@@ -141,6 +143,7 @@ def _result(
         ),
         new_probes=new_probes,
         wall_time_s=wall_time_s,
+        strategy=request.strategy,
     )
 
 

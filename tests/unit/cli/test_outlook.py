@@ -24,11 +24,19 @@ class Clock:
 
 
 def probe(
-    outlook: Outlook, clock: Clock, job: str, kbps: float, vmaf: float, *, left: int, takes_s: float
+    outlook: Outlook,
+    clock: Clock,
+    job: str,
+    kbps: float,
+    vmaf: float,
+    *,
+    left: int,
+    takes_s: float,
+    cached: bool = False,
 ) -> None:
     outlook.see(ProbeStarted(job, 1, 30, 90))
     clock.now += takes_s
-    made = Probe(30, kbps, 1, scores_of(vmaf), 1.0, 1.0)
+    made = Probe(30, kbps, 1, scores_of(vmaf), 1.0, 1.0, cached=cached)
     outlook.see(ProbeFinished(job, 1, made, vmaf, 90, left))
 
 
@@ -78,3 +86,11 @@ def test_the_hull_counts_the_points_of_each_resolution_from_the_cheapest() -> No
     probe(outlook, clock, "320x180", 300, 80, left=1, takes_s=1)
     probe(outlook, clock, "320x180", 890, 81, left=1, takes_s=1)
     assert outlook.hull == "320x180 (2), 640x360 (1)"
+
+
+def test_what_is_recalled_says_nothing_of_how_long_the_rest_takes() -> None:
+    outlook, clock = started(jobs=1)
+    probe(outlook, clock, "640x360", 900, 91, left=3, takes_s=0, cached=True)
+    assert outlook.seconds_left is None
+    probe(outlook, clock, "640x360", 800, 90, left=2, takes_s=10)
+    assert outlook.seconds_left == 20

@@ -94,3 +94,11 @@ def test_an_increment_that_leads_nowhere_is_refused(increment: float) -> None:
 def test_a_range_without_an_end_is_refused(lo: float, hi: float) -> None:
     with pytest.raises(UsageError, match="finite"):
         crf(lo, hi)
+
+
+def test_a_position_may_lie_between_two_steps_and_out_of_the_range() -> None:
+    upwards = KnobGrid.between(20, 30, 0.5, higher_is_better=False)
+    downwards = KnobGrid.between(1, 100, 1, higher_is_better=True)
+
+    assert [upwards.position_of(quality) for quality in (20, 20.25, 31, 19)] == [0, 0.5, 22, -2]
+    assert [downwards.position_of(quality) for quality in (100, 60.5, 0)] == [0, 39.5, 100]

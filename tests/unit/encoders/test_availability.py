@@ -81,6 +81,16 @@ def test_without_the_cache_every_check_is_a_trial(fake: FakeFfmpeg, cache: Path)
     assert not cache.exists()
 
 
+def test_a_refreshed_trial_takes_the_place_of_the_one_before(fake: FakeFfmpeg, cache: Path) -> None:
+    check(fake, cache)
+    (entry,) = cache.iterdir()
+    entry.write_text(entry.read_text().replace(check(fake, cache).version, "an older version"))
+    assert check(fake, cache).version == "an older version"
+    fresh = check_encoder(X264, fake.ffmpeg, ProcessRunner(), refresh=True, cache_dir=cache)
+    assert check(fake, cache) == fresh
+    assert fresh.version != "an older version"
+
+
 def test_a_failure_is_tried_again(fake: FakeFfmpeg, cache: Path) -> None:
     fake.behave("echo '[libx264 @ 0x1] [error] no luck today' >&2; exit 1")
     assert not check(fake, cache).opens
@@ -163,6 +173,7 @@ def test_a_file_where_the_cache_should_be_is_left_alone(fake: FakeFfmpeg, cache:
 def test_no_home_to_keep_anything_in_is_no_trouble(
     fake: FakeFfmpeg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.delenv("VMAFX_CACHE_DIR")
     monkeypatch.setenv("HOME", "/nonexistent/home")
     monkeypatch.setenv("XDG_CACHE_HOME", str(fake.ffmpeg.path / "not-a-folder"))
     assert check_encoder(X264, fake.ffmpeg, ProcessRunner()).opens
@@ -171,6 +182,7 @@ def test_no_home_to_keep_anything_in_is_no_trouble(
 def test_the_users_cache_folder_is_the_default(
     fake: FakeFfmpeg, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.delenv("VMAFX_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     check_encoder(X264, fake.ffmpeg, ProcessRunner())

@@ -19,6 +19,9 @@ from vmafx_tune.model import (
 )
 from vmafx_tune.results import (
     BdRate,
+    CacheAction,
+    CacheEntry,
+    CacheResult,
     CompareResult,
     CompareRow,
     DoctorCheck,
@@ -306,4 +309,26 @@ def doctor_result() -> DoctorResult:
             ),
             DoctorCheck("cache", True, "12 MB", "/home/user/.cache/vmafx-tune/probes.sqlite", None),
         )
+    )  # fmt: skip
+
+
+def cache_result() -> CacheResult:
+    return CacheResult(
+        action=CacheAction.LIST,
+        path=Path("/home/user/.cache/vmafx-tune/probes.sqlite"),
+        limit_bytes=2 * 1024**3,
+        size_bytes=65536,
+        n_entries=2,
+        n_removed=0,
+        entries=(
+            CacheEntry(
+                "clips/clip.mp4", "libx264", 26.0, "1280x720", MODEL.name, 434.123456789,
+                92.3456789, 5210, 1.7e9, 1.7e9 + 7200,
+            ),
+            CacheEntry(
+                "clips/clip.mp4", None, None, "1280x720", MODEL.name, None, 97.4, 4810,
+                1.7e9 - 60.5, 1.7e9,
+            ),
+        ),
+        damaged=(Path("/home/user/.cache/vmafx-tune/probes.sqlite.damaged-20260101T000000"),),
     )  # fmt: skip

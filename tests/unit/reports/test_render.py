@@ -23,6 +23,7 @@ RESULTS: tuple[Result, ...] = (
     ladder_factories.ladder_result(),
     factories.encoders_result(),
     factories.doctor_result(),
+    factories.cache_result(),
 )
 
 

@@ -25,6 +25,7 @@ RESULTS: dict[str, Result] = {
     "compare": factories.full_compare_result(),
     "encoders": factories.encoders_result(),
     "doctor": factories.doctor_result(),
+    "cache": factories.cache_result(),
 }
 COMMAND = "/usr/bin/ffmpeg -"
 

@@ -95,3 +95,11 @@ def test_rough_bitrates_have_decimals_only_where_they_matter(
 
 def test_things_are_listed_as_in_a_sentence() -> None:
     assert [text.enumerated("abc"[:n]) for n in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "shown"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (3 << 29, "1.5 GiB"), (1 << 41, "2.0 TiB")],
+)
+def test_sizes_are_told_in_powers_of_1024(size_bytes: int, shown: str) -> None:
+    assert text.file_size(size_bytes) == shown

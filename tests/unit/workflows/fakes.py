@@ -20,6 +20,7 @@ from vmafx_tune.model import (
     Source,
     VmafModel,
 )
+from vmafx_tune.results import SearchStrategy
 from vmafx_tune.workflows.request import SearchRequest
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class CurveProber:
     vmaf_of: Callable[[float], float]
     ceiling: float = 100.0
     fail_at: dict[float, Exception] = field(default_factory=dict)
+    cached: frozenset[float] = frozenset()
     asked: list[float] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -69,6 +71,7 @@ class CurveProber:
             score_time_s=0.5,
             encoder_version="fake 1.0",
             command=("ffmpeg", "-crf", f"{quality:g}"),
+            cached=quality in self.cached,
         )
 
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
@@ -85,6 +88,7 @@ def request(
     grid: KnobGrid | None = None,
     max_iter: int = 12,
     subsample: int = 1,
+    strategy: SearchStrategy = SearchStrategy.INTERPOLATE,
 ) -> SearchRequest:
     return SearchRequest(
         template=ProbeSpec(
@@ -98,4 +102,5 @@ def request(
         target=target,
         pool=PoolMethod.MEAN,
         max_iter=max_iter,
+        strategy=strategy,
     )

@@ -71,7 +71,7 @@ def test_probes_are_shared_between_an_encoders_targets() -> None:
 
 
 def test_a_failed_probe_fails_its_row_and_keeps_what_was_measured() -> None:
-    prober = TwoEncoders(falling, fail_at={13.0: EncodeFailedError("crashed")})
+    prober = TwoEncoders(falling, fail_at={5.0: EncodeFailedError("crashed")})
     rows, _ = compare(comparison("one", targets=(60.0, 95.0)), prober)
     assert [row.ok for row in rows] == [True, False]
     assert rows[1].error == "crashed"
@@ -86,7 +86,7 @@ def test_an_unreachable_target_is_a_failed_row_of_its_own_kind() -> None:
 
 
 def test_cancelling_one_probe_cancels_the_comparison() -> None:
-    prober = TwoEncoders(falling, fail_at={26.0: CancelledError("stop")})
+    prober = TwoEncoders(falling, fail_at={20.0: CancelledError("stop")})
     with pytest.raises(CancelledError):
         compare(comparison("one", "two"), prober)
     assert prober.cancelled.is_set()

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.workflows.fakes import CurveProber, request
 from vmafx_tune.core.grid import KnobGrid
+from vmafx_tune.core.prior import Prior
 from vmafx_tune.errors import EncodeFailedError
 from vmafx_tune.events import Event, JobFinished, JobStarted, ProbeFinished, ProbeStarted
+from vmafx_tune.results import SearchStrategy
 from vmafx_tune.workflows.search import search
 
 
@@ -80,15 +85,34 @@ def test_a_subsampled_answer_is_not_called_proven() -> None:
 
 
 def test_a_worse_step_with_a_higher_score_is_noted() -> None:
-    result = search(request(target=80), CurveProber(lambda q: 50 if q == 13 else 100 - q))
+    prober = CurveProber(lambda q: 50 if q == 13 else 100 - q)
+    result = search(request(target=80, strategy=SearchStrategy.BISECT), prober)
     assert list(result.non_monotone) == [(13.0, 26.0)]
     assert result.proven
+
+
+@pytest.mark.parametrize("strategy", SearchStrategy)
+def test_every_strategy_proves_the_same_answer_and_is_named_in_the_result(
+    strategy: SearchStrategy,
+) -> None:
+    result = search(request(target=80, strategy=strategy), CurveProber(falling))
+    assert result.strategy is strategy
+    assert result.proven
+    assert result.answer is not None
+    assert result.answer.quality == 20
+
+
+def test_a_prior_that_fits_saves_all_probes_but_the_proof() -> None:
+    prober = CurveProber(lambda quality: 98 / (1 + math.exp((quality - 38.4) / 4.8)))
+    result = search(replace(request(target=80), prior=Prior(38.4, 4.8)), prober)
+    assert result.proven
+    assert result.new_probes == 2
 
 
 def test_an_error_of_a_probe_ends_the_search() -> None:
     broken = EncodeFailedError("no luck")
     with pytest.raises(EncodeFailedError, match="no luck"):
-        search(request(), CurveProber(falling, fail_at={26.0: broken}))
+        search(request(), CurveProber(falling, fail_at={10.0: broken}))
 
 
 def test_events_tell_each_probe_once_and_the_end() -> None:
@@ -100,3 +124,12 @@ def test_events_tell_each_probe_once_and_the_end() -> None:
     assert [event.number for event in finished] == list(range(1, result.new_probes + 1))
     assert len([event for event in events if isinstance(event, ProbeStarted)]) == len(finished)
     assert finished[-1].probes_left == 0
+
+
+def test_probes_of_earlier_runs_are_not_counted_as_made() -> None:
+    first = CurveProber(falling)
+    measured = search(request(target=80), first)
+    recalled = search(request(target=80), CurveProber(falling, cached=frozenset(first.asked[1:])))
+    assert measured.new_probes == len(first.asked)
+    assert recalled.new_probes == 1
+    assert recalled.probes == measured.probes

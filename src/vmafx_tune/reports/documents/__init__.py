@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmafx_tune.results import (
+    CacheResult,
     CompareResult,
     DoctorResult,
     EncodersResult,
@@ -61,3 +62,7 @@ def document(result: Result, *, frames: bool = False) -> Document:
             from vmafx_tune.reports.documents.machine import doctor_document
 
             return doctor_document(result)
+        case CacheResult():
+            from vmafx_tune.reports.documents.cache import cache_document
+
+            return cache_document(result)

@@ -75,6 +75,7 @@ class SearchDocument(Document):
     backend_version: str | None = Field(description="libvmaf's version.")
     display: str = Field(description="Size at which the encodes were scored, as WxH.")
     subsample: int = Field(description="Every n-th frame was scored.")
+    strategy: str = Field(description="How the probes were chosen: `interpolate` or `bisect`.")
     hdr: bool = Field(
         description="The source is PQ or HLG, for which no public VMAF model is validated."
     )
@@ -100,6 +101,7 @@ def search_document(result: SearchResult) -> SearchDocument:
         backend_version=None if backend is None else backend.version,
         display=str(result.display),
         subsample=result.subsample,
+        strategy=result.strategy.value,
         hdr=result.source.is_hdr,
         **answer_fields(result.answer),
         **search_fields(result),

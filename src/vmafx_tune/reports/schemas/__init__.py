@@ -14,7 +14,7 @@ from vmafx_tune.errors import UsageError
 
 __all__ = ["NAMES", "schema", "schema_text"]
 
-NAMES = ("score", "remote_score", "search", "compare", "ladder", "encoders", "doctor")
+NAMES = ("score", "remote_score", "search", "compare", "ladder", "encoders", "doctor", "cache")
 """What there is a schema of."""
 
 

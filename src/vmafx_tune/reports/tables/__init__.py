@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from vmafx_tune.reports.tables.cache import cache_parts
 from vmafx_tune.reports.tables.compare import compare_parts
 from vmafx_tune.reports.tables.ladder import ladder_parts
 from vmafx_tune.reports.tables.layout import Unwrapped
@@ -14,6 +15,7 @@ from vmafx_tune.reports.tables.machine import doctor_parts, encoders_parts
 from vmafx_tune.reports.tables.score import remote_score_parts, score_parts
 from vmafx_tune.reports.tables.search import search_parts
 from vmafx_tune.results import (
+    CacheResult,
     CompareResult,
     DoctorResult,
     EncodersResult,
@@ -92,3 +94,5 @@ def _parts(result: Result, *, frames: bool) -> Iterator[Part]:
             return encoders_parts(result)
         case DoctorResult():
             return doctor_parts(result)
+        case CacheResult():
+            return cache_parts(result)

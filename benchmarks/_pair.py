@@ -1,0 +1,33 @@
+"""The pair of clips that scoring is measured with."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from vmafx_tune.wiring import Toolbox
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["encoded_pair"]
+
+_GRAIN = "noise=alls=12:allf=t,format=yuv420p"
+
+
+def encoded_pair(folder: Path, size: str = "1280x720", duration_s: float = 10) -> tuple[Path, Path]:
+    """Encode a moving picture well and badly, unless that has been done."""
+    reference, distorted = folder / f"reference-{size}.mp4", folder / f"distorted-{size}.mp4"
+    if not distorted.exists():
+        picture = f"testsrc2=size={size}:rate=25:duration={duration_s}"
+        source = ("-f", "lavfi", "-i", picture, "-vf", _GRAIN)
+        _encode(*source, "-crf", "16", reference)
+        _encode("-i", reference, "-crf", "34", distorted)
+    return reference, distorted
+
+
+def _encode(*arguments: str | Path) -> None:
+    *before, target = arguments
+    codec = ("-c:v", "libx264", "-preset", "fast")
+    ffmpeg = Toolbox().ffmpeg.path
+    subprocess.run([ffmpeg, "-v", "error", "-y", *before, *codec, target], check=True)

@@ -1,0 +1,172 @@
+"""What the interpolating search saves against bisection, one target at a time."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from statistics import mean
+from typing import TYPE_CHECKING
+
+from _rows import Row
+
+from vmafx_tune.api.bench import Bench, row_of
+from vmafx_tune.options import EncodingOptions, ToolOptions
+from vmafx_tune.results import SearchStrategy
+from vmafx_tune.wiring import Toolbox
+from vmafx_tune.workflows.search import search
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vmafx_tune.model import Probe, ProbeSpec, ScoreSet
+    from vmafx_tune.ports import ProbeProgress, Prober
+    from vmafx_tune.results import SearchResult
+
+__all__ = ["CLIPS", "MEASURES", "SearchSavings", "searches", "searches_compared"]
+
+MEDIA = Path(__file__).parents[2] / "shared/media"
+CLIPS = tuple(
+    MEDIA / name
+    for name in (
+        "bikes_640x272_25fps.mp4",
+        "interview_1280x720_25fps_60s.mp4",
+        "seeking_720x480_25fps.mp4",
+    )
+)
+ENCODERS = ("libx264", "libx265", "libsvtav1")
+TARGETS = (75, 80, 85, 90, 93, 95)
+
+
+def searches(folder: Path, _: int) -> list[Row]:
+    """Interpolating searches against bisection: 3 clips, 3 encoders, 6 targets, each on its own."""
+    if missing := [clip.name for clip in CLIPS if not clip.exists()]:
+        print(f"{', '.join(missing)} not here, so searches are not measured.")
+        return []
+    found = searches_compared(folder)
+    what = "`search`, 3 clips x 3 encoders x 6 targets"
+    return [
+        Row(f"{what}: probes for a proven answer", found.probes, 3.6, unit=""),
+        Row(f"{what}: time against `--strategy bisect`", found.time, 0.45),
+        Row(f"{what}: answers that differ from bisection's", found.differ, 0, unit=""),
+    ]
+
+
+MEASURES = (searches,)
+
+
+@dataclass(frozen=True)
+class SearchSavings:
+    """All searches of both strategies.
+
+    Attributes:
+        probes: Mean probes of an interpolating search that ends with a proven answer.
+        bisect_probes: The same of bisection.
+        time: Time of the first's probes as a share of the second's.
+        differ: Answers that are not the same where the measured curve falls with each step.
+        searches: How many searches each strategy made.
+    """
+
+    probes: float
+    bisect_probes: float
+    time: float
+    differ: int
+    searches: int
+
+
+def searches_compared(
+    folder: Path,
+    *,
+    cut_s: float = 2.0,
+    preset: str = "veryfast",
+    clips: Sequence[Path] = CLIPS,
+    increment: float = 1.0,
+) -> SearchSavings:
+    """Search every clip with every encoder for every target, each on its own, in both ways.
+
+    What each probe costs is measured once, and counted in every search that asks for it, so that
+    hundreds of searches take minutes. The clips are cut, since ratios hardly depend on length.
+
+    Args:
+        folder: Where the cuts go.
+        cut_s: Length of the cuts, from 2 s into each clip.
+        preset: Of all encoders.
+        clips: What to search.
+        increment: Distance between values of the knob.
+    """
+    encoding = EncodingOptions(preset=preset, crf_step=increment)
+    pairs = list(_searches([_cut(clip, folder, cut_s) for clip in clips], encoding))
+    proven = [pair for pair in pairs if pair.interpolated.proven and pair.bisected.proven]
+    return SearchSavings(
+        probes=mean(pair.interpolated.new_probes for pair in proven),
+        bisect_probes=mean(pair.bisected.new_probes for pair in proven),
+        time=sum(_time_s(pair.interpolated) for pair in pairs)
+        / sum(_time_s(pair.bisected) for pair in pairs),
+        differ=sum(pair.differs for pair in pairs),
+        searches=len(pairs),
+    )
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """One target, searched in both ways."""
+
+    interpolated: SearchResult
+    bisected: SearchResult
+
+    @property
+    def differs(self) -> bool:
+        monotone = not (self.interpolated.non_monotone or self.bisected.non_monotone)
+        return monotone and _answer(self.interpolated) != _answer(self.bisected)
+
+
+def _searches(cuts: Sequence[Path], encoding: EncodingOptions) -> Iterator[_Pair]:
+    box = Toolbox(ToolOptions(cache=False))
+    for cut in cuts:
+        bench = Bench.prepare(box.source(cut), encoding, None, box)
+        prober = _RememberingProber(box.prober(bench.scorer))
+        for encoder in ENCODERS:
+            for target in TARGETS:
+                request = bench.request(row_of(encoder), target)
+                yield _Pair(
+                    search(replace(request, strategy=SearchStrategy.INTERPOLATE), prober),
+                    search(replace(request, strategy=SearchStrategy.BISECT), prober),
+                )
+
+
+@dataclass
+class _RememberingProber:
+    """Makes each probe once, and returns it with its times whenever it is asked for again."""
+
+    prober: Prober
+    probes: dict[ProbeSpec, Probe] = field(default_factory=dict)
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        if spec not in self.probes:
+            self.probes[spec] = self.prober.probe(spec, on_progress=on_progress)
+        return self.probes[spec]
+
+    def score_itself(self, spec: ProbeSpec) -> ScoreSet:
+        return self.prober.score_itself(spec)
+
+    def cancel(self) -> None:
+        self.prober.cancel()
+
+
+def _cut(clip: Path, folder: Path, cut_s: float) -> Path:
+    """Copy two seconds or so without loss, so that encodes are made of what the clip shows."""
+    cut = folder / f"{clip.stem}.mkv"
+    subprocess.run(
+        [str(Toolbox().ffmpeg.path), "-v", "error", "-y", "-ss", "2", "-i", str(clip), "-t",
+         str(cut_s), "-an", "-c:v", "ffv1", str(cut)],
+        check=True,
+    )  # fmt: skip
+    return cut
+
+
+def _time_s(result: SearchResult) -> float:
+    return sum(probe.encode_time_s + probe.score_time_s for probe in result.probes)
+
+
+def _answer(result: SearchResult) -> tuple[bool, float | None]:
+    return result.ok, result.answer and result.answer.quality

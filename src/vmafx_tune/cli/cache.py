@@ -1,0 +1,71 @@
+"""`vmafx-tune cache`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vmafx_tune.cli.binding import takes_options
+from vmafx_tune.cli.common import OutputOptions, running
+from vmafx_tune.errors import UsageError
+from vmafx_tune.parsing import parse_size_bytes
+from vmafx_tune.results import CacheAction
+
+if TYPE_CHECKING:
+    from vmafx_tune.results import CacheResult
+
+__all__ = ["cache"]
+
+
+@takes_options
+def cache(
+    *,
+    action: Annotated[
+        CacheAction,
+        typer.Argument(
+            help="info: how much there is; list: every entry; clear: forget everything; "
+            "prune: forget what was not used for long."
+        ),
+    ] = CacheAction.INFO,
+    limit: Annotated[
+        str | None,
+        typer.Option(
+            "--limit",
+            metavar="SIZE",
+            help="Room that prune leaves, as 500M or 2G. Default: VMAFX_CACHE_LIMIT, or 2G.",
+        ),
+    ] = None,
+    unused_days: Annotated[
+        float | None,
+        typer.Option(
+            "--unused-days",
+            metavar="DAYS",
+            min=0,
+            help="With prune, entries that were not used for so long go in any case.",
+        ),
+    ] = None,
+    output: OutputOptions,
+) -> None:
+    """Look after what is remembered from one run to the next.
+
+    Measured probes are kept, so that no encode is made twice; see --no-cache and --refresh of the
+    other commands. Example: vmafx-tune cache prune --unused-days 30
+    """
+    with running(output, "cache") as run:
+        if action is not CacheAction.PRUNE and (limit is not None or unused_days is not None):
+            raise UsageError("--limit and --unused-days are for `vmafx-tune cache prune` only.")
+        run.finish(_done(action, limit, unused_days))
+
+
+def _done(action: CacheAction, limit: str | None, unused_days: float | None) -> CacheResult:
+    from vmafx_tune.upkeep import clear_cache, examine_cache, prune_cache
+
+    match action:
+        case CacheAction.CLEAR:
+            return clear_cache()
+        case CacheAction.PRUNE:
+            limit_bytes = None if limit is None else parse_size_bytes(limit)
+            return prune_cache(limit_bytes=limit_bytes, unused_days=unused_days)
+        case _:
+            return examine_cache(entries=action is CacheAction.LIST)

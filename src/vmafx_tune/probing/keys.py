@@ -1,0 +1,158 @@
+"""Everything that decides what a probe measures, made into a key.
+
+What is not in a key must not change a probe. The pooling, the target and the knob's range come
+after it, names of files before it, and the scorer's threads share the work without changing it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import platform
+import re
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.cpus import visible_cpus
+from vmafx_tune.encoders.argv import encode_arguments
+from vmafx_tune.encoders.registry import encoder_row
+from vmafx_tune.encoders.trial_cache import hardware_devices
+from vmafx_tune.model import ProbeKey
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from vmafx_tune.encoders.row import EncoderRow
+    from vmafx_tune.model import EncodeSpec, ProbeSpec, Source, VmafModel
+    from vmafx_tune.probing.fingerprint import Fingerprints
+
+__all__ = ["KEY_VERSION", "ProbeKeys"]
+
+KEY_VERSION = 1
+"""Counts the meanings of a key. It goes up when the same facts come to give another measurement:
+when frames are paired, scaled or counted in another way."""
+
+_SOURCE, _ENCODED = "source", "encoded.mp4"
+# What may stand around the name of a file in an encoder's or a filter's arguments.
+_SEPARATORS = re.compile(r"[=:,;'\"\[\]|]")
+
+
+class ProbeKeys:
+    """Makes the keys of the probes of one ffmpeg and one scorer. Thread-safe.
+
+    Args:
+        fingerprints: Hashes the files.
+        ffmpeg: The program that encodes.
+        scorer: Facts about what scores: backend, version.
+        scoring_files: Programs and libraries that score.
+        encoder_version: Tells an encoder's version.
+    """
+
+    def __init__(
+        self,
+        fingerprints: Fingerprints,
+        *,
+        ffmpeg: Path,
+        scorer: Mapping[str, str],
+        scoring_files: Iterable[Path],
+        encoder_version: Callable[[EncoderRow], str],
+    ) -> None:
+        self._fingerprints = fingerprints
+        self._ffmpeg = ffmpeg
+        self._scorer = dict(scorer)
+        self._scoring_files = tuple(scoring_files)
+        self._encoder_version = encoder_version
+
+    def of(self, spec: ProbeSpec) -> ProbeKey:
+        """Make the key of a probe.
+
+        Raises:
+            OSError: A file that belongs to it cannot be read.
+        """
+        row, encode = encoder_row(spec.encode.encoder), spec.encode
+        circumstances = self._scoring(spec) | self._encoding(encode, row)
+        somewhere = dataclasses.replace(encode, quality=row.knob.default)
+        size = encode.size or encode.source.resolution
+        return ProbeKey(
+            digest=_digest(circumstances | _arguments(encode, row)),
+            curve=_digest(circumstances | _arguments(somewhere, row)),
+            source=str(encode.source.path),
+            encoder=row.name,
+            size=str(size),
+        )
+
+    def of_itself(self, spec: ProbeSpec) -> ProbeKey:
+        """Make the key of the source's scores against itself.
+
+        Raises:
+            OSError: A file that belongs to it cannot be read.
+        """
+        digest = _digest(self._scoring(spec) | {"encode": None})
+        source = spec.encode.source
+        return ProbeKey(digest, digest, str(source.path), None, str(source.resolution))
+
+    def _scoring(self, spec: ProbeSpec) -> dict[str, Any]:
+        return {
+            "key_version": KEY_VERSION,
+            "machine": platform.machine(),
+            "source": self._source(spec.encode.source),
+            # A part of the source; the whole of it is the only one so far.
+            "segment": None,
+            "model": self._model(spec.model),
+            "display": str(spec.display),
+            "subsample": spec.subsample,
+            "scorer": self._scorer,
+            "scoring_files": [self._fingerprints.of(path) for path in self._scoring_files],
+        }
+
+    def _encoding(self, encode: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
+        return {
+            "ffmpeg": self._fingerprints.of(self._ffmpeg),
+            "encoder_version": self._encoder_version(row),
+            # Left to themselves, encoders count processors, and some split their work by them.
+            "threads": encode.threads or f"{visible_cpus()} of {os.cpu_count()} processors",
+            "gop_frames": encode.gop_frames,
+            "devices": _devices() if row.kind.is_hardware else [],
+            "files": [self._fingerprints.of(path) for path in _named_files(encode.extra_args)],
+        }
+
+    def _source(self, source: Source) -> dict[str, Any]:
+        # What was read from the file is here too: a newer reader may see it with other eyes.
+        facts = dataclasses.asdict(dataclasses.replace(source, path=Path(_SOURCE)))
+        return facts | {"content": self._fingerprints.of(source.path)}
+
+    def _model(self, model: VmafModel) -> dict[str, Any]:
+        facts = dataclasses.asdict(dataclasses.replace(model, path=None))
+        content = None if model.path is None else self._fingerprints.of(model.path)
+        return facts | {"content": content}
+
+
+def _arguments(encode: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
+    nameless = dataclasses.replace(encode.source, path=Path(_SOURCE))
+    arguments = encode_arguments(dataclasses.replace(encode, source=nameless), row, _ENCODED)
+    return {"arguments": arguments}
+
+
+def _named_files(extra_args: Iterable[str]) -> list[Path]:
+    """Find the files that a user's arguments name, such as a look-up table: content decides."""
+    pieces = (piece for argument in extra_args for piece in _SEPARATORS.split(argument) if piece)
+    return [path for piece in pieces if (path := Path(piece)).is_file()]
+
+
+def _devices() -> list[str]:
+    # A driver of the kernel's has no file of its own to look at, but the kernel's version.
+    return [*hardware_devices(), platform.platform()]
+
+
+def _digest(facts: Mapping[str, Any]) -> str:
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=_text)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Fraction | Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} has no place in a key.")

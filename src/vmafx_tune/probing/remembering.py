@@ -1,0 +1,158 @@
+"""A prober that measures nothing twice: it asks the store first, and keeps what it measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from vmafx_tune.errors import VmafxTuneError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from vmafx_tune.model import EncodeSpec, Probe, ProbeKey, ProbeSpec, ScoreSet
+    from vmafx_tune.ports import ProbeProgress, Prober, ProbeStore
+
+T = TypeVar("T")
+
+__all__ = ["KeyMaker", "RememberingProber"]
+
+_log = logging.getLogger(__name__)
+
+
+class KeyMaker(Protocol):
+    """Makes the keys that a store goes by."""
+
+    def of(self, spec: ProbeSpec) -> ProbeKey:
+        """Make the key of a probe."""
+        ...
+
+    def of_itself(self, spec: ProbeSpec) -> ProbeKey:
+        """Make the key of the source's scores against itself."""
+        ...
+
+
+class RememberingProber:
+    """Implements `ports.Prober` with another prober and a store. Thread-safe.
+
+    Each probe is kept as soon as it is measured, so that a run that is killed is taken up again
+    where it ended. Threads that ask for the same probe at once wait for the first of them.
+
+    Args:
+        prober: Measures what is not known.
+        store: Keeps what was measured.
+        keys: Names what is to be measured.
+        command: Builds the command that reproduces an encode, for the source's name of today.
+        refresh: Whether to measure anew what earlier runs measured, and to keep that instead.
+    """
+
+    def __init__(
+        self,
+        prober: Prober,
+        store: ProbeStore,
+        keys: KeyMaker,
+        *,
+        command: Callable[[EncodeSpec], tuple[str, ...]],
+        refresh: bool = False,
+    ) -> None:
+        self._prober = prober
+        self._store = store
+        self._keys = keys
+        self._command = command
+        self._refresh = refresh
+        self._turns = _Turns()
+        self._probes: dict[str, Probe] = {}
+        self._scores: dict[str, ScoreSet] = {}
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        """Recall a probe, or encode and score; see `ports.Prober`."""
+        key = _key(self._keys.of, spec)
+        if key is None:
+            return self._prober.probe(spec, on_progress=on_progress)
+        with self._turns.of(key):
+            known = self._probes.get(key.digest) or self._recall(self._store.get, key)
+            if known is not None:
+                self._probes[key.digest] = known
+                return self._recalled(known, spec)
+            made = self._prober.probe(spec, on_progress=on_progress)
+            if _key(self._keys.of, spec) == key:
+                self._probes[key.digest] = made
+                self._store.put(key, made)
+            return made
+
+    def score_itself(self, spec: ProbeSpec) -> ScoreSet:
+        """Recall the scores of the source against itself, or score it; see `ports.Prober`."""
+        key = _key(self._keys.of_itself, spec)
+        if key is None:
+            return self._prober.score_itself(spec)
+        with self._turns.of(key):
+            known = self._scores.get(key.digest) or self._recall(self._store.get_scores, key)
+            if known is None:
+                known = self._prober.score_itself(spec)
+                if _key(self._keys.of_itself, spec) != key:
+                    return known
+                self._store.put_scores(key, known)
+            self._scores[key.digest] = known
+            return known
+
+    def known(self, template: ProbeSpec) -> tuple[Probe, ...]:
+        """Recall all probes that differ from `template` in quality only.
+
+        Args:
+            template: What to encode and how to score; its quality counts for nothing.
+
+        Returns:
+            The probes in the order of their qualities; none where old ones are not wanted.
+        """
+        key = None if self._refresh else _key(self._keys.of, template)
+        if key is None:
+            return ()
+        return tuple(
+            self._recalled(
+                probe,
+                dataclasses.replace(
+                    template, encode=dataclasses.replace(template.encode, quality=probe.quality)
+                ),
+            )
+            for probe in self._store.curve(key)
+        )
+
+    def cancel(self) -> None:
+        """Stop all running probes now."""
+        self._prober.cancel()
+
+    def _recall(self, get: Callable[[ProbeKey], T | None], key: ProbeKey) -> T | None:
+        return None if self._refresh else get(key)
+
+    def _recalled(self, probe: Probe, spec: ProbeSpec) -> Probe:
+        return dataclasses.replace(probe, command=self._command(spec.encode), cached=True)
+
+
+def _key(make: Callable[[ProbeSpec], ProbeKey], spec: ProbeSpec) -> ProbeKey | None:
+    """Make a key, or none where that fails: the probe then fails for the same reason, and says it.
+
+    Asked for once more after a probe, it tells whether the source is still the one that was probed.
+    """
+    try:
+        return make(spec)
+    except (OSError, VmafxTuneError) as error:
+        _log.debug("A probe has no key: %s", error)
+        return None
+
+
+class _Turns:
+    """One lock for each key that somebody works on."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+
+    @contextmanager
+    def of(self, key: ProbeKey) -> Iterator[None]:
+        with self._lock:
+            turn = self._locks.setdefault(key.digest, threading.Lock())
+        with turn:
+            yield

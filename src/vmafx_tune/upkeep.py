@@ -1,0 +1,143 @@
+"""Looking after the cache: what is in it, and throwing out what is not wanted any more."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from vmafx_tune.encoders.trial_cache import trial_folder
+from vmafx_tune.errors import OutputError
+from vmafx_tune.folders import cache_folder
+from vmafx_tune.probing.database import Database, NewerDatabaseError, is_damage
+from vmafx_tune.probing.room import make_room, store_limit
+from vmafx_tune.probing.store import STORE_NAME
+from vmafx_tune.results import CacheAction, CacheEntry, CacheResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["clear_cache", "examine_cache", "prune_cache"]
+
+_DAY_S = 24 * 3600.0
+_ENTRIES = """
+SELECT source, encoder, quality, size, model, bitrate_kbps, vmaf, length(payload), made_s, used_s
+FROM probes ORDER BY used_s DESC, digest
+"""
+
+
+def examine_cache(*, entries: bool = False) -> CacheResult:
+    """Tell what is in the cache.
+
+    Args:
+        entries: Whether to list every entry.
+
+    Raises:
+        OutputError: The store cannot be read.
+        UsageError: `VMAFX_CACHE_LIMIT` is no size.
+    """
+    action = CacheAction.LIST if entries else CacheAction.INFO
+    return _report(_database(), action, entries=entries)
+
+
+def clear_cache() -> CacheResult:
+    """Forget everything: probes, hashes of files, stores set aside, and which encoders opened.
+
+    Raises:
+        OutputError: Something cannot be removed.
+        UsageError: `VMAFX_CACHE_LIMIT` is no size.
+    """
+    database = _database()
+    removed = 0
+    with _explaining(database):
+        try:
+            removed = _empty(database)
+        except (sqlite3.Error, NewerDatabaseError) as error:
+            if not isinstance(error, NewerDatabaseError) and not is_damage(error):
+                raise
+            database.remove()
+        for path in (*database.damaged_files(), *trial_folder().glob("*.json")):
+            path.unlink(missing_ok=True)
+    return _report(database, CacheAction.CLEAR, removed=removed)
+
+
+def prune_cache(*, limit_bytes: int | None = None, unused_days: float | None = None) -> CacheResult:
+    """Throw out what was not used for long, then what is too much.
+
+    Args:
+        limit_bytes: Room that the rest may take; None for the store's own limit.
+        unused_days: Entries that were not used for so long go in any case.
+
+    Raises:
+        OutputError: The store cannot be written.
+        UsageError: `VMAFX_CACHE_LIMIT` is no size.
+    """
+    database = _database()
+    limit_bytes = store_limit() if limit_bytes is None else limit_bytes
+    removed = 0
+    if database.path.exists():
+        with _explaining(database), database.writing() as connection:
+            removed = _forget_unused(connection, unused_days) + make_room(connection, limit_bytes)
+        with _explaining(database):
+            database.compact()
+    return _report(database, CacheAction.PRUNE, removed=removed)
+
+
+def _database() -> Database:
+    return Database(cache_folder() / STORE_NAME)
+
+
+def _empty(database: Database) -> int:
+    if not database.path.exists():
+        return 0
+    with database.writing() as connection:
+        removed = connection.execute("DELETE FROM probes").rowcount
+        connection.execute("DELETE FROM files")
+    database.compact()
+    return removed
+
+
+def _forget_unused(connection: sqlite3.Connection, unused_days: float | None) -> int:
+    if unused_days is None:
+        return 0
+    since_s = time.time() - unused_days * _DAY_S
+    return connection.execute("DELETE FROM probes WHERE used_s < ?", (since_s,)).rowcount
+
+
+def _report(
+    database: Database, action: CacheAction, *, removed: int = 0, entries: bool = False
+) -> CacheResult:
+    count, listed = 0, []
+    if database.path.exists():
+        with _explaining(database), database.reading() as connection:
+            (count,) = connection.execute("SELECT count(*) FROM probes").fetchone()
+            rows = connection.execute(_ENTRIES).fetchall() if entries else []
+            listed = [CacheEntry(*row) for row in rows]
+    return CacheResult(
+        action=action,
+        path=database.path,
+        limit_bytes=store_limit(),
+        size_bytes=database.size_bytes,
+        n_entries=count,
+        n_removed=removed,
+        entries=tuple(listed) if entries else None,
+        damaged=tuple(database.damaged_files()),
+    )
+
+
+@contextmanager
+def _explaining(database: Database) -> Iterator[None]:
+    path = database.path
+    try:
+        yield
+    except NewerDatabaseError as error:
+        raise OutputError(
+            f"The probe store '{path}' was written by a later version of vmafx-tune. Use that one, "
+            "or remove it with `vmafx-tune cache clear`."
+        ) from error
+    except (sqlite3.Error, OSError) as error:
+        advice = "Name another cache folder with VMAFX_CACHE_DIR."
+        if is_damage(error):
+            advice = "It is damaged: remove it with `vmafx-tune cache clear`."
+        raise OutputError(f"The probe store '{path}' cannot be used: {error}. {advice}") from error

@@ -1,0 +1,221 @@
+"""A prober that measures nothing twice."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.unit.probing.samples import probe, scores
+from tests.unit.workflows.fakes import CurveProber, request
+from vmafx_tune.errors import EncodeFailedError
+from vmafx_tune.model import EncodeSpec, Probe, ProbeKey, ProbeSpec, ScoreSet
+from vmafx_tune.probing.remembering import RememberingProber
+
+TEMPLATE = request().template
+
+
+@dataclass
+class MemoryStore:
+    """A store in memory."""
+
+    probes: dict[ProbeKey, Probe] = field(default_factory=dict)
+    scores: dict[ProbeKey, ScoreSet] = field(default_factory=dict)
+
+    def get(self, key: ProbeKey) -> Probe | None:
+        return self.probes.get(key)
+
+    def put(self, key: ProbeKey, probe: Probe) -> None:
+        self.probes[key] = dataclasses.replace(probe, command=())
+
+    def get_scores(self, key: ProbeKey) -> ScoreSet | None:
+        return self.scores.get(key)
+
+    def put_scores(self, key: ProbeKey, scores: ScoreSet) -> None:
+        self.scores[key] = scores
+
+    def curve(self, key: ProbeKey) -> tuple[Probe, ...]:
+        found = [probe for other, probe in self.probes.items() if other.curve == key.curve]
+        return tuple(sorted(found, key=lambda probe: probe.quality))
+
+
+@dataclass
+class Keys:
+    """Keys by quality; `content` stands for the source's."""
+
+    content: str = "as it was"
+    broken: bool = False
+
+    def of(self, spec: ProbeSpec) -> ProbeKey:
+        if self.broken:
+            raise OSError("gone")
+        digest = f"{self.content} {spec.encode.quality:g}"
+        return ProbeKey(digest, self.content, str(spec.encode.source.path), "libx264", "320x180")
+
+    def of_itself(self, spec: ProbeSpec) -> ProbeKey:
+        return dataclasses.replace(self.of(spec), digest=f"{self.content} itself", encoder=None)
+
+
+def at(quality: float, *, source: str = "clip.mp4") -> ProbeSpec:
+    renamed = dataclasses.replace(TEMPLATE.encode.source, path=Path(source))
+    encode = dataclasses.replace(TEMPLATE.encode, quality=quality, source=renamed)
+    return dataclasses.replace(TEMPLATE, encode=encode)
+
+
+def command(spec: EncodeSpec) -> tuple[str, ...]:
+    return ("ffmpeg", str(spec.source.path), f"{spec.quality:g}")
+
+
+@pytest.fixture
+def made() -> CurveProber:
+    return CurveProber(lambda quality: 100 - quality)
+
+
+def remembering(
+    made: CurveProber, store: MemoryStore, keys: Keys | None = None, *, refresh: bool = False
+) -> RememberingProber:
+    return RememberingProber(made, store, keys or Keys(), command=command, refresh=refresh)
+
+
+def test_a_probe_that_a_run_made_is_recalled_by_the_next(made: CurveProber) -> None:
+    store = MemoryStore()
+    first = remembering(made, store).probe(at(23))
+    second = remembering(made, store).probe(at(23))
+    assert made.asked == [23]
+    assert (first.cached, second.cached) == (False, True)
+    assert second.scores == first.scores
+
+
+def test_a_probe_recalled_has_the_command_for_the_source_as_it_is_called_now(
+    made: CurveProber,
+) -> None:
+    store = MemoryStore()
+    remembering(made, store).probe(at(23, source="old.mp4"))
+    found = remembering(made, store).probe(at(23, source="new.mp4"))
+    assert found.command == ("ffmpeg", "new.mp4", "23")
+
+
+def test_another_quality_is_measured(made: CurveProber) -> None:
+    prober = remembering(made, MemoryStore())
+    prober.probe(at(23))
+    prober.probe(at(24))
+    assert made.asked == [23, 24]
+
+
+def test_progress_is_told_of_what_is_measured(made: CurveProber) -> None:
+    seen: list[str] = []
+    prober = remembering(made, MemoryStore())
+    prober.probe(at(23), on_progress=lambda stage, frames: seen.append(stage))
+    assert seen == ["encode"]
+
+
+def test_refreshing_measures_once_a_run_and_keeps_that(made: CurveProber) -> None:
+    store = MemoryStore()
+    old = probe(23)
+    store.put(Keys().of(at(23)), old)
+    prober = remembering(made, store, refresh=True)
+    fresh = prober.probe(at(23))
+    assert prober.probe(at(23)).scores == fresh.scores
+    assert made.asked == [23]
+    assert store.get(Keys().of(at(23))) != old
+
+
+def test_a_probe_that_failed_is_not_kept(made: CurveProber) -> None:
+    store = MemoryStore()
+    made.fail_at[23] = EncodeFailedError("It failed.")
+    with pytest.raises(EncodeFailedError):
+        remembering(made, store).probe(at(23))
+    assert store.probes == {}
+
+
+def test_a_probe_of_a_source_that_was_edited_meanwhile_is_not_kept() -> None:
+    store, keys = MemoryStore(), Keys()
+
+    def edit(quality: float) -> float:
+        keys.content = "edited"
+        return 90.0
+
+    found = remembering(CurveProber(edit), store, keys).probe(at(23))
+    assert not found.cached
+    assert store.probes == {}
+
+
+def test_a_source_that_cannot_be_hashed_is_left_to_the_probe_to_tell(made: CurveProber) -> None:
+    prober = remembering(made, MemoryStore(), Keys(broken=True))
+    prober.probe(at(23))
+    prober.probe(at(23))
+    prober.score_itself(at(23))
+    assert made.asked == [23, 23]
+    assert prober.known(at(23)) == ()
+
+
+def test_threads_that_ask_for_one_probe_wait_for_the_first() -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def slow(quality: float) -> float:
+        started.set()
+        go_on.wait()
+        return 90.0
+
+    made = CurveProber(slow)
+    prober = remembering(made, MemoryStore())
+    found: list[Probe] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(prober.probe(at(23)))) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    started.wait()
+    go_on.set()
+    for thread in threads:
+        thread.join()
+    assert made.asked == [23]
+    assert sorted(probe.cached for probe in found) == [False, True, True, True]
+
+
+def test_probes_of_other_qualities_do_not_wait_for_each_other() -> None:
+    both = threading.Barrier(2)
+
+    def together(quality: float) -> float:
+        both.wait()
+        return 90.0
+
+    prober = remembering(CurveProber(together), MemoryStore())
+    threads = [threading.Thread(target=prober.probe, args=(at(q),)) for q in (23, 24)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_the_source_against_itself_is_scored_once(made: CurveProber) -> None:
+    store = MemoryStore()
+    first = remembering(made, store).score_itself(at(23))
+    made.ceiling = 1.0
+    assert remembering(made, store).score_itself(at(40)) == first
+    assert remembering(made, store, refresh=True).score_itself(at(23)) != first
+
+
+def test_what_is_known_of_a_curve_comes_with_its_commands(made: CurveProber) -> None:
+    store = MemoryStore()
+    for quality in (30, 20):
+        remembering(made, store).probe(at(quality))
+    known = remembering(made, store).known(at(23, source="new.mp4"))
+    assert [(found.quality, found.command, found.cached) for found in known] == [
+        (20, ("ffmpeg", "new.mp4", "20"), True),
+        (30, ("ffmpeg", "new.mp4", "30"), True),
+    ]
+    assert remembering(made, store, refresh=True).known(at(23)) == ()
+
+
+def test_cancelling_stops_what_is_being_measured(made: CurveProber) -> None:
+    remembering(made, MemoryStore()).cancel()
+    assert made.cancelled.is_set()
+
+
+def test_where_a_probe_came_from_does_not_make_it_another_one() -> None:
+    assert dataclasses.replace(probe(), cached=True) == probe()
+    assert scores() == scores()

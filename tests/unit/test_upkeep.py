@@ -1,0 +1,75 @@
+"""Looking after the cache, beside what the command line shows of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.probing.samples import key, open_store, probe
+from vmafx_tune.errors import OutputError
+from vmafx_tune.upkeep import clear_cache, examine_cache, prune_cache
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_N_ENTRIES = 20
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store with entries of some size, the last of them used last."""
+    monkeypatch.setenv("VMAFX_CACHE_DIR", str(tmp_path))
+    path = tmp_path / "probes.sqlite"
+    for number in range(_N_ENTRIES):
+        store = open_store(path, clock=partial(float, number))
+        store.put(key(str(number), source=f"{number}.mp4"), probe(n_frames=3000))
+    return path
+
+
+def test_pruning_to_a_size_keeps_what_was_used_last_and_gives_room_back(path: Path) -> None:
+    before = examine_cache()
+    after = prune_cache(limit_bytes=before.size_bytes // 2)
+    assert after.n_removed == before.n_entries - after.n_entries > 0
+    assert path.stat().st_size == after.size_bytes <= before.size_bytes // 2
+    listed = examine_cache(entries=True).entries
+    assert listed is not None
+    assert [entry.source for entry in listed] == [
+        f"{number}.mp4" for number in reversed(range(after.n_removed, _N_ENTRIES))
+    ]
+
+
+def test_clearing_gives_nearly_all_room_back(path: Path) -> None:
+    before = examine_cache()
+    after = clear_cache()
+    assert (after.n_entries, after.n_removed) == (0, _N_ENTRIES)
+    assert path.stat().st_size < before.size_bytes / 5
+
+
+def test_stores_set_aside_are_listed_and_cleared(path: Path) -> None:
+    aside = path.with_name("probes.sqlite.damaged-20260101T000000")
+    aside.write_bytes(b"damaged")
+    assert examine_cache().damaged == (aside,)
+    assert clear_cache().damaged == ()
+    assert not aside.exists()
+
+
+def test_a_store_of_a_later_version_is_cleared_but_not_read(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(OutputError, match="later version"):
+        examine_cache()
+    clear_cache()
+    assert examine_cache().n_entries == 0
+
+
+def test_a_store_that_cannot_be_opened_is_an_error_with_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VMAFX_CACHE_DIR", str(tmp_path))
+    (tmp_path / "probes.sqlite").mkdir()
+    with pytest.raises(OutputError, match="VMAFX_CACHE_DIR"):
+        examine_cache()
