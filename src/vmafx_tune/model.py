@@ -7,10 +7,11 @@ Nothing here imports numpy or pydantic, so that importing it costs almost nothin
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from vmafx_tune.choices import PoolMethod
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,17 +32,6 @@ __all__ = [
     "Source",
     "VmafModel",
 ]
-
-
-class PoolMethod(StrEnum):
-    """How per-frame scores become one value."""
-
-    MEAN = "mean"
-    HARMONIC_MEAN = "harmonic_mean"
-    MIN = "min"
-    P1 = "p1"
-    P5 = "p5"
-    P10 = "p10"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
 
-from vmafx_tune.model import PoolMethod
-from vmafx_tune.results import SearchStrategy, Spacing
+from vmafx_tune.choices import PoolMethod, SearchStrategy, Spacing
 
 __all__ = [
     "EncodingOptions",

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vmafx_tune.choices import CacheAction
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import OutputOptions, running
 from vmafx_tune.errors import UsageError
-from vmafx_tune.parsing import parse_size_bytes
-from vmafx_tune.results import CacheAction
 
 if TYPE_CHECKING:
     from vmafx_tune.results import CacheResult
@@ -59,6 +58,7 @@ def cache(
 
 
 def _done(action: CacheAction, limit: str | None, unused_days: float | None) -> CacheResult:
+    from vmafx_tune.parsing import parse_size_bytes
     from vmafx_tune.upkeep import clear_cache, examine_cache, prune_cache
 
     match action:

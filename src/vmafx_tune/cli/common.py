@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from vmafx_tune.choices import ProgressMode
 from vmafx_tune.cli.failure import reporting_failures, say
 from vmafx_tune.cli.output import Destination, choose_format
-from vmafx_tune.cli.progress import ProgressMode, showing_progress
 from vmafx_tune.options import RawOptions, ToolOptions, option, option_group
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ class Run:
 
     def observing(self) -> AbstractContextManager[Observer]:
         """Show the events of the block; live lines are gone at its end, before results come."""
+        from vmafx_tune.cli.progress import showing_progress
+
         # What writes the result takes a tenth of a second to load; encodes and scores take longer.
         threading.Thread(target=_load_writer, args=(self.format,), daemon=True).start()
         return showing_progress(self._output.progress, quiet=self._output.quiet)

@@ -10,7 +10,6 @@ from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, Reference, running
 from vmafx_tune.cli.failure import say
 from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
-from vmafx_tune.parsing import parse_names, parse_numbers
 
 if TYPE_CHECKING:
     from vmafx_tune.results import CompareResult
@@ -49,6 +48,7 @@ def compare(
     """
     with running(output, "compare", tools=tools, raw=raw) as run:
         from vmafx_tune import api
+        from vmafx_tune.parsing import parse_names, parse_numbers
 
         with run.observing() as observe:
             result = api.compare(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vmafx_tune.choices import ScoreAt
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, Run, running
 from vmafx_tune.cli.failure import say
@@ -19,8 +20,6 @@ from vmafx_tune.options import (
     ScoringOptions,
     ToolOptions,
 )
-from vmafx_tune.parsing import parse_numbers, parse_resolution
-from vmafx_tune.results import ScoreAt
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Resolution
@@ -104,6 +103,7 @@ def ladder(
     """
     with running(output, "ladder", tools=tools, raw=raw) as run:
         from vmafx_tune import api
+        from vmafx_tune.parsing import parse_numbers
 
         if from_json is not None:
             _refuse_together(
@@ -153,6 +153,8 @@ def _refuse_together(**given: object) -> None:
 
 
 def _sizes(text: str) -> tuple[Resolution, ...]:
+    from vmafx_tune.parsing import parse_resolution
+
     return tuple(parse_resolution(size) for size in text.split(","))
 
 

@@ -8,9 +8,9 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from vmafx_tune.choices import ProgressMode
 from vmafx_tune.cli.failure import say
 from vmafx_tune.events import (
     FramesDone,
@@ -31,15 +31,6 @@ if TYPE_CHECKING:
     from vmafx_tune.events import Event, Observer
 
 __all__ = ["ProgressMode", "showing_progress"]
-
-
-class ProgressMode(StrEnum):
-    """How progress is shown on stderr."""
-
-    AUTO = "auto"
-    BARS = "bars"
-    JSON = "json"
-    OFF = "off"
 
 
 @contextmanager

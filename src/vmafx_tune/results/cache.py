@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from vmafx_tune.choices import CacheAction
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = ["CacheAction", "CacheEntry", "CacheResult"]
-
-
-class CacheAction(StrEnum):
-    """What to do with the cache."""
-
-    INFO = "info"
-    LIST = "list"
-    CLEAR = "clear"
-    PRUNE = "prune"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from vmafx_tune.choices import ScoreAt, Spacing
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -23,22 +24,6 @@ __all__ = [
     "ScoreAt",
     "Spacing",
 ]
-
-
-class ScoreAt(StrEnum):
-    """The size at which the renditions of a ladder are scored."""
-
-    DISPLAY = "display"
-    RENDITION = "rendition"
-
-
-class Spacing(StrEnum):
-    """Which points of the hull become rungs."""
-
-    KNEE = "knee"
-    LOG_BITRATE = "log-bitrate"
-    VMAF = "vmaf"
-    OPTIMAL = "optimal"
 
 
 @dataclass(frozen=True, slots=True)

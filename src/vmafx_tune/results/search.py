@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from vmafx_tune.choices import SearchStrategy
 
 if TYPE_CHECKING:
     from vmafx_tune.model import PoolMethod, Probe, Resolution, Source, VmafModel
 
 __all__ = ["SearchLimit", "SearchResult", "SearchStrategy"]
-
-
-class SearchStrategy(StrEnum):
-    """How a search chooses what to measure; an answer is proven in the same way with each."""
-
-    INTERPOLATE = "interpolate"
-    """Where the curve through the scores so far, or of a typical clip, crosses the target."""
-    BISECT = "bisect"
-    """In the middle of what is open."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,71 @@
+"""What users choose among: the values of options, in their own words.
+
+Apart from everything else, because the command line needs them for its help, which is to be quick.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+__all__ = [
+    "CacheAction",
+    "PoolMethod",
+    "ProgressMode",
+    "ScoreAt",
+    "SearchStrategy",
+    "Spacing",
+]
+
+
+class CacheAction(StrEnum):
+    """What to do with the cache."""
+
+    INFO = "info"
+    LIST = "list"
+    CLEAR = "clear"
+    PRUNE = "prune"
+
+
+class PoolMethod(StrEnum):
+    """How per-frame scores become one value."""
+
+    MEAN = "mean"
+    HARMONIC_MEAN = "harmonic_mean"
+    MIN = "min"
+    P1 = "p1"
+    P5 = "p5"
+    P10 = "p10"
+
+
+class ProgressMode(StrEnum):
+    """How progress is shown on stderr."""
+
+    AUTO = "auto"
+    BARS = "bars"
+    JSON = "json"
+    OFF = "off"
+
+
+class ScoreAt(StrEnum):
+    """The size at which the renditions of a ladder are scored."""
+
+    DISPLAY = "display"
+    RENDITION = "rendition"
+
+
+class SearchStrategy(StrEnum):
+    """How a search chooses what to measure; an answer is proven in the same way with each."""
+
+    INTERPOLATE = "interpolate"
+    """Where the curve through the scores so far, or of a typical clip, crosses the target."""
+    BISECT = "bisect"
+    """In the middle of what is open."""
+
+
+class Spacing(StrEnum):
+    """Which points of the hull become rungs."""
+
+    KNEE = "knee"
+    LOG_BITRATE = "log-bitrate"
+    VMAF = "vmaf"
+    OPTIMAL = "optimal"
