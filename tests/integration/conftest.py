@@ -11,6 +11,7 @@ from tests.support.node_readers import NodeReaders
 from vmafx_tune.folders import CACHE_VARIABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -30,3 +31,12 @@ def own_cache(
     folder = new_cache(tmp_path_factory.mktemp("cache"), session_cache / "encoders")
     monkeypatch.setenv(CACHE_VARIABLE, str(folder))
     return folder
+
+
+@pytest.fixture
+def work_dir(tmp_path: Path) -> Iterator[Path]:
+    """A folder for work files, which must be empty in the end."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    yield folder
+    assert list(folder.iterdir()) == []

@@ -13,19 +13,9 @@ from tests.support.programs import make_program
 from vmafx_tune.model import Resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.clips import ClipFactory
-
-
-@pytest.fixture
-def work_dir(tmp_path: Path) -> Iterator[Path]:
-    """A folder for work files, which must be empty in the end."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    yield folder
-    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from tests.support.cli import run_cli
 from vmafx_tune.model import Resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.clips import ClipFactory
@@ -20,15 +19,6 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def source(clips: ClipFactory) -> Path:
     return clips.moving(n_frames=25, size=Resolution(320, 180))
-
-
-@pytest.fixture
-def work_dir(tmp_path: Path) -> Iterator[Path]:
-    """A folder for work files, which must be empty in the end."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    yield folder
-    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize(

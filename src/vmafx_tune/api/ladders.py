@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.api.bench import Bench, checked_targets, open_source, row_of
-from vmafx_tune.api.rungs import changed_choice, default_choice, selection_options
+from vmafx_tune.api.rungs import changed_choice, selection_options
 from vmafx_tune.core.resolutions import check_resolutions, default_resolutions
+from vmafx_tune.core.selection_options import default_choice
 from vmafx_tune.cpus import available_cpus
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.events import Observer, Warned, ignore

@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmafx_tune.core.caps import DEFAULT_MAX_VMAF, Caps
+from vmafx_tune.core.caps import Caps
 from vmafx_tune.core.selection_options import SelectionOptions
 from vmafx_tune.core.throughput import LogNormalThroughput, parse_throughputs
 from vmafx_tune.errors import UsageError
@@ -14,11 +14,9 @@ from vmafx_tune.options import RungOptions
 from vmafx_tune.results import RungChoice, Spacing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from vmafx_tune.core.throughput import Throughput
 
-__all__ = ["changed_choice", "default_choice", "selection_options"]
+__all__ = ["changed_choice", "selection_options"]
 
 # Field names of the options, which flags are made of, to those of the choice, which tell the unit.
 _UNITS = {
@@ -26,29 +24,6 @@ _UNITS = {
     "min_bitrate": "min_bitrate_kbps",
     "max_bitrate": "max_bitrate_kbps",
 }
-
-
-def default_choice(targets: Sequence[float]) -> RungChoice:
-    """Choose rungs where nobody says how.
-
-    The ladder spans the targets: probes below the lowest were made on the way only.
-
-    Args:
-        targets: Pooled scores that were searched for, at least one.
-    """
-    usual = SelectionOptions()
-    return RungChoice(
-        spacing=usual.spacing,
-        max_rungs=usual.max_rungs,
-        min_bitrate_gap_kbps=usual.min_gap_kbps,
-        vmaf_step=usual.vmaf_step,
-        min_vmaf=min(targets),
-        max_vmaf=max(DEFAULT_MAX_VMAF, *targets),
-        min_bitrate_kbps=None,
-        max_bitrate_kbps=None,
-        throughput=None,
-        safety_factor=usual.safety_factor,
-    )
 
 
 def changed_choice(choice: RungChoice, options: RungOptions) -> RungChoice:

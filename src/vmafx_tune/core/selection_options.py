@@ -6,14 +6,16 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from vmafx_tune.core.caps import Caps
+from vmafx_tune.core.caps import DEFAULT_MAX_VMAF, Caps
 from vmafx_tune.errors import InvalidLadderError
-from vmafx_tune.results import Spacing
+from vmafx_tune.results import RungChoice, Spacing
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vmafx_tune.core.throughput import Throughput
 
-__all__ = ["SelectionOptions"]
+__all__ = ["SelectionOptions", "default_choice"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +78,26 @@ class SelectionOptions:
                 "sigma, or measured values. Give them with --throughput."
             )
         return self.throughput
+
+
+def default_choice(targets: Sequence[float]) -> RungChoice:
+    """Choose rungs where nobody says how.
+
+    The ladder spans the targets: probes below the lowest were made on the way only.
+
+    Args:
+        targets: Pooled scores that were searched for; none for a ladder that was found otherwise.
+    """
+    usual = SelectionOptions()
+    return RungChoice(
+        spacing=usual.spacing,
+        max_rungs=usual.max_rungs,
+        min_bitrate_gap_kbps=usual.min_gap_kbps,
+        vmaf_step=usual.vmaf_step,
+        min_vmaf=min(targets, default=None),
+        max_vmaf=max(DEFAULT_MAX_VMAF, *targets),
+        min_bitrate_kbps=None,
+        max_bitrate_kbps=None,
+        throughput=None,
+        safety_factor=usual.safety_factor,
+    )

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vmafx_tune.api.rungs import changed_choice, default_choice, selection_options
-from vmafx_tune.core.selection_options import SelectionOptions
+from vmafx_tune.api.rungs import changed_choice, selection_options
+from vmafx_tune.core.selection_options import SelectionOptions, default_choice
 from vmafx_tune.core.throughput import LogNormalThroughput, MeasuredThroughput
 from vmafx_tune.errors import UsageError
 from vmafx_tune.options import RungOptions

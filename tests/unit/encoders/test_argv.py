@@ -24,7 +24,7 @@ ROWS = pytest.mark.parametrize("row", all_rows(), ids=lambda row: row.name)
 
 # Encoder, its options at quality 30 and preset slow, and what the output is called.
 OPTIONS = {
-    "libx264": "-c:v libx264 -crf 30 {common} -preset slow",
+    "libx264": "-c:v libx264 -crf 30 {common} -preset slow -x264-params sync-lookahead=0",
     "libx265": "-c:v libx265 -crf 30 {common} -preset slow -tag:v hvc1",
     "libsvtav1": "-c:v libsvtav1 -crf 30 {common} -preset 5",
     "libaom-av1": "-b:v 0 -c:v libaom-av1 -cpu-used 3 -crf 30 {common}",

@@ -63,12 +63,16 @@ def test_a_gop_shares_the_parameters_with_a_fractional_crf_and_the_users() -> No
     assert value == "crf=34.25:scd=0:irefresh-type=2:tune=0:scd=1"
 
 
-def test_the_users_own_parameters_of_another_encoder_are_left_alone() -> None:
-    extra = ("-x264-params", "ref=4")
-    command = user_command(
-        make_spec(extra_args=extra, gop_frames=50), encoder_row("libx264"), FFMPEG
-    )
-    assert command[-3:-1] == extra
+def test_the_users_own_parameters_come_after_those_that_make_encodes_repeatable() -> None:
+    spec = make_spec(extra_args=("-x264-params", "ref=4"), gop_frames=50)
+    command = user_command(spec, encoder_row("libx264"), FFMPEG)
+    assert command[-3:-1] == ("-x264-params", "sync-lookahead=0:ref=4")
+
+
+def test_parameters_of_another_kind_are_left_alone() -> None:
+    extra = ("-x264opts", "ref=4")
+    spec = make_spec(extra_args=extra, gop_frames=50)
+    assert user_command(spec, encoder_row("libx264"), FFMPEG)[-3:-1] == extra
 
 
 @pytest.mark.parametrize("gop_frames", [0, -1])

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.unit.reports.factories import FFMPEG, MODEL, SIZE, VERSIONS
 from vmafx_tune.core.hull import upper_hull
+from vmafx_tune.core.selection_options import default_choice
 from vmafx_tune.model import PoolMethod, Resolution
 from vmafx_tune.results import (
     LadderCell,
@@ -211,7 +212,7 @@ def bare_ladder_result(**changes: Any) -> LadderResult:
             for rung in full.rungs
         ),
         notes=(),
-        choice=CHOICE,
+        choice=default_choice(full.targets),
         wall_time_s=full.wall_time_s,
     )
     return replace(result, **changes)

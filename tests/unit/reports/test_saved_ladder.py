@@ -10,13 +10,13 @@ import pytest
 
 from tests.unit.reports import factories
 from tests.unit.reports.ladder_factories import (
-    CHOICE,
     SIZES,
     bare_ladder_result,
     failed_ladder_result,
     ladder_result,
     unreachable_ladder_result,
 )
+from vmafx_tune.core.selection_options import default_choice
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.reports.render import render
 from vmafx_tune.reports.saved.ladder import read_ladder
@@ -124,7 +124,7 @@ def test_a_target_that_no_place_tells_is_asked_for() -> None:
 def test_an_older_ladder_without_its_selection_has_the_defaults() -> None:
     document = with_value("target_vmafs", value=[70, 85, 97])
     del document["selection"]
-    assert read_ladder(json.dumps(document)).choice == replace(CHOICE, max_vmaf=97)
+    assert read_ladder(json.dumps(document)).choice == default_choice([70, 85, 97])
 
 
 def test_fields_of_a_later_version_are_ignored() -> None:

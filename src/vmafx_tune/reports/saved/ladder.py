@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from vmafx_tune.core.caps import DEFAULT_MAX_VMAF
+from vmafx_tune.core.selection_options import default_choice
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.model import PoolMethod
 from vmafx_tune.reports.documents.ladder import LadderDocument
@@ -242,8 +242,8 @@ def _rung(part: Rendition, point: LadderPoint) -> LadderRung:
 
 
 def _choice(part: Selection | None, targets: tuple[float, ...]) -> RungChoice:
-    # A ladder that does not tell was not meant to end below its own highest target.
-    part = part or Selection(max_vmaf=max(DEFAULT_MAX_VMAF, *targets[-1:]))
+    if part is None:
+        return default_choice(targets)
     gap_kbps = values.number(part.min_bitrate_gap_kbps, "selection.min_bitrate_gap_kbps")
     return RungChoice(
         spacing=values.member(Spacing, part.spacing, "selection.spacing"),
