@@ -86,7 +86,7 @@ def golden(session: nox.Session) -> None:
 @nox.session(venv_backend="uv")
 def lowest(session: nox.Session) -> None:
     """Run the quick tests with the oldest dependencies that pyproject.toml allows."""
-    session.install("--resolution=lowest-direct", ".")
+    session.install("--resolution=lowest-direct", ".[cluster]")
     # What the tests need themselves comes new; it leaves alone what is there.
     session.install(".[test]")
     session.run("pytest", "tests/unit", "tests/property", "tests/contract", *session.posargs)
@@ -96,15 +96,16 @@ def lowest(session: nox.Session) -> None:
 def examples(session: nox.Session) -> None:
     """Check the files for operating a server, and the shell scripts."""
     install_group(session, "examples")
-    serve = Path("examples/serve")
+    serve, cluster = Path("examples/serve"), Path("examples/cluster")
     session.run("shellcheck", ".ci/run", *map(str, sorted(Path("examples").rglob("*.sh"))))
     session.run("yamllint", "--strict", f"--config-data={YAMLLINT}", "examples")
-    session.run("hadolint", str(serve / "Dockerfile"))
+    session.run("hadolint", str(serve / "Dockerfile"), str(cluster / "Dockerfile"))
     compose = str(serve / "compose.yaml")
     session.run("check-jsonschema", "--builtin-schema=vendor.compose-spec", compose)
     alerts_and_panels = (serve / "prometheus-rules.yaml", serve / "grafana-dashboard.json")
     session.run("python", "-m", "tests.support.promql", *map(str, alerts_and_panels))
-    manifests = [path for path in (serve / "kubernetes/base").iterdir() if is_manifest(path)]
+    folders = (serve / "kubernetes/base", cluster / "kubernetes")
+    manifests = [path for folder in folders for path in folder.iterdir() if is_manifest(path)]
     for version in KUBERNETES_VERSIONS:
         validate(session, version, *map(str, sorted(manifests)))
     # What the TLS patches make of them; that they fit is tested without kubectl, too.
@@ -154,8 +155,9 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure the speed of `score` against plain ffmpeg, and the overhead of `search`."""
+    """Measure what the project promises about speed; see docs/reference/benchmarks.md."""
     session.install(".[test]")
+    install_group(session, "bench")
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import statistics
+import subprocess
 import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["ratios", "take_turns"]
+__all__ = ["ratios", "running", "take_turns"]
+
+
+def running(argv: Sequence[str]) -> Callable[[], object]:
+    """Make a call that runs a program to its good end."""
+    return lambda: subprocess.run(argv, check=True, capture_output=True)
 
 
 def take_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from _rows import Row
+
 from vmafx_tune import api
 from vmafx_tune.core.caps import Caps
 from vmafx_tune.core.selection import select_rungs
@@ -22,12 +24,32 @@ from vmafx_tune.wiring import Toolbox
 if TYPE_CHECKING:
     from vmafx_tune.results import LadderCell, LadderResult
 
-__all__ = ["probes_shared", "rungs_chosen"]
+__all__ = ["MEASURES", "ladder", "probes_shared", "rungs_chosen"]
 
 CLIP = Path(__file__).parents[2] / "shared/media/seeking_720x480_25fps.mp4"
 SIZES = [Resolution(720, 480), Resolution(540, 360), Resolution(480, 320), Resolution(360, 240)]
 TARGETS = [60, 70, 80, 90, 95]
 WORKERS = os.cpu_count() or 1
+
+
+def ladder(_: Path, __: int) -> list[Row]:
+    """A ladder against its cells bisected one by one; hull and selection by themselves."""
+    what = "hull and selection of 100,000 points, the slowest spacing"
+    rows = [Row(what, rungs_chosen(100_000), 1, unit=" s")]
+    if not CLIP.exists():
+        print(f"{CLIP.name} is not here, so the ladder is not measured.")
+        return rows
+    took, encodes, same = probes_shared()
+    what = "`ladder`, 4 sizes x 5 targets, against each cell bisected on its own"
+    return [
+        *rows,
+        Row(f"{what}: time", took, 0.55),
+        Row(f"{what}: encodes", encodes, 0.55),
+        Row(f"{what}: cells that differ", 0 if same else 1, 0, unit=""),
+    ]
+
+
+MEASURES = (ladder,)
 
 
 def probes_shared() -> tuple[float, float, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import mean
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Probe, ProbeSpec, ScoreSet
     from vmafx_tune.ports import ProbeProgress, Prober
     from vmafx_tune.results import SearchResult
+    from vmafx_tune.workflows.request import SearchRequest
 
 __all__ = ["CLIPS", "MEASURES", "SearchSavings", "searches", "searches_compared"]
 
@@ -62,7 +64,7 @@ class SearchSavings:
     Attributes:
         probes: Mean probes of an interpolating search that ends with a proven answer.
         bisect_probes: The same of bisection.
-        time: Time of the first's probes as a share of the second's.
+        time: Time of the first's probes and looks as a share of the second's probes.
         differ: Answers that are not the same where the measured curve falls with each step.
         searches: How many searches each strategy made.
     """
@@ -77,7 +79,7 @@ class SearchSavings:
 def searches_compared(
     folder: Path,
     *,
-    cut_s: float = 2.0,
+    cut_s: float = 20.0,
     preset: str = "veryfast",
     clips: Sequence[Path] = CLIPS,
     increment: float = 1.0,
@@ -85,11 +87,12 @@ def searches_compared(
     """Search every clip with every encoder for every target, each on its own, in both ways.
 
     What each probe costs is measured once, and counted in every search that asks for it, so that
-    hundreds of searches take minutes. The clips are cut, since ratios hardly depend on length.
+    hundreds of searches take minutes. So are the looks at parts of a clip, part by part. Longer
+    clips are cut, to a length at which looks take a tenth of a probe.
 
     Args:
         folder: Where the cuts go.
-        cut_s: Length of the cuts, from 2 s into each clip.
+        cut_s: Most that is used of each clip.
         preset: Of all encoders.
         clips: What to search.
         increment: Distance between values of the knob.
@@ -100,8 +103,7 @@ def searches_compared(
     return SearchSavings(
         probes=mean(pair.interpolated.new_probes for pair in proven),
         bisect_probes=mean(pair.bisected.new_probes for pair in proven),
-        time=sum(_time_s(pair.interpolated) for pair in pairs)
-        / sum(_time_s(pair.bisected) for pair in pairs),
+        time=sum(pair.interpolated_s for pair in pairs) / sum(pair.bisected_s for pair in pairs),
         differ=sum(pair.differs for pair in pairs),
         searches=len(pairs),
     )
@@ -109,10 +111,12 @@ def searches_compared(
 
 @dataclass(frozen=True)
 class _Pair:
-    """One target, searched in both ways."""
+    """One target, searched in both ways, and how long that took."""
 
     interpolated: SearchResult
+    interpolated_s: float
     bisected: SearchResult
+    bisected_s: float
 
     @property
     def differs(self) -> bool:
@@ -124,27 +128,48 @@ def _searches(cuts: Sequence[Path], encoding: EncodingOptions) -> Iterator[_Pair
     box = Toolbox(ToolOptions(cache=False))
     for cut in cuts:
         bench = Bench.prepare(box.source(cut), encoding, None, box)
-        prober = _RememberingProber(box.prober(bench.scorer))
+        prober = _MeteredProber(box.prober(bench.scorer))
+        scout = bench.scout(prober)
         for encoder in ENCODERS:
             for target in TARGETS:
                 request = bench.request(row_of(encoder), target)
                 yield _Pair(
-                    search(replace(request, strategy=SearchStrategy.INTERPOLATE), prober),
-                    search(replace(request, strategy=SearchStrategy.BISECT), prober),
+                    *_searched(request, SearchStrategy.INTERPOLATE, prober, scout),
+                    *_searched(request, SearchStrategy.BISECT, prober, None),
                 )
 
 
+def _searched(
+    request: SearchRequest,
+    strategy: SearchStrategy,
+    prober: _MeteredProber,
+    scout: Prober | None,
+) -> tuple[SearchResult, float]:
+    before_s = prober.spent_s
+    result = search(replace(request, strategy=strategy), prober, scout=scout)
+    return result, prober.spent_s - before_s
+
+
 @dataclass
-class _RememberingProber:
-    """Makes each probe once, and returns it with its times whenever it is asked for again."""
+class _MeteredProber:
+    """Makes each probe once, and counts its time whenever it is asked for.
+
+    Attributes:
+        spent_s: Time that everything asked for would have taken, had it been made anew.
+    """
 
     prober: Prober
-    probes: dict[ProbeSpec, Probe] = field(default_factory=dict)
+    spent_s: float = 0.0
+    made: dict[ProbeSpec, tuple[Probe, float]] = field(default_factory=dict)
 
     def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
-        if spec not in self.probes:
-            self.probes[spec] = self.prober.probe(spec, on_progress=on_progress)
-        return self.probes[spec]
+        if spec not in self.made:
+            started = time.monotonic()
+            probe = self.prober.probe(spec, on_progress=on_progress)
+            self.made[spec] = probe, time.monotonic() - started
+        probe, took_s = self.made[spec]
+        self.spent_s += took_s
+        return probe
 
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
         return self.prober.score_itself(spec)
@@ -154,18 +179,14 @@ class _RememberingProber:
 
 
 def _cut(clip: Path, folder: Path, cut_s: float) -> Path:
-    """Copy two seconds or so without loss, so that encodes are made of what the clip shows."""
+    """Copy the beginning without loss, so that encodes are made of what the clip shows."""
     cut = folder / f"{clip.stem}.mkv"
     subprocess.run(
-        [str(Toolbox().ffmpeg.path), "-v", "error", "-y", "-ss", "2", "-i", str(clip), "-t",
-         str(cut_s), "-an", "-c:v", "ffv1", str(cut)],
+        [str(Toolbox().ffmpeg.path), "-v", "error", "-y", "-i", str(clip), "-t", str(cut_s),
+         "-an", "-c:v", "ffv1", "-g", "1", str(cut)],
         check=True,
     )  # fmt: skip
     return cut
-
-
-def _time_s(result: SearchResult) -> float:
-    return sum(probe.encode_time_s + probe.score_time_s for probe in result.probes)
 
 
 def _answer(result: SearchResult) -> tuple[bool, float | None]:

@@ -47,11 +47,11 @@ rendition=0
 while [ "$rendition" -lt "$renditions" ]; do
   encoded=$(field ".renditions[$rendition].name").mp4
   name=$(field ".renditions[$rendition].name | $delivered_name")
-  encode=$(field ".renditions[$rendition].encode_command")
+  encode=$(field ".renditions[$rendition] | .chunk_commands[]?, .encode_command")
   rendition=$((rendition + 1))
 
   echo "Rendition $rendition of $renditions: $name" >&2
-  sh -c "$encode"
+  printf '%s\n' "$encode" | sh -e
   (
     cd -- "$folder"
     "$ffmpeg" -hide_banner -nostdin -v warning -y \

@@ -11,6 +11,7 @@ __all__ = [
     "CacheAction",
     "PoolMethod",
     "ProgressMode",
+    "Sampling",
     "ScoreAt",
     "SearchStrategy",
     "Spacing",
@@ -44,6 +45,15 @@ class ProgressMode(StrEnum):
     BARS = "bars"
     JSON = "json"
     OFF = "off"
+
+
+class Sampling(StrEnum):
+    """Which encodes a ladder is chosen from."""
+
+    GRID = "grid"
+    """The cheapest of each resolution for each target."""
+    ADAPTIVE = "adaptive"
+    """Those that can change the hull."""
 
 
 class ScoreAt(StrEnum):

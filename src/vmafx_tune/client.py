@@ -24,6 +24,7 @@ from vmafx_tune.errors import (
     ServerUnreachableError,
     ServiceError,
     TargetUnreachableError,
+    TooLargeError,
     UnknownEncoderError,
     UsageError,
     VmafxTuneError,
@@ -65,6 +66,7 @@ _NEEDING_MORE = frozenset(
         LibvmafNotFoundError,
         NonMonotoneError,
         TargetUnreachableError,
+        TooLargeError,
         UnknownEncoderError,
     }
 )

@@ -1,4 +1,4 @@
-"""How many processors there are to work with."""
+"""How many processors, and how much memory, there are to work with."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import math
 import os
 from pathlib import Path
 
-__all__ = ["available_cpus", "visible_cpus"]
+__all__ = ["available_cpus", "available_memory_bytes", "visible_cpus"]
 
 # What a container may use, by the second version of control groups: "200000 100000" is two.
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
+_MEMORY_QUOTA = Path("/sys/fs/cgroup/memory.max")
 
 
 def available_cpus() -> int:
@@ -22,6 +23,32 @@ def visible_cpus() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def available_memory_bytes() -> int | None:
+    """Measure the memory that this process may use: the machine's, its container's quota.
+
+    Returns:
+        None where neither can be found out.
+    """
+    known = [size for size in (_physical_memory(), _memory_quota()) if size is not None]
+    return min(known, default=None)
+
+
+def _physical_memory() -> int | None:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        # Windows has no such call, and some systems no such names.
+        return None
+
+
+def _memory_quota() -> int | None:
+    try:
+        return int(_MEMORY_QUOTA.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        # There is none: no such file, or "max".
+        return None
 
 
 def _quota() -> int:

@@ -23,7 +23,8 @@
     │   └── ModelNotFoundError         exit 4
     ├── SearchError                    exit 3
     │   ├── TargetUnreachableError              with the best probe and the limit that bound it
-    │   └── NonMonotoneError                    with the probes that contradict each other
+    │   ├── NonMonotoneError                    with the probes that contradict each other
+    │   └── TooLargeError                       an encode is above the bitrate that it may have
     ├── ServiceError                   exit 1   a scoring server, or a client of one
     │   ├── BusyError                           its slots and its queue are full
     │   ├── DrainingError                       it is shutting down
@@ -32,8 +33,13 @@
     │   ├── InvalidFrameError                   frames sent to it are not what was announced
     │   ├── UnauthenticatedError                the bearer token is missing or wrong
     │   └── ServerUnreachableError              nothing answers at the address
+    ├── ClusterError                   exit 1   a cluster cannot do the work
+    │   ├── ClusterSupportError        exit 4   the packages that talk to clusters are missing
+    │   ├── ClusterUnreachableError             no scheduler answers at the address
+    │   └── ClusterWorkersError                 no worker can do it, with each one's reason
     ├── OutputError                    exit 1   a result or a work file cannot be written
     └── CancelledError                 exit 130 the user or a caller stopped the work
+        └── ClusterLostError           exit 1   the cluster went away and took the work with it
 
 Messages are plain sentences with the value and what to do; wrapping and colour belong to the
 renderer. Each class maps to one exit code, held in `exit_code`.
@@ -51,6 +57,11 @@ if TYPE_CHECKING:
 __all__ = [
     "BusyError",
     "CancelledError",
+    "ClusterError",
+    "ClusterLostError",
+    "ClusterSupportError",
+    "ClusterUnreachableError",
+    "ClusterWorkersError",
     "DeadlineError",
     "DrainingError",
     "EncodeFailedError",
@@ -72,6 +83,7 @@ __all__ = [
     "ServerUnreachableError",
     "ServiceError",
     "TargetUnreachableError",
+    "TooLargeError",
     "ToolError",
     "ToolNotFoundError",
     "ToolOutputError",
@@ -274,6 +286,28 @@ class NonMonotoneError(SearchError):
         super().__init__(message)
 
 
+class TooLargeError(SearchError):
+    """An encode is above the bitrate that it may have, and was stopped or is of no use.
+
+    Attributes:
+        limit_kbps: What it may have.
+        at_least_kbps: What it has, or as much of it as was certain when it was stopped.
+        recalled: Whether an earlier run found that out.
+    """
+
+    def __init__(self, limit_kbps: float, at_least_kbps: float, *, recalled: bool = False) -> None:
+        self.limit_kbps = limit_kbps
+        self.at_least_kbps = at_least_kbps
+        self.recalled = recalled
+        super().__init__(limit_kbps, at_least_kbps)
+
+    def __str__(self) -> str:
+        return (
+            f"The encode has {self.at_least_kbps:.0f} kb/s or more, and may have "
+            f"{self.limit_kbps:g} kb/s. Allow more, or ask for less quality."
+        )
+
+
 class ServiceError(VmafxTuneError):
     """A scoring server cannot do what it was asked to."""
 
@@ -321,6 +355,32 @@ class ServerUnreachableError(ServiceError):
     """No scoring server answers at the address."""
 
 
+class ClusterError(VmafxTuneError):
+    """A cluster of machines cannot do the work."""
+
+
+class ClusterSupportError(ClusterError):
+    """The packages that talk to clusters are not installed."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class ClusterUnreachableError(ClusterError):
+    """No scheduler of a cluster answers at the address."""
+
+
+class ClusterWorkersError(ClusterError):
+    """None of a cluster's workers can do the work.
+
+    Attributes:
+        reasons: Pairs of (address of a worker, why it cannot).
+    """
+
+    def __init__(self, message: str, reasons: Sequence[tuple[str, str]] = ()) -> None:
+        self.reasons = tuple(reasons)
+        super().__init__(message)
+
+
 class OutputError(VmafxTuneError):
     """A result or a work file cannot be written."""
 
@@ -329,3 +389,9 @@ class CancelledError(VmafxTuneError):
     """The work was stopped before its end."""
 
     exit_code: ClassVar[int] = 130
+
+
+class ClusterLostError(CancelledError):
+    """The cluster went away while it worked, which ends everything that was to be done there."""
+
+    exit_code: ClassVar[int] = 1

@@ -22,6 +22,7 @@ __all__ = [
     "Observer",
     "ProbeFinished",
     "ProbeStarted",
+    "ProbeStopped",
     "Warned",
     "ignore",
 ]
@@ -57,12 +58,14 @@ class ProbeStarted:
         number: Counts the job's probes from 1.
         quality: Value of the quality knob.
         target: The score that the search is after.
+        look: Whether it is a cheap look at parts of the clip; looks are counted by themselves.
     """
 
     job: str
     number: int
     quality: float
     target: float
+    look: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class ProbeFinished:
     Attributes:
         vmaf: Its pooled score.
         probes_left: How many more the search may need at most.
+        look: Whether it was a look, and all it measured are parts of the clip.
     """
 
     job: str
@@ -88,6 +92,26 @@ class ProbeFinished:
     probe: Probe
     vmaf: float
     target: float
+    probes_left: int
+    look: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeStopped:
+    """A trial encode is above the bitrate that it may have: it was stopped, and is not scored.
+
+    Attributes:
+        limit_kbps: What it may have.
+        recalled: Whether an earlier run found that out, and nothing was encoded.
+        probes_left: How many more probes the search may need at most.
+    """
+
+    job: str
+    number: int
+    quality: float
+    target: float
+    limit_kbps: float
+    recalled: bool
     probes_left: int
 
 
@@ -151,6 +175,7 @@ Event = (
     | ProbeStarted
     | FramesDone
     | ProbeFinished
+    | ProbeStopped
     | CellFinished
     | JobFinished
 )

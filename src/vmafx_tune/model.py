@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "Complexity",
     "EncodeOutcome",
     "EncodeSpec",
+    "Excerpt",
     "PixelFormat",
     "PoolMethod",
     "Probe",
@@ -75,6 +77,25 @@ class RawFormat:
 
 
 @dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A run of frames of a file.
+
+    Attributes:
+        first_frame: Counts the file's frames from 0, in presentation order.
+        n_frames: Length, at least 1.
+        start_s: Presentation time of the first frame, from the start of the container: of its
+            earliest stream, which need not be the video.
+        lead_frames: How many frames before the first one decoding must begin, for want of a nearer
+            place to seek to; they are dropped.
+    """
+
+    first_frame: int
+    n_frames: int
+    start_s: Fraction
+    lead_frames: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A video file as probed: its first video stream, upright.
 
@@ -83,7 +104,7 @@ class Source:
         resolution: Size of a decoded picture after rotation, in samples (not display pixels).
         frame_rate: Average frames per second; of a variable-rate source too.
         n_frames: Frames that the container declares or its packets imply; decoding is the truth
-            and may differ in broken files.
+            and may differ in broken files. Of a source with an excerpt, the excerpt's.
         duration_s: `n_frames / frame_rate`.
         pixel_format: As decoded.
         codec: ffmpeg's decoder name, `rawvideo` for `.yuv` and `.y4m`.
@@ -95,6 +116,7 @@ class Source:
         interlaced: Whether the stream declares fields.
         variable_frame_rate: Whether the distances between timestamps vary.
         raw: Set for a headerless file only.
+        excerpt: The part of the file that is meant; None for the whole.
     """
 
     path: Path
@@ -112,6 +134,7 @@ class Source:
     interlaced: bool = False
     variable_frame_rate: bool = False
     raw: RawFormat | None = None
+    excerpt: Excerpt | None = None
 
     @property
     def duration_s(self) -> float:
@@ -122,6 +145,19 @@ class Source:
     def is_hdr(self) -> bool:
         """Whether the transfer function is PQ (SMPTE ST 2084) or HLG (ARIB STD-B67)."""
         return self.color_transfer in {"smpte2084", "arib-std-b67"}
+
+
+@dataclass(frozen=True, slots=True)
+class Complexity:
+    """How hard the frames of a clip are to encode, as far as it can be told without encoding them.
+
+    Attributes:
+        costs: One number a frame, in any unit, not negative.
+        starts: Frames at which a scene or a group of pictures begins, ascending.
+    """
+
+    costs: tuple[float, ...]
+    starts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +191,7 @@ class ScoreRequest:
         display: Size at which a viewer watches; both clips are brought to it (bicubic).
         subsample: Score every n-th frame, 1 for all.
         threads: Threads that libvmaf may use; None leaves the choice to the backend.
+        cpus: Processors that a backend with the choice may fill; None for all that there are.
     """
 
     reference: Source
@@ -163,6 +200,7 @@ class ScoreRequest:
     display: Resolution
     subsample: int = 1
     threads: int | None = None
+    cpus: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +248,8 @@ class EncodeSpec:
         gop_frames: Distance of the keyframes, at least 1: closed GOPs of this length, and no
             keyframe at a scene cut, as segments for streaming need them. None leaves both to the
             encoder.
+        max_bitrate_kbps: Above this average bitrate the encode is of no use, and may be stopped as
+            soon as that is certain; None for no limit. It changes no byte of an encode.
     """
 
     source: Source
@@ -220,6 +260,7 @@ class EncodeSpec:
     size: Resolution | None = None
     threads: int | None = None
     gop_frames: int | None = None
+    max_bitrate_kbps: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +278,7 @@ class EncodeOutcome:
             told.
         peak_bitrate_kbps: Highest bitrate of the segments that it would be delivered in; None where
             it cannot be told.
+        opening_bytes: Size of the first video packet, the keyframe that every encode begins with.
     """
 
     encoded: Source
@@ -247,6 +289,7 @@ class EncodeOutcome:
     command: tuple[str, ...]
     codecs: str = ""
     peak_bitrate_kbps: float | None = None
+    opening_bytes: int = 0
 
     @property
     def bitrate_kbps(self) -> float:
@@ -285,6 +328,10 @@ class Probe:
             it is not known.
         cached: Whether it was measured before and only recalled; says nothing of what it measured,
             so that it counts for nothing in comparisons.
+        opening_bytes: Size of the first video packet; 0 where it is not known.
+        parts: Of an estimate or an encode in chunks, the points that were measured, on parts of the
+            clip in their order; empty for a clip that was measured as a whole.
+        in_chunks: Whether the parts are chunks: all of the clip, and `command` joins their encodes.
     """
 
     quality: float
@@ -298,6 +345,14 @@ class Probe:
     codecs: str = ""
     peak_bitrate_kbps: float | None = None
     cached: bool = field(default=False, compare=False)
+    opening_bytes: int = 0
+    parts: tuple[Probe, ...] = field(default=(), repr=False)
+    in_chunks: bool = False
+
+    @property
+    def chunk_commands(self) -> tuple[tuple[str, ...], ...]:
+        """Of an encode in chunks, the commands of the chunks; empty otherwise."""
+        return tuple(part.command for part in self.parts) if self.in_chunks else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, dataclass_transform
 from vmafx_tune.choices import PoolMethod, SearchStrategy, Spacing
 
 __all__ = [
+    "ClusterOptions",
     "EncodingOptions",
     "RawOptions",
     "RungOptions",
@@ -81,6 +82,26 @@ class ToolOptions:
         "--refresh",
         default=False,
         help="Measure anew what earlier runs measured, and remember that instead.",
+    )
+
+
+@option_group
+class ClusterOptions:
+    """Where trial encodes are made."""
+
+    cluster: str | None = option(
+        "--cluster",
+        default=None,
+        metavar="ADDRESS",
+        help="Scheduler of a Dask cluster that makes them: tcp://HOST:PORT. Default: "
+        "VMAFX_CLUSTER, else this machine.",
+    )
+    cluster_timeout_s: float = option(
+        "--cluster-timeout",
+        default=10.0,
+        metavar="SECONDS",
+        min=0.1,
+        help="How long to wait for the scheduler, and for a worker where there is none.",
     )
 
 
@@ -178,6 +199,26 @@ class EncodingOptions:
         "--strategy",
         default=SearchStrategy.INTERPOLATE,
         help="Where a search measures next: at the estimated crossing, or half-way.",
+    )
+    sample: str | None = option(
+        "--sample",
+        default=None,
+        metavar="NxSECONDS",
+        help="Measure so many parts of the clip, so long each, chosen by its content: 6x10s. The "
+        "answer is an estimate then, with its error.",
+    )
+    verify: bool = option(
+        "--verify",
+        default=False,
+        help="With --sample: measure the whole clip too, starting from the estimate, and prove the "
+        "answer.",
+    )
+    chunk_s: float | None = option(
+        "--chunk",
+        default=None,
+        metavar="SECONDS",
+        help="Encode and score the clip in chunks of this length, side by side, each beginning "
+        "with a keyframe. The answer is that of the chunks joined.",
     )
     encoder_args: str = option(
         "--encoder-args",

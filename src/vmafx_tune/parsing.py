@@ -11,15 +11,18 @@ from vmafx_tune.errors import UsageError
 from vmafx_tune.model import Resolution
 
 __all__ = [
+    "is_url",
     "parse_arguments",
     "parse_frame_rate",
     "parse_names",
     "parse_numbers",
     "parse_resolution",
+    "parse_sample",
     "parse_size_bytes",
 ]
 
 _RESOLUTION = re.compile(r"(\d+)\s*[xX\N{MULTIPLICATION SIGN}]\s*(\d+)")
+_SAMPLE = re.compile(r"(\d+)\s*[xX\N{MULTIPLICATION SIGN}]\s*(\d+(?:\.\d+)?)\s*s?")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _MAX_SIDE = 65_536
@@ -37,6 +40,25 @@ def parse_resolution(text: str) -> Resolution:
     if not sides or not all(0 < side <= _MAX_SIDE for side in sides):
         raise UsageError(f"'{text}' is not a picture size. Write it as WIDTHxHEIGHT: 1280x720.")
     return Resolution(*sides)
+
+
+def parse_sample(text: str) -> tuple[int, Fraction]:
+    """Parse `6x10s`: six parts of ten seconds each.
+
+    Returns:
+        The number of parts and their length in seconds.
+
+    Raises:
+        UsageError: It is not two positive numbers with an x between them.
+    """
+    match = _SAMPLE.fullmatch(text.strip())
+    parts, length_s = (int(match[1]), Fraction(match[2])) if match else (0, Fraction(0))
+    if parts < 1 or length_s <= 0:
+        raise UsageError(
+            f"'{text}' is not a sample. Write it as PARTSxSECONDS: 6x10s takes six parts of ten "
+            "seconds each."
+        )
+    return parts, length_s
 
 
 def parse_frame_rate(text: str) -> Fraction:
@@ -116,3 +138,8 @@ def parse_size_bytes(text: str) -> int:
         raise UsageError(f"'{text}' is not a size. Write it as 500M or 2G.")
     number, unit = match.groups()
     return int(float(number) * 2 ** _UNITS[unit.upper()])
+
+
+def is_url(name: str) -> bool:
+    """Tell whether a source is named by an http or https URL."""
+    return name.lower().startswith(("http://", "https://"))

@@ -32,6 +32,7 @@ __all__ = [
     "ProbeProgress",
     "ProbeStore",
     "Prober",
+    "Recaller",
     "Scorer",
 ]
 
@@ -62,6 +63,7 @@ class Encoder(Protocol):
         Raises:
             EncoderUnavailableError: This ffmpeg or machine cannot run the encoder.
             EncodeFailedError: ffmpeg ended with an error.
+            TooLargeError: The encode is above `spec.max_bitrate_kbps`.
             CancelledError: The work was cancelled.
         """
         ...
@@ -101,6 +103,8 @@ class Prober(Protocol):
         """Encode and score `spec`; nothing is left on disk.
 
         Raises:
+            TooLargeError: The encode is above `spec.encode.max_bitrate_kbps`; a prober that does
+                not look may return the probe all the same.
             VmafxTuneError: Any of the encoder's or the scorer's errors.
         """
         ...
@@ -123,6 +127,19 @@ class Prober(Protocol):
 
 
 @runtime_checkable
+class Recaller(Protocol):
+    """What a prober is besides, if it remembers what was measured before."""
+
+    def known(self, template: ProbeSpec) -> tuple[Probe, ...]:
+        """Return the probes that need not be made again, by ascending quality.
+
+        Args:
+            template: What to encode and how to score; its quality counts for nothing.
+        """
+        ...
+
+
+@runtime_checkable
 class ProbeStore(Protocol):
     """Keeps what was measured, from one run to the next; never fails for reasons of its own."""
 
@@ -140,6 +157,14 @@ class ProbeStore(Protocol):
 
     def put_scores(self, key: ProbeKey, scores: ScoreSet) -> None:
         """Keep the scores of a source against itself."""
+        ...
+
+    def least_kbps(self, key: ProbeKey) -> float | None:
+        """Return what the bitrate of `key`'s encode is at least; None where nothing is known."""
+        ...
+
+    def put_least_kbps(self, key: ProbeKey, bitrate_kbps: float) -> None:
+        """Keep what the bitrate of an encode, which may have been stopped, is at least."""
         ...
 
     def curve(self, key: ProbeKey) -> tuple[Probe, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import time
 from contextlib import contextmanager
@@ -42,7 +43,7 @@ def examine_cache(*, entries: bool = False) -> CacheResult:
 
 
 def clear_cache() -> CacheResult:
-    """Forget everything: probes, hashes of files, stores set aside, and which encoders opened.
+    """Forget everything: probes, files' hashes, stores set aside, trials, and fetched sources.
 
     Raises:
         OutputError: Something cannot be removed.
@@ -59,6 +60,7 @@ def clear_cache() -> CacheResult:
             database.remove()
         for path in (*database.damaged_files(), *trial_folder().glob("*.json")):
             path.unlink(missing_ok=True)
+        _remove_sources()
     return _report(database, CacheAction.CLEAR, removed=removed)
 
 
@@ -94,8 +96,16 @@ def _empty(database: Database) -> int:
     with database.writing() as connection:
         removed = connection.execute("DELETE FROM probes").rowcount
         connection.execute("DELETE FROM files")
+        connection.execute("DELETE FROM sizes")
     database.compact()
     return removed
+
+
+def _remove_sources() -> None:
+    from vmafx_tune.media.fetch import sources_folder
+
+    if (folder := sources_folder()).exists():
+        shutil.rmtree(folder)
 
 
 def _forget_unused(connection: sqlite3.Connection, unused_days: float | None) -> int:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cancel import CancelToken
+from vmafx_tune.cpus import available_cpus
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.folders import cache_folder
 from vmafx_tune.model import RawFormat
@@ -15,15 +16,25 @@ from vmafx_tune.options import RawOptions, ToolOptions
 from vmafx_tune.parsing import parse_frame_rate, parse_resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from vmafx_tune.core.segments import SamplePlan, Segment
     from vmafx_tune.encoders.availability import Availability
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.media.process import ProcessRunner
-    from vmafx_tune.model import Resolution, Source, VmafModel
+    from vmafx_tune.model import (
+        Complexity,
+        EncodeSpec,
+        Probe,
+        Resolution,
+        Source,
+        VmafModel,
+    )
     from vmafx_tune.ports import Encoder, Prober, Scorer
-    from vmafx_tune.probing.keys import ProbeKeys
+    from vmafx_tune.probing.fingerprint import Fingerprints
+    from vmafx_tune.probing.setup import Setup
+    from vmafx_tune.probing.shares import CoreShares
     from vmafx_tune.probing.store import SqliteProbeStore
 
 __all__ = ["Toolbox"]
@@ -63,6 +74,13 @@ class Toolbox:
         return ProcessRunner(self.cancel, self.tools.timeout_s, on_command=self._on_command)
 
     @cached_property
+    def shares(self) -> CoreShares:
+        """Splits this machine's processors between the probes that are being made."""
+        from vmafx_tune.probing.shares import CoreShares
+
+        return CoreShares(available_cpus())
+
+    @cached_property
     def ffmpeg(self) -> Ffmpeg:
         """The ffmpeg to run.
 
@@ -72,6 +90,49 @@ class Toolbox:
         from vmafx_tune.media.ffmpeg import find_ffmpeg
 
         return find_ffmpeg(self.tools.ffmpeg, self.runner)
+
+    @property
+    def probing_ffmpeg(self) -> Ffmpeg:
+        """The ffmpeg that makes the trial encodes, as results tell it: this machine's.
+
+        Raises:
+            ToolNotFoundError: There is none.
+        """
+        return self.ffmpeg
+
+    @property
+    def slots(self) -> int | None:
+        """Probes that can be made at once; None where only the cores of this machine limit them."""
+        return None
+
+    def close(self) -> None:
+        """Let go of what is held open: nothing, on one machine."""
+
+    def for_one_job(self, cancel: CancelToken) -> Toolbox:
+        """Make a toolbox with a token of its own, which knows what this one has found out."""
+        box = Toolbox(self.tools, self._raw, cancel=cancel, on_command=self._on_command)
+        box.ffmpeg = self.ffmpeg
+        box.shares = self.shares
+        box._availabilities = self._availabilities
+        return box
+
+    def source_at(self, url: str) -> Source:
+        """Fetch a source by its http or https URL, and probe the copy.
+
+        Raises:
+            UnreadableSourceError: It cannot be fetched, or is not a video.
+            OutputError: There is no room for it.
+        """
+        from vmafx_tune.errors import UnreadableSourceError
+        from vmafx_tune.media.fetch import SourceCache, public_url
+
+        path = SourceCache(self.cancel).current(url)
+        try:
+            return self.source(path)
+        except UnreadableSourceError as error:
+            raise UnreadableSourceError(
+                f"What '{public_url(url)}' gives is no source. {error}"
+            ) from error
 
     def source(self, path: Path) -> Source:
         """Probe a source; a `.yuv` file with the geometry of the raw options.
@@ -158,44 +219,146 @@ class Toolbox:
         Raises:
             UsageError: The size that the store may have is no size.
         """
-        from vmafx_tune.probing.prober import EncodingProber
-
-        prober = EncodingProber(
-            self.encoder, scorer, cancel=self.cancel, work_dir=self.tools.work_dir
-        )
+        prober = self.measuring_prober(scorer)
         return self._remembering(prober, scorer, observe) if self.tools.cache else prober
 
+    def measuring_prober(self, scorer: Scorer) -> Prober:
+        """Make probes with the toolbox's encoder and `scorer`, whether they are known or not."""
+        from vmafx_tune.probing.prober import EncodingProber
+
+        return EncodingProber(
+            self.encoder,
+            scorer,
+            cancel=self.cancel,
+            shares=self.shares,
+            work_dir=self.tools.work_dir,
+        )
+
     def _remembering(self, prober: Prober, scorer: Scorer, observe: Observer) -> Prober:
-        from vmafx_tune.encoders.argv import user_command
-        from vmafx_tune.encoders.registry import encoder_row
+        from vmafx_tune.probing.fingerprint import Fingerprints
+        from vmafx_tune.probing.keys import ProbeKeys
         from vmafx_tune.probing.remembering import RememberingProber
+
+        store = self.probe_store(observe)
+        fingerprints = Fingerprints(store)
+        return RememberingProber(
+            prober,
+            store,
+            ProbeKeys(fingerprints, self.setup(scorer, fingerprints)),
+            command=self.user_command,
+            refresh=self.tools.refresh,
+        )
+
+    def probe_store(self, observe: Observer = ignore) -> SqliteProbeStore:
+        """Open the store of probes.
+
+        Raises:
+            UsageError: The size that it may have is no size.
+        """
         from vmafx_tune.probing.room import store_limit
         from vmafx_tune.probing.store import STORE_NAME, SqliteProbeStore
 
-        store = SqliteProbeStore(
+        return SqliteProbeStore(
             cache_folder() / STORE_NAME,
             limit_bytes=store_limit(),
             warn=lambda message: observe(Warned(message)),
         )
-        return RememberingProber(
-            prober,
-            store,
-            self._keys(scorer, store),
-            command=lambda spec: user_command(spec, encoder_row(spec.encoder), self.ffmpeg.path),
-            refresh=self.tools.refresh,
-        )
 
-    def _keys(self, scorer: Scorer, store: SqliteProbeStore) -> ProbeKeys:
-        from vmafx_tune.probing.fingerprint import Fingerprints
-        from vmafx_tune.probing.keys import ProbeKeys
+    def user_command(self, spec: EncodeSpec) -> tuple[str, ...]:
+        """Build the command with which a user repeats an encode."""
+        from vmafx_tune.encoders.argv import user_command
+        from vmafx_tune.encoders.registry import encoder_row
 
-        return ProbeKeys(
-            Fingerprints(store),
+        return user_command(spec, encoder_row(spec.encoder), self.probing_ffmpeg.path)
+
+    def join_command(self, spec: EncodeSpec, chunks: Sequence[Probe]) -> tuple[str, ...]:
+        """Build the command that joins the chunks of an encode, after the chunks' own commands."""
+        from vmafx_tune.encoders.argv import join_command
+        from vmafx_tune.encoders.registry import encoder_row
+
+        names = [chunk.command[-1] for chunk in chunks]
+        return join_command(spec, encoder_row(spec.encoder), self.probing_ffmpeg.path, names)
+
+    def setup(self, scorer: Scorer | None, fingerprints: Fingerprints) -> Setup:
+        """Tell what decides the outcome of a probe.
+
+        Args:
+            scorer: Scores the trial encodes; None where only encoding is asked about.
+            fingerprints: Tells programs by their content.
+        """
+        from vmafx_tune.probing.setup import LocalSetup
+
+        return LocalSetup(
+            fingerprints,
             ffmpeg=self.ffmpeg.path,
-            scorer=_scorer_facts(scorer),
-            scoring_files=self._scoring_files(scorer),
+            scorer={} if scorer is None else _scorer_facts(scorer),
+            scoring_files=() if scorer is None else self._scoring_files(scorer),
             encoder_version=lambda row: self.availability(row).version,
         )
+
+    def sampled(
+        self,
+        prober: Prober,
+        plan: SamplePlan,
+        source: Source,
+        *,
+        lead_in: int = 0,
+        workers: int = 1,
+    ) -> Prober:
+        """Make a prober that measures parts of `source` with `prober`.
+
+        Args:
+            prober: Probes the parts.
+            plan: Which parts.
+            source: The clip that all probes will be of.
+            lead_in: Frames at the start of each part whose scores are left out.
+            workers: Parts probed side by side.
+        """
+        from vmafx_tune.media.excerpts import ExcerptCutter
+        from vmafx_tune.probing.sampled import SampledProber
+
+        cutter = ExcerptCutter(source)
+        return SampledProber(
+            prober,
+            plan,
+            cut=lambda _, segment: cutter.cut(segment.first_frame, segment.n_frames),
+            command=self.user_command,
+            lead_in=lead_in,
+            workers=workers,
+        )
+
+    def chunked(
+        self, prober: Prober, chunks: Sequence[Segment], source: Source, *, workers: int = 1
+    ) -> Prober:
+        """Make a prober that encodes and scores `source` in chunks with `prober`.
+
+        Args:
+            prober: Probes the chunks.
+            chunks: The whole of the clip, in order.
+            source: The clip that all probes will be of.
+            workers: Chunks probed side by side.
+        """
+        from vmafx_tune.media.excerpts import ExcerptCutter
+        from vmafx_tune.probing.chunked import ChunkedProber
+
+        cutter = ExcerptCutter(source)
+        return ChunkedProber(
+            prober,
+            chunks,
+            cut=lambda _, segment: cutter.cut(segment.first_frame, segment.n_frames),
+            command=self.join_command,
+            workers=workers,
+        )
+
+    def complexity(self, source: Source) -> Complexity:
+        """Find out how hard each frame of a source is to encode, at little cost.
+
+        Raises:
+            UnreadableSourceError: It cannot be read to its end.
+        """
+        from vmafx_tune.media.complexity import measure_complexity
+
+        return measure_complexity(source)
 
     def _scoring_files(self, scorer: Scorer) -> tuple[Path, ...]:
         """Programs and libraries that decide what a scorer gives."""

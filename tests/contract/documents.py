@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.unit.reports import factories, ladder_factories
 from vmafx_tune.reports.render import render
+from vmafx_tune.results import Sample, SampledPart, SampleEstimate, SearchLimit
 
 if TYPE_CHECKING:
     from vmafx_tune.results import Result
@@ -44,6 +45,32 @@ _NOTHING_MEASURED = replace(
     factories.search_result(target=99.0), answer=None, vmaf=None, probes=(), vmafs=(), new_probes=0
 )
 
+_LIMITED = replace(
+    factories.search_result(target=99.0),
+    max_bitrate_kbps=900.0,
+    too_large=(12.0, 18.5),
+    limit=SearchLimit(
+        "max_bitrate",
+        "No encode within 900 kb/s reaches 99: the best is VMAF 93.43 at crf 20, 875 kb/s. Allow "
+        "more with --max-bitrate, or lower the target.",
+    ),
+)
+
+_SAMPLED = replace(
+    factories.search_result(),
+    proven=False,
+    limit=SearchLimit("sample", "Only 25% of the clip was measured."),
+    sample=Sample(
+        parts=(SampledPart(12, 25, 0.48), SampledPart(150, 25, 6.0)),
+        share=0.25,
+        subsample=2,
+        verified=False,
+        estimate=SampleEstimate(21.0, 780.5, 91.25, 0.75, 12.5),
+    ),
+)
+
+_CHUNKED = factories.chunked_search_result()
+
 CASES = (
     Case("score", "score", factories.score_result()),
     Case("score_frames", "score", factories.score_result(), {"frames": True}),
@@ -51,9 +78,13 @@ CASES = (
     Case("search", "search", factories.search_result()),
     Case("search_unreachable", "search", factories.search_result(target=99.0)),
     Case("search_nothing_measured", "search", _NOTHING_MEASURED),
+    Case("search_too_large", "search", _LIMITED),
+    Case("search_sampled", "search", _SAMPLED),
+    Case("search_chunked", "search", _CHUNKED),
     Case("compare_one_target", "compare", factories.compare_result()),
     Case("compare_targets", "compare", factories.full_compare_result()),
     Case("ladder", "ladder", ladder_factories.ladder_result()),
+    Case("ladder_adaptive", "ladder", ladder_factories.adaptive_ladder_result()),
     Case("ladder_unreachable", "ladder", ladder_factories.unreachable_ladder_result()),
     Case("ladder_failed", "ladder", ladder_factories.failed_ladder_result()),
     Case("encoders", "encoders", factories.encoders_result()),

@@ -96,12 +96,13 @@ def test_ctrl_c_twice_in_a_row_still_leaves_nothing(slow_clip: Path, tmp_path: P
     assert list(work_dir.iterdir()) == []
 
 
+@pytest.mark.parametrize("sampling", ["grid", "adaptive"])
 def test_ctrl_c_in_a_ladder_ends_the_encodes_of_all_resolutions(
-    slow_clip: Path, tmp_path: Path
+    slow_clip: Path, tmp_path: Path, sampling: str
 ) -> None:
     work_dir = tmp_path / "work"
     work_dir.mkdir()
-    process = start(slow_clip, work_dir, LADDER)
+    process = start(slow_clip, work_dir, (*LADDER, "--sampling", sampling))
     wait_until(lambda: len(children_in_stage("encode", work_dir)) == 2)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate()

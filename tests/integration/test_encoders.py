@@ -135,6 +135,14 @@ def test_the_command_with_every_kind_of_option_writes_the_same_bytes(
 
 
 @each_software
+def test_every_encoder_takes_a_number_of_threads_and_repeats_to_the_byte(
+    row: EncoderRow, source: Source, encoder: FfmpegEncoder, tmp_path: Path
+) -> None:
+    outcome = encoder.encode(spec_of(row, source, threads=1), tmp_path / "out.mp4")
+    assert run_again(outcome, tmp_path).read_bytes() == (tmp_path / "out.mp4").read_bytes()
+
+
+@each_software
 def test_colour_metadata_survives(
     row: EncoderRow, clips: ClipFactory, encoder: FfmpegEncoder, tmp_path: Path
 ) -> None:

@@ -9,6 +9,7 @@ import pytest
 from vmafx_tune.core.grid import KnobGrid
 from vmafx_tune.core.selection_options import SelectionOptions
 from vmafx_tune.model import EncodeSpec, PoolMethod, ProbeSpec, Resolution
+from vmafx_tune.options import ToolOptions
 from vmafx_tune.results import ScoreAt
 from vmafx_tune.wiring import Toolbox
 from vmafx_tune.workflows.ladder import LadderRequest, build_ladder
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 LARGE, SMALL = Resolution(160, 90), Resolution(80, 46)
 
 
-def tiny_ladder(clips: ClipFactory, score_at: ScoreAt, targets: tuple[float, ...]) -> LadderBuild:
-    box = Toolbox()
+def tiny_ladder(
+    clips: ClipFactory, score_at: ScoreAt, targets: tuple[float, ...], *, workers: int = 2
+) -> LadderBuild:
+    box = Toolbox(ToolOptions(cache=False))
     source = box.source(clips.moving())
     model = box.model(None, source.resolution)
     encode = EncodeSpec(source, "libx264", 23, preset="ultrafast", gop_frames=5)
@@ -37,7 +40,7 @@ def tiny_ladder(clips: ClipFactory, score_at: ScoreAt, targets: tuple[float, ...
     prober = box.prober(box.scorer("auto", model))
     sampler = SearchingSampler(base, (LARGE, SMALL), prober, targets=targets, score_at=score_at)
     selection = SelectionOptions(min_gap_kbps=0)
-    request = LadderRequest((LARGE, SMALL), targets, selection, workers=2)
+    request = LadderRequest((LARGE, SMALL), targets, selection, workers=workers)
     return build_ladder(request, sampler, stop=prober.cancel)
 
 
@@ -69,3 +72,12 @@ def test_scored_at_its_own_size_a_small_rendition_reaches_what_it_could_not_at_d
 ) -> None:
     build = tiny_ladder(clips, ScoreAt.RENDITION, (95.0,))
     assert all(cell.ok for cell in build.cells)
+
+
+def test_the_number_of_workers_changes_no_result(clips: ClipFactory) -> None:
+    alone, together = (tiny_ladder(clips, ScoreAt.DISPLAY, (60.0,), workers=n) for n in (1, 2))
+    assert measured(alone) == measured(together)
+
+
+def measured(build: LadderBuild) -> list[tuple[Resolution, float, float, float]]:
+    return [(p.resolution, p.quality, p.bitrate_kbps, p.vmaf) for p in build.points]

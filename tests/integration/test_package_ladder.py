@@ -89,14 +89,16 @@ def programs() -> None:
             pytest.skip(f"There is no {name} here, which the script needs.")
 
 
-@pytest.fixture(scope="module")
-def packaged(clips: ClipFactory, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+@pytest.fixture(scope="module", params=[(), ("--chunk", "6")], ids=["whole", "chunks"])
+def packaged(
+    request: pytest.FixtureRequest, clips: ClipFactory, tmp_path_factory: pytest.TempPathFactory
+) -> Desk:
     """A ladder of two rungs, measured and packaged; the source's name has a space in it."""
     desk = Desk(tmp_path_factory.mktemp("desk"))
     shutil.copy(clips.moving(n_frames=N_FRAMES, rate=RATE), desk.here / "My clip.mp4")
     sizes = ",".join(map(str, SIZES))
     asked = ("-r", "My clip.mp4", "-t", "40,90", "--resolutions", sizes, "-o", "ladder.json")
-    measured = run_cli("ladder", *asked, *QUICK, cwd=desk.here)
+    measured = run_cli("ladder", *asked, *QUICK, *request.param, cwd=desk.here)
     assert measured.exit_code == 0, measured.stderr
     done = desk.package("ladder.json", TITLE)
     assert done.returncode == 0, done.stderr
@@ -221,7 +223,7 @@ def test_a_failed_encode_ends_the_script_before_there_is_a_manifest(
 ) -> None:
     desk, document = Desk(tmp_path), packaged.document
     for rendition in document["renditions"]:
-        rendition["encode_command"] = "false"
+        rendition.update(chunk_commands=["false", "exit 2"], encode_command="exit 3")
     desk.save(json.dumps(document))
     assert desk.package("ladder.json", TITLE).returncode == 1
     assert list(desk.folder.iterdir()) == []

@@ -399,6 +399,23 @@ def test_a_cancelled_scorer_does_not_start(bench: Bench, clips: ClipFactory, bac
 
 
 @both
+def test_neither_threads_nor_processors_change_a_score(
+    bench: Bench, clips: ClipFactory, backend: str
+) -> None:
+    plain = ask(clips.moving(), clips.degraded(40))
+    requests = (
+        replace(plain, threads=1),
+        replace(plain, threads=3),
+        replace(plain, cpus=1),
+        replace(plain, cpus=2),
+    )
+    found = [bench.scorer(backend).score(request) for request in requests]
+
+    assert len({scores.frames for scores in found}) == 1
+    assert all(scores.features == found[0].features for scores in found)
+
+
+@both
 def test_one_scorer_serves_several_threads(bench: Bench, clips: ClipFactory, backend: str) -> None:
     scorer = bench.scorer(backend)
     requests = [ask(clips.moving(), clips.degraded(crf)) for crf in (20, 30, 40)]

@@ -18,6 +18,7 @@ from vmafx_tune.results import (
     LadderTitle,
     PooledScores,
     RungChoice,
+    Sampling,
     ScoreAt,
     Spacing,
 )
@@ -68,7 +69,7 @@ def _cells(points: tuple[LadderPoint, ...]) -> SearchStrategy[LadderCell]:
         SIZES,
         VMAFS,
         error=TEXTS,
-        error_kind=st.sampled_from(("unreachable", "failed")),
+        error_kind=st.sampled_from(("unreachable", "left_out", "failed")),
     )
     if not points:
         return failed
@@ -129,6 +130,7 @@ def ladder_results(draw: DrawFn) -> LadderResult:
         choice=draw(_choices()),
         wall_time_s=draw(SPANS),
         display=draw(_optional(SIZES)),
+        sampling=draw(_optional(st.sampled_from(Sampling))),
         score_at=draw(_optional(st.sampled_from(ScoreAt))),
         model=draw(TEXTS),
         pool=draw(_optional(st.sampled_from(PoolMethod))),

@@ -41,3 +41,28 @@ def test_without_control_groups_the_processors_count(
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     assert cpus.available_cpus() == 4
+
+
+def _sysconf(name: str) -> int:
+    return {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": 1 << 20}[name]
+
+
+@pytest.mark.parametrize(
+    ("quota", "size"), [("max", 1 << 32), ("1073741824", 1 << 30), ("99999999999", 1 << 32)]
+)
+def test_a_containers_memory_counts_as_well_as_the_machines(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quota: str, size: int
+) -> None:
+    file = tmp_path / "memory.max"
+    file.write_text(quota)
+    monkeypatch.setattr(cpus, "_MEMORY_QUOTA", file)
+    monkeypatch.setattr(os, "sysconf", _sysconf, raising=False)
+    assert cpus.available_memory_bytes() == size
+
+
+def test_memory_that_cannot_be_measured_is_unknown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cpus, "_MEMORY_QUOTA", tmp_path / "none")
+    monkeypatch.delattr(os, "sysconf", raising=False)
+    assert cpus.available_memory_bytes() is None

@@ -49,6 +49,14 @@ def test_clearing_gives_nearly_all_room_back(path: Path) -> None:
     assert path.stat().st_size < before.size_bytes / 5
 
 
+def test_clearing_removes_sources_that_were_fetched(path: Path) -> None:
+    copy = path.parent / "sources/digest/clip.mp4"
+    copy.parent.mkdir(parents=True)
+    copy.write_bytes(b"a clip")
+    clear_cache()
+    assert not copy.exists()
+
+
 def test_stores_set_aside_are_listed_and_cleared(path: Path) -> None:
     aside = path.with_name("probes.sqlite.damaged-20260101T000000")
     aside.write_bytes(b"damaged")

@@ -7,26 +7,36 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vmafx_tune.api.chunks import chunks_of
+from vmafx_tune.api.samples import sample_plan
+from vmafx_tune.api.workers import LocalCores
 from vmafx_tune.core.alignment import check_source
+from vmafx_tune.core.cores import share_of
 from vmafx_tune.core.grid import KnobGrid
 from vmafx_tune.core.prior import Prior
+from vmafx_tune.core.segments import LOOK_LEAD_IN, look_plan
 from vmafx_tune.errors import EncoderUnavailableError, UsageError
-from vmafx_tune.events import Warned
+from vmafx_tune.events import Warned, ignore
 from vmafx_tune.model import EncodeSpec, ProbeSpec, Resolution, Source, VmafModel
 from vmafx_tune.options import EncodingOptions, ScoringOptions
-from vmafx_tune.parsing import parse_arguments, parse_resolution
+from vmafx_tune.parsing import is_url, parse_arguments, parse_resolution
+from vmafx_tune.results import SearchStrategy
+from vmafx_tune.workflows.estimates import sample_of
 from vmafx_tune.workflows.request import SearchRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from vmafx_tune.core.segments import SamplePlan, Segment
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.events import Observer
-    from vmafx_tune.ports import Scorer
+    from vmafx_tune.ports import Prober, Scorer
+    from vmafx_tune.results import Sample
     from vmafx_tune.wiring import Toolbox
 
 __all__ = [
     "Bench",
+    "checked_max_bitrate",
     "checked_target",
     "checked_targets",
     "display_size",
@@ -35,12 +45,20 @@ __all__ = [
 ]
 
 
+# The first picture of a part has nothing before it to move from, and is a keyframe of more quality
+# than the clip has there.
+_SAMPLE_LEAD_IN = 2
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
     """What every trial encode of one source has in common.
 
     Attributes:
         display: Size at which viewers watch, and at which encodes are scored.
+        sample: Parts that stand for the source; None to measure the whole of it.
+        chunks: What the source is divided into; empty to encode it as a whole.
+        gop_frames: Length of closed GOPs; None leaves keyframes to the encoder.
     """
 
     box: Toolbox
@@ -50,6 +68,9 @@ class Bench:
     scorer: Scorer
     encoding: EncodingOptions
     scoring: ScoringOptions
+    sample: SamplePlan | None = None
+    chunks: tuple[Segment, ...] = ()
+    gop_frames: int | None = None
 
     @classmethod
     def prepare(
@@ -58,18 +79,26 @@ class Bench:
         encoding: EncodingOptions | None,
         scoring: ScoringOptions | None,
         box: Toolbox,
+        *,
+        gop_frames: int | None = None,
+        observe: Observer = ignore,
     ) -> Bench:
-        """Choose model and scorer for a source.
+        """Choose model and scorer for a source, and the parts of it to measure.
 
         Raises:
             UsageError: An option makes no sense.
+            MediaError: Parts of the source cannot be cut.
             ScoringError, ToolNotFoundError: The source cannot be scored here.
         """
         encoding, scoring = encoding or EncodingOptions(), scoring or ScoringOptions()
         display = display_size(scoring, source)
         model = box.model(scoring.model, display)
+        chunks = chunks_of(source, encoding, gop_frames)
+        sample = sample_plan(source, encoding, box, observe)
         scorer = box.scorer(scoring.backend, model)
-        return cls(box, source, display, model, scorer, encoding, scoring)
+        return cls(
+            box, source, display, model, scorer, encoding, scoring, sample, chunks, gop_frames
+        )
 
     def request(
         self,
@@ -77,7 +106,7 @@ class Bench:
         target: float,
         *,
         size: Resolution | None = None,
-        gop_frames: int | None = None,
+        max_bitrate_kbps: float | None = None,
     ) -> SearchRequest:
         """Build the search of one encoder.
 
@@ -85,7 +114,8 @@ class Bench:
             row: The encoder.
             target: Pooled score to reach.
             size: Size of the encodes; None for the source's.
-            gop_frames: Length of closed GOPs; None leaves keyframes to the encoder.
+            max_bitrate_kbps: What an answer may have; encodes that are certain to have more are
+                stopped.
 
         Raises:
             UsageError: The preset, the range or the step is not one that the encoder takes.
@@ -99,12 +129,15 @@ class Bench:
             extra_args=parse_arguments(self.encoding.encoder_args),
             size=size,
             threads=self.scoring.threads,
-            gop_frames=gop_frames,
+            gop_frames=self.gop_frames,
+            max_bitrate_kbps=max_bitrate_kbps,
         )
         row.check(encode)
         grid = _grid(row, self.encoding)
         return SearchRequest(
             template=self._template(encode),
+            sample=self.sample,
+            verify=self.encoding.verify,
             knob=row.knob.name,
             grid=grid,
             target=target,
@@ -112,6 +145,7 @@ class Bench:
             max_iter=self.encoding.max_iter,
             strategy=self.encoding.strategy,
             prior=_prior(row, grid),
+            chunk_frames=self.chunk_frames,
         )
 
     def _template(self, encode: EncodeSpec) -> ProbeSpec:
@@ -122,6 +156,80 @@ class Bench:
             subsample=self.scoring.subsample,
             threads=self.scoring.threads,
         )
+
+    @property
+    def chunk_frames(self) -> int | None:
+        """Frames of each chunk but the last; None where the source is encoded as a whole."""
+        return self.chunks[0].n_frames if self.chunks else None
+
+    @property
+    def sampled(self) -> Sample | None:
+        """The parts that stand for the source; None to measure the whole of it."""
+        if self.sample is None:
+            return None
+        return sample_of(
+            self.sample,
+            self.source.frame_rate,
+            subsample=self.scoring.subsample,
+            verified=self.encoding.verify,
+        )
+
+    def probers(
+        self, rows: Sequence[EncoderRow], observe: Observer = ignore, *, workers: int = 1
+    ) -> tuple[Prober, Prober | None]:
+        """Make what probes the source, and what shows its searches their way.
+
+        Args:
+            rows: Encoders that they are for.
+            observe: Told of a probe store that cannot be used.
+            workers: Searches that use them side by side, at least 1.
+
+        Returns:
+            A prober of the whole source, in chunks or not, or of its sample; and one of the sample
+            that is to be verified, or for cheap looks, or None.
+        """
+        prober = self.box.prober(self.scorer, observe=observe)
+        if self.chunks:
+            at_once = self._part_workers(rows, len(self.chunks), workers)
+            chunked = self.box.chunked(prober, self.chunks, self.source, workers=at_once)
+            return chunked, self.scout(prober)
+        if self.sample is None:
+            return prober, self.scout(prober)
+        sampled = self.box.sampled(
+            prober,
+            self.sample,
+            self.source,
+            lead_in=_SAMPLE_LEAD_IN,
+            workers=self._part_workers(rows, len(self.sample.segments), workers),
+        )
+        return (prober, sampled) if self.encoding.verify else (sampled, self.scout(prober))
+
+    def _part_workers(self, rows: Sequence[EncoderRow], parts: int, workers: int) -> int:
+        if self.box.slots is not None:
+            return share_of(self.box.slots, workers)
+        return min(
+            self.cores.part_workers(row, self.source.resolution, parts, beside=workers)
+            for row in rows
+        )
+
+    @property
+    def cores(self) -> LocalCores:
+        """What this machine has for trial encodes of the source."""
+        return LocalCores(self.display, self.source.pixel_format.bit_depth, self.scoring.threads)
+
+    def scout(self, prober: Prober) -> Prober | None:
+        """Make a prober for cheap looks at parts of the source, with one that probes the parts.
+
+        Returns:
+            None where looks do not pay, as on short clips, or cannot be taken.
+        """
+        if self.encoding.strategy is not SearchStrategy.INTERPOLATE:
+            return None
+        probe_frames = None if self.sample is None else self.sample.n_sampled
+        plan = look_plan(self.source.n_frames, probe_frames)
+        if plan is None or self.source.variable_frame_rate:
+            return None
+        return self.box.sampled(prober, plan, self.source, lead_in=LOOK_LEAD_IN)
 
     def require(self, row: EncoderRow) -> None:
         """Make sure that an encoder runs here.
@@ -142,7 +250,9 @@ def open_source(
     Raises:
         MediaError: It cannot be read, or is HDR without the user's consent.
     """
-    source = box.source(Path(path))
+    source = (
+        box.source_at(path) if isinstance(path, str) and is_url(path) else box.source(Path(path))
+    )
     allow_hdr = scoring is not None and scoring.allow_hdr
     for note in check_source(source, allow_hdr=allow_hdr):
         observe(Warned(note))
@@ -191,6 +301,21 @@ def checked_target(target: float, model: VmafModel) -> float:
             f"{model.ceiling:g}, and a target is above 0."
         )
     return float(target)
+
+
+def checked_max_bitrate(max_bitrate_kbps: float | None) -> float | None:
+    """Check what an answer may have.
+
+    Raises:
+        UsageError: It is no bitrate.
+    """
+    if max_bitrate_kbps is None:
+        return None
+    if not (math.isfinite(max_bitrate_kbps) and max_bitrate_kbps > 0):
+        raise UsageError(
+            f"{max_bitrate_kbps:g} kb/s is no bitrate that an encode can have. Give more than 0."
+        )
+    return float(max_bitrate_kbps)
 
 
 def _grid(row: EncoderRow, encoding: EncodingOptions) -> KnobGrid:

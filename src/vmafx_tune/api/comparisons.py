@@ -5,8 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from vmafx_tune.api.bench import Bench, checked_targets, open_source, row_of
-from vmafx_tune.cpus import available_cpus
+from vmafx_tune.api.bench import (
+    Bench,
+    checked_max_bitrate,
+    checked_targets,
+    open_source,
+    row_of,
+)
 from vmafx_tune.errors import EncoderUnavailableError, MediaError, UsageError
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.results import CompareResult
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
+    from vmafx_tune.workflows.request import SearchRequest
 
 __all__ = ["compare"]
 
@@ -30,6 +36,7 @@ def compare(
     targets: Sequence[float],
     *,
     anchor: str | None = None,
+    max_bitrate_kbps: float | None = None,
     workers: int | None = None,
     encoding: EncodingOptions | None = None,
     scoring: ScoringOptions | None = None,
@@ -41,10 +48,12 @@ def compare(
     """Rank encoders by the bitrate that each needs for the same quality.
 
     Args:
-        source: The clip to encode.
+        source: The clip to encode: a file, or an http or https URL as a string.
         encoders: ffmpeg's names of the encoders, or aliases.
         targets: Pooled VMAF scores to reach.
         anchor: Encoder that BD-rates are against; must be one of `encoders`.
+        max_bitrate_kbps: What an answer may have; None for no limit. Encodes that are certain to
+            have more are stopped.
         workers: Encoders worked on at once; None chooses by the number of cores.
         encoding: Preset, range of the quality knob, further encoder arguments.
         scoring: Model, backend, pooling, subsampling.
@@ -63,14 +72,16 @@ def compare(
     """
     started = time.monotonic()
     box = toolbox or Toolbox(tools, raw)
-    bench = Bench.prepare(open_source(source, scoring, box, observe), encoding, scoring, box)
+    opened = open_source(source, scoring, box, observe)
+    bench = Bench.prepare(opened, encoding, scoring, box, observe=observe)
     rows = _distinct([row_of(name) for name in encoders])
     checked = checked_targets(targets, bench.model)
     if not rows or not checked:
         raise UsageError("A comparison needs at least one encoder and one target.")
-    request = _compare_request(bench, rows, checked, _anchor(anchor, rows), workers)
-    prober = bench.box.prober(bench.scorer, observe=observe)
-    found, bd_rates = run_compare(request, prober, observe=observe)
+    limit_kbps = checked_max_bitrate(max_bitrate_kbps)
+    request = _compare_request(bench, rows, checked, _anchor(anchor, rows), workers, limit_kbps)
+    prober, scout = bench.probers(rows, observe, workers=min(request.workers, len(rows)))
+    found, bd_rates = run_compare(request, prober, observe=observe, scout=scout)
     return CompareResult(
         source=bench.source,
         encoders=tuple(row.name for row in rows),
@@ -83,10 +94,12 @@ def compare(
         bd_rates=bd_rates,
         anchor=request.anchor,
         wall_time_s=time.monotonic() - started,
-        ffmpeg=bench.box.ffmpeg.path,
-        ffmpeg_version=bench.box.ffmpeg.version,
+        ffmpeg=bench.box.probing_ffmpeg.path,
+        ffmpeg_version=bench.box.probing_ffmpeg.version,
         backend=bench.scorer.name,
         backend_version=bench.scorer.version,
+        strategy=bench.encoding.strategy,
+        max_bitrate_kbps=limit_kbps,
     )
 
 
@@ -96,11 +109,12 @@ def _compare_request(
     targets: tuple[float, ...],
     anchor: str | None,
     workers: int | None,
+    max_bitrate_kbps: float | None,
 ) -> CompareRequest:
     searches, unavailable = [], {}
     for row in rows:
         try:
-            searches.append(bench.request(row, targets[0]))
+            searches.append(bench.request(row, targets[0], max_bitrate_kbps=max_bitrate_kbps))
             bench.require(row)
         except (MediaError, EncoderUnavailableError) as error:
             unavailable[row.name] = str(error)
@@ -110,17 +124,13 @@ def _compare_request(
         targets=targets,
         unavailable=unavailable,
         anchor=anchor,
-        workers=workers or _default_workers(len(able)),
+        workers=workers or bench.box.slots or _workers(bench, able),
     )
 
 
-def _default_workers(n_jobs: int) -> int:
-    """Choose how many encoders to work on at once.
-
-    Encoders and libvmaf use several threads each, but none keeps every core busy all the time, so
-    two at once fill the gaps of each other, and more would only fight for memory.
-    """
-    return max(1, min(n_jobs, available_cpus() // 2 + 1))
+def _workers(bench: Bench, searches: Sequence[SearchRequest]) -> int:
+    size = bench.source.resolution
+    return bench.cores.workers([(row_of(search.encoder), size) for search in searches])
 
 
 def _distinct(rows: Sequence[EncoderRow]) -> tuple[EncoderRow, ...]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.api.bench import Bench, checked_targets, open_source, row_of
 from vmafx_tune.api.rungs import changed_choice, selection_options
+from vmafx_tune.api.workers import LocalCores
 from vmafx_tune.core.resolutions import check_resolutions, default_resolutions
 from vmafx_tune.core.selection_options import default_choice
-from vmafx_tune.cpus import available_cpus
-from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.media.peak import segment_length
 from vmafx_tune.options import (
@@ -21,7 +21,7 @@ from vmafx_tune.options import (
     ScoringOptions,
     ToolOptions,
 )
-from vmafx_tune.results import LadderResult, LadderTitle, ScoreAt
+from vmafx_tune.results import LadderResult, LadderTitle, Sampling, ScoreAt
 from vmafx_tune.wiring import Toolbox
 from vmafx_tune.workflows.ladder import LadderRequest, build_ladder, select_ladder
 from vmafx_tune.workflows.sampling import SearchingSampler, gop_frames, rendition_search
@@ -45,6 +45,7 @@ def ladder(
     targets: Sequence[float] = (75, 85, 95),
     *,
     resolutions: Sequence[Resolution] | None = None,
+    sampling: Sampling = Sampling.GRID,
     score_at: ScoreAt = ScoreAt.DISPLAY,
     gop_s: float = 2.0,
     rungs: RungOptions | None = None,
@@ -64,10 +65,13 @@ def ladder(
     from it.
 
     Args:
-        source: The clip to encode.
+        source: The clip to encode: a file, or an http or https URL as a string.
         encoder: ffmpeg's name of the encoder, or an alias such as `x265`.
         targets: Pooled VMAF scores to reach.
         resolutions: Sizes to try; None for the usual ones up to the source's.
+        sampling: `grid` searches each resolution for each target; `adaptive` makes encodes where
+            they can change the hull, until it is known, and leaves out cells that have no part in
+            it.
         score_at: Whether renditions are scored at the display size, as viewers see them, or at
             their own.
         gop_s: Duration of the closed GOPs, in seconds.
@@ -87,32 +91,39 @@ def ladder(
         All cells, points, hull and rungs; cells that failed say why.
 
     Raises:
+        UsageError: `sampling` is adaptive, and the cells are to be filled by `sampler`, or an
+            answer that a sample gave is to be verified.
         InvalidLadderError: The resolutions or limits cannot make a ladder.
         EncoderUnavailableError: This ffmpeg lacks the encoder, or this machine cannot open it.
         VmafxTuneError: The source, the scorer or an option cannot be used.
     """
     started = time.monotonic()
     box = toolbox or Toolbox(tools, raw)
+    _check_sampling(sampling, sampler, encoding)
     row = row_of(encoder)
     probed = open_source(source, scoring, box, observe)
     sizes = _checked_resolutions(resolutions, probed, observe)
     gop = _checked_gop_frames(gop_s, probed)
-    bench = None if sampler else Bench.prepare(probed, encoding, scoring, box)
+    bench = (
+        None
+        if sampler
+        else Bench.prepare(probed, encoding, scoring, box, gop_frames=gop, observe=observe)
+    )
     wanted = _checked_targets(targets, bench)
     choice = changed_choice(default_choice(wanted), rungs or RungOptions())
-    threads = bench.scoring.threads if bench else None
+    cores = bench.cores if bench else LocalCores(probed.resolution)
     request = LadderRequest(
         resolutions=sizes,
         targets=wanted,
         selection=selection_options(choice),
-        workers=workers or _default_workers(row, sizes, threads),
+        workers=workers or box.slots or cores.workers([(row, size) for size in sizes]),
         n_frames=probed.n_frames,
     )
     if bench is None:
         assert sampler is not None
         build = build_ladder(request, sampler, observe=observe)
     else:
-        build = _measure(bench, row, request, score_at, gop, observe)
+        build = _measure(bench, row, request, sampling, score_at, observe)
     found = LadderResult(
         source=_title(probed),
         encoder=row.name,
@@ -127,8 +138,17 @@ def ladder(
         wall_time_s=time.monotonic() - started,
         gop_frames=gop,
         segment_s=segment_length(probed.frame_rate, gop),
+        sampling=sampling,
     )
-    return replace(found, score_at=score_at, **_circumstances(bench)) if bench else found
+    if bench is None:
+        return found
+    return replace(
+        found,
+        score_at=score_at,
+        strategy=bench.encoding.strategy if sampling is Sampling.GRID else None,
+        new_probes=sum(not point.cached for point in build.points),
+        **_circumstances(bench),
+    )
 
 
 def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderResult:
@@ -152,17 +172,24 @@ def _measure(
     bench: Bench,
     row: EncoderRow,
     request: LadderRequest,
+    sampling: Sampling,
     score_at: ScoreAt,
-    gop: int,
     observe: Observer,
 ) -> LadderBuild:
     # Any size will do, as long as the encoder takes it: each rendition puts its own there.
     size, target = request.resolutions[0], request.targets[0]
-    base = bench.request(row, target, size=size, gop_frames=gop)
+    base = bench.request(row, target, size=size)
     for size in request.resolutions:
         row.check(rendition_search(base, size, score_at).template.encode)
     bench.require(row)
-    prober = bench.box.prober(bench.scorer, observe=observe)
+    prober, scout = bench.probers(
+        [row], observe, workers=min(request.workers, len(request.resolutions))
+    )
+    if sampling is Sampling.ADAPTIVE:
+        # The planner takes numpy, which a grid that is recalled from the store does without.
+        from vmafx_tune.workflows.adaptive import build_adaptively
+
+        return build_adaptively(request, base, prober, score_at=score_at, observe=observe)
     sampler = SearchingSampler(
         base,
         request.resolutions,
@@ -170,8 +197,26 @@ def _measure(
         targets=request.targets,
         score_at=score_at,
         observe=observe,
+        scout=scout,
     )
     return build_ladder(request, sampler, observe=observe, stop=prober.cancel)
+
+
+def _check_sampling(
+    sampling: Sampling, sampler: Sampler | None, encoding: EncodingOptions | None
+) -> None:
+    if sampling is Sampling.GRID:
+        return
+    if sampler is not None:
+        raise UsageError(
+            "A sampler of your own fills every cell, which is what the sampling 'grid' does; "
+            "'adaptive' chooses single encodes itself. Leave out one of the two."
+        )
+    if encoding is not None and encoding.verify:
+        raise UsageError(
+            "--verify measures the answers of searches once more on the whole clip, and with "
+            "--sampling adaptive there are none. Leave it out, or use --sampling grid."
+        )
 
 
 def _circumstances(bench: Bench) -> dict[str, Any]:
@@ -180,8 +225,10 @@ def _circumstances(bench: Bench) -> dict[str, Any]:
         "model": bench.model.name,
         "pool": bench.scoring.pool,
         "subsample": bench.scoring.subsample,
-        "ffmpeg": bench.box.ffmpeg.path,
-        "ffmpeg_version": bench.box.ffmpeg.version,
+        "sample": bench.sampled,
+        "chunk_frames": bench.chunk_frames,
+        "ffmpeg": bench.box.probing_ffmpeg.path,
+        "ffmpeg_version": bench.box.probing_ffmpeg.version,
         "backend": bench.scorer.name,
         "backend_version": bench.scorer.version,
     }
@@ -223,18 +270,3 @@ def _checked_gop_frames(gop_s: float, source: Source) -> int:
             f"Give more than 0 and at most {_LONGEST_GOP_S:g} s."
         )
     return gop_frames(gop_s, source.frame_rate)
-
-
-def _default_workers(row: EncoderRow, sizes: Sequence[Resolution], threads: int | None) -> int:
-    """Choose how many resolutions to work on at once.
-
-    As many as it takes for the encoder to keep every core busy, the largest first, and one more:
-    each in turn starts, writes and changes from encode to score, when it leaves cores idle.
-    """
-    cores = available_cpus()
-    busy = 0
-    for count, size in enumerate(sizes, start=1):
-        busy += min(row.useful_threads(size), threads or cores)
-        if busy >= cores:
-            return min(count + 1, len(sizes))
-    return len(sizes)

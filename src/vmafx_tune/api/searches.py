@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmafx_tune.api.bench import Bench, checked_target, open_source, row_of
+from vmafx_tune.api.bench import (
+    Bench,
+    checked_max_bitrate,
+    checked_target,
+    open_source,
+    row_of,
+)
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.wiring import Toolbox
 from vmafx_tune.workflows.search import search as run_search
@@ -23,6 +29,7 @@ def search(
     encoder: str,
     target: float,
     *,
+    max_bitrate_kbps: float | None = None,
     encoding: EncodingOptions | None = None,
     scoring: ScoringOptions | None = None,
     raw: RawOptions | None = None,
@@ -33,9 +40,11 @@ def search(
     """Find the worst-quality setting of an encoder that still reaches a target, and prove it.
 
     Args:
-        source: The clip to encode.
+        source: The clip to encode: a file, or an http or https URL as a string.
         encoder: ffmpeg's name of the encoder, or an alias such as `x265`.
         target: Pooled VMAF score to reach; a tie passes.
+        max_bitrate_kbps: What an answer may have; None for no limit. Encodes that are certain to
+            have more are stopped.
         encoding: Preset, range of the quality knob, further encoder arguments.
         scoring: Model, backend, pooling, subsampling.
         raw: Geometry of a `.yuv` source.
@@ -52,8 +61,14 @@ def search(
         VmafxTuneError: As `score`, and where a trial encode fails.
     """
     box = toolbox or Toolbox(tools, raw)
-    bench = Bench.prepare(open_source(source, scoring, box, observe), encoding, scoring, box)
+    opened = open_source(source, scoring, box, observe)
+    bench = Bench.prepare(opened, encoding, scoring, box, observe=observe)
     row = row_of(encoder)
-    request = bench.request(row, checked_target(target, bench.model))
+    request = bench.request(
+        row,
+        checked_target(target, bench.model),
+        max_bitrate_kbps=checked_max_bitrate(max_bitrate_kbps),
+    )
     bench.require(row)
-    return run_search(request, bench.box.prober(bench.scorer, observe=observe), observe=observe)
+    prober, scout = bench.probers([row], observe)
+    return run_search(request, prober, observe=observe, scout=scout)

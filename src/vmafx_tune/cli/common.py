@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -15,7 +15,7 @@ import typer
 from vmafx_tune.choices import ProgressMode
 from vmafx_tune.cli.failure import reporting_failures, say
 from vmafx_tune.cli.output import Destination, choose_format
-from vmafx_tune.options import RawOptions, ToolOptions, option, option_group
+from vmafx_tune.options import ClusterOptions, RawOptions, ToolOptions, option, option_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,10 +25,19 @@ if TYPE_CHECKING:
     from vmafx_tune.results import Result
     from vmafx_tune.wiring import Toolbox
 
-__all__ = ["MISSED_TARGET", "OutputOptions", "Reference", "Run", "running"]
+__all__ = ["MISSED_TARGET", "MaxBitrate", "OutputOptions", "Reference", "Run", "running"]
 
 Reference: TypeAlias = Annotated[
-    Path, typer.Option("-r", "--reference", metavar="FILE", help="The clip to encode.")
+    str, typer.Option("-r", "--reference", metavar="FILE|URL", help="The clip to encode.")
+]
+
+MaxBitrate: TypeAlias = Annotated[
+    float | None,
+    typer.Option(
+        "--max-bitrate",
+        metavar="KBPS",
+        help="No answer has more; encodes that are certain to have more are stopped.",
+    ),
 ]
 
 MISSED_TARGET = 3
@@ -105,6 +114,7 @@ def running(
     *,
     tools: ToolOptions | None = None,
     raw: RawOptions | None = None,
+    cluster: ClusterOptions | None = None,
 ) -> Iterator[Run]:
     """Set up a command's surroundings; report failures and clean up at the end.
 
@@ -113,15 +123,43 @@ def running(
         command: Its name, which decides the formats that it can write.
         tools: Which programs to use.
         raw: Geometry of raw sources.
+        cluster: Where probes are made; None for a command that makes none.
     """
     from vmafx_tune.reports.render import FORMATS
-    from vmafx_tune.wiring import Toolbox
 
     with reporting_failures():
         destination = Destination(output.output)
         chosen = choose_format(output.format, destination, FORMATS[command])
-        box = Toolbox(tools, raw, on_command=_show_command if output.verbose else None)
-        yield Run(box, chosen, output, destination)
+        with closing(_toolbox(tools, raw, cluster, verbose=output.verbose)) as box:
+            yield Run(box, chosen, output, destination)
+
+
+def _toolbox(
+    tools: ToolOptions | None,
+    raw: RawOptions | None,
+    cluster: ClusterOptions | None,
+    *,
+    verbose: bool,
+) -> Toolbox:
+    from vmafx_tune.wiring import Toolbox
+
+    show = _show_command if verbose else None
+    if cluster is not None:
+        from vmafx_tune.cluster.toolbox import ClusterToolbox, cluster_address
+
+        if address := cluster_address(cluster):
+            _silence_dask()
+            timeout_s = cluster.cluster_timeout_s
+            return ClusterToolbox(address, tools, raw, timeout_s=timeout_s, on_command=show)
+    return Toolbox(tools, raw, on_command=show)
+
+
+def _silence_dask() -> None:
+    """Keep Dask's own log off stderr: what goes wrong is told in a sentence of ours."""
+    import logging
+
+    # It adds handlers of its own when it is imported. Nothing else here goes to a log.
+    logging.disable(logging.CRITICAL)
 
 
 def _load_writer(chosen: str) -> None:

@@ -7,9 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vmafx_tune.cli.binding import takes_options
-from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, Reference, running
+from vmafx_tune.cli.common import (
+    MISSED_TARGET,
+    MaxBitrate,
+    OutputOptions,
+    Reference,
+    running,
+)
 from vmafx_tune.cli.failure import say
-from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
+from vmafx_tune.options import (
+    ClusterOptions,
+    EncodingOptions,
+    RawOptions,
+    ScoringOptions,
+    ToolOptions,
+)
 
 if TYPE_CHECKING:
     from vmafx_tune.results import CompareResult
@@ -31,6 +43,7 @@ def compare(
         str | None,
         typer.Option("--anchor", metavar="NAME", help="Give BD-rates against this encoder."),
     ] = None,
+    max_bitrate: MaxBitrate = None,
     workers: Annotated[
         int | None,
         typer.Option("--workers", metavar="N", min=1, help="Encoders worked on at once."),
@@ -39,6 +52,7 @@ def compare(
     scoring: ScoringOptions,
     raw: RawOptions,
     tools: ToolOptions,
+    cluster: ClusterOptions,
     output: OutputOptions,
 ) -> None:
     """Rank encoders by bitrate at equal quality.
@@ -46,7 +60,7 @@ def compare(
     Each encoder is searched at each target, and each row has the command that makes its encode.
     Example: vmafx-tune compare -r source.mp4 -c x264,x265,svt-av1 -t 80,90,95 --anchor x264
     """
-    with running(output, "compare", tools=tools, raw=raw) as run:
+    with running(output, "compare", tools=tools, raw=raw, cluster=cluster) as run:
         from vmafx_tune import api
         from vmafx_tune.parsing import parse_names, parse_numbers
 
@@ -56,6 +70,7 @@ def compare(
                 parse_names(codecs, "encoder"),
                 parse_numbers(targets, "target"),
                 anchor=anchor,
+                max_bitrate_kbps=max_bitrate,
                 workers=workers,
                 encoding=encoding,
                 scoring=scoring,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from vmafx_tune.errors import CancelledError, ToolError, VmafxTuneError
+from vmafx_tune.errors import CancelledError, ClusterLostError, ToolError, VmafxTuneError
 from vmafx_tune.signals import Signalled
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ def reporting_failures() -> Iterator[None]:
         yield
     except Signalled as error:
         say(f"{error.words}.")
+        raise typer.Exit(error.exit_code) from error
+    except ClusterLostError as error:
+        say(f"error: {error}")
         raise typer.Exit(error.exit_code) from error
     except (KeyboardInterrupt, CancelledError) as error:
         say("interrupted.")

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vmafx_tune.choices import ScoreAt
+from vmafx_tune.choices import Sampling, ScoreAt
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, Run, running
 from vmafx_tune.cli.failure import say
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.options import (
+    ClusterOptions,
     EncodingOptions,
     RawOptions,
     RungOptions,
@@ -34,8 +35,8 @@ _MANIFESTS = frozenset({"hls", "dash"})
 def ladder(
     *,
     reference: Annotated[
-        Path | None,
-        typer.Option("-r", "--reference", metavar="FILE", help="The clip to encode."),
+        str | None,
+        typer.Option("-r", "--reference", metavar="FILE|URL", help="The clip to encode."),
     ] = None,
     codec: Annotated[
         str | None,
@@ -63,6 +64,14 @@ def ladder(
             help="Sizes to try. Default: the usual ones up to the source's, at its shape.",
         ),
     ] = None,
+    sampling: Annotated[
+        Sampling,
+        typer.Option(
+            "--sampling",
+            help="grid answers every resolution at every target; adaptive makes the encodes that "
+            "can change the hull, a third as many.",
+        ),
+    ] = Sampling.GRID,
     score_at: Annotated[
         ScoreAt, typer.Option("--score-at", help="Size at which renditions are scored.")
     ] = ScoreAt.DISPLAY,
@@ -92,6 +101,7 @@ def ladder(
     scoring: ScoringOptions,
     raw: RawOptions,
     tools: ToolOptions,
+    cluster: ClusterOptions,
     output: OutputOptions,
 ) -> None:
     """Choose the renditions of an adaptive ladder.
@@ -101,7 +111,7 @@ def ladder(
     Example: vmafx-tune ladder -r source.mp4 -c x265 -t 70,80,90,95 -o ladder.json
     Then: vmafx-tune ladder --from-json ladder.json --max-rungs 4 --format hls
     """
-    with running(output, "ladder", tools=tools, raw=raw) as run:
+    with running(output, "ladder", tools=tools, raw=raw, cluster=cluster) as run:
         from vmafx_tune import api
         from vmafx_tune.parsing import parse_numbers
 
@@ -119,6 +129,7 @@ def ladder(
                 codec or "libx264",
                 parse_numbers("75,85,95" if targets is None else targets, "target"),
                 resolutions=None if resolutions is None else _sizes(resolutions),
+                sampling=sampling,
                 score_at=score_at,
                 gop_s=gop,
                 rungs=rungs,
@@ -139,7 +150,7 @@ def exit_code(result: LadderResult) -> int:
     """
     if result.rungs:
         return 0
-    kinds = {cell.error_kind for cell in result.cells}
+    kinds = {cell.error_kind for cell in result.cells} - {"left_out"}
     return 1 if kinds == {"failed"} else MISSED_TARGET
 
 

@@ -68,6 +68,9 @@ class Outlook:
                 self._resolutions[job] = _Resolution()
             case ProbeStarted(job):
                 self._resolutions[job].probe_started = self.clock()
+            case ProbeFinished(look=True):
+                # It is far shorter than a probe, and what it measured is no point of the hull.
+                self._resolutions[event.job].probe_started = None
             case ProbeFinished():
                 self._see_probe(event)
             case CellFinished():

@@ -19,6 +19,7 @@ from vmafx_tune.events import (
     LadderStarted,
     ProbeFinished,
     ProbeStarted,
+    ProbeStopped,
     Warned,
 )
 
@@ -128,13 +129,20 @@ class _LiveLines:
                 self._warn(message)
             case JobStarted(name, n_frames):
                 self._start(name, n_frames)
-            case ProbeStarted(name, number, quality, target):
-                probe = f"#{number} → {target:g}: Q {quality:g}"
+            case ProbeStarted(name, number, quality, target, look):
+                kind = "look " if look else "#"
+                probe = f"{kind}{number} → {target:g}: Q {quality:g}"
                 self._update(name, completed=0, probe=probe)
             case FramesDone(name, stage, frames_done):
                 self._move(name, stage, frames_done)
-            case ProbeFinished():
-                self._finish_probe(event)
+            case ProbeFinished(look=True):
+                self._update(event.job, last=f"about VMAF {event.vmaf:.1f}")
+            case ProbeFinished(probe=probe, vmaf=vmaf):
+                last = f"VMAF {vmaf:.2f} {probe.bitrate_kbps:.0f} kb/s"
+                self._finish_probe(event.job, last, event.probes_left, known=probe.cached)
+            case ProbeStopped(limit_kbps=limit):
+                last = f"stopped: over {limit:g} kb/s"
+                self._finish_probe(event.job, last, event.probes_left, known=event.recalled)
             case JobFinished(name, ok, summary):
                 mark = "[green]✓[/]" if ok else "[red]✗[/]"
                 job = self._jobs[name]
@@ -179,16 +187,15 @@ class _LiveLines:
         before = self._jobs[name].n_frames if stage == "score" else 0
         self._update(name, completed=before + frames_done)
 
-    def _finish_probe(self, event: ProbeFinished) -> None:
-        job = self._jobs[event.job]
+    def _finish_probe(self, name: str, last: str, probes_left: int, *, known: bool) -> None:
+        job = self._jobs[name]
         # What is recalled takes no time, and says nothing of what is still to be measured.
-        job.probes_done += not event.probe.cached
+        job.probes_done += not known
         left = ""
         if job.probes_done:
             per_probe_s = (time.monotonic() - job.started) / job.probes_done
-            left = f"≤ {_clock(per_probe_s * event.probes_left)}"
-        last = f"VMAF {event.vmaf:.2f} {event.probe.bitrate_kbps:.0f} kb/s"
-        self._update(event.job, last=last, left=left)
+            left = f"≤ {_clock(per_probe_s * probes_left)}"
+        self._update(name, last=last, left=left)
 
     def _update(self, name: str, *, completed: float | None = None, **fields: Any) -> None:
         self._progress.update(self._jobs[name].task, completed=completed, **fields)

@@ -7,8 +7,20 @@ from typing import Annotated
 import typer
 
 from vmafx_tune.cli.binding import takes_options
-from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, Reference, running
-from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
+from vmafx_tune.cli.common import (
+    MISSED_TARGET,
+    MaxBitrate,
+    OutputOptions,
+    Reference,
+    running,
+)
+from vmafx_tune.options import (
+    ClusterOptions,
+    EncodingOptions,
+    RawOptions,
+    ScoringOptions,
+    ToolOptions,
+)
 
 __all__ = ["search"]
 
@@ -23,10 +35,12 @@ def search(
     target: Annotated[
         float, typer.Option("-t", "--target", metavar="VMAF", help="Pooled score to reach.")
     ],
+    max_bitrate: MaxBitrate = None,
     encoding: EncodingOptions,
     scoring: ScoringOptions,
     raw: RawOptions,
     tools: ToolOptions,
+    cluster: ClusterOptions,
     output: OutputOptions,
 ) -> None:
     """Find and prove the cheapest setting for a target.
@@ -34,7 +48,7 @@ def search(
     The answer is measured and reaches the target; the next worse setting is measured and misses
     it. Example: vmafx-tune search -r source.mp4 -c libx265 -t 95 --preset slow
     """
-    with running(output, "search", tools=tools, raw=raw) as run:
+    with running(output, "search", tools=tools, raw=raw, cluster=cluster) as run:
         from vmafx_tune import api
 
         with run.observing() as observe:
@@ -42,6 +56,7 @@ def search(
                 reference,
                 codec,
                 target,
+                max_bitrate_kbps=max_bitrate,
                 encoding=encoding,
                 scoring=scoring,
                 observe=observe,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 __all__ = ["TYPICAL_CEILING", "Prior"]
 
-TYPICAL_CEILING = 98.0
+TYPICAL_CEILING = 98.5
 """Score that a typical clip approaches at its best quality; clips with little motion end at 97.4,
 those with much at 100."""
 

@@ -49,24 +49,33 @@ class ProbeBudget:
         Args:
             wish: One of the open steps.
             bracket: What is open now.
-            n_made: Probes made so far, all at steps that this method gave.
+            n_made: Probes made so far. Where all were at steps that this method gave, there is an
+                affordable step; where there is none, the midpoint is the best that is left.
         """
-        left = [allowed - n_made - 1 for allowed in self._within(bracket)]
-
-        def affordable(step: int) -> bool:
-            n_better = step - bracket.passing
-            return _tree_exists(left[:n_better]) and _tree_exists(left[n_better:])
-
         by_distance = sorted(
             range(bracket.passing + 1, bracket.missing), key=lambda step: abs(step - wish)
         )
-        return next(filter(affordable, by_distance))
+        affordable = (step for step in by_distance if self.affords(step, bracket, n_made))
+        return next(affordable, bracket.midpoint)
+
+    def affords(self, step: int, bracket: Bracket, n_made: int) -> bool:
+        """Tell whether an open step can be measured next, whatever it turns out to score.
+
+        Args:
+            step: One of the open steps.
+            bracket: What is open then.
+            n_made: Probes made by then.
+        """
+        left = [allowed - n_made - 1 for allowed in self._within(bracket)]
+        n_better = step - bracket.passing
+        return _tree_exists(left[:n_better]) and _tree_exists(left[n_better:])
 
     def most_left(self, bracket: Bracket, n_made: int) -> int:
         """Bound how many more probes a search within the budget makes."""
         if bracket.n_open == 0:
             return 0
-        return min(bracket.n_open, max(self._within(bracket)) - n_made)
+        left = max(self._within(bracket)) - n_made
+        return min(bracket.n_open, max(left, bracket.n_open.bit_length()))
 
     def _within(self, bracket: Bracket) -> Sequence[int]:
         return self.probes[bracket.passing - self.first : bracket.missing - self.first]

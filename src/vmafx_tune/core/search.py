@@ -1,30 +1,39 @@
 """Search: which step is the worst quality that still reaches a target?
 
-A strategy is a generator: it yields the step to measure next, is sent that step's pooled score, and
-returns its outcome. Whoever drives it decides how and where a step is measured, so the search
-itself knows no encoder, no clock and no thread. Steps count from 0, the best quality.
+A strategy is a generator: it yields the step to measure next, is sent that step's pooled score, or
+that its encode is too large, and returns its outcome. Whoever drives it decides how and where a
+step is measured, so the search itself knows no encoder, no clock and no thread. Steps count from 0,
+the best quality.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
-from vmafx_tune.core.ledger import Bracket, Ledger, SearchOutcome, SearchProblem
+from vmafx_tune.core.ledger import (
+    TOO_LARGE,
+    Bracket,
+    Ledger,
+    Measurement,
+    SearchOutcome,
+    SearchProblem,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["SearchOutcome", "SearchProblem", "Strategy", "bisect", "probes_left", "solve"]
 
-_NOTHING: Mapping[int, float] = MappingProxyType({})
+_NOTHING: Mapping[int, Measurement] = MappingProxyType({})
 
-Strategy: TypeAlias = Callable[[SearchProblem], Generator[int, float, SearchOutcome]]
-"""Yields each step to measure, is sent its pooled score, and returns the outcome."""
+Strategy: TypeAlias = Callable[[SearchProblem], Generator[int, Measurement, SearchOutcome]]
+"""Yields each step to measure, is sent what was found, and returns the outcome."""
 
 
-def bisect(problem: SearchProblem) -> Generator[int, float, SearchOutcome]:
+def bisect(problem: SearchProblem) -> Generator[int, Measurement, SearchOutcome]:
     """Halve the bracket between the steps that pass and those that miss, until it is closed.
 
     Each probe goes to the bracket's midpoint, rounded up. `n` open steps take at most
@@ -50,40 +59,56 @@ def bisect(problem: SearchProblem) -> Generator[int, float, SearchOutcome]:
 
 
 def solve(
-    strategy: Strategy, problem: SearchProblem, measure: Callable[[int], float]
+    strategy: Strategy,
+    problem: SearchProblem,
+    measure: Callable[[int], Measurement],
+    *,
+    is_enough: Callable[[int], bool] = lambda _step: False,
 ) -> SearchOutcome:
     """Drive a strategy to its outcome, one measurement after the other.
 
     Args:
         strategy: Which steps to measure.
         problem: What to search.
-        measure: Returns the finite pooled score of a step.
+        measure: Returns the finite pooled score of a step, or that it is too large.
+        is_enough: Says of a measured step that reaches the target whether to end with it, although
+            it may not be the worst one that does: for estimates, which cannot tell.
 
     Returns:
         What the strategy found.
     """
     asking = strategy(problem)
+    found = dict(problem.known)
     try:
         step = next(asking)
         while True:
-            step = asking.send(measure(step))
+            found[step] = measurement = measure(step)
+            reaches = measurement is not TOO_LARGE and measurement >= problem.target
+            if reaches and is_enough(step):
+                return _settled(problem, found)
+            step = asking.send(measurement)
     except StopIteration as done:
-        outcome: SearchOutcome = done.value
-        return outcome
+        solved: SearchOutcome = done.value
+        return solved
 
 
-def probes_left(problem: SearchProblem, measured: Mapping[int, float] = _NOTHING) -> int:
+def _settled(problem: SearchProblem, found: Mapping[int, Measurement]) -> SearchOutcome:
+    outcome = Ledger(replace(problem, known=found)).outcome()
+    return replace(outcome, converged=True, ran_out=False)
+
+
+def probes_left(problem: SearchProblem, measured: Mapping[int, Measurement] = _NOTHING) -> int:
     """Bound how many more probes `bisect` makes.
 
     Args:
         problem: What is searched.
-        measured: Scores by step that came in since the search began; steps that are known to
-            `problem` may be among them and do not count.
+        measured: What came in since the search began, by step; steps that are known to `problem`
+            may be among them and do not count.
 
     Returns:
         An upper bound that falls with every probe; 0 when the search is over.
     """
-    scores = {**problem.known, **measured}
-    budget = problem.max_probes - (len(scores) - len(problem.known))
-    bracket = Bracket.of(scores, problem)
+    found = {**problem.known, **measured}
+    budget = problem.max_probes - (len(found) - len(problem.known))
+    bracket = Bracket.of(found, problem)
     return max(0, min(budget, bracket.n_open.bit_length()))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from vmafx_tune.core import interpolate, search
-from vmafx_tune.core.ledger import SearchProblem
+from vmafx_tune.core.ledger import Measurement, SearchProblem
 from vmafx_tune.results import SearchStrategy
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Method", "ProbesLeft", "method_of"]
 
-ProbesLeft: TypeAlias = Callable[[SearchProblem, Mapping[int, float]], int]
-"""Bounds how many more probes a strategy makes, from the scores measured so far."""
+ProbesLeft: TypeAlias = Callable[[SearchProblem, Mapping[int, Measurement]], int]
+"""Bounds how many more probes a strategy makes, from what was measured so far."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ ffmpeg reports meanwhile, and in what it refuses to read, so both write the same
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.encoders.extra_args import is_dictionary, join_filters, join_parameters
 from vmafx_tune.encoders.knob import Knob
 from vmafx_tune.media.demuxers import input_guard
-from vmafx_tune.media.ffmpeg import file_url, input_options
+from vmafx_tune.media.ffmpeg import excerpt_filters, file_url, input_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
     from vmafx_tune.encoders.row import EncoderRow
     from vmafx_tune.model import EncodeSpec
 
-__all__ = ["encode_arguments", "output_name", "run_command", "trial_command", "user_command"]
+__all__ = [
+    "encode_arguments",
+    "join_command",
+    "output_name",
+    "run_command",
+    "trial_command",
+    "user_command",
+]
 
 _GLOBAL = ("-hide_banner", "-nostdin")
 _OVERWRITE = ("-y",)
@@ -48,7 +56,8 @@ def user_command(spec: EncodeSpec, row: EncoderRow, ffmpeg: Path) -> tuple[str, 
 def run_command(spec: EncodeSpec, row: EncoderRow, ffmpeg: Path, output: Path) -> tuple[str, ...]:
     """Build the command that is run: as `user_command`, with a log and progress to parse.
 
-    Its input is held to its own file; probing has refused any other kind before.
+    Its input is held to its own file; probing has refused any other kind before. Where the encoder
+    is held to a number of threads, the source's decoder is too, which changes no byte.
 
     Args:
         spec: What to encode.
@@ -59,7 +68,8 @@ def run_command(spec: EncodeSpec, row: EncoderRow, ffmpeg: Path, output: Path) -
     Raises:
         UsageError: The encoder does not take the quality or the preset.
     """
-    arguments = encode_arguments(spec, row, file_url(output), guard=input_guard())
+    guard = input_guard() | ({} if spec.threads is None else {"threads": str(spec.threads)})
+    arguments = encode_arguments(spec, row, file_url(output), guard=guard)
     return (str(ffmpeg), *_GLOBAL, *_OVERWRITE, *_logging(row), *_PROGRESS, *arguments)
 
 
@@ -107,11 +117,40 @@ def encode_arguments(
     return (*arguments, *extra_args, name)
 
 
+def join_command(
+    spec: EncodeSpec, row: EncoderRow, ffmpeg: Path, parts: Sequence[str]
+) -> tuple[str, ...]:
+    """Build the command that joins the encodes of a clip's chunks, without a change to a packet.
+
+    The list of the files stands in the command itself.
+
+    Args:
+        spec: The encode of the whole clip.
+        row: `spec.encoder`'s row.
+        ffmpeg: The program.
+        parts: Names of the chunks' encodes, in order, as their own commands end with them.
+    """
+    files = (f"file {_listed(part.removeprefix('file:'))}" for part in parts)
+    script = "\n".join(("data:,ffconcat version 1.0", *files))
+    # Else ffmpeg adds the encoder's headers to H.264's keyframes.
+    reader = ("-f", "concat", "-safe", "0", "-auto_convert", "0")
+    inputs = ("-protocol_whitelist", "data,file", "-i", script)
+    tag = () if row.codec.mp4_tag is None else ("-tag:v", row.codec.mp4_tag)
+    output = ("-c", "copy", *tag, "-map_metadata", "-1", _safe_name(output_name(spec, row)))
+    return (str(ffmpeg), *_GLOBAL, *_OVERWRITE, *reader, *inputs, *output)
+
+
 def output_name(spec: EncodeSpec, row: EncoderRow) -> str:
-    """Name an encode after its source, encoder and quality: `clip.libx264.crf23.mp4`."""
+    """Name an encode after its source, encoder and quality: `clip.libx264.crf23.mp4`.
+
+    That of an excerpt names its frames too: `clip.libx264.crf23.frames0-249.mp4`.
+    """
     size = f".{spec.size}" if spec.size else ""
     quality = f"{row.knob.label}{Knob.text(spec.quality)}"
-    return f"{spec.source.path.stem}{size}.{row.name}.{quality}.mp4"
+    frames = ""
+    if (part := spec.source.excerpt) is not None:
+        frames = f".frames{part.first_frame}-{part.first_frame + part.n_frames - 1}"
+    return f"{spec.source.path.stem}{size}.{row.name}.{quality}{frames}.mp4"
 
 
 def _output_options(spec: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
@@ -122,15 +161,23 @@ def _output_options(spec: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
         # Tags would add bytes, and chapters a second track.
         "map_metadata": -1,
         "map_chapters": -1,
-        **row.options(spec.quality, spec.preset, spec.gop_frames),
+        **row.options(spec.quality, spec.preset, spec.gop_frames, spec.threads),
     }
     if row.codec.mp4_tag is not None:
         options["tag:v"] = row.codec.mp4_tag
-    if spec.size is not None:
-        options["vf"] = f"scale={spec.size.width}:{spec.size.height}:flags=lanczos"
-    if spec.threads is not None:
-        options["threads"] = spec.threads
+    if filters := _filters(spec):
+        options["vf"] = filters
     return options
+
+
+def _filters(spec: EncodeSpec) -> str:
+    steps = [
+        f"{name}={':'.join(f'{option}={value}' for option, value in options.items())}"
+        for name, options in excerpt_filters(spec.source)
+    ]
+    if spec.size is not None:
+        steps.append(f"scale={spec.size.width}:{spec.size.height}:flags=lanczos")
+    return ",".join(steps)
 
 
 def _with_extra_args(
@@ -152,6 +199,11 @@ def _logging(row: EncoderRow) -> tuple[str, ...]:
     # Each line with its level, so that the first error is found without knowing all its wordings.
     # Drivers and their versions are told at "verbose" only, where VVenC floods stdout in turn.
     return ("-v", "level+verbose" if row.kind.is_hardware else "level+info")
+
+
+def _listed(name: str) -> str:
+    """Write a file's name as ffmpeg's lists of files take it, without a need for quotes."""
+    return "file:" + re.sub(r"([\s'\\])", r"\\\1", name)
 
 
 def _safe_name(name: str) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
 __all__ = [
+    "changes_time",
     "check_extra_args",
     "check_gop_args",
     "find_value",
@@ -25,6 +26,9 @@ __all__ = [
 ]
 
 _FILTER_OPTIONS = frozenset({"vf", "filter"})
+_TIME_OPTIONS = _FILTER_OPTIONS | {
+    "bsf", "f", "filter_complex", "filter_script", "fps_mode", "frames", "r", "t", "to", "vsync",
+}  # fmt: skip
 _ENCODER_OPTIONS = frozenset({"c", "codec", "vcodec"})
 # Names that several encoders give to the same things, and those of ffmpeg itself.
 _GOP_NAMES = frozenset(
@@ -89,6 +93,11 @@ def find_value(args: Sequence[str], name: str) -> str | None:
 def has_filters(args: Sequence[str]) -> bool:
     """Tell whether the arguments bring a filter chain, which may change the size."""
     return _value_index(args, _FILTER_OPTIONS | {"filter_complex", "s"}) is not None
+
+
+def changes_time(args: Sequence[str]) -> bool:
+    """Tell whether the arguments may change frames, their timestamps or the container."""
+    return any(name in _TIME_OPTIONS for _, name in _options(args))
 
 
 def is_dictionary(name: str) -> bool:

@@ -70,6 +70,9 @@ _X265 = EncoderRow(
     templates=(("preset", "{preset}"), ("crf", "{quality}")),
     # ffmpeg has no option of its own for open-gop.
     gop_templates=(("g", "{gop}"), ("x265-params", "min-keyint={gop}:scenecut=0:open-gop=0")),
+    # ffmpeg's -threads counts the frames that are coded at once; the pool of threads that code them
+    # would have one for each processor all the same.
+    thread_templates=(("threads", "{threads}"), ("x265-params", "pools={threads}")),
     chroma=_ALL_CHROMA,
     version_pattern=r"HEVC encoder version (\S+)",
     version_label="x265",
@@ -102,6 +105,8 @@ _SVT_AV1 = EncoderRow(
     # Segments of a picture are rows of superblocks.
     lines_per_thread=64,
     typical=TypicalCurve(midpoint=60, width=7.6),
+    # Its keyframes, every five seconds or so, take a few pictures' bits wherever they are.
+    opening_weight=1.0,
 )
 
 _AOM = EncoderRow(

@@ -17,7 +17,7 @@ from vmafx_tune.encoders.knob import Knob, TypicalCurve
 from vmafx_tune.errors import MediaError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from vmafx_tune.encoders.presets import Presets
     from vmafx_tune.model import EncodeSpec, Resolution
@@ -74,6 +74,8 @@ class EncoderRow:
             to value; `{quality}` and `{preset}` stand for the two.
         gop_templates: Output options that ask for closed GOPs of `{gop}` frames, without keyframes
             at scene cuts.
+        thread_templates: Output options that hold it to `{threads}` threads, beside those that
+            ffmpeg itself takes to decode and scale.
         aliases: Other names that users may give it.
         fraction_option: A dictionary option (`a=1:b=2`) that takes the knob's fractions where the
             knob's own option takes whole numbers only.
@@ -87,6 +89,9 @@ class EncoderRow:
         lines_per_thread: Lines of a picture that keep one of its threads busy; None where all
             pictures keep it busy, as on hardware.
         typical: What a typical clip scores over the knob; None where it was not measured.
+        opening_weight: How much of the first keyframe of a part of a clip counts for the clip's
+            bitrate, from 0 to 1: most encoders spend more on it than on any keyframe later on, and
+            the whole clip has one of them.
     """
 
     name: str
@@ -97,6 +102,7 @@ class EncoderRow:
     presets: Presets
     templates: tuple[tuple[str, str], ...]
     gop_templates: tuple[tuple[str, str], ...]
+    thread_templates: tuple[tuple[str, str], ...] = (("threads", "{threads}"),)
     aliases: tuple[str, ...] = ()
     fraction_option: str | None = None
     input_options: tuple[tuple[str, str], ...] = ()
@@ -107,6 +113,7 @@ class EncoderRow:
     url: str = "https://ffmpeg.org/ffmpeg-codecs.html#Video-Encoders"
     lines_per_thread: int | None = None
     typical: TypicalCurve | None = None
+    opening_weight: float = 0.0
 
     @property
     def summary(self) -> str:
@@ -131,7 +138,11 @@ class EncoderRow:
         return max(1, min(size.width, size.height) // self.lines_per_thread)
 
     def options(
-        self, quality: float, preset: str | None, gop_frames: int | None = None
+        self,
+        quality: float,
+        preset: str | None,
+        gop_frames: int | None = None,
+        threads: int | None = None,
     ) -> dict[str, str]:
         """Build the encoder's ffmpeg options.
 
@@ -139,6 +150,7 @@ class EncoderRow:
             quality: Value of the knob.
             preset: One of x264's names or a native one; None for the default.
             gop_frames: Distance of the keyframes; None leaves it to the encoder.
+            threads: Threads that it may have; None leaves it to the encoder.
 
         Returns:
             Option names without the dash, with their values.
@@ -151,15 +163,15 @@ class EncoderRow:
         options = {name: template.format(**values) for name, template in self.templates}
         if self.fraction_option is not None and not float(quality).is_integer():
             options[self.fraction_option] = f"{self.knob.name}={options.pop(self.knob.name)}"
-        return options if gop_frames is None else self._with_gop(options, gop_frames)
-
-    def _with_gop(self, options: Mapping[str, str], gop_frames: int) -> dict[str, str]:
-        if gop_frames < 1:
-            raise UsageError(f"a GOP of {gop_frames} frames is not possible; it has at least one.")
-        asked = {name: template.format(gop=gop_frames) for name, template in self.gop_templates}
-        # Parameters that share a dictionary option with a fractional quality.
-        shared = {name: f"{options[name]}:{asked[name]}" for name in asked if name in options}
-        return {**options, **asked, **shared}
+        if gop_frames is not None:
+            if gop_frames < 1:
+                raise UsageError(
+                    f"a GOP of {gop_frames} frames is not possible; it has at least one."
+                )
+            options = _joined(options, self.gop_templates, gop=gop_frames)
+        if threads is not None:
+            options = _joined(options, self.thread_templates, threads=threads)
+        return options
 
     def check(self, spec: EncodeSpec) -> None:
         """Refuse an encode that cannot work, before anything runs.
@@ -201,3 +213,12 @@ class EncoderRow:
             return next((name for name in ("444", "422") if name in asked), "420")
         chroma = spec.source.pixel_format.chroma
         return chroma if chroma in self.chroma and chroma in _CHROMA_STEPS else "420"
+
+
+def _joined(
+    options: Mapping[str, str], templates: Iterable[tuple[str, str]], **values: int
+) -> dict[str, str]:
+    """Add options; those that are there already are dictionary options, and hold both."""
+    asked = {name: template.format(**values) for name, template in templates}
+    shared = {name: f"{options[name]}:{asked[name]}" for name in asked if name in options}
+    return {**options, **asked, **shared}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.encoders.argv import run_command, user_command
 from vmafx_tune.encoders.diagnosis import encoder_version, failure_reason, is_disk_full
 from vmafx_tune.encoders.registry import encoder_row
+from vmafx_tune.encoders.size_limit import SizeWatch, check_size
 from vmafx_tune.errors import (
     EncodeFailedError,
     EncoderUnavailableError,
@@ -66,6 +67,8 @@ class FfmpegEncoder:
             EncodeFailedError: ffmpeg ended with an error.
             ToolOutputError: ffmpeg ended well, but wrote no video.
             ToolTimeoutError: ffmpeg encoded no frame for too long.
+            TooLargeError: The encode is above `spec.max_bitrate_kbps`; it was stopped as soon as
+                that was certain.
             OutputError: The target's folder is full or cannot be written.
             CancelledError: The work was cancelled.
         """
@@ -73,19 +76,27 @@ class FfmpegEncoder:
         row.check(spec)
         with _appearing(target) as partial:
             command = run_command(spec, row, self._ffmpeg.path, partial)
-            done = self._runner.run(command, progress=_FrameCounter(on_progress))
+            done = self._runner.run(command, progress=_FrameCounter(on_progress, SizeWatch(spec)))
             if done.returncode != 0:
                 raise _failure(done, spec, row, target)
-            packets, encoded = self._examine(partial, done)
-            codecs = _codecs(partial)
+            outcome = self._outcome(spec, partial, done)
+            check_size(spec, outcome)
+        return dataclasses.replace(
+            outcome, encoded=dataclasses.replace(outcome.encoded, path=target)
+        )
+
+    def _outcome(self, spec: EncodeSpec, partial: Path, done: Completed) -> EncodeOutcome:
+        row = encoder_row(spec.encoder)
+        packets, encoded = self._examine(partial, done)
         return EncodeOutcome(
-            encoded=dataclasses.replace(encoded, path=target),
+            encoded=encoded,
             size_bytes=packets.size_bytes,
+            opening_bytes=packets.sizes_bytes[0],
             n_frames=packets.n_packets,
             encode_time_s=done.wall_time_s,
             encoder_version=encoder_version(row, done.stderr, packets.first, self._ffmpeg.version),
             command=user_command(spec, row, self._ffmpeg.path),
-            codecs=codecs,
+            codecs=_codecs(partial),
             peak_bitrate_kbps=_peak_bitrate_kbps(packets, spec),
         )
 
@@ -125,11 +136,13 @@ def _peak_bitrate_kbps(packets: PacketSummary, spec: EncodeSpec) -> float | None
 class _FrameCounter:
     """Follows ffmpeg's `-progress` lines; a frame more is what counts as progress."""
 
-    def __init__(self, on_progress: FrameProgress | None) -> None:
+    def __init__(self, on_progress: FrameProgress | None, watch: SizeWatch) -> None:
         self._on_progress = on_progress
+        self._watch = watch
         self._frames = 0
 
     def __call__(self, line: str) -> bool:
+        self._watch(line)
         match = _FRAME_LINE.fullmatch(line)
         if match is None or int(match[1]) <= self._frames:
             return False

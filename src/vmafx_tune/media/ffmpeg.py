@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ffmpeg",
+    "excerpt_filters",
     "file_url",
     "find_ffmpeg",
     "input_options",
@@ -176,14 +178,48 @@ def file_url(path: Path) -> str:
 def input_options(source: Source) -> dict[str, Any]:
     """Tell ffmpeg what a source does not say of itself, as keywords for `ffmpeg.input`.
 
-    Empty for every source with a header.
+    Geometry for files without a header, and where to seek to for an excerpt; else empty. What an
+    excerpt takes beyond that is in `excerpt_filters`.
     """
-    raw = source.raw
-    if raw is None:
+    options: dict[str, Any] = {}
+    if (raw := source.raw) is not None:
+        options = {
+            "format": "rawvideo",
+            "video_size": (raw.resolution.width, raw.resolution.height),
+            "pixel_format": raw.pix_fmt,
+            "framerate": str(raw.frame_rate),
+        }
+    return options | _seeking(source)
+
+
+def _seeking(source: Source) -> dict[str, str]:
+    """Seek to half a frame before the frame to start from.
+
+    Whatever a container rounds its times to, none is near that.
+    """
+    excerpt = source.excerpt
+    if excerpt is None or excerpt.lead_frames == excerpt.first_frame:
         return {}
-    return {
-        "format": "rawvideo",
-        "video_size": (raw.resolution.width, raw.resolution.height),
-        "pixel_format": raw.pix_fmt,
-        "framerate": str(raw.frame_rate),
-    }
+    frames_back = excerpt.lead_frames + Fraction(1, 2)
+    return {"ss": _seconds(excerpt.start_s - frames_back / source.frame_rate)}
+
+
+def excerpt_filters(source: Source) -> tuple[tuple[str, dict[str, Any]], ...]:
+    """Filters that leave an excerpt of what is decoded, with their options, in order.
+
+    They must come first, since they count the decoder's frames: its length as a time (`-t`) would
+    have to be told apart from rounded ones. None for a whole source.
+    """
+    excerpt = source.excerpt
+    if excerpt is None:
+        return ()
+    lead = {"start_frame": excerpt.lead_frames} if excerpt.lead_frames else {}
+    return (
+        ("trim", {**lead, "end_frame": excerpt.lead_frames + excerpt.n_frames}),
+        # Half a frame before the first one is between two ticks of an encoder's clock.
+        ("setpts", {"expr": "PTS-STARTPTS"}),
+    )
+
+
+def _seconds(seconds: Fraction) -> str:
+    return f"{float(seconds):.6f}"

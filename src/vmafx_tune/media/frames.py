@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.media.container import open_video
+from vmafx_tune.media.excerpts import decode_excerpt
 from vmafx_tune.media.orientation import orientation
 from vmafx_tune.model import Resolution
 
@@ -53,7 +54,7 @@ class PlanarFrame:
     """One decoded picture. Its planes stay valid for as long as this object lives.
 
     Attributes:
-        index: Counts the clip's frames from 0.
+        index: Counts the source's frames from 0.
         planes: Luma and both chroma planes.
         sample_bytes: 1 up to 8 bits, else 2, in the machine's byte order.
         owner: What keeps the memory alive.
@@ -101,7 +102,7 @@ def open_frames(
         video.stream.codec_context.thread_type = ThreadType.AUTO
         video.stream.codec_context.thread_count = threads or 0
         converter = _Converter(source.path, size, pix_fmt, color_range, threads)
-        yield _planar(video.decode(), converter, cancel)
+        yield _planar(decode_excerpt(video, source), converter, cancel)
 
 
 def _planar(

@@ -11,6 +11,7 @@ from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.media import colour
 from vmafx_tune.media.completeness import check_complete, count_y4m_frames
 from vmafx_tune.media.container import check_file, open_video
+from vmafx_tune.media.cropping import check_uncropped
 from vmafx_tune.media.orientation import orientation
 from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
 from vmafx_tune.media.timing import Timing, indexed_timing, packet_timing
@@ -41,8 +42,8 @@ def probe_source(path: Path, raw: RawFormat | None = None) -> Source:
         The first video stream that is not a cover picture, upright.
 
     Raises:
-        UnreadableSourceError: The file is missing, unreadable, empty, cut short, without video, or
-            not as long as its geometry demands.
+        UnreadableSourceError: The file is missing, unreadable, empty, cut short, without video,
+            not as long as its geometry demands, or cropped by its container.
         UsageError: The geometry itself makes no sense.
     """
     head = check_file(path)
@@ -54,6 +55,7 @@ def probe_source(path: Path, raw: RawFormat | None = None) -> Source:
             "--fps, for example --size 1920x1080 --pix-fmt yuv420p --fps 25."
         )
     with open_video(path) as video:
+        check_uncropped(video)
         source = _describe(video, _first_picture(video))
         timing = _quick_timing(video, source)
     # PyAV ties a frame to its side data in a circle; left alone, pictures of many probes pile up.

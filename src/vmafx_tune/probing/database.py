@@ -22,8 +22,7 @@ __all__ = ["BUSY_TIMEOUT_S", "Database", "NewerDatabaseError", "is_damage"]
 BUSY_TIMEOUT_S = 5.0
 """How long a transaction waits for those of other processes, which take milliseconds."""
 
-_VERSION = 1
-_SCHEMA = """
+_FIRST_LAYOUT = """
 CREATE TABLE probes (
     digest TEXT PRIMARY KEY,
     curve TEXT NOT NULL,
@@ -46,6 +45,17 @@ CREATE TABLE files (
     used_s REAL NOT NULL
 ) WITHOUT ROWID;
 """
+_SIZES = """
+CREATE TABLE sizes (
+    digest TEXT PRIMARY KEY,
+    least_kbps REAL NOT NULL,
+    made_s REAL NOT NULL
+) WITHOUT ROWID;
+"""
+_LAYOUTS = (_FIRST_LAYOUT, _SIZES)
+"""What makes each version of a layout out of the one before it."""
+
+_VERSION = len(_LAYOUTS)
 _COMPANIONS = ("", "-wal", "-shm")
 
 
@@ -76,7 +86,7 @@ class Database:
         if not self.path.exists():
             self._create()
         with closing(self._connect()) as connection:
-            if _version(connection) == 0:
+            if _version(connection) < _VERSION:
                 self._create()
             yield connection
 
@@ -178,14 +188,15 @@ class Database:
     def _create(self) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._alone(), closing(self._connect()) as connection:
-            if _version(connection) != 0:
-                return
-            # Must come before the first table; lets pruning give room back to the disk.
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.executescript(
-                f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {_VERSION}; COMMIT;"
-            )
+            version = _version(connection)
+            if version == 0:
+                # Must come before the first table; lets pruning give room back to the disk.
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+                connection.execute("PRAGMA journal_mode = WAL")
+            if missing := "".join(_LAYOUTS[version:]):
+                connection.executescript(
+                    f"BEGIN IMMEDIATE; {missing} PRAGMA user_version = {_VERSION}; COMMIT;"
+                )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -203,7 +214,7 @@ class Database:
         try:
             with closing(self._connect()) as connection:
                 (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-                connection.execute("SELECT 1 FROM probes, files LIMIT 1")
+                connection.execute("SELECT 1 FROM probes, files, sizes LIMIT 1")
         except sqlite3.Error:
             return False
         return bool(verdict == "ok")

@@ -21,7 +21,7 @@ from vmafx_tune.cpus import available_cpus
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["DigestMemory", "Fingerprints", "content_digest"]
+__all__ = ["DigestMemory", "Fingerprints", "NoMemory", "content_digest"]
 
 _SETTLED_AFTER_S = 2.0
 _READ_BYTES = 1 << 20
@@ -39,6 +39,16 @@ class DigestMemory(Protocol):
     def remember_digest(self, signature: str, digest: str) -> None:
         """Keep the digest of a file."""
         ...
+
+
+class NoMemory:
+    """Implements `DigestMemory` and remembers nothing."""
+
+    def recall_digest(self, signature: str) -> str | None:
+        """Know no file."""
+
+    def remember_digest(self, signature: str, digest: str) -> None:
+        """Forget it at once."""
 
 
 @dataclass(frozen=True, slots=True)

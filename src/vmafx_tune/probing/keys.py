@@ -9,27 +9,24 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import os
-import platform
 import re
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vmafx_tune.cpus import visible_cpus
 from vmafx_tune.encoders.argv import encode_arguments
 from vmafx_tune.encoders.registry import encoder_row
-from vmafx_tune.encoders.trial_cache import hardware_devices
 from vmafx_tune.model import ProbeKey
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from vmafx_tune.encoders.row import EncoderRow
     from vmafx_tune.model import EncodeSpec, ProbeSpec, Source, VmafModel
     from vmafx_tune.probing.fingerprint import Fingerprints
+    from vmafx_tune.probing.setup import Setup
 
-__all__ = ["KEY_VERSION", "ProbeKeys"]
+__all__ = ["KEY_VERSION", "ProbeKeys", "named_files"]
 
 KEY_VERSION = 1
 """Counts the meanings of a key. It goes up when the same facts come to give another measurement:
@@ -41,30 +38,16 @@ _SEPARATORS = re.compile(r"[=:,;'\"\[\]|]")
 
 
 class ProbeKeys:
-    """Makes the keys of the probes of one ffmpeg and one scorer. Thread-safe.
+    """Makes the keys of the probes of one setup. Thread-safe.
 
     Args:
         fingerprints: Hashes the files.
-        ffmpeg: The program that encodes.
-        scorer: Facts about what scores: backend, version.
-        scoring_files: Programs and libraries that score.
-        encoder_version: Tells an encoder's version.
+        setup: The machine and its programs, which encode and score.
     """
 
-    def __init__(
-        self,
-        fingerprints: Fingerprints,
-        *,
-        ffmpeg: Path,
-        scorer: Mapping[str, str],
-        scoring_files: Iterable[Path],
-        encoder_version: Callable[[EncoderRow], str],
-    ) -> None:
+    def __init__(self, fingerprints: Fingerprints, setup: Setup) -> None:
         self._fingerprints = fingerprints
-        self._ffmpeg = ffmpeg
-        self._scorer = dict(scorer)
-        self._scoring_files = tuple(scoring_files)
-        self._encoder_version = encoder_version
+        self._setup = setup
 
     def of(self, spec: ProbeSpec) -> ProbeKey:
         """Make the key of a probe.
@@ -96,32 +79,29 @@ class ProbeKeys:
 
     def _scoring(self, spec: ProbeSpec) -> dict[str, Any]:
         return {
+            **self._setup.scoring(),
             "key_version": KEY_VERSION,
-            "machine": platform.machine(),
             "source": self._source(spec.encode.source),
-            # A part of the source; the whole of it is the only one so far.
-            "segment": None,
+            "segment": _segment(spec.encode.source),
             "model": self._model(spec.model),
             "display": str(spec.display),
             "subsample": spec.subsample,
-            "scorer": self._scorer,
-            "scoring_files": [self._fingerprints.of(path) for path in self._scoring_files],
         }
 
     def _encoding(self, encode: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
-        return {
-            "ffmpeg": self._fingerprints.of(self._ffmpeg),
-            "encoder_version": self._encoder_version(row),
+        facts = dict(self._setup.encoding(row))
+        processors = facts.pop("processors")
+        return facts | {
             # Left to themselves, encoders count processors, and some split their work by them.
-            "threads": encode.threads or f"{visible_cpus()} of {os.cpu_count()} processors",
+            "threads": encode.threads or processors,
             "gop_frames": encode.gop_frames,
-            "devices": _devices() if row.kind.is_hardware else [],
-            "files": [self._fingerprints.of(path) for path in _named_files(encode.extra_args)],
+            "files": [self._fingerprints.of(path) for path in named_files(encode.extra_args)],
         }
 
     def _source(self, source: Source) -> dict[str, Any]:
         # What was read from the file is here too: a newer reader may see it with other eyes.
         facts = dataclasses.asdict(dataclasses.replace(source, path=Path(_SOURCE)))
+        del facts["excerpt"]  # it stands by itself, as the segment
         return facts | {"content": self._fingerprints.of(source.path)}
 
     def _model(self, model: VmafModel) -> dict[str, Any]:
@@ -130,21 +110,20 @@ class ProbeKeys:
         return facts | {"content": content}
 
 
+def _segment(source: Source) -> dict[str, Any] | None:
+    return None if source.excerpt is None else dataclasses.asdict(source.excerpt)
+
+
 def _arguments(encode: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
     nameless = dataclasses.replace(encode.source, path=Path(_SOURCE))
     arguments = encode_arguments(dataclasses.replace(encode, source=nameless), row, _ENCODED)
     return {"arguments": arguments}
 
 
-def _named_files(extra_args: Iterable[str]) -> list[Path]:
+def named_files(extra_args: Iterable[str]) -> list[Path]:
     """Find the files that a user's arguments name, such as a look-up table: content decides."""
     pieces = (piece for argument in extra_args for piece in _SEPARATORS.split(argument) if piece)
     return [path for piece in pieces if (path := Path(piece)).is_file()]
-
-
-def _devices() -> list[str]:
-    # A driver of the kernel's has no file of its own to look at, but the kernel's version.
-    return [*hardware_devices(), platform.platform()]
 
 
 def _digest(facts: Mapping[str, Any]) -> str:

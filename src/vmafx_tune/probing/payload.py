@@ -27,6 +27,7 @@ def pack_probe(probe: Probe) -> bytes:
             "quality": probe.quality,
             "bitrate_kbps": probe.bitrate_kbps,
             "size_bytes": probe.size_bytes,
+            "opening_bytes": probe.opening_bytes,
             "scores": _score_facts(probe.scores),
             "encode_time_s": probe.encode_time_s,
             "score_time_s": probe.score_time_s,

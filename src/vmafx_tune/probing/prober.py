@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from vmafx_tune.cpus import available_cpus
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.model import Probe, ProbeSpec, ScoreRequest, ScoreSet
+from vmafx_tune.probing.shares import CoreShares
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +27,8 @@ class EncodingProber:
         encoder: Makes the trial encodes.
         scorer: Scores them.
         cancel: Stops whatever `encoder` and `scorer` have running; shared with both.
+        shares: Tells how many processors a score may fill while other probes are being made; those
+            of this prober only, where none is given.
         work_dir: Where scratch folders are made; None for the system's temporary folder.
     """
 
@@ -34,43 +38,46 @@ class EncodingProber:
         scorer: Scorer,
         *,
         cancel: CancelToken,
+        shares: CoreShares | None = None,
         work_dir: Path | None = None,
     ) -> None:
         self._encoder = encoder
         self._scorer = scorer
         self._cancel = cancel
+        self._shares = shares or CoreShares(available_cpus())
         self._work_dir = work_dir
 
     def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
         """Encode and score `spec`; see `ports.Prober`."""
-        with scratch_folder(self._work_dir) as folder:
+        with self._shares.taken(), scratch_folder(self._work_dir) as folder:
             outcome = self._encoder.encode(
                 spec.encode, folder / "probe.mp4", on_progress=_stage(on_progress, "encode")
             )
             started = time.monotonic()
             scores = self._scorer.score(
-                _request(spec, outcome.encoded), on_progress=_stage(on_progress, "score")
+                self._request(spec, outcome.encoded), on_progress=_stage(on_progress, "score")
             )
             return _probe(spec, outcome, scores, score_time_s=time.monotonic() - started)
 
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
         """Score the source against itself; see `ports.Prober`."""
-        return self._scorer.score(_request(spec, spec.encode.source))
+        with self._shares.taken():
+            return self._scorer.score(self._request(spec, spec.encode.source))
 
     def cancel(self) -> None:
         """Stop all running probes now."""
         self._cancel.cancel()
 
-
-def _request(spec: ProbeSpec, distorted: Source) -> ScoreRequest:
-    return ScoreRequest(
-        reference=spec.encode.source,
-        distorted=distorted,
-        model=spec.model,
-        display=spec.display,
-        subsample=spec.subsample,
-        threads=spec.threads,
-    )
+    def _request(self, spec: ProbeSpec, distorted: Source) -> ScoreRequest:
+        return ScoreRequest(
+            reference=spec.encode.source,
+            distorted=distorted,
+            model=spec.model,
+            display=spec.display,
+            subsample=spec.subsample,
+            threads=spec.threads,
+            cpus=self._shares.share(),
+        )
 
 
 def _probe(
@@ -80,6 +87,7 @@ def _probe(
         quality=spec.encode.quality,
         bitrate_kbps=outcome.bitrate_kbps,
         size_bytes=outcome.size_bytes,
+        opening_bytes=outcome.opening_bytes,
         scores=scores,
         encode_time_s=outcome.encode_time_s,
         score_time_s=score_time_s,

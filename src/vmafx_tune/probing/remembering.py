@@ -8,7 +8,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from vmafx_tune.errors import VmafxTuneError
+from vmafx_tune.errors import TooLargeError, VmafxTuneError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,11 +77,26 @@ class RememberingProber:
             if known is not None:
                 self._probes[key.digest] = known
                 return self._recalled(known, spec)
-            made = self._prober.probe(spec, on_progress=on_progress)
+            made = self._measured(key, spec, on_progress)
             if _key(self._keys.of, spec) == key:
                 self._probes[key.digest] = made
                 self._store.put(key, made)
             return made
+
+    def _measured(self, key: ProbeKey, spec: ProbeSpec, on_progress: ProbeProgress | None) -> Probe:
+        """Measure, or find out from here or from an earlier run that the encode is too large."""
+        limit_kbps = spec.encode.max_bitrate_kbps
+        if limit_kbps is None:
+            return self._prober.probe(spec, on_progress=on_progress)
+        least_kbps = self._recall(self._store.least_kbps, key)
+        if least_kbps is not None and least_kbps > limit_kbps:
+            raise TooLargeError(limit_kbps, least_kbps, recalled=True)
+        try:
+            return self._prober.probe(spec, on_progress=on_progress)
+        except TooLargeError as error:
+            if _key(self._keys.of, spec) == key:
+                self._store.put_least_kbps(key, error.at_least_kbps)
+            raise
 
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
         """Recall the scores of the source against itself, or score it; see `ports.Prober`."""

@@ -37,7 +37,7 @@ STORE_NAME = "probes.sqlite"
 _ADVICE = "Name another folder with VMAFX_CACHE_DIR, or turn the store off with --no-cache."
 # Noting every use would make a write of each read; pruning by last use needs no such precision.
 _USE_NOTED_AFTER_S = 3600.0
-_FORGET_FILES_AFTER_S = 365 * 24 * 3600.0
+_FORGET_FACTS_AFTER_S = 365 * 24 * 3600.0
 _INSERT = """
 INSERT OR REPLACE INTO probes (digest, curve, source, encoder, quality, size, model, bitrate_kbps,
     vmaf, made_s, used_s, payload)
@@ -106,6 +106,36 @@ class SqliteProbeStore:
         """Keep the scores of a source against itself; see `ports.ProbeStore`."""
         self._keep(key, _Measured(None, None, None, scores, pack_scores(scores)))
 
+    def least_kbps(self, key: ProbeKey) -> float | None:
+        """Return what an encode's bitrate is at least; see `ports.ProbeStore`."""
+
+        def read() -> float | None:
+            with self._database.reading() as connection:
+                row = connection.execute(
+                    "SELECT least_kbps FROM sizes WHERE digest = ?", (key.digest,)
+                ).fetchone()
+            return None if row is None else float(row[0])
+
+        return self._reading(read)
+
+    def put_least_kbps(self, key: ProbeKey, bitrate_kbps: float) -> None:
+        """Keep what an encode's bitrate is at least; see `ports.ProbeStore`."""
+
+        def write() -> None:
+            now_s = self._clock()
+            with self._database.writing() as connection:
+                connection.execute(
+                    "INSERT INTO sizes (digest, least_kbps, made_s) VALUES (?, ?, ?) ON CONFLICT "
+                    "DO UPDATE SET least_kbps = max(least_kbps, excluded.least_kbps), "
+                    "made_s = excluded.made_s",
+                    (key.digest, bitrate_kbps, now_s),
+                )
+                connection.execute(
+                    "DELETE FROM sizes WHERE made_s < ?", (now_s - _FORGET_FACTS_AFTER_S,)
+                )
+
+        self._writing(write)
+
     def curve(self, key: ProbeKey) -> tuple[Probe, ...]:
         """Return all probes that differ from `key` in quality only; see `ports.ProbeStore`."""
 
@@ -143,7 +173,7 @@ class SqliteProbeStore:
                     (signature, digest, now_s),
                 )
                 connection.execute(
-                    "DELETE FROM files WHERE used_s < ?", (now_s - _FORGET_FILES_AFTER_S,)
+                    "DELETE FROM files WHERE used_s < ?", (now_s - _FORGET_FACTS_AFTER_S,)
                 )
 
         self._writing(write)

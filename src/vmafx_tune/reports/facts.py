@@ -9,20 +9,26 @@ from vmafx_tune.encoders.registry import all_rows
 from vmafx_tune.reports import text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from fractions import Fraction
     from pathlib import Path
 
     from vmafx_tune.model import Probe, Resolution, Source
-    from vmafx_tune.results import LadderTitle, SearchResult
+    from vmafx_tune.results import CompareResult, LadderPoint, LadderTitle, Sample, SearchResult
 
 __all__ = [
     "HDR_NOTE",
     "Backend",
     "backend_of",
+    "describe_chunks",
+    "describe_parts",
+    "describe_sample",
     "describe_source",
     "describe_title",
+    "encode_commands",
     "encoder_version_of",
     "knob",
+    "limit_of",
     "missed",
     "next_worse_point",
     "notes",
@@ -30,6 +36,7 @@ __all__ = [
     "samples_of",
     "setting",
     "speed",
+    "stopped",
 ]
 
 HDR_NOTE = "The source is PQ or HLG, for which no public VMAF model is validated."
@@ -94,13 +101,24 @@ def knob(encoder: str) -> str:
 def missed(search: SearchResult) -> str:
     """Say why a search did not reach its target, with the best that it measured."""
     reason = search.limit.message if search.limit else "The target is not reached."
-    if search.answer is None:
+    if search.answer is None or (search.limit and search.limit.kind == "max_bitrate"):
         return reason
     return (
         f"VMAF {search.target:g} is not reached; the best is {text.vmaf(search.vmaf)} at "
         f"{knob(search.encoder)} {text.quality(search.answer.quality)}, "
         f"{text.bitrate(search.answer.bitrate_kbps)} kb/s. {reason}"
     )
+
+
+def limit_of(result: SearchResult | CompareResult) -> str:
+    """Say what an answer may cost; empty where there is no limit."""
+    limit_kbps = result.max_bitrate_kbps
+    return "" if limit_kbps is None else f"at most {limit_kbps:g} kb/s"
+
+
+def stopped(search: SearchResult) -> str:
+    """Say why an encode has no score."""
+    return f"stopped: over {search.max_bitrate_kbps:g} kb/s"
 
 
 def proof(search: SearchResult) -> str:
@@ -129,6 +147,54 @@ def notes(search: SearchResult) -> list[str]:
         for better, worse in search.non_monotone
     ]
     return limit + contradictions
+
+
+def describe_sample(search: SearchResult | None) -> str:
+    """Say what stood for a source, and what it promised where that was verified; may be empty."""
+    sample = search.sample if search else None
+    if search is None or sample is None:
+        return ""
+    told = describe_parts(sample)
+    found = sample.estimate
+    if found is None or not sample.verified:
+        return told
+    return (
+        f"{told}; said VMAF {text.vmaf(found.vmaf)} at "
+        f"{knob(search.encoder)} {text.quality(found.quality)}, "
+        f"{text.bitrate(found.bitrate_kbps)} kb/s"
+    )
+
+
+def describe_parts(sample: Sample | None) -> str:
+    """Say which part of a source stood for it; empty where none did."""
+    if sample is None:
+        return ""
+    parts = "1 part" if len(sample.parts) == 1 else f"{len(sample.parts)} parts"
+    kind = "led to what was measured" if sample.verified else "estimates"
+    return f"{parts}, {sample.share:.0%} of the clip: {kind}"
+
+
+def describe_chunks(chunk_frames: int | None, frame_rate: Fraction | None) -> str:
+    """Say what each encode is made of; empty where it is of one piece."""
+    if chunk_frames is None:
+        return ""
+    length = "" if frame_rate is None else f" ({float(chunk_frames / frame_rate):.4g} s)"
+    return f"of {chunk_frames} frames{length}, encoded one by one and joined"
+
+
+def encode_commands(label: str, encode: Probe | LadderPoint) -> list[tuple[str, Sequence[str]]]:
+    """List the commands that reproduce an encode; of one in chunks, the first and the last.
+
+    Args:
+        label: Tells the encode from others.
+        encode: What was measured.
+    """
+    if not encode.command:
+        return []
+    if not (chunks := encode.chunk_commands):
+        return [(label, encode.command)]
+    first = f"{label}: the first of {len(chunks)} chunks; JSON has them all"
+    return [(first, chunks[0]), (f"{label}: joins the chunks", encode.command)]
 
 
 def describe_source(source: Source) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmafx_tune.reports import facts, text
-from vmafx_tune.results import ScoreAt, Spacing
+from vmafx_tune.results import Sampling, ScoreAt, Spacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -97,10 +97,13 @@ def circumstances(result: LadderResult) -> list[tuple[str, str]]:
         ("Model", _model(result)),
         ("Scored", _where_scored(result)),
         ("Encodes", _encodes(result)),
+        ("Sampling", result.sampling.value if result.sampling else ""),
+        ("Sample", facts.describe_parts(result.sample)),
+        ("Chunks", facts.describe_chunks(result.chunk_frames, result.source.frame_rate)),
         ("Rungs", _choice(result.choice)),
         ("Scored by", str(backend)),
         ("ffmpeg", result.ffmpeg_version),
-        ("Took", _joined(text.duration(result.wall_time_s), _counted(len(result.points)))),
+        ("Took", _joined(text.duration(result.wall_time_s), _counted(result))),
     ]
 
 
@@ -137,10 +140,14 @@ def cell_sheet(result: LadderResult, targets: Sequence[float] | None = None) -> 
     shown = result.targets if targets is None else targets
     cells = {(cell.resolution, cell.target): cell for cell in result.cells}
     best = _best_scores(result.points)
+    adaptive = result.sampling is Sampling.ADAPTIVE
     rows = tuple(
         (
             str(size),
-            *(_cell_text(cells.get((size, target)), best.get(size)) for target in shown),
+            *(
+                _cell_text(cells.get((size, target)), best.get(size), adaptive=adaptive)
+                for target in shown
+            ),
         )
         for size in result.resolutions
     )
@@ -149,7 +156,7 @@ def cell_sheet(result: LadderResult, targets: Sequence[float] | None = None) -> 
 
 
 def failures(result: LadderResult) -> list[tuple[str, str]]:
-    """List the cells that failed, each sentence once.
+    """List the cells that failed, each sentence once; those that were left out are remarks.
 
     Of the targets that one resolution cannot reach the lowest one speaks for all: what does not
     reach it does not reach the others.
@@ -159,7 +166,7 @@ def failures(result: LadderResult) -> list[tuple[str, str]]:
     for cell in result.cells:
         if cell.error_kind == "unreachable":
             missed.setdefault(cell.resolution, []).append(cell)
-        elif cell.error is not None:
+        elif cell.error is not None and cell.error_kind != "left_out":
             broken.setdefault(cell.error, []).append(cell)
     lowest = ((cells, min(cells, key=_target).error or "") for cells in missed.values())
     told = [*lowest, *((cells, error) for error, cells in broken.items())]
@@ -170,8 +177,9 @@ def remarks(result: LadderResult) -> list[str]:
     """List what a reader of a ladder should know about its rungs, its cells and its source."""
     noted: dict[str, list[LadderCell]] = {}
     for cell in result.cells:
-        if cell.ok and cell.note:
-            noted.setdefault(cell.note, []).append(cell)
+        message = cell.error if cell.error_kind == "left_out" else cell.note if cell.ok else None
+        if message:
+            noted.setdefault(message, []).append(cell)
     of_cells = [f"{_places(result, cells)}: {note}" for note, cells in noted.items()]
     return [*result.notes, *of_cells, *([facts.HDR_NOTE] if result.is_hdr else [])]
 
@@ -179,9 +187,11 @@ def remarks(result: LadderResult) -> list[str]:
 def commands(result: LadderResult) -> list[tuple[str, Sequence[str]]]:
     """List the encode commands of the rungs that have one, each with what it gives."""
     return [
-        (f"{number}: {point_text(result, rung.point)}", rung.point.command)
+        command
         for number, rung in enumerate(result.rungs, start=1)
-        if rung.point.command
+        for command in facts.encode_commands(
+            f"{number}: {point_text(result, rung.point)}", rung.point
+        )
     ]
 
 
@@ -212,8 +222,11 @@ def _joined(*parts: str) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def _counted(n_encodes: int) -> str:
-    return "1 encode" if n_encodes == 1 else f"{n_encodes} encodes"
+def _counted(result: LadderResult) -> str:
+    n_encodes = len(result.points)
+    counted = "1 encode" if n_encodes == 1 else f"{n_encodes} encodes"
+    known = 0 if result.new_probes is None else n_encodes - result.new_probes
+    return f"{counted}, {known} of them known before" if known > 0 else counted
 
 
 def _encoder_version(result: LadderResult) -> str:
@@ -293,12 +306,15 @@ def _best_scores(points: Iterable[LadderPoint]) -> dict[Resolution, float]:
     return best
 
 
-def _cell_text(cell: LadderCell | None, best: float | None) -> str:
+def _cell_text(cell: LadderCell | None, best: float | None, *, adaptive: bool) -> str:
     if cell is None:
         return text.ABSENT
     if cell.ok:
         quality = text.ABSENT if cell.quality is None else text.quality(cell.quality)
-        return f"{text.rough_bitrate(cell.bitrate_kbps)} @ {quality}"
+        bound = "≤ " if adaptive and cell.note else ""
+        return f"{bound}{text.rough_bitrate(cell.bitrate_kbps)} @ {quality}"
+    if cell.error_kind == "left_out":
+        return "left out"
     if cell.error_kind != "unreachable":
         return "failed"
     return "missed" if best is None or best >= cell.target else f"max {text.vmaf(best)}"

@@ -9,6 +9,9 @@ from vmafx_tune.reports import text
 from vmafx_tune.reports.facts import (
     HDR_NOTE,
     Backend,
+    describe_chunks,
+    describe_sample,
+    encode_commands,
     encoder_version_of,
     notes,
     samples_of,
@@ -30,6 +33,7 @@ __all__ = [
     "heading",
     "ranked_rows",
     "remarks",
+    "samples",
     "scorer",
     "status",
 ]
@@ -161,3 +165,33 @@ def heading(result: CompareResult) -> str:
 
 def _numbers(numbers: Sequence[float]) -> str:
     return text.enumerated([f"{number:g}" for number in numbers])
+
+
+def samples(result: CompareResult) -> list[tuple[str, str]]:
+    """List what stood for the source, by encoder and target where that was verified."""
+    told = {
+        f"{row.encoder}, {row.target:g}": describe_sample(row.search)
+        for row in result.rows
+        if row.search and row.search.sample
+    }
+    distinct = set(told.values())
+    if len(distinct) == 1:
+        return [("Sample", distinct.pop())]
+    return [("Sample", f"{who}: {what}") for who, what in told.items()]
+
+
+def chunks(result: CompareResult) -> str:
+    """Say what each encode is made of; empty where it is of one piece."""
+    searches = (row.search for row in result.rows if row.search)
+    chunk_frames = next((search.chunk_frames for search in searches), None)
+    return describe_chunks(chunk_frames, result.source.frame_rate)
+
+
+def commands(result: CompareResult) -> list[tuple[str, Sequence[str]]]:
+    """List the commands that reproduce the answers, by encoder and target."""
+    return [
+        command
+        for row in result.rows
+        if row.ok and row.search and row.search.answer
+        for command in encode_commands(f"{row.encoder}, VMAF {row.target:g}", row.search.answer)
+    ]

@@ -13,10 +13,12 @@ from vmafx_tune.results.ladder import (
     LadderRung,
     LadderTitle,
     RungChoice,
+    Sampling,
     ScoreAt,
     Spacing,
 )
 from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
+from vmafx_tune.results.sample import Sample, SampledPart, SampleEstimate
 from vmafx_tune.results.score import PooledScores, RemoteScoreResult, ScoreResult
 from vmafx_tune.results.search import SearchLimit, SearchResult, SearchStrategy
 
@@ -40,6 +42,10 @@ __all__ = [
     "RemoteScoreResult",
     "Result",
     "RungChoice",
+    "Sample",
+    "SampleEstimate",
+    "SampledPart",
+    "Sampling",
     "ScoreAt",
     "ScoreResult",
     "SearchLimit",

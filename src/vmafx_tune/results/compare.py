@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vmafx_tune.choices import SearchStrategy
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -67,6 +69,8 @@ class CompareResult:
         rows: Grouped by target; within one, ok rows by bitrate then encoder, failed rows last.
         bd_rates: One for each encoder but the anchor; empty without an anchor.
         ffmpeg: Path of the ffmpeg used.
+        strategy: How the searches chose their probes.
+        max_bitrate_kbps: What an answer may have; None for no limit.
     """
 
     source: Source
@@ -84,3 +88,10 @@ class CompareResult:
     ffmpeg_version: str
     backend: str
     backend_version: str
+    strategy: SearchStrategy = SearchStrategy.INTERPOLATE
+    max_bitrate_kbps: float | None = None
+
+    @property
+    def new_probes(self) -> int:
+        """Encodes that this run had to make, those that were stopped included."""
+        return sum(row.search.new_probes for row in self.rows if row.search)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from vmafx_tune.choices import ScoreAt, Spacing
+from vmafx_tune.choices import Sampling, ScoreAt, SearchStrategy, Spacing
 
 if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
     from vmafx_tune.model import PoolMethod, Resolution
+    from vmafx_tune.results.sample import Sample
     from vmafx_tune.results.score import PooledScores
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "LadderRung",
     "LadderTitle",
     "RungChoice",
+    "Sampling",
     "ScoreAt",
     "Spacing",
 ]
@@ -95,6 +97,9 @@ class LadderPoint:
         encode_time_s: Wall time of the encode; None where it is not known.
         score_time_s: Wall time of decoding and scoring; likewise.
         encoder_version: From the encoder's own banner or bitstream; empty where it is not known.
+        cached: Whether an earlier run had measured it; says nothing of what was measured.
+        chunk_commands: Of an encode in chunks, the commands of the chunks in order; `command` joins
+            them. Empty otherwise.
     """
 
     resolution: Resolution
@@ -109,6 +114,8 @@ class LadderPoint:
     encode_time_s: float | None = None
     score_time_s: float | None = None
     encoder_version: str = ""
+    cached: bool = field(default=False, compare=False)
+    chunk_commands: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +128,8 @@ class LadderCell:
         bitrate_kbps: Average video bitrate there.
         vmaf: Pooled score there.
         error: Why the cell failed, as a plain sentence; None when it is ok.
-        error_kind: `unreachable` when only the target was out of reach, else `failed`.
+        error_kind: `unreachable` when only the target was out of reach, `left_out` where the cell
+            has no part in an adaptive ladder, else `failed`.
         note: What is to be known of an answer that is not proven, as a sentence.
         points: Every point that was measured for this cell and for none before it.
     """
@@ -181,6 +189,14 @@ class LadderResult:
         segment_s: Duration of the segments that the peak bitrates are of, a whole number of GOPs.
         ffmpeg: Path of the ffmpeg used.
         wall_time_s: Duration of the run that measured.
+        sampling: Whether each cell was searched, or encodes were made where they could change the
+            hull; None where a saved ladder does not tell.
+        strategy: How the searches of that run chose their probes; None where there were none.
+        new_probes: Encodes that it made; the other points were known.
+        sample: The parts of the title that stood for it, or that showed the searches their way;
+            None where it was measured as a whole from the start.
+        chunk_frames: Frames of the chunks that each encode is made of, the last one's excepted;
+            None for encodes of the whole title.
     """
 
     source: LadderTitle
@@ -205,6 +221,11 @@ class LadderResult:
     ffmpeg_version: str = ""
     backend: str = ""
     backend_version: str = ""
+    sampling: Sampling | None = None
+    strategy: SearchStrategy | None = None
+    new_probes: int | None = None
+    sample: Sample | None = None
+    chunk_frames: int | None = None
 
     @property
     def is_hdr(self) -> bool:

@@ -9,6 +9,7 @@ from vmafx_tune.choices import SearchStrategy
 
 if TYPE_CHECKING:
     from vmafx_tune.model import PoolMethod, Probe, Resolution, Source, VmafModel
+    from vmafx_tune.results.sample import Sample
 
 __all__ = ["SearchLimit", "SearchResult", "SearchStrategy"]
 
@@ -18,8 +19,8 @@ class SearchLimit:
     """Why a search has no proven answer.
 
     Attributes:
-        kind: `knob_range`, `clip_ceiling`, `max_iter`, `subsample`, or `failed` where a probe
-            failed.
+        kind: `knob_range`, `clip_ceiling`, `max_bitrate`, `max_iter`, `sample`, `subsample`, or
+            `failed` where a probe failed.
         message: A sentence for people.
     """
 
@@ -39,14 +40,22 @@ class SearchResult:
         vmaf: `answer`'s pooled score.
         next_worse: The probe one step worse, measured and missing the target; None when the answer
             is the end of the range or was not proven.
-        probes: Every probe of this search, from the best quality step to the worst.
+        probes: Every probe with a score, from the best quality step to the worst.
         ok: Whether the target is reached.
         converged: Whether the search ended by itself, not by `max_iter`.
         proven: Whether the answer and its neighbour were measured on every frame.
         limit: What stood in the way; None for a proven answer.
         non_monotone: Pairs of qualities `(better, worse)` where the worse setting scored higher.
-        new_probes: Probes that this search had to make; the others it already had.
+        new_probes: Encodes that this search had to make, those that were stopped included; what
+            the others measured was known.
         strategy: How the search chose them.
+        max_bitrate_kbps: What an answer may have; None for no limit.
+        too_large: Qualities of the encodes that are above it, the best first. They were stopped as
+            soon as that was certain, and have no score.
+        sample: The parts of the source that stood for it; None where it was measured as a whole
+            from the start.
+        chunk_frames: Frames of the chunks that each encode is made of, the last one's excepted;
+            None for encodes of the whole source. The probes' `parts` are the chunks then.
     """
 
     source: Source
@@ -69,3 +78,7 @@ class SearchResult:
     new_probes: int
     wall_time_s: float
     strategy: SearchStrategy = SearchStrategy.INTERPOLATE
+    max_bitrate_kbps: float | None = None
+    too_large: tuple[float, ...] = ()
+    sample: Sample | None = None
+    chunk_frames: int | None = None

@@ -12,6 +12,7 @@ from vmafx_tune.errors import (
     ScoringError,
     ToolError,
     ToolOutputError,
+    UnreadableSourceError,
     VmafxTuneError,
 )
 from vmafx_tune.media.scratch import scratch_folder
@@ -20,6 +21,7 @@ from vmafx_tune.scoring.ffmpeg_command import (
     LOG_NAME,
     MODEL_NAME,
     is_one_clip,
+    is_part,
     model_check_arguments,
     score_arguments,
 )
@@ -29,6 +31,7 @@ from vmafx_tune.scoring.ffmpeg_report import (
     decoded_inputs,
     explain_failure,
     libvmaf_complaint,
+    written_frames,
 )
 from vmafx_tune.scoring.frame_log import parse_frame_log
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL, copy_model
@@ -107,7 +110,7 @@ class FfmpegScorer:
             CancelledError: The work was cancelled.
         """
         plan = plan_scoring(request)
-        threads = request.threads or default_threads(plan.size, plan.bit_depth)
+        threads = request.threads or default_threads(plan.size, plan.bit_depth, request.cpus)
         arguments = score_arguments(request, plan, threads=threads)
         with scratch_folder(self._work_dir) as folder:
             done = self._run(arguments, request.model, folder, FrameCounter(on_progress))
@@ -157,9 +160,27 @@ def _count_frames(done: Completed, request: ScoreRequest) -> int | None:
         return None
     check_intact(request.reference, reference)
     check_intact(request.distorted, distorted)
+    if is_part(request):
+        return _count_pairs(done, request)
     if reference.frames != distorted.frames:
         raise _lengths_differ(request, reference.frames, distorted.frames)
     return reference.frames
+
+
+def _count_pairs(done: Completed, request: ScoreRequest) -> int | None:
+    """Count the pairs of clips of which one is an excerpt, and so no longer than it says."""
+    reference, distorted = request.reference.n_frames, request.distorted.n_frames
+    pairs = written_frames(done.stderr_tail)
+    if pairs is None:
+        return None
+    if reference != distorted:
+        raise _lengths_differ(request, reference, distorted)
+    if pairs != reference:
+        raise UnreadableSourceError(
+            f"Of {reference} frames of '{request.reference.path}' and '{request.distorted.path}', "
+            f"only {pairs} could be compared. One of the two is damaged or cut short."
+        )
+    return pairs
 
 
 def _lengths_differ(request: ScoreRequest, reference: int, distorted: int) -> VmafxTuneError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.media.demuxers import input_guard
-from vmafx_tune.media.ffmpeg import file_url, input_options
+from vmafx_tune.media.ffmpeg import excerpt_filters, file_url, input_options
 
 if TYPE_CHECKING:
     from vmafx_tune.model import ScoreRequest, Source, VmafModel
@@ -20,6 +20,7 @@ __all__ = [
     "MODEL_NAME",
     "decode_arguments",
     "is_one_clip",
+    "is_part",
     "model_check_arguments",
     "model_option",
     "score_arguments",
@@ -51,25 +52,32 @@ def score_arguments(request: ScoreRequest, plan: ScoringPlan, *, threads: int) -
     Args:
         request: The clips; their paths are made absolute.
         plan: What they are converted to.
-        threads: Threads of libvmaf, at least 1; and of each decoder of pictures over 1080p.
+        threads: Threads of libvmaf, at least 1; and of each decoder, where the request names their
+            number or pictures are over 1080p.
     """
     import ffmpeg
 
     if is_one_clip(request):
-        pair = _prepared(request.reference, plan, threads).filter_multi_output("split")
+        limit = _decoder_threads(request, request.reference, threads)
+        pair = _prepared(request.reference, plan, limit).filter_multi_output("split")
         distorted, reference = pair[0], pair[1]
     else:
         distorted, reference = (
-            _prepared(source, plan, threads) for source in (request.distorted, request.reference)
+            _prepared(source, plan, _decoder_threads(request, source, threads))
+            for source in (request.distorted, request.reference)
         )
     scored = ffmpeg.filter(
         [distorted, reference],
         "libvmaf",
         model=model_option(request.model, plan.encode_facts),
-        n_threads=threads,
+        # Its threads come beside the filter's own, which does the work itself where there are none.
+        n_threads=0 if request.threads == 1 else threads,
         n_subsample=request.subsample,
         log_fmt="json",
         log_path=LOG_NAME,
+        # More frames of an excerpt's file are decoded than belong to it, so that they do not tell
+        # which clip is the longer one; pairs do, if the filter makes none of a repeated frame.
+        **({"shortest": 1} if is_part(request) else {}),
     )
     return (*_QUIET, *_TELLING, *ffmpeg.get_args(scored.output("-", format="null")))
 
@@ -77,7 +85,16 @@ def score_arguments(request: ScoreRequest, plan: ScoringPlan, *, threads: int) -
 def is_one_clip(request: ScoreRequest) -> bool:
     """Whether a clip is compared with itself, and so is one input of ffmpeg's command."""
     reference, distorted = request.reference, request.distorted
-    return reference.path == distorted.path and reference.raw == distorted.raw
+    return (
+        reference.path == distorted.path
+        and reference.raw == distorted.raw
+        and reference.excerpt == distorted.excerpt
+    )
+
+
+def is_part(request: ScoreRequest) -> bool:
+    """Whether one of the clips is an excerpt."""
+    return request.reference.excerpt is not None or request.distorted.excerpt is not None
 
 
 def decode_arguments(source: Source, plan: ScoringPlan, name: str) -> tuple[str, ...]:
@@ -126,13 +143,20 @@ def model_option(model: VmafModel, facts: EncodeFacts | None) -> str:
     return ":".join([which, *(f"cambi.{name}={value}" for name, value in told.items())])
 
 
+def _decoder_threads(request: ScoreRequest, source: Source, threads: int) -> int | None:
+    limited = request.threads is not None or source.resolution.pixels > _LIMITED_FROM_PIXELS
+    return threads if limited else None
+
+
 def _prepared(source: Source, plan: ScoringPlan, threads: int | None) -> Any:
     import ffmpeg
 
     options = input_guard() | input_options(source)
-    if threads is not None and source.resolution.pixels > _LIMITED_FROM_PIXELS:
+    if threads is not None:
         options |= {"threads": threads}
     stream = ffmpeg.input(file_url(source.path.absolute()), **options)["V:0"]
+    for name, settings in excerpt_filters(source):
+        stream = stream.filter(name, **settings)
     stream = stream.filter("settb", _PAIRING_TIME_BASE).filter("setpts", "N")
     if conversion := _scale_options(source, plan):
         stream = stream.filter("scale", **conversion)

@@ -31,12 +31,14 @@ __all__ = [
     "decoded_inputs",
     "explain_failure",
     "libvmaf_complaint",
+    "written_frames",
 ]
 
 _DECODED = re.compile(
     r"Input stream #(?P<file>\d+):\d+ \(video\):[^\n]*?; (?P<frames>\d+) frames decoded"
     r"(?:; (?P<errors>\d+) decode errors)?"
 )
+_WRITTEN = re.compile(r"Output stream #0:0 \(video\): (?P<frames>\d+) frames encoded")
 _MODEL_REFUSED = re.compile(r"could not load libvmaf model|no such built-in model")
 _NO_FILTER = re.compile(r"No such filter: '?libvmaf|Filter not found")
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large")
@@ -108,6 +110,19 @@ def decoded_inputs(stderr: str) -> dict[int, DecodedInput]:
         counted = DecodedInput(frames=int(match["frames"]), errors=int(match["errors"] or 0))
         found.setdefault(int(match["file"]), counted)
     return found
+
+
+def written_frames(stderr: str) -> int | None:
+    """Read from the closing statistics of `-v verbose` how many pictures came out of the filters.
+
+    Args:
+        stderr: What ffmpeg printed, or its last lines.
+
+    Returns:
+        None where ffmpeg does not tell.
+    """
+    match = _WRITTEN.search(stderr)
+    return None if match is None else int(match["frames"])
 
 
 def check_intact(source: Source, decoded: DecodedInput) -> None:

@@ -203,7 +203,7 @@ class VmafBinaryScorer:
                 clips,
                 plan,
                 request.model,
-                threads=request.threads or default_threads(plan.size, plan.bit_depth),
+                threads=request.threads or default_threads(plan.size, plan.bit_depth, request.cpus),
                 subsample=request.subsample,
             )
             log = self._run(arguments, request.model, folder, n_frames=n_frames)
@@ -264,6 +264,7 @@ class VmafBinaryScorer:
 def _is_ready(source: Source, plan: ScoringPlan) -> bool:
     return (
         source.raw is not None
+        and source.excerpt is None
         and source.raw.pix_fmt == plan.pix_fmt
         and source.resolution == plan.size
         and not plan.limit_range

@@ -72,6 +72,7 @@ STATUSES: Mapping[type[errors.VmafxTuneError], Status] = MappingProxyType(
         errors.SearchError: _INTERNAL,
         errors.TargetUnreachableError: _INTERNAL,
         errors.NonMonotoneError: _INTERNAL,
+        errors.TooLargeError: _INTERNAL,
         errors.ServiceError: _INTERNAL,
         errors.BusyError: Status(429, "RESOURCE_EXHAUSTED"),
         errors.DrainingError: Status(503, "UNAVAILABLE"),
@@ -80,8 +81,13 @@ STATUSES: Mapping[type[errors.VmafxTuneError], Status] = MappingProxyType(
         errors.InvalidFrameError: Status(400, "INVALID_ARGUMENT"),
         errors.UnauthenticatedError: Status(401, "UNAUTHENTICATED"),
         errors.ServerUnreachableError: Status(503, "UNAVAILABLE"),
+        errors.ClusterError: _INTERNAL,
+        errors.ClusterSupportError: _INTERNAL,
+        errors.ClusterUnreachableError: _INTERNAL,
+        errors.ClusterWorkersError: _INTERNAL,
         errors.OutputError: _INTERNAL,
         errors.CancelledError: Status(503, "CANCELLED"),
+        errors.ClusterLostError: _INTERNAL,
     }
 )
 """A row for every error there is; a test fails for one without."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.results import BdRate, CompareRow, SearchResult
+from vmafx_tune.workflows.estimates import scout_of
 from vmafx_tune.workflows.probe_book import ProbeBook
 from vmafx_tune.workflows.search import describe, failed_search, search_in_book
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from vmafx_tune.ports import Executor, Prober
+    from vmafx_tune.workflows.estimates import SampleScout
     from vmafx_tune.workflows.request import SearchRequest
+    from vmafx_tune.workflows.scouting import Scout
 
 __all__ = ["CompareRequest", "compare", "rank", "why_missed"]
 
@@ -61,6 +64,7 @@ def compare(
     *,
     executor: Executor | None = None,
     observe: Observer = ignore,
+    scout: Prober | None = None,
 ) -> tuple[tuple[CompareRow, ...], tuple[BdRate, ...]]:
     """Search every encoder at every target.
 
@@ -69,6 +73,8 @@ def compare(
         prober: Makes the probes; must be thread-safe.
         executor: Runs one call per encoder; a thread pool of `request.workers` where none is given.
         observe: Receives the events, from several threads.
+        scout: Probes parts of the source, for cheap looks with each encoder; None for none. Must be
+            thread-safe.
 
     Returns:
         The rows, grouped by target and ranked within each; and a BD-rate for each encoder but the
@@ -77,7 +83,7 @@ def compare(
     Raises:
         CancelledError: The work was cancelled.
     """
-    outcomes = _run_all(request, prober, executor, observe)
+    outcomes = _run_all(request, _Means(prober, scout, observe), executor)
     failed = [
         CompareRow(encoder, target, None, error=reason, error_kind="failed")
         for encoder, reason in request.unavailable.items()
@@ -97,20 +103,29 @@ def rank(rows: Sequence[CompareRow]) -> tuple[CompareRow, ...]:
     return tuple(sorted(rows, key=key))
 
 
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """What all searches of a comparison share."""
+
+    prober: Prober
+    scout: Prober | None
+    observe: Observer
+
+
 def _run_all(
-    request: CompareRequest, prober: Prober, executor: Executor | None, observe: Observer
+    request: CompareRequest, means: _Means, executor: Executor | None
 ) -> dict[str, _EncoderOutcome]:
     if executor is not None:
-        return _gather(request, prober, executor, observe)
+        return _gather(request, means, executor)
     with ThreadPoolExecutor(request.workers, thread_name_prefix="compare") as pool:
-        return _gather(request, prober, pool, observe)
+        return _gather(request, means, pool)
 
 
 def _gather(
-    request: CompareRequest, prober: Prober, executor: Executor, observe: Observer
+    request: CompareRequest, means: _Means, executor: Executor
 ) -> dict[str, _EncoderOutcome]:
     futures = {
-        search.encoder: executor.submit(_run_encoder, search, request.targets, prober, observe)
+        search.encoder: executor.submit(_run_encoder, search, request.targets, means)
         for search in request.searches
     }
     try:
@@ -119,17 +134,17 @@ def _gather(
         # Ctrl-C as well: running children must end now, or leaving the pool would wait for them.
         for future in futures.values():
             future.cancel()
-        prober.cancel()
+        means.prober.cancel()
         raise
 
 
-def _run_encoder(
-    search: SearchRequest, targets: Sequence[float], prober: Prober, observe: Observer
-) -> _EncoderOutcome:
-    book = ProbeBook(search, prober, observe)
-    observe(JobStarted(search.encoder, n_frames=search.template.encode.source.n_frames))
+def _run_encoder(search: SearchRequest, targets: Sequence[float], means: _Means) -> _EncoderOutcome:
+    observe = means.observe
+    book = ProbeBook(search, means.prober, observe)
+    scout = None if means.scout is None else scout_of(search, means.scout, observe)
+    observe(JobStarted(search.encoder, n_frames=search.n_frames))
     rows = tuple(
-        _row(search.at_target(target), book, upcoming=targets[position:])
+        _row(search.at_target(target), book, scout, upcoming=targets[position:])
         for position, target in enumerate(targets, start=1)
     )
     observe(
@@ -140,13 +155,20 @@ def _run_encoder(
     return _EncoderOutcome(rows, _points(book))
 
 
-def _row(request: SearchRequest, book: ProbeBook, upcoming: Sequence[float]) -> CompareRow:
+def _row(
+    request: SearchRequest,
+    book: ProbeBook,
+    scout: Scout | SampleScout | None,
+    upcoming: Sequence[float],
+) -> CompareRow:
+    made_before = book.n_made
     try:
-        result = search_in_book(request, book, upcoming=upcoming)
+        result = search_in_book(request, book, upcoming=upcoming, scout=scout)
     except CancelledError:
         raise
     except VmafxTuneError as error:
-        failed = failed_search(request, book, str(error))
+        new_probes = book.n_made - made_before
+        failed = failed_search(request, book, str(error), new_probes=new_probes)
         return CompareRow(
             request.encoder, request.target, failed, error=str(error), error_kind="failed"
         )
@@ -164,12 +186,16 @@ def _row(request: SearchRequest, book: ProbeBook, upcoming: Sequence[float]) -> 
 def why_missed(result: SearchResult, knob: str) -> str:
     """Say why a search has no answer, with the best that it measured."""
     reason = result.limit.message if result.limit else "The target is not reached."
-    if result.answer is None or result.vmaf is None:
+    if result.answer is None or result.vmaf is None or _names_the_best(result):
         return reason
     return (
         f"VMAF {result.target:g} is not reached; the best is {result.vmaf:.2f} at "
         f"{knob} {result.answer.quality:g}, {result.answer.bitrate_kbps:.0f} kb/s. {reason}"
     )
+
+
+def _names_the_best(result: SearchResult) -> bool:
+    return result.limit is not None and result.limit.kind == "max_bitrate"
 
 
 def _summary(rows: Sequence[CompareRow], knob: str) -> str:

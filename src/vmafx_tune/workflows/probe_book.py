@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from vmafx_tune.core.ledger import TOO_LARGE
 from vmafx_tune.core.pooling import pool_scores
 from vmafx_tune.core.search import solve
 from vmafx_tune.core.strategies import method_of
-from vmafx_tune.events import FramesDone, Observer, ProbeFinished, ProbeStarted
+from vmafx_tune.errors import TooLargeError
+from vmafx_tune.events import FramesDone, Observer, ProbeFinished, ProbeStarted, ProbeStopped
+from vmafx_tune.workflows.stored import stored_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from vmafx_tune.core.ledger import Measurement
     from vmafx_tune.core.search import SearchOutcome, SearchProblem
-    from vmafx_tune.model import Probe
+    from vmafx_tune.model import EncodeSpec, Probe
     from vmafx_tune.ports import Prober
     from vmafx_tune.results import SearchStrategy
     from vmafx_tune.workflows.request import SearchRequest
@@ -43,6 +48,7 @@ class ProbeBook:
         job: str | None = None,
     ) -> None:
         self._job = request.encoder if job is None else job
+        self._request = request
         self._template = request.template
         self._grid = request.grid
         self._pool = request.pool
@@ -50,16 +56,31 @@ class ProbeBook:
         self._observe = observe
         self._probes: dict[int, Probe] = {}
         self._scores: dict[int, float] = {}
+        self._too_large: dict[int, TooLargeError] = {}
         self._ceiling: float | None = None
+        self._stored: dict[int, float] | None = None
 
     @property
     def n_made(self) -> int:
-        """Probes made so far; those that earlier runs had made are none of them."""
-        return sum(not probe.cached for probe in self._probes.values())
+        """Encodes made so far, those that were stopped too; what is recalled is none of them."""
+        recalled = [probe.cached for probe in self._probes.values()]
+        recalled += [found.recalled for found in self._too_large.values()]
+        return recalled.count(False)
 
-    def scores(self) -> dict[int, float]:
-        """Pooled scores by step, as measured so far."""
-        return dict(self._scores)
+    def found(self) -> dict[int, Measurement]:
+        """What was learned of each step so far: its pooled score, or that it is too large."""
+        return {**self._scores, **dict.fromkeys(self._too_large, TOO_LARGE)}
+
+    def stored(self) -> Mapping[int, float]:
+        """Pooled scores by step that need no encode, as far as the prober knew when first asked.
+
+        There are none where bitrates are limited: what an earlier run found too large has no score,
+        and a search that is repeated goes the same way only if it knows all of that or nothing.
+        """
+        if self._stored is None:
+            limited = self._template.encode.max_bitrate_kbps is not None
+            self._stored = {} if limited else stored_scores(self._prober, self._request)
+        return MappingProxyType(self._stored)
 
     def probes(self) -> tuple[Probe, ...]:
         """All probes, from the best quality to the worst."""
@@ -68,6 +89,10 @@ class ProbeBook:
     def vmafs(self) -> tuple[float, ...]:
         """Pooled scores of `probes()`, in the same order."""
         return tuple(score for _, score in sorted(self._scores.items()))
+
+    def too_large(self) -> tuple[float, ...]:
+        """Qualities of the encodes that are above the limit of the bitrate, the best first."""
+        return tuple(map(self._grid.quality_of, sorted(self._too_large)))
 
     def probe_at(self, step: int) -> Probe:
         """The probe made at `step`; it must have been measured."""
@@ -85,7 +110,12 @@ class ProbeBook:
         return self._ceiling
 
     def solve(
-        self, problem: SearchProblem, strategy: SearchStrategy, upcoming: Sequence[float] = ()
+        self,
+        problem: SearchProblem,
+        strategy: SearchStrategy,
+        upcoming: Sequence[float] = (),
+        *,
+        is_enough: Callable[[Probe, float], bool] | None = None,
     ) -> SearchOutcome:
         """Measure the steps that `strategy` asks for until it has its outcome.
 
@@ -93,29 +123,66 @@ class ProbeBook:
             problem: What is searched.
             strategy: Which steps to measure.
             upcoming: Targets to be searched after this one, for the events' outlook.
+            is_enough: Says of a probe that reaches the target, and its pooled score, whether to
+                end with it unproven; None to go on to the proof.
         """
         method = method_of(strategy)
 
         def probes_left() -> int:
-            later = (replace(problem, target=target, known=self._scores) for target in upcoming)
-            left = method.probes_left(problem, self._scores)
+            found = self.found()
+            later = (replace(problem, target=target, known=found) for target in upcoming)
+            left = method.probes_left(problem, found)
             return left + sum(method.probes_left(search, {}) for search in later)
 
-        def measure(step: int) -> float:
-            return self._measure(step, problem.target, probes_left)
+        def measure(step: int) -> Measurement:
+            return self.measure(step, problem.target, probes_left)
 
-        return solve(method.strategy, problem, measure)
-
-    def _measure(self, step: int, target: float, probes_left: Callable[[], int]) -> float:
-        encode = replace(self._template.encode, quality=self._grid.quality_of(step))
-        job, number = self._job, len(self._probes) + 1
-        self._observe(ProbeStarted(job, number, encode.quality, target))
-        probe = self._prober.probe(
-            replace(self._template, encode=encode),
-            on_progress=lambda stage, frames: self._observe(FramesDone(job, stage, frames)),
+        if is_enough is None:
+            return solve(method.strategy, problem, measure)
+        enough = is_enough
+        return solve(
+            method.strategy,
+            problem,
+            measure,
+            is_enough=lambda step: enough(self._probes[step], self._scores[step]),
         )
+
+    def measure(self, step: int, target: float, probes_left: Callable[[], int]) -> Measurement:
+        """Make the probe of a step, and keep it.
+
+        Args:
+            step: One that is not measured yet.
+            target: The score that it is after, for the events.
+            probes_left: Says afterwards how many more there may be, for the events' outlook.
+        """
+        encode = replace(self._template.encode, quality=self._grid.quality_of(step))
+        job, number = self._job, len(self._probes) + len(self._too_large) + 1
+        self._observe(ProbeStarted(job, number, encode.quality, target))
+        try:
+            probe = self._probe(encode)
+        except TooLargeError as error:
+            self._too_large[step] = error
+            limit, known = error.limit_kbps, error.recalled
+            self._observe(
+                ProbeStopped(job, number, encode.quality, target, limit, known, probes_left())
+            )
+            return TOO_LARGE
         vmaf = pool_scores(probe.scores.frames, self._pool)
         self._probes[step] = probe
         self._scores[step] = vmaf
         self._observe(ProbeFinished(job, number, probe, vmaf, target, probes_left()))
         return vmaf
+
+    def _probe(self, encode: EncodeSpec) -> Probe:
+        """Make a probe, and drop one that is too large, whoever did not look.
+
+        A search thus learns the same of a step, however its encode came about.
+        """
+        probe = self._prober.probe(
+            replace(self._template, encode=encode),
+            on_progress=lambda stage, frames: self._observe(FramesDone(self._job, stage, frames)),
+        )
+        limit_kbps = encode.max_bitrate_kbps
+        if limit_kbps is not None and probe.bitrate_kbps > limit_kbps:
+            raise TooLargeError(limit_kbps, probe.bitrate_kbps, recalled=probe.cached)
+        return probe

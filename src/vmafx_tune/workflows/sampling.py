@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from vmafx_tune.core.pooling import pool_scores, summarize
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import Observer, ignore
+from vmafx_tune.ports import Recaller
 from vmafx_tune.results import LadderCell, LadderPoint, ScoreAt
 from vmafx_tune.workflows.compare import why_missed
+from vmafx_tune.workflows.estimates import scout_of
 from vmafx_tune.workflows.probe_book import ProbeBook
 from vmafx_tune.workflows.search import search_in_book
 
@@ -23,7 +25,14 @@ if TYPE_CHECKING:
     from vmafx_tune.results import SearchResult
     from vmafx_tune.workflows.request import SearchRequest
 
-__all__ = ["SearchingSampler", "gop_frames", "rendition_search"]
+__all__ = [
+    "SearchingSampler",
+    "SharedCeiling",
+    "found_cell",
+    "gop_frames",
+    "measured_point",
+    "rendition_search",
+]
 
 
 class SearchingSampler:
@@ -40,6 +49,7 @@ class SearchingSampler:
         score_at: Where renditions are scored.
         observe: Receives the events of the probes, from several threads; their job is the
             resolution.
+        scout: Probes parts of the source, for cheap looks at each resolution; None for none.
     """
 
     def __init__(
@@ -51,13 +61,19 @@ class SearchingSampler:
         targets: Sequence[float] = (),
         score_at: ScoreAt = ScoreAt.DISPLAY,
         observe: Observer = ignore,
+        scout: Prober | None = None,
     ) -> None:
-        shared = _SharedCeiling(prober)
+        shared = SharedCeiling(prober)
         self._targets = tuple(targets)
         self._searches = {size: rendition_search(base, size, score_at) for size in resolutions}
         self._books = {
             size: ProbeBook(search, shared, observe, job=str(size))
             for size, search in self._searches.items()
+        }
+        self._scouts = {
+            size: scout_of(search, scout, observe, job=str(size))
+            for size, search in self._searches.items()
+            if scout is not None
         }
 
     def __call__(self, resolution: Resolution, target: float) -> LadderCell:
@@ -82,13 +98,14 @@ class SearchingSampler:
         except VmafxTuneError as error:
             cell = LadderCell(resolution, target, error=str(error), error_kind="failed")
         new = [probe for probe in book.probes() if probe.quality not in known]
-        points = (_point(probe, resolution, search.pool) for probe in new)
+        points = (measured_point(probe, resolution, search.pool) for probe in new)
         return replace(cell, points=tuple(points))
 
     def _search(self, search: SearchRequest, book: ProbeBook, resolution: Resolution) -> LadderCell:
         upcoming = [target for target in self._targets if target > search.target]
-        result = search_in_book(search, book, upcoming=upcoming)
-        return _cell(result, search.knob, resolution)
+        scout = self._scouts.get(resolution)
+        result = search_in_book(search, book, upcoming=upcoming, scout=scout)
+        return found_cell(result, search.knob, resolution)
 
 
 def rendition_search(
@@ -123,7 +140,14 @@ def gop_frames(gop_s: float, frame_rate: Fraction) -> int:
     return max(1, round(gop_s * frame_rate))
 
 
-def _cell(result: SearchResult, knob: str, resolution: Resolution) -> LadderCell:
+def found_cell(result: SearchResult, knob: str, resolution: Resolution) -> LadderCell:
+    """Make a cell of what its search found.
+
+    Args:
+        result: A search at `resolution`; without an answer its target is out of reach.
+        knob: What the encoder calls its quality knob, for messages.
+        resolution: The rendition's size.
+    """
     answer = result.answer
     if not result.ok or answer is None:
         reason = why_missed(result, knob)
@@ -138,7 +162,8 @@ def _cell(result: SearchResult, knob: str, resolution: Resolution) -> LadderCell
     )
 
 
-def _point(probe: Probe, resolution: Resolution, pool: PoolMethod) -> LadderPoint:
+def measured_point(probe: Probe, resolution: Resolution, pool: PoolMethod) -> LadderPoint:
+    """Make a point of a ladder of a probe at `resolution`."""
     return LadderPoint(
         resolution=resolution,
         quality=probe.quality,
@@ -152,25 +177,38 @@ def _point(probe: Probe, resolution: Resolution, pool: PoolMethod) -> LadderPoin
         encode_time_s=probe.encode_time_s,
         score_time_s=probe.score_time_s,
         encoder_version=probe.encoder_version,
+        cached=probe.cached,
+        chunk_commands=probe.chunk_commands,
     )
 
 
-class _SharedCeiling:
+class SharedCeiling:
     """A prober that scores the source against itself once for each size, not once a resolution."""
 
     def __init__(self, prober: Prober) -> None:
         self._prober = prober
         self._lock = threading.Lock()
+        self._turns: dict[Resolution, threading.Lock] = {}
         self._ceilings: dict[Resolution, ScoreSet] = {}
 
     def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        """Encode and score; see `ports.Prober`."""
         return self._prober.probe(spec, on_progress=on_progress)
 
+    def known(self, template: ProbeSpec) -> tuple[Probe, ...]:
+        """Recall what needs no encode; see `ports.Recaller`."""
+        return self._prober.known(template) if isinstance(self._prober, Recaller) else ()
+
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
+        """Score the source against itself, once for each display size."""
         with self._lock:
+            turn = self._turns.setdefault(spec.display, threading.Lock())
+        # Whoever wants the same scores waits for them; nobody else does.
+        with turn:
             if spec.display not in self._ceilings:
                 self._ceilings[spec.display] = self._prober.score_itself(spec)
             return self._ceilings[spec.display]
 
     def cancel(self) -> None:
+        """Stop all running probes now."""
         self._prober.cancel()

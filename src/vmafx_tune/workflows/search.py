@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vmafx_tune.core.search import SearchProblem
 from vmafx_tune.events import JobFinished, JobStarted, Observer, ignore
-from vmafx_tune.results import SearchLimit, SearchResult
+from vmafx_tune.results import SearchLimit, SearchResult, SearchStrategy
+from vmafx_tune.workflows.estimates import (
+    SampleScout,
+    estimate_of,
+    is_close_enough,
+    scout_of,
+    searched_sample,
+)
 from vmafx_tune.workflows.probe_book import ProbeBook
 
 if TYPE_CHECKING:
@@ -15,18 +24,27 @@ if TYPE_CHECKING:
 
     from vmafx_tune.core.search import SearchOutcome
     from vmafx_tune.ports import Prober
+    from vmafx_tune.results import Sample
     from vmafx_tune.workflows.request import SearchRequest
+    from vmafx_tune.workflows.scouting import Scout
 
 __all__ = ["describe", "failed_search", "search", "search_in_book"]
 
 
-def search(request: SearchRequest, prober: Prober, *, observe: Observer = ignore) -> SearchResult:
+def search(
+    request: SearchRequest,
+    prober: Prober,
+    *,
+    observe: Observer = ignore,
+    scout: Prober | None = None,
+) -> SearchResult:
     """Find the cheapest setting that reaches `request.target`, and prove it.
 
     Args:
         request: What to search.
         prober: Makes the probes.
         observe: Receives the events.
+        scout: Probes parts of the source, for cheap looks before the first probe; None for none.
 
     Returns:
         The answer, or for a target that cannot be reached the best probe with the reason; see
@@ -37,18 +55,22 @@ def search(request: SearchRequest, prober: Prober, *, observe: Observer = ignore
     """
     book = ProbeBook(request, prober, observe)
     observe(_started(request))
-    result = search_in_book(request, book)
+    looks = None if scout is None else scout_of(request, scout, observe)
+    result = search_in_book(request, book, scout=looks)
     observe(JobFinished(request.encoder, ok=result.ok, summary=describe(result, request.knob)))
     return result
 
 
 def _started(request: SearchRequest) -> JobStarted:
-    n_frames = request.template.encode.source.n_frames
-    return JobStarted(request.encoder, n_frames=n_frames, probes_expected=request.max_iter)
+    return JobStarted(request.encoder, n_frames=request.n_frames, probes_expected=request.max_iter)
 
 
 def search_in_book(
-    request: SearchRequest, book: ProbeBook, *, upcoming: Sequence[float] = ()
+    request: SearchRequest,
+    book: ProbeBook,
+    *,
+    upcoming: Sequence[float] = (),
+    scout: Scout | SampleScout | None = None,
 ) -> SearchResult:
     """Search with the probes that `book` already holds, and leave the new ones in it.
 
@@ -56,6 +78,7 @@ def search_in_book(
         request: What to search; `book` was made for the same template, grid and pooling.
         book: The encoder's probes so far.
         upcoming: Targets that will be searched in `book` after this one.
+        scout: Takes looks where the search interpolates; made for the same request.
 
     Raises:
         VmafxTuneError: A probe failed; the probes made before it stay in `book`.
@@ -65,16 +88,32 @@ def search_in_book(
     problem = SearchProblem(
         target=request.target,
         last_step=request.grid.last_step,
-        known=book.scores(),
+        known=book.found(),
         max_probes=request.max_iter,
         prior=request.prior,
     )
-    outcome = book.solve(problem, request.strategy, upcoming)
-    return _result(request, book, outcome, book.n_made - made_before, time.monotonic() - started)
+    if request.strategy is SearchStrategy.INTERPOLATE:
+        problem = replace(problem, seeds=book.stored())
+        problem = replace(problem, hints=scout.hints(problem) if scout else {})
+    is_enough = partial(is_close_enough, request) if request.estimates else None
+    outcome = book.solve(problem, request.strategy, upcoming, is_enough=is_enough)
+    result = _result(request, book, outcome, book.n_made - made_before, time.monotonic() - started)
+    if isinstance(scout, SampleScout):
+        return replace(result, sample=scout.sample(request.target))
+    return result
 
 
-def failed_search(request: SearchRequest, book: ProbeBook, reason: str) -> SearchResult:
-    """Build the result of a search that a failed probe ended: no answer, and what was measured."""
+def failed_search(
+    request: SearchRequest, book: ProbeBook, reason: str, *, new_probes: int = 0
+) -> SearchResult:
+    """Build the result of a search that a failed probe ended: no answer, and what was measured.
+
+    Args:
+        request: What was searched.
+        book: The encoder's probes so far.
+        reason: Why the probe failed, as a sentence.
+        new_probes: Encodes that the search had made by then.
+    """
     template = request.template
     return SearchResult(
         source=template.encode.source,
@@ -94,16 +133,20 @@ def failed_search(request: SearchRequest, book: ProbeBook, reason: str) -> Searc
         proven=False,
         limit=SearchLimit("failed", reason),
         non_monotone=(),
-        new_probes=0,
+        new_probes=new_probes,
         wall_time_s=0.0,
         strategy=request.strategy,
+        max_bitrate_kbps=request.max_bitrate_kbps,
+        chunk_frames=request.chunk_frames,
+        too_large=book.too_large(),
     )
 
 
 def describe(result: SearchResult, knob: str) -> str:
     """Say in a sentence what a search found."""
     if result.answer is None or result.vmaf is None:
-        return "no probe was made"
+        limit = result.max_bitrate_kbps
+        return f"no encode is within {limit:g} kb/s" if result.too_large else "no probe was made"
     found = f"{knob} {result.answer.quality:g}, {result.answer.bitrate_kbps:.0f} kb/s"
     if result.ok:
         return f"VMAF {result.vmaf:.2f} at {found}"
@@ -136,7 +179,7 @@ def _result(
         vmafs=book.vmafs(),
         ok=outcome.reached,
         converged=outcome.converged,
-        proven=outcome.proven and full_rate,
+        proven=outcome.proven and full_rate and not request.estimates,
         limit=_limit(request, book, outcome),
         non_monotone=tuple(
             (quality_of(better), quality_of(worse)) for better, worse in outcome.non_monotone
@@ -144,7 +187,18 @@ def _result(
         new_probes=new_probes,
         wall_time_s=wall_time_s,
         strategy=request.strategy,
+        max_bitrate_kbps=request.max_bitrate_kbps,
+        chunk_frames=request.chunk_frames,
+        too_large=book.too_large(),
+        sample=_sample(request, book, outcome),
     )
+
+
+def _sample(request: SearchRequest, book: ProbeBook, outcome: SearchOutcome) -> Sample | None:
+    if not request.estimates:
+        return None
+    best = outcome.best_step
+    return searched_sample(request, None if best is None else book.probe_at(best))
 
 
 def _limit(request: SearchRequest, book: ProbeBook, outcome: SearchOutcome) -> SearchLimit | None:
@@ -154,8 +208,12 @@ def _limit(request: SearchRequest, book: ProbeBook, outcome: SearchOutcome) -> S
             f"The search stopped after {request.max_iter} probes before it was sure. "
             "Allow more with --max-iter.",
         )
+    if outcome.too_large and not outcome.proven:
+        return _why_too_large(request, book, outcome)
     if not outcome.reached:
         return _why_unreachable(request, book)
+    if request.estimates:
+        return _sample_limit(request, book, outcome)
     if outcome.proven and request.template.subsample > 1:
         return SearchLimit(
             "subsample",
@@ -163,6 +221,46 @@ def _limit(request: SearchRequest, book: ProbeBook, outcome: SearchOutcome) -> S
             "estimate. Leave out --subsample for a proven one.",
         )
     return None
+
+
+def _sample_limit(
+    request: SearchRequest, book: ProbeBook, outcome: SearchOutcome
+) -> SearchLimit | None:
+    best, plan = outcome.best_step, request.sample
+    if best is None or plan is None:
+        return None
+    found = estimate_of(request, book.probe_at(best))
+    errors = ""
+    if found.vmaf_error is not None and found.bitrate_error_kbps is not None:
+        errors = (
+            f" It is off by no more than {found.vmaf_error:.2f} VMAF and "
+            f"{found.bitrate_error_kbps:.0f} kb/s, by the spread between the parts (95 %)."
+        )
+    return SearchLimit(
+        "sample",
+        f"Only {plan.share:.0%} of the clip was measured, so the answer is an estimate.{errors} "
+        "Add --verify for a proven one.",
+    )
+
+
+def _why_too_large(request: SearchRequest, book: ProbeBook, outcome: SearchOutcome) -> SearchLimit:
+    limit = f"{request.max_bitrate_kbps:g} kb/s"
+    if outcome.best_step is None:
+        worst = request.grid.quality_of(request.grid.last_step)
+        found = f"No encode is within {limit}, not even that at {request.knob} {worst:g}"
+    else:
+        best, vmaf = book.probe_at(outcome.best_step), outcome.scores[outcome.best_step]
+        told = f"VMAF {vmaf:.2f} at {request.knob} {best.quality:g}, {best.bitrate_kbps:.0f} kb/s"
+        if outcome.reached:
+            return SearchLimit(
+                "max_bitrate",
+                f"{told}, is within {limit}, but a worse setting is not, so a cheaper answer may "
+                "be further on. Narrow the range with --crf-lo and --crf-hi.",
+            )
+        found = f"No encode within {limit} reaches {request.target:g}: the best is {told}"
+    return SearchLimit(
+        "max_bitrate", f"{found}. Allow more with --max-bitrate, or lower the target."
+    )
 
 
 def _why_unreachable(request: SearchRequest, book: ProbeBook) -> SearchLimit:

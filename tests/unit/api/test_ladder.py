@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vmafx_tune import LadderCell, Resolution, RungOptions, ladder, reselect
-from vmafx_tune.api.ladders import _default_workers
-from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Event, Warned
-from vmafx_tune.options import RawOptions
+from vmafx_tune.options import EncodingOptions, RawOptions
+from vmafx_tune.results import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,6 +105,18 @@ def test_no_target_is_no_ladder(clip: Path) -> None:
         ladder(clip, "x264", [], raw=RAW, sampler=crossing)
 
 
+def test_a_sampler_of_the_callers_own_fills_a_grid(clip: Path) -> None:
+    assert build(clip).sampling is Sampling.GRID
+    with pytest.raises(UsageError, match="Leave out one of the two"):
+        ladder(clip, "x264", [60], raw=RAW, sampler=crossing, sampling=Sampling.ADAPTIVE)
+
+
+def test_an_adaptive_ladder_has_no_answers_to_verify(clip: Path) -> None:
+    verified = EncodingOptions(sample="2x1s", verify=True)
+    with pytest.raises(UsageError, match="--verify"):
+        ladder(clip, "x264", [60], raw=RAW, encoding=verified, sampling=Sampling.ADAPTIVE)
+
+
 def test_limits_are_refused_before_anything_is_sampled(clip: Path) -> None:
     def sampler(resolution: Resolution, target: float) -> LadderCell:
         raise AssertionError
@@ -126,30 +137,3 @@ def test_other_rungs_are_chosen_from_what_was_measured(clip: Path) -> None:
 def test_without_a_change_a_ladder_comes_back_as_it_is(clip: Path) -> None:
     result = build(clip)
     assert reselect(result) is result
-
-
-@pytest.mark.parametrize(
-    ("cores", "sizes", "workers"),
-    [
-        (1, [(1920, 1080), (640, 360)], 2),
-        (2, [(1920, 1080), (640, 360), (320, 180)], 2),
-        (8, [(1920, 1080), (640, 360), (320, 180)], 2),
-        (64, [(1920, 1080), (960, 540), (640, 360), (320, 180)], 4),
-        (64, [(1920, 1080)], 1),
-        (16, [(320, 180)] * 9, 5),
-    ],
-)
-def test_small_pictures_and_many_cores_take_more_workers(
-    monkeypatch: pytest.MonkeyPatch, cores: int, sizes: list[tuple[int, int]], workers: int
-) -> None:
-    monkeypatch.setattr("vmafx_tune.api.ladders.available_cpus", lambda: cores)
-    resolutions = [Resolution(*size) for size in sizes]
-    assert _default_workers(encoder_row("libx264"), resolutions, None) == workers
-
-
-def test_encodes_held_to_one_thread_take_a_worker_for_each_core_and_one_more(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("vmafx_tune.api.ladders.available_cpus", lambda: 4)
-    sizes = [Resolution(1920, 1080)] * 8
-    assert _default_workers(encoder_row("libx264"), sizes, 1) == 5

@@ -94,3 +94,14 @@ def test_what_is_recalled_says_nothing_of_how_long_the_rest_takes() -> None:
     assert outlook.seconds_left is None
     probe(outlook, clock, "640x360", 800, 90, left=2, takes_s=10)
     assert outlook.seconds_left == 20
+
+
+def test_a_look_is_a_probe_that_runs_and_counts_for_nothing_when_it_is_done() -> None:
+    outlook, clock = started()
+    outlook.see(ProbeStarted("640x360", 1, 30, 90, look=True))
+    assert outlook.running == "1 probe"
+    clock.now += 5
+    made = Probe(30, 900, 1, scores_of(90), 1.0, 1.0)
+    outlook.see(ProbeFinished("640x360", 1, made, 90, 90, 12, look=True))
+
+    assert (outlook.running, outlook.hull, outlook.seconds_left) == ("0 probes", "", None)

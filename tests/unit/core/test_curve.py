@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from importlib import import_module
 
 import numpy as np
@@ -87,3 +88,12 @@ def test_points_that_make_no_curve_are_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         PchipCurve(x, y)
+
+
+def test_one_value_is_that_among_many() -> None:
+    curve = PchipCurve(X, Y)
+    at = np.linspace(X[0], X[-1], 100)
+
+    assert [curve.at(x) for x in at] == curve(at).tolist()
+    with pytest.raises(ValueError, match="within"):
+        curve.at(math.nan)

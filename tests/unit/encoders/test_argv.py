@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from vmafx_tune.encoders.argv import output_name, run_command, trial_command, user_command
+from vmafx_tune.encoders.argv import (
+    join_command,
+    output_name,
+    run_command,
+    trial_command,
+    user_command,
+)
 from vmafx_tune.encoders.registry import all_rows, encoder_row
 from vmafx_tune.errors import MediaError, UsageError
 from vmafx_tune.media.demuxers import input_guard
-from vmafx_tune.model import EncodeSpec, RawFormat, Resolution
+from vmafx_tune.model import EncodeSpec, Excerpt, RawFormat, Resolution
 
 from .specs import make_source, make_spec
 
@@ -169,6 +176,26 @@ def test_a_number_of_threads_is_told_only_when_given() -> None:
     assert command[command.index("-threads") + 1] == "3"
 
 
+def test_x265s_pool_of_threads_is_held_to_the_number_too() -> None:
+    command = command_of(make_spec("libx265", threads=3, gop_frames=50))
+    parameters = command[command.index("-x265-params") + 1]
+    assert parameters == "min-keyint=50:scenecut=0:open-gop=0:pools=3"
+
+
+def test_users_parameters_of_x265_come_after_the_number_of_threads() -> None:
+    spec = make_spec("libx265", threads=3, extra_args=("-x265-params", "pools=1"))
+    command = command_of(spec)
+    assert command[command.index("-x265-params") + 1] == "pools=3:pools=1"
+    assert command.count("-x265-params") == 1
+
+
+def test_the_decoder_of_a_run_is_held_to_the_encoders_threads(tmp_path: Path) -> None:
+    spec = make_spec(threads=1)
+    command = run_command(spec, encoder_row(spec.encoder), Path("ffmpeg"), tmp_path / "x.mp4")
+    assert command.count("-threads") == 2
+    assert command.index("-threads") < command.index("-i")
+
+
 def test_a_raw_source_is_described_before_it_is_opened() -> None:
     raw = RawFormat(Resolution(176, 144), "yuv422p10le", Fraction(30000, 1001))
     source = make_source("take.yuv", width=176, height=144, raw=raw)
@@ -206,6 +233,27 @@ def test_names_that_look_like_options_or_protocols_stay_names(
 
 def test_the_output_name_carries_a_fractional_quality() -> None:
     assert output_name(make_spec(quality=23.5), encoder_row("libx264")).endswith(".crf23.5.mp4")
+
+
+def test_the_output_name_of_an_excerpt_carries_its_frames() -> None:
+    source = replace(make_source(), excerpt=Excerpt(250, 125, Fraction(10)))
+    name = output_name(make_spec(source=source), encoder_row("libx264"))
+
+    assert name.endswith(".frames250-374.mp4")
+
+
+def test_chunks_are_joined_without_a_file_that_lists_them() -> None:
+    row, spec = encoder_row("libx265"), make_spec(encoder="libx265")
+    command = join_command(spec, row, FFMPEG, ["file:-a b.mp4", "it's.mp4"])
+
+    script = command[command.index("-i") + 1]
+    assert script.splitlines() == [
+        "data:,ffconcat version 1.0",
+        r"file file:-a\ b.mp4",
+        r"file file:it\'s.mp4",
+    ]
+    assert command[command.index("-tag:v") + 1] == "hvc1"
+    assert command[-1] == output_name(spec, row)
 
 
 @pytest.mark.parametrize(

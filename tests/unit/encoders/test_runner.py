@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import resource
 import threading
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from vmafx_tune.errors import (
     EncoderUnavailableError,
     MediaError,
     OutputError,
+    TooLargeError,
     ToolNotFoundError,
     ToolOutputError,
     ToolTimeoutError,
@@ -228,3 +230,16 @@ def test_frames_are_told_as_they_grow(tmp_path: Path, clip: Path) -> None:
 def clip(clips: ClipFactory) -> Path:
     """A real clip of 12 frames, which fakes pass off as their own."""
     return clips.moving()
+
+
+def test_an_encode_that_is_certain_to_be_too_large_is_ended_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    reports = "printf 'frame=5\\ntotal_size=900000\\nprogress=continue\\n'"
+    program = make_program(tmp_path, f"{HALF_WRITTEN}\n{reports}\nexec sleep 60", "ffmpeg")
+    work = tmp_path / "work"
+    work.mkdir()
+    spec = dataclasses.replace(make_spec(), max_bitrate_kbps=400.0)
+    with pytest.raises(TooLargeError):
+        encoder_of(program, ProcessRunner(stall_timeout_s=30)).encode(spec, work / "out.mp4")
+    assert list(work.iterdir()) == []

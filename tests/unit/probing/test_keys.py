@@ -11,6 +11,7 @@ import pytest
 from tests.unit.encoders.specs import make_source, make_spec
 from vmafx_tune.model import (
     EncodeSpec,
+    Excerpt,
     PixelFormat,
     ProbeKey,
     ProbeSpec,
@@ -18,9 +19,10 @@ from vmafx_tune.model import (
     Resolution,
     VmafModel,
 )
-from vmafx_tune.probing import keys
+from vmafx_tune.probing import setup
 from vmafx_tune.probing.fingerprint import Fingerprints
 from vmafx_tune.probing.keys import ProbeKeys
+from vmafx_tune.probing.setup import LocalSetup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,13 +54,15 @@ class Bench:
         return path
 
     def keys(self) -> ProbeKeys:
-        return ProbeKeys(
-            Fingerprints(NoMemory()),
+        fingerprints = Fingerprints(NoMemory())
+        machine = LocalSetup(
+            fingerprints,
             ffmpeg=self.folder / "ffmpeg",
             scorer=self.facts,
             scoring_files=(self.folder / "library",),
             encoder_version=lambda row: self.encoder_version,
         )
+        return ProbeKeys(fingerprints, machine)
 
     def spec(self, **encode: Any) -> ProbeSpec:
         source = make_source(str(self.clip))
@@ -92,6 +96,7 @@ RAW = RawFormat(Resolution(640, 360), "yuv420p", Fraction(25))
 SCORING: dict[str, Callable[[ProbeSpec], ProbeSpec]] = {
     "raw geometry": lambda spec: replaced(spec, raw=RAW),
     "pixel format": lambda spec: replaced(spec, pixel_format=PixelFormat("yuv420p10le", 10, "420")),
+    "excerpt": lambda spec: replaced(spec, excerpt=Excerpt(5, 10, Fraction(1, 5))),
     "frame rate": lambda spec: replaced(spec, frame_rate=Fraction(30)),
     "display": lambda spec: dataclasses.replace(spec, display=Resolution(1280, 720)),
     "model": lambda spec: dataclasses.replace(spec, model=VmafModel("vmaf_v0.6.1neg")),
@@ -158,6 +163,12 @@ def test_names_of_the_source_count_for_nothing(bench: Bench) -> None:
     assert bench.key(replaced(bench.spec(), path=moved)) == first
 
 
+def test_two_excerpts_of_a_source_have_two_keys(bench: Bench) -> None:
+    excerpts = (Excerpt(5, 10, Fraction(1, 5)), Excerpt(6, 10, Fraction(6, 25)))
+    keys = {bench.key(replaced(bench.spec(), excerpt=excerpt)).digest for excerpt in excerpts}
+    assert len(keys) == 2
+
+
 def test_versions_of_scorer_and_encoder_count(bench: Bench) -> None:
     found = {bench.key().digest}
     bench.facts["version"] = "3.3.0"
@@ -190,7 +201,7 @@ def test_the_number_of_processors_counts_where_the_encoder_chooses_its_threads(
         return bench.key(), bench.key(bench.spec(threads=2))
 
     chosen, told = both()
-    monkeypatch.setattr(keys, "visible_cpus", lambda: 96)
+    monkeypatch.setattr(setup, "visible_cpus", lambda: 96)
     assert both() == (both()[0], told)
     assert both()[0] != chosen
 
@@ -206,7 +217,7 @@ def test_drivers_count_for_hardware_encoders_only(
         return bench.key(), bench.key(bench.spec(encoder="h264_nvenc"))
 
     software, hardware = both()
-    monkeypatch.setattr(keys, "hardware_devices", lambda: ["another driver"])
+    monkeypatch.setattr(setup, "hardware_devices", lambda: ["another driver"])
     assert both()[0] == software
     assert both()[1] != hardware
 
@@ -220,6 +231,7 @@ def test_every_field_of_a_specification_is_accounted_for() -> None:
     encode = {field.name for field in dataclasses.fields(EncodeSpec)}
     assert encode == {
         "source", "encoder", "quality", "preset", "extra_args", "size", "threads", "gop_frames",
+        "max_bitrate_kbps",
     }  # fmt: skip
     probe = {field.name for field in dataclasses.fields(ProbeSpec)}
     assert probe == {"encode", "model", "display", "subsample", "threads"}

@@ -6,14 +6,18 @@ import dataclasses
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.unit.probing.samples import probe, scores
 from tests.unit.workflows.fakes import CurveProber, request
-from vmafx_tune.errors import EncodeFailedError
+from vmafx_tune.errors import EncodeFailedError, TooLargeError
 from vmafx_tune.model import EncodeSpec, Probe, ProbeKey, ProbeSpec, ScoreSet
 from vmafx_tune.probing.remembering import RememberingProber
+
+if TYPE_CHECKING:
+    from vmafx_tune.ports import ProbeProgress
 
 TEMPLATE = request().template
 
@@ -24,6 +28,7 @@ class MemoryStore:
 
     probes: dict[ProbeKey, Probe] = field(default_factory=dict)
     scores: dict[ProbeKey, ScoreSet] = field(default_factory=dict)
+    sizes: dict[ProbeKey, float] = field(default_factory=dict)
 
     def get(self, key: ProbeKey) -> Probe | None:
         return self.probes.get(key)
@@ -36,6 +41,12 @@ class MemoryStore:
 
     def put_scores(self, key: ProbeKey, scores: ScoreSet) -> None:
         self.scores[key] = scores
+
+    def least_kbps(self, key: ProbeKey) -> float | None:
+        return self.sizes.get(key)
+
+    def put_least_kbps(self, key: ProbeKey, bitrate_kbps: float) -> None:
+        self.sizes[key] = bitrate_kbps
 
     def curve(self, key: ProbeKey) -> tuple[Probe, ...]:
         found = [probe for other, probe in self.probes.items() if other.curve == key.curve]
@@ -219,3 +230,62 @@ def test_cancelling_stops_what_is_being_measured(made: CurveProber) -> None:
 def test_where_a_probe_came_from_does_not_make_it_another_one() -> None:
     assert dataclasses.replace(probe(), cached=True) == probe()
     assert scores() == scores()
+
+
+def within(quality: float, max_kbps: float) -> ProbeSpec:
+    spec = at(quality)
+    return dataclasses.replace(
+        spec, encode=dataclasses.replace(spec.encode, max_bitrate_kbps=max_kbps)
+    )
+
+
+def test_an_encode_that_was_too_large_is_not_begun_again_under_a_limit_that_is_as_low() -> None:
+    store = MemoryStore()
+    stopping = CurveProber(lambda quality: 90, fail_at={23: TooLargeError(400, 512)})
+    with pytest.raises(TooLargeError) as first:
+        remembering(stopping, store).probe(within(23, 400))
+    with pytest.raises(TooLargeError) as again:
+        remembering(stopping, store).probe(within(23, 511))
+    assert stopping.asked == [23]
+    assert (first.value.recalled, again.value.recalled) == (False, True)
+    assert (again.value.limit_kbps, again.value.at_least_kbps) == (511, 512)
+
+
+def test_an_encode_that_was_too_large_is_made_under_a_higher_limit_or_none() -> None:
+    store = MemoryStore()
+    store.put_least_kbps(Keys().of(at(23)), 512)
+    made = CurveProber(lambda quality: 90)
+    remembering(made, store).probe(within(23, 512))
+    assert made.asked == [23]
+    other = CurveProber(lambda quality: 90)
+    remembering(other, MemoryStore(sizes=store.sizes)).probe(at(23))
+    assert other.asked == [23]
+
+
+def test_a_stopped_encode_is_no_probe(made: CurveProber) -> None:
+    store = MemoryStore()
+    stopping = CurveProber(lambda quality: 90, fail_at={23: TooLargeError(400, 512)})
+    with pytest.raises(TooLargeError):
+        remembering(stopping, store).probe(within(23, 400))
+    assert store.probes == {}
+    assert remembering(made, store).known(at(23)) == ()
+
+
+def test_refreshing_encodes_what_was_too_large_once_more() -> None:
+    store = MemoryStore(sizes={Keys().of(at(23)): 512})
+    made = CurveProber(lambda quality: 90)
+    remembering(made, store, refresh=True).probe(within(23, 400))
+    assert made.asked == [23]
+
+
+def test_of_a_source_that_changed_meanwhile_nothing_is_kept_of_a_stopped_encode() -> None:
+    store, keys = MemoryStore(), Keys()
+
+    class Changing(CurveProber):
+        def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+            keys.content = "something else"
+            raise TooLargeError(400, 512)
+
+    with pytest.raises(TooLargeError):
+        remembering(Changing(lambda quality: 90), store, keys).probe(within(23, 400))
+    assert store.sizes == {}

@@ -225,3 +225,26 @@ def test_the_digest_of_a_file_is_remembered(path: Path) -> None:
     open_store(path).remember_digest("1:2:3", "abc")
     assert open_store(path).recall_digest("1:2:3") == "abc"
     assert open_store(path).recall_digest("1:2:4") is None
+
+
+def test_the_highest_bitrate_that_an_encode_is_known_to_have_at_least_is_kept(path: Path) -> None:
+    store = open_store(path)
+    assert store.least_kbps(key()) is None
+    for kbps in (512.25, 700.5, 600.0):
+        store.put_least_kbps(key(), kbps)
+    assert open_store(path).least_kbps(key()) == 700.5
+    assert store.least_kbps(key("other")) is None
+    assert store.get(key()) is None
+
+
+def test_a_store_of_the_first_version_is_used_on_with_all_that_it_holds(path: Path) -> None:
+    open_store(path).put(key(), probe())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("DROP TABLE sizes; PRAGMA user_version = 1;")
+    warned: list[str] = []
+    store = open_store(path, warned=warned)
+    assert store.get(key()) == probe()
+    store.put_least_kbps(key("b"), 512.0)
+    assert store.least_kbps(key("b")) == 512.0
+    assert warned == []
+    assert [found.name for found in path.parent.glob("*.damaged-*")] == []

@@ -173,6 +173,19 @@ def search_result(
     )
 
 
+def chunked_search_result() -> SearchResult:
+    """A search whose encodes are made of two chunks."""
+    result = search_result()
+    assert result.answer is not None
+    chunks = tuple(
+        replace(result.answer, command=("/usr/bin/ffmpeg", "-i", "clip.mp4", f"{part}.mp4"))
+        for part in ("frames0-124", "frames125-249")
+    )
+    joined = ("/usr/bin/ffmpeg", "-f", "concat", "-i", "data:,two chunks", "joined.mp4")
+    answer = replace(result.answer, command=joined, parts=chunks, in_chunks=True)
+    return replace(result, answer=answer, chunk_frames=125)
+
+
 def failed_row(encoder: str = "libx265", target: float = 90.0) -> CompareRow:
     """A row that failed after some probes."""
     found = replace(search_result(encoder, 99.0), target=target)

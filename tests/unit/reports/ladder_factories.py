@@ -19,7 +19,9 @@ from vmafx_tune.results import (
     LadderTitle,
     PooledScores,
     RungChoice,
+    Sampling,
     ScoreAt,
+    SearchStrategy,
     Spacing,
 )
 
@@ -49,6 +51,8 @@ ANSWERS = {SIZES[0]: (38.0, 31.0, 23.0), SIZES[1]: (35.0, 26.0, 14.0), SIZES[2]:
 UNREACHABLE = (
     "VMAF 95 is not reached at 640x360; the best is 91.27 at crf 4, 6,204.5 kb/s. Lower the target."
 )
+LEFT_OUT = "Left out: it has no place on the hull."
+NOT_PROVEN = "Not proven to be the cheapest step."
 FAILED = "ffmpeg ended with 1: Error while opening encoder."
 NOTES = tuple(
     f"The rungs at {lower} and {upper} kb/s are a factor of {ratio} apart, {consequence}"
@@ -150,6 +154,7 @@ def ladder_result(path: str = "clips/seeking.mp4", **changes: Any) -> LadderResu
         choice=CHOICE,
         wall_time_s=147.25,
         display=SIZE,
+        sampling=Sampling.GRID,
         score_at=ScoreAt.DISPLAY,
         model=MODEL.name,
         pool=PoolMethod.MEAN,
@@ -160,6 +165,8 @@ def ladder_result(path: str = "clips/seeking.mp4", **changes: Any) -> LadderResu
         ffmpeg_version="8.0",
         backend="ffmpeg",
         backend_version="3.2.0",
+        strategy=SearchStrategy.INTERPOLATE,
+        new_probes=len(points),
     )
     return replace(result, **changes)
 
@@ -175,8 +182,23 @@ def unreachable_ladder_result(**changes: Any) -> LadderResult:
         hull=(point,),
         rungs=(_rung(SIZES[2], 4.0, None, "clips/seeking.mp4"),),
         notes=(TOP_IS_MISSING,),
+        new_probes=0,
     )
     return replace(result, **changes)
+
+
+def adaptive_ladder_result(**changes: Any) -> LadderResult:
+    """A ladder of the same points, with one cell left out and one answer that is not proven."""
+
+    def sampled(cell: LadderCell) -> LadderCell:
+        if cell.resolution == SIZES[1] and cell.target == TARGETS[-1]:
+            return LadderCell(cell.resolution, cell.target, error=LEFT_OUT, error_kind="left_out")
+        if cell.resolution == SIZES[0] and cell.target == TARGETS[0]:
+            return replace(cell, note=NOT_PROVEN)
+        return cell
+
+    result = ladder_result(sampling=Sampling.ADAPTIVE, strategy=None)
+    return replace(result, cells=tuple(map(sampled, result.cells)), **changes)
 
 
 def failed_ladder_result(**changes: Any) -> LadderResult:
@@ -187,7 +209,7 @@ def failed_ladder_result(**changes: Any) -> LadderResult:
         for target in TARGETS
     )
     result = ladder_result(cells=cells, points=(), hull=(), rungs=(), notes=(), backend="")
-    return replace(result, backend_version="", **changes)
+    return replace(result, backend_version="", new_probes=0, **changes)
 
 
 def bare_ladder_result(**changes: Any) -> LadderResult:

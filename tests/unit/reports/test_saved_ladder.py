@@ -20,6 +20,7 @@ from vmafx_tune.core.selection_options import default_choice
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.reports.render import render
 from vmafx_tune.reports.saved.ladder import read_ladder
+from vmafx_tune.results import Sample, SampledPart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,6 +68,23 @@ def test_a_saved_ladder_is_read_back_as_it_was_but_for_which_cell_measured_what(
     build: Callable[[], LadderResult],
 ) -> None:
     assert read_ladder(render(build(), "json")) == without_cell_points(build())
+
+
+def test_a_saved_ladder_keeps_its_sample() -> None:
+    parts = (SampledPart(0, 25, 0.0), SampledPart(100, 25, 4.0))
+    sampled = replace(ladder_result(), sample=Sample(parts, 0.25, subsample=2, verified=True))
+
+    assert read_ladder(render(sampled, "json")).sample == sampled.sample
+
+
+def test_a_saved_ladder_keeps_the_commands_of_its_chunks() -> None:
+    plain = ladder_result()
+    chunks = (("ffmpeg", "-i", "a b.mp4", "1.mp4"), ("ffmpeg", "-i", "a b.mp4", "2.mp4"))
+    points = tuple(replace(point, chunk_commands=chunks) for point in plain.points)
+    read = read_ladder(render(replace(plain, points=points, chunk_frames=48), "json"))
+
+    assert read.chunk_frames == 48
+    assert [point.chunk_commands for point in read.points] == [chunks] * len(points)
 
 
 def test_the_contracts_fields_alone_give_all_that_they_tell() -> None:

@@ -10,10 +10,12 @@ import pytest
 from rich.console import Console
 
 from tests.unit.reports import factories
+from tests.unit.reports.ladder_factories import ladder_result
+from vmafx_tune.reports import text
 from vmafx_tune.reports.facts import HDR_NOTE
 from vmafx_tune.reports.tables import print_result, table_text, terminal_text
 from vmafx_tune.reports.text import ABSENT
-from vmafx_tune.results import CompareRow, SearchLimit
+from vmafx_tune.results import CompareRow, Sample, SampledPart, SampleEstimate, SearchLimit
 
 if TYPE_CHECKING:
     from vmafx_tune.results import Result
@@ -105,6 +107,21 @@ def test_an_unproven_answer_is_shown_with_the_reason() -> None:
     found = lines(replace(factories.search_result(), proven=False, next_worse=None, limit=limit))
     assert line_with("answer, unproven", found)
     assert limit.message in found
+
+
+def test_encodes_that_were_stopped_stand_among_the_probes_with_the_reason() -> None:
+    limited = replace(factories.search_result(), max_bitrate_kbps=800.0, too_large=(12.0, 18.5))
+    found = lines(limited)
+    assert line_with("Answer", found).split(maxsplit=1)[1] == "at most 800 kb/s"
+    stopped = [line.split() for line in found if line.endswith("stopped: over 800 kb/s")]
+    assert [cells[:2] for cells in stopped] == [["12", text.ABSENT], ["18.5", text.ABSENT]]
+    assert line_with("Took", found).endswith("8 probes, 2 of them known before")
+
+
+def test_a_search_that_no_encode_within_the_limit_satisfies_says_only_the_reason() -> None:
+    limit = SearchLimit("max_bitrate", "No encode within 800 kb/s reaches 99: the best is this.")
+    missed = replace(factories.search_result(target=99.0), max_bitrate_kbps=800.0, limit=limit)
+    assert lines(missed)[0] == limit.message
 
 
 def test_contradicting_probes_are_told() -> None:
@@ -229,3 +246,53 @@ def test_a_result_can_be_printed_to_a_console_of_ones_own() -> None:
     console = Console(file=io.StringIO(), width=80, record=True)
     print_result(console, factories.search_result())
     assert console.export_text().startswith("libx264 crf 26 reaches VMAF 90")
+
+
+def sampled(*, verified: bool) -> Sample:
+    return Sample(
+        parts=(SampledPart(12, 25, 0.48), SampledPart(150, 25, 6.0)),
+        share=0.25,
+        subsample=2,
+        verified=verified,
+        estimate=SampleEstimate(27.0, 780.5, 91.25, 0.75, 12.5),
+    )
+
+
+def test_a_sample_is_named_and_what_it_promised_once_it_is_verified() -> None:
+    estimate = replace(factories.search_result(), sample=sampled(verified=False))
+    truth = replace(factories.search_result(), sample=sampled(verified=True))
+
+    assert "2 parts, 25% of the clip" in line_with("Sample", lines(estimate))
+    assert "said VMAF 91.25 at crf 27, 780.5 kb/s" in line_with("Sample", lines(truth, width=120))
+
+
+def test_a_comparison_and_a_ladder_name_their_sample() -> None:
+    found = factories.compare_result()
+    rows = tuple(
+        replace(row, search=replace(row.search, sample=sampled(verified=False)))
+        for row in found.rows
+        if row.search
+    )
+    ladder = replace(ladder_result(), sample=sampled(verified=False))
+
+    for result in (replace(found, rows=rows), ladder):
+        assert "2 parts, 25% of the clip" in line_with("Sample", lines(result))
+
+
+def test_an_encode_in_chunks_says_so_and_shows_the_commands_at_both_ends() -> None:
+    shown = lines(factories.chunked_search_result(), width=120)
+    found = factories.compare_result()
+    rows = tuple(
+        replace(row, search=replace(row.search, chunk_frames=50))
+        for row in found.rows
+        if row.search
+    )
+    ladder = replace(ladder_result(), chunk_frames=50)
+
+    assert "of 125 frames (5 s)" in line_with("Chunks", shown)
+    assert any("the first of 2 chunks; JSON has them all" in line for line in shown)
+    assert any("joins the chunks" in line for line in shown)
+    for result in (replace(found, rows=rows), ladder):
+        assert "of 50 frames (2 s)" in line_with("Chunks", lines(result, width=120))
+    for whole in (factories.search_result(), found, ladder_result()):
+        assert not any(line.startswith("Chunks") for line in lines(whole))

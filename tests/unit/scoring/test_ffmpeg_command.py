@@ -120,6 +120,16 @@ def test_a_custom_model_goes_by_the_name_of_its_copy() -> None:
     assert "model=path\\\\=model.json:" in graph(arguments(a_request(model=custom)))
 
 
+def test_held_to_one_thread_libvmaf_has_none_beside_the_filters_own() -> None:
+    assert ":n_threads=0[" in graph(arguments(a_request(threads=1), threads=1))
+    assert ":n_threads=1[" in graph(arguments(a_request(), threads=1))
+
+
+def test_decoders_get_no_more_threads_than_were_asked_for() -> None:
+    args = arguments(a_request(threads=1), threads=1)
+    assert args.count("-threads") == 2
+
+
 def test_subsampling_and_threads_are_libvmafs() -> None:
     assert "n_subsample=5:n_threads=7[" in graph(arguments(a_request(subsample=5), threads=7))
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from vmafx_tune.model import Resolution
-from vmafx_tune.scoring.threads import default_threads
+from vmafx_tune.scoring.threads import bytes_needed, default_threads
 
 
 @pytest.fixture
@@ -41,3 +41,17 @@ def test_large_pictures_get_as_many_threads_as_memory_allows(
     size: Resolution, bit_depth: int, threads: int
 ) -> None:
     assert default_threads(size, bit_depth) == threads
+
+
+@pytest.mark.usefixtures("many_cpus")
+def test_a_share_of_the_processors_is_not_exceeded() -> None:
+    assert default_threads(Resolution(640, 360), cpus=3) == 3
+    assert default_threads(Resolution(3840, 2160), cpus=3) == 2
+
+
+def test_what_scoring_takes_with_the_threads_chosen_is_within_a_gigabyte_and_a_half() -> None:
+    size = Resolution(3840, 2160)
+    threads = default_threads(size, cpus=64)
+
+    assert bytes_needed(size, threads=threads) <= 1_500_000_000
+    assert bytes_needed(size, threads=threads + 1) > 1_500_000_000

@@ -89,10 +89,13 @@ def request(
     max_iter: int = 12,
     subsample: int = 1,
     strategy: SearchStrategy = SearchStrategy.INTERPOLATE,
+    max_bitrate_kbps: float | None = None,
 ) -> SearchRequest:
     return SearchRequest(
         template=ProbeSpec(
-            encode=EncodeSpec(source=SOURCE, encoder=encoder, quality=23),
+            encode=EncodeSpec(
+                source=SOURCE, encoder=encoder, quality=23, max_bitrate_kbps=max_bitrate_kbps
+            ),
             model=MODEL,
             display=SOURCE.resolution,
             subsample=subsample,

@@ -20,6 +20,7 @@ from vmafx_tune.reports.documents.probes import (
     Limit,
     NonMonotone,
     Sample,
+    SampledClip,
     answer_fields,
     search_fields,
 )
@@ -69,7 +70,8 @@ class Row(Document):
         description="unreachable where only the target is out of reach, else failed."
     )
     encode_command: Text | None = Field(
-        description="Shell command that reproduces the encode at `best_crf`."
+        description="Shell command that reproduces the encode at `best_crf`; after "
+        "`chunk_commands`, which it joins, where those are not empty."
     )
     size_bytes: int | None = Field(description="Sum of the video packets' sizes at `best_crf`.")
     vmaf_pooled: Pooled | None = Field(description="Every pooling of the scores at `best_crf`.")
@@ -83,7 +85,26 @@ class Row(Document):
     )
     limit: Limit | None = Field(description="What stood in the way of a proven answer.")
     non_monotone: list[NonMonotone] = Field(description="Probes that contradict each other.")
-    new_probes: int = Field(description="Probes made for this row and not known before.")
+    new_probes: int = Field(
+        description="Encodes made by this row, stopped ones included; what the other settings "
+        "gave was known."
+    )
+    too_large: list[Quality] = Field(
+        description="Settings whose encodes are above `max_bitrate_kbps`, best quality first. They "
+        "were stopped as soon as that was certain, and have no sample."
+    )
+    sample: SampledClip | None = Field(
+        description="Parts that stood for the source; null where it was measured as a whole from "
+        "the start."
+    )
+    chunk_frames: int | None = Field(
+        description="Frames of the chunks that each encode is made of, the last one's excepted; "
+        "null for encodes of the whole source."
+    )
+    chunk_commands: list[Text] = Field(
+        description="Shell commands that reproduce the chunks of the encode at `best_crf`, in "
+        "order; empty for an encode of the whole source."
+    )
 
 
 class Overlap(Document):
@@ -145,6 +166,13 @@ class _Circumstances(Document):
     hdr: bool = Field(
         description="The source is PQ or HLG, for which no public VMAF model is validated."
     )
+    strategy: str = Field(description="How the probes were chosen: `interpolate` or `bisect`.")
+    new_probes: int = Field(
+        description="Encodes made by this run, stopped ones included; the others were known."
+    )
+    max_bitrate_kbps: Number = Field(
+        description="Bitrate that an answer may have at most; null for no limit."
+    )
     anchor: str | None = Field(description="Encoder that BD-rates are against.")
     bd_rate: list[BdRatePart] = Field(
         description="One for each encoder but the anchor; empty without an anchor."
@@ -190,6 +218,9 @@ def _common(result: CompareResult) -> dict[str, Any]:
         "backend_version": result.backend_version,
         "ffmpeg_version": result.ffmpeg_version,
         "hdr": result.source.is_hdr,
+        "strategy": result.strategy.value,
+        "new_probes": result.new_probes,
+        "max_bitrate_kbps": result.max_bitrate_kbps,
         "anchor": result.anchor,
         "bd_rate": [_bd_rate(bd) for bd in result.bd_rates],
     }

@@ -27,6 +27,7 @@ from vmafx_tune.reports.documents.ladder_parts import (
     Selection,
     SourcePart,
 )
+from vmafx_tune.reports.documents.sample import SampledClip, sampled_clip
 from vmafx_tune.reports.text import command_line
 
 if TYPE_CHECKING:
@@ -89,6 +90,28 @@ class LadderDocument(Document):
         default=None,
         description="Seconds of the segments behind the peaks, exactly: `6`, `1001/250`.",
     )
+    sampling: Text | None = Field(
+        default=None,
+        description="`grid` where each cell was searched, `adaptive` where encodes were made where "
+        "they could change the hull.",
+    )
+    strategy: Text | None = Field(
+        default=None, description="How the probes were chosen: `interpolate` or `bisect`."
+    )
+    new_probes: int | None = Field(
+        default=None,
+        description="Encodes made by the run that measured; the other probes were known.",
+    )
+    sample: SampledClip | None = Field(
+        default=None,
+        description="Parts that stood for the source; null where it was measured as a whole from "
+        "the start.",
+    )
+    chunk_frames: int | None = Field(
+        default=None,
+        description="Frames of the chunks that each encode is made of, the last one's excepted; "
+        "null for encodes of the whole source.",
+    )
     selection: Selection | None = Field(default=None, description="How the rungs were chosen.")
     notes: list[Text] = Field(
         default_factory=list, description="Sentences about what an engineer may want to change."
@@ -130,6 +153,11 @@ def _circumstances(result: LadderResult) -> dict[str, Any]:
         "hdr": result.is_hdr,
         "gop_frames": result.gop_frames,
         "segment_duration": _text_or_none(result.segment_s),
+        "sampling": _text_or_none(result.sampling),
+        "strategy": _text_or_none(result.strategy),
+        "new_probes": result.new_probes,
+        "sample": sampled_clip(result.sample),
+        "chunk_frames": result.chunk_frames,
     }
 
 
@@ -185,6 +213,7 @@ def _measured(point: LadderPoint) -> dict[str, Any]:
         "size_bytes": point.size_bytes,
         "encoder_version": point.encoder_version,
         "encode_command": command_line(point.command) if point.command else None,
+        "chunk_commands": [command_line(command) for command in point.chunk_commands],
     }
 
 

@@ -51,7 +51,9 @@ class CloudPoint(_Sized):
     ok: bool = Field(description="The cell has its answer.")
     error: Text | None = Field(default=None, description="Why it has none, as a sentence.")
     error_kind: Text | None = Field(
-        default=None, description="unreachable where only the target is out of reach, else failed."
+        default=None,
+        description="unreachable where only the target is out of reach, left_out where an adaptive "
+        "ladder had no use for the cell, else failed.",
     )
     note: Text | None = Field(
         default=None, description="What an answer lacks in proof, as a sentence."
@@ -73,7 +75,14 @@ class _MeasuredEncode(_Encode):
         default="", description="From the encoder's banner or bitstream; empty where not known."
     )
     encode_command: Text | None = Field(
-        default=None, description="Shell command that reproduces the encode."
+        default=None,
+        description="Shell command that reproduces the encode; after `chunk_commands`, which it "
+        "joins, where those are not empty.",
+    )
+    chunk_commands: list[Text] = Field(
+        default_factory=list,
+        description="Shell commands that reproduce its chunks, in order; empty for an encode of "
+        "the whole source.",
     )
 
 

@@ -16,6 +16,7 @@ from vmafx_tune.reports.documents.fields import (
     Text,
     milliseconds,
 )
+from vmafx_tune.reports.documents.sample import SampledClip, sampled_clip
 from vmafx_tune.reports.facts import next_worse_point, samples_of
 from vmafx_tune.reports.text import command_line
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Probe
     from vmafx_tune.results import SearchResult
 
-__all__ = ["Limit", "NonMonotone", "Sample", "answer_fields", "search_fields"]
+__all__ = ["Limit", "NonMonotone", "Sample", "SampledClip", "answer_fields", "search_fields"]
 
 _NO_QUALITY = -1
 
@@ -42,7 +43,9 @@ class Sample(Document):
 class Limit(Document):
     """Why a search has no proven answer."""
 
-    kind: str = Field(description="knob_range, clip_ceiling, max_iter, subsample or failed.")
+    kind: str = Field(
+        description="knob_range, clip_ceiling, max_bitrate, max_iter, sample, subsample or failed."
+    )
     message: Text = Field(description="The same as a sentence.")
 
 
@@ -57,12 +60,13 @@ def answer_fields(answer: Probe | None) -> dict[str, Any]:
     """Write the fields about an answer; without one, -1 and nulls."""
     if answer is None:
         names = ("bitrate_kbps", "encode_time_ms", "encode_command", "size_bytes", "vmaf_pooled")
-        return {"best_crf": _NO_QUALITY, **dict.fromkeys(names)}
+        return {"best_crf": _NO_QUALITY, **dict.fromkeys(names), "chunk_commands": []}
     return {
         "best_crf": answer.quality,
         "bitrate_kbps": answer.bitrate_kbps,
         "encode_time_ms": milliseconds(answer.encode_time_s),
         "encode_command": command_line(answer.command) if answer.command else None,
+        "chunk_commands": [command_line(command) for command in answer.chunk_commands],
         "size_bytes": answer.size_bytes,
         "vmaf_pooled": Pooled(**dataclasses.asdict(summarize(answer.scores.frames))),
     }
@@ -79,6 +83,9 @@ def search_fields(search: SearchResult | None) -> dict[str, Any]:
             "limit": None,
             "non_monotone": [],
             "new_probes": 0,
+            "too_large": [],
+            "sample": None,
+            "chunk_frames": None,
         }
     return {
         "bisect_samples": [_sample(probe, score) for probe, score in samples_of(search)],
@@ -90,6 +97,9 @@ def search_fields(search: SearchResult | None) -> dict[str, Any]:
             NonMonotone(better_crf=better, worse_crf=worse) for better, worse in search.non_monotone
         ],
         "new_probes": search.new_probes,
+        "too_large": list(search.too_large),
+        "sample": sampled_clip(search.sample),
+        "chunk_frames": search.chunk_frames,
     }
 
 

@@ -20,6 +20,7 @@ from vmafx_tune.reports.documents.probes import (
     Limit,
     NonMonotone,
     Sample,
+    SampledClip,
     answer_fields,
     search_fields,
 )
@@ -54,7 +55,8 @@ class SearchDocument(Document):
         "worse setting was measured and misses it or does not exist."
     )
     encode_command: Text | None = Field(
-        description="Shell command that reproduces the encode at `best_crf`."
+        description="Shell command that reproduces the encode at `best_crf`; after "
+        "`chunk_commands`, which it joins, where those are not empty."
     )
     bisect_samples: list[Sample] = Field(description="All probes, best quality first.")
     ok: bool = Field(description="The target is reached.")
@@ -70,12 +72,34 @@ class SearchDocument(Document):
     )
     limit: Limit | None = Field(description="What stood in the way of a proven answer.")
     non_monotone: list[NonMonotone] = Field(description="Probes that contradict each other.")
-    new_probes: int = Field(description="Probes made by this search and not known before.")
+    new_probes: int = Field(
+        description="Encodes made by this search, stopped ones included; what the other settings "
+        "gave was known."
+    )
+    too_large: list[Quality] = Field(
+        description="Settings whose encodes are above `max_bitrate_kbps`, best quality first. They "
+        "were stopped as soon as that was certain, and have no sample."
+    )
+    sample: SampledClip | None = Field(
+        description="Parts that stood for the source; null where it was measured as a whole from "
+        "the start."
+    )
+    chunk_frames: int | None = Field(
+        description="Frames of the chunks that each encode is made of, the last one's excepted; "
+        "null for encodes of the whole source."
+    )
+    chunk_commands: list[Text] = Field(
+        description="Shell commands that reproduce the chunks of the encode at `best_crf`, in "
+        "order; empty for an encode of the whole source."
+    )
     backend: str | None = Field(description="What computed the scores.")
     backend_version: str | None = Field(description="libvmaf's version.")
     display: str = Field(description="Size at which the encodes were scored, as WxH.")
     subsample: int = Field(description="Every n-th frame was scored.")
     strategy: str = Field(description="How the probes were chosen: `interpolate` or `bisect`.")
+    max_bitrate_kbps: Number = Field(
+        description="Bitrate that an answer may have at most; null for no limit."
+    )
     hdr: bool = Field(
         description="The source is PQ or HLG, for which no public VMAF model is validated."
     )
@@ -102,6 +126,7 @@ def search_document(result: SearchResult) -> SearchDocument:
         display=str(result.display),
         subsample=result.subsample,
         strategy=result.strategy.value,
+        max_bitrate_kbps=result.max_bitrate_kbps,
         hdr=result.source.is_hdr,
         **answer_fields(result.answer),
         **search_fields(result),

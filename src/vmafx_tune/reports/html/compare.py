@@ -42,11 +42,7 @@ def _sections(result: CompareResult) -> Iterator[str]:
     for message in ranking.remarks(result):
         yield elements.paragraph(message, "note")
     yield from _bd_rates(result.bd_rates)
-    yield from elements.commands(
-        (f"{row.encoder}, VMAF {row.target:g}", row.search.answer.command)
-        for row in result.rows
-        if row.ok and row.search and row.search.answer
-    )
+    yield from elements.commands(ranking.commands(result))
 
 
 def _circumstances(result: CompareResult) -> list[tuple[str, str]]:
@@ -56,6 +52,8 @@ def _circumstances(result: CompareResult) -> list[tuple[str, str]]:
         ("Scored by", ranking.scorer(result)),
         ("ffmpeg", result.ffmpeg_version),
         *ranking.encoder_versions(result),
+        ("Answers", facts.limit_of(result)),
+        ("Chunks", ranking.chunks(result)),
         ("Took", text.duration(result.wall_time_s)),
     ]
 

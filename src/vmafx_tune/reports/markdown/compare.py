@@ -51,6 +51,10 @@ def _circumstances(result: CompareResult) -> str:
         f"Model: {code(result.model.name)}, {escape(scored)}",
         f"ffmpeg {escape(result.ffmpeg_version)}, vmafx-tune {escape(__version__)}",
     ]
+    if limit := facts.limit_of(result):
+        lines.append(f"Answers: {escape(limit)}")
+    if chunks := ranking.chunks(result):
+        lines.append(f"Chunks: {escape(chunks)}")
     return "".join(bullets(lines))
 
 
@@ -97,8 +101,4 @@ def _bd_cells(bd: BdRate) -> Sequence[str]:
 
 
 def _commands(result: CompareResult) -> Iterable[str]:
-    return hidden_commands(
-        (f"{row.encoder}, VMAF {row.target:g}", row.search.answer.command)
-        for row in result.rows
-        if row.ok and row.search and row.search.answer
-    )
+    return hidden_commands(ranking.commands(result))

@@ -26,7 +26,11 @@ from vmafx_tune.results import (
     LadderTitle,
     PooledScores,
     RungChoice,
+    Sample,
+    SampledPart,
+    Sampling,
     ScoreAt,
+    SearchStrategy,
     Spacing,
 )
 
@@ -35,6 +39,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import Resolution
     from vmafx_tune.reports.documents.fields import Pooled
+    from vmafx_tune.reports.documents.sample import SampledClip
 
 __all__ = ["read_ladder"]
 
@@ -111,6 +116,7 @@ def _result(document: LadderDocument) -> LadderResult:
 
 def _circumstances(document: LadderDocument) -> dict[str, Any]:
     display, score_at, pool = document.display, document.score_at, document.pool
+    named, sampling = document.strategy, document.sampling
     return {
         "display": None if display is None else values.size_text(display, "display"),
         "score_at": None if score_at is None else values.member(ScoreAt, score_at, "score_at"),
@@ -123,7 +129,31 @@ def _circumstances(document: LadderDocument) -> dict[str, Any]:
         "ffmpeg_version": document.ffmpeg_version,
         "backend": document.backend,
         "backend_version": document.backend_version,
+        "sampling": None if sampling is None else values.member(Sampling, sampling, "sampling"),
+        "strategy": None if named is None else values.member(SearchStrategy, named, "strategy"),
+        "new_probes": values.not_negative(document.new_probes, "new_probes"),
+        "sample": _sample(document.sample),
+        "chunk_frames": values.count(document.chunk_frames, "chunk_frames"),
     }
+
+
+def _sample(clip: SampledClip | None) -> Sample | None:
+    """Read a sample; ladders have no estimate in it."""
+    if clip is None:
+        return None
+    return Sample(
+        parts=tuple(
+            SampledPart(
+                values.not_negative(part.first_frame, f"sample.segments[{index}].first_frame"),
+                values.count(part.n_frames, f"sample.segments[{index}].n_frames"),
+                values.number(part.start_s, f"sample.segments[{index}].start_s"),
+            )
+            for index, part in enumerate(clip.segments)
+        ),
+        share=values.share(clip.share, "sample.share"),
+        subsample=values.count(clip.subsample, "sample.subsample"),
+        verified=clip.verified,
+    )
 
 
 def _resolutions(document: LadderDocument) -> tuple[Resolution, ...]:
@@ -223,6 +253,10 @@ def _details(part: ProbePart | Rendition, where: str) -> dict[str, Any]:
         else values.above_zero(peak_kbps, f"{where}.peak_bitrate_kbps"),
         "codecs": part.codecs,
         "command": values.command(part.encode_command, f"{where}.encode_command"),
+        "chunk_commands": tuple(
+            values.command(text, f"{where}.chunk_commands[{index}]")
+            for index, text in enumerate(part.chunk_commands)
+        ),
         "pooled": None if part.vmaf_pooled is None else _pooled(part.vmaf_pooled),
         "size_bytes": values.not_negative(part.size_bytes, f"{where}.size_bytes"),
         "encoder_version": part.encoder_version,

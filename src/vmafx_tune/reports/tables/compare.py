@@ -52,11 +52,7 @@ def compare_parts(result: CompareResult) -> Iterator[Part]:
     yield from _failures(result)
     yield from _notes(result)
     yield from _bd_rates(result.bd_rates)
-    yield from commands(
-        (f"{row.encoder}, VMAF {row.target:g}", row.search.answer.command)
-        for row in result.rows
-        if row.ok and row.search and row.search.answer
-    )
+    yield from commands(ranking.commands(result))
 
 
 def _circumstances(result: CompareResult) -> RenderableType:
@@ -67,6 +63,9 @@ def _circumstances(result: CompareResult) -> RenderableType:
             ("Scored by", ranking.scorer(result)),
             ("ffmpeg", result.ffmpeg_version),
             *ranking.encoder_versions(result),
+            ("Answers", facts.limit_of(result)),
+            *ranking.samples(result),
+            ("Chunks", ranking.chunks(result)),
             ("Took", text.duration(result.wall_time_s)),
         ]
     )

@@ -35,7 +35,7 @@ def search_parts(result: SearchResult) -> Iterator[Part]:
     yield _answer(result)
     yield ""
     yield _circumstances(result)
-    if result.probes:
+    if result.probes or result.too_large:
         yield ""
         yield _probes(result)
     for message in facts.notes(result) if result.ok else []:
@@ -46,7 +46,7 @@ def search_parts(result: SearchResult) -> Iterator[Part]:
         yield plain(facts.HDR_NOTE, "yellow")
     if result.answer and result.answer.command:
         label = _encode_name(result.encoder, result.answer)
-        yield from commands([(label, result.answer.command)])
+        yield from commands(facts.encode_commands(label, result.answer))
 
 
 def _answer(result: SearchResult) -> Text:
@@ -71,14 +71,31 @@ def _circumstances(result: SearchResult) -> RenderableType:
             ("Encoder", facts.encoder_version_of(result)),
             ("Model", f"{result.model.name}, {result.pool.value} at {result.display}"),
             ("Scored by", str(facts.backend_of(result) or "")),
-            ("Took", f"{text.duration(result.wall_time_s)}, {len(result.probes)} probes"),
+            ("Answer", facts.limit_of(result)),
+            ("Sample", facts.describe_sample(result)),
+            ("Chunks", facts.describe_chunks(result.chunk_frames, result.source.frame_rate)),
+            ("Took", f"{text.duration(result.wall_time_s)}, {_probe_count(result)}"),
         ]
     )
 
 
+def _probe_count(result: SearchResult) -> str:
+    count = len(result.probes) + len(result.too_large)
+    known = count - result.new_probes
+    noun = "probe" if count == 1 else "probes"
+    return f"{count} {noun}" + (f", {known} of them known before" if known > 0 else "")
+
+
 def _probes(result: SearchResult) -> RenderableType:
     points = facts.samples_of(result)
-    return grid(_COLUMNS, [_probe_cells(result, probe, score) for probe, score in points])
+    rows = [_stopped_cells(result, quality) for quality in result.too_large]
+    rows += [_probe_cells(result, probe, score) for probe, score in points]
+    return grid(_COLUMNS, rows)
+
+
+def _stopped_cells(result: SearchResult, quality: float) -> list[Text]:
+    cells = [facts.setting(result.encoder, quality)] + [text.ABSENT] * (len(_COLUMNS) - 2)
+    return [plain(cell, "dim") for cell in (*cells, facts.stopped(result))]
 
 
 def _probe_cells(result: SearchResult, probe: Probe, score: float) -> list[Text]:

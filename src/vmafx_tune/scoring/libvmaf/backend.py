@@ -78,7 +78,7 @@ class LibvmafFileScorer:
             CancelledError: The work was cancelled.
         """
         plan = plan_scoring(request)
-        threads = request.threads or default_threads(plan.size, plan.bit_depth)
+        threads = request.threads or default_threads(plan.size, plan.bit_depth, request.cpus)
         with (
             self._frames(request.reference, plan, threads) as reference,
             self._frames(request.distorted, plan, threads) as distorted,

@@ -1,0 +1,140 @@
+"""What client and workers tell each other.
+
+All of it is frozen and made of plain values, see `coding`. Paths are as the client names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vmafx_tune.cluster.coding import message
+from vmafx_tune.model import Probe, ProbeSpec, ScoreSet, VmafModel
+
+__all__ = ["Answer", "Failure", "FileRef", "Inquiry", "Job", "Kit", "Report"]
+
+
+@message
+class Kit:
+    """Which programs workers are to use.
+
+    Attributes:
+        ffmpeg: The ffmpeg that the user named; None for whichever a worker finds by itself.
+        vmaf: Likewise Netflix's `vmaf` program.
+        timeout_s: A program that makes no progress for so long is stopped.
+    """
+
+    ffmpeg: str | None
+    vmaf: str | None
+    timeout_s: float
+
+
+@message
+class FileRef:
+    """A file that a probe needs, by name and content.
+
+    Attributes:
+        path: Absolute for sources and models; files named in encoder arguments as they are there.
+        digest: Of its content, see `probing.fingerprint`.
+        size_bytes: Its length.
+        url: Where it is fetched from where the path is not seen; None for nowhere.
+    """
+
+    path: str
+    digest: str
+    size_bytes: int
+    url: str | None = None
+
+
+@message
+class Inquiry:
+    """Asks what a worker would contribute to the outcome of probes.
+
+    Attributes:
+        backend: Name of the scoring backend, or `auto`; None where an encoder is asked for.
+        model: What it is to score with; None likewise.
+        model_file: The file of a custom model.
+        encoder: ffmpeg's name of the encoder; None where a backend is asked for.
+    """
+
+    kit: Kit
+    backend: str | None = None
+    model: VmafModel | None = None
+    model_file: FileRef | None = None
+    encoder: str | None = None
+
+
+@message
+class Report:
+    """What a worker answers to an `Inquiry`.
+
+    Attributes:
+        facts: What `probing.setup.Setup` tells of it; None where the worker cannot do it.
+        reason: Why not, as a sentence.
+        name: Name of the backend that was chosen; empty for an encoder.
+        version: The backend's or the encoder's version.
+        ffmpeg: Path of the ffmpeg that is used.
+        ffmpeg_version: As it calls itself.
+    """
+
+    facts: Mapping[str, Any] | None
+    reason: str | None = None
+    name: str = ""
+    version: str = ""
+    ffmpeg: str = ""
+    ffmpeg_version: str = ""
+
+
+@message
+class Job:
+    """One probe, or the score of a source against itself.
+
+    Attributes:
+        backend: Name of the scoring backend; never `auto`.
+        spec: What to measure; the paths in it are those of the client.
+        source: The source's file.
+        model: The model's file, for a custom one.
+        files: Files that the encoder's arguments name.
+        scoring: Facts that the worker's scoring must have.
+        encoding: Facts that its encoding must have; None where nothing is encoded.
+        topic: Where progress is told; None where nobody listens.
+        number: Tells this job's progress from others'.
+    """
+
+    kit: Kit
+    backend: str
+    spec: ProbeSpec
+    source: FileRef
+    model: FileRef | None
+    files: tuple[FileRef, ...]
+    scoring: Mapping[str, Any]
+    encoding: Mapping[str, Any] | None
+    topic: str | None = None
+    number: int = 0
+
+
+@message
+class Failure:
+    """An error of our own tree, on its way to the client.
+
+    Attributes:
+        name: Name of its class.
+        message: What it says.
+        details: Its attributes, of plain values.
+        elsewhere: Whether another worker may be luckier.
+    """
+
+    name: str
+    message: str
+    details: Mapping[str, Any]
+    elsewhere: bool = False
+
+
+@message
+class Answer:
+    """What became of a job: one of the three, and the address of the worker that tells."""
+
+    probe: Probe | None = None
+    scores: ScoreSet | None = None
+    failure: Failure | None = None
+    worker: str = ""

@@ -1,0 +1,204 @@
+"""A prober whose probes are made by the workers of a cluster."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import threading
+import time
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.cluster import worker
+from vmafx_tune.cluster.coding import ForeignVersionError, pack, unpack
+from vmafx_tune.cluster.failures import raised
+from vmafx_tune.cluster.messages import Answer
+from vmafx_tune.cluster.sentences import listing
+from vmafx_tune.errors import ClusterWorkersError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from vmafx_tune.cancel import CancelToken
+    from vmafx_tune.cluster.connection import Connection, Pending
+    from vmafx_tune.cluster.eligibility import EligibleWorkers
+    from vmafx_tune.cluster.jobs import Assignment, JobWriter
+    from vmafx_tune.cluster.messages import Failure
+    from vmafx_tune.model import EncodeSpec, Probe, ProbeSpec, ScoreSet
+    from vmafx_tune.ports import ProbeProgress
+
+__all__ = ["ClusterProber"]
+
+_LOOK_EVERY_S = 1.0
+
+
+class ClusterProber:
+    """Implements `ports.Prober` with a cluster. Thread-safe: each thread has one probe under way.
+
+    Args:
+        connection: Leads to the cluster.
+        eligible: Knows which workers may do a probe.
+        jobs: Writes jobs.
+        command: Builds the command that repeats an encode on this machine.
+        cancel: Stops everything.
+        patience_s: How long to wait where no worker is left that can do it.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        eligible: EligibleWorkers,
+        jobs: JobWriter,
+        *,
+        command: Callable[[EncodeSpec], tuple[str, ...]],
+        cancel: CancelToken,
+        patience_s: float,
+    ) -> None:
+        self._connection = connection
+        self._eligible = eligible
+        self._jobs = jobs
+        self._command = command
+        self._cancel = cancel
+        self._patience_s = patience_s
+        self._progress = _Progress()
+        self._lock = threading.Lock()
+        self._without: dict[str, dict[str, str]] = {}
+        connection.listen(self._progress.topic, self._progress.hear)
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        """Have `spec` encoded and scored; see `ports.Prober`.
+
+        Raises:
+            ClusterLostError: The cluster is gone.
+            ClusterWorkersError: No worker can do it.
+            VmafxTuneError: As a prober of this machine.
+        """
+        assignment = self._jobs.probe(spec)
+        with self._progress.of(assignment, on_progress) as followed:
+            answer = self._run(followed)
+        assert answer.probe is not None
+        # The worker's would name its own ffmpeg and its own copy of the source.
+        return dataclasses.replace(answer.probe, command=self._command(spec.encode))
+
+    def score_itself(self, spec: ProbeSpec) -> ScoreSet:
+        """Have the source scored against itself; see `ports.Prober`."""
+        answer = self._run(self._jobs.itself(spec))
+        assert answer.scores is not None
+        return answer.scores
+
+    def cancel(self) -> None:
+        """Stop all probes now, on the workers too."""
+        self._cancel.cancel()
+
+    def _run(self, assignment: Assignment) -> Answer:
+        """Have an assignment done, by another worker where one cannot."""
+        unlucky: dict[str, Failure] = {}
+        while True:
+            answer = self._attempt(assignment, self._able(assignment, unlucky))
+            if answer is None:
+                continue
+            if answer.failure is None:
+                return answer
+            if not answer.failure.elsewhere:
+                raise raised(answer.failure)
+            unlucky[answer.worker] = answer.failure
+            self._remember(assignment, answer)
+
+    def _remember(self, assignment: Assignment, answer: Answer) -> None:
+        """Keep in mind which worker does not have the source, so that it is not asked again."""
+        failure = answer.failure
+        if failure is not None and failure.name == ClusterWorkersError.__name__:
+            with self._lock:
+                known = self._without.setdefault(assignment.job.source.digest, {})
+                known[answer.worker] = failure.message
+
+    def _able(self, assignment: Assignment, unlucky: Mapping[str, Failure]) -> set[str]:
+        """Find workers for an assignment, and wait for some where there are none.
+
+        Raises:
+            ClusterWorkersError: There are none.
+            VmafxTuneError: Those that there are have failed with it.
+        """
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            self._cancel.raise_if_cancelled()
+            fit = self._eligible.fit(assignment.needs)
+            with self._lock:
+                without = dict(self._without.get(assignment.job.source.digest, {}))
+            if able := fit - unlucky.keys() - without.keys():
+                return able
+            if fit:
+                raise _nobody(assignment, unlucky, without)
+            if time.monotonic() > deadline:
+                raise ClusterWorkersError(
+                    f"No worker is left at {self._connection.address} that can measure "
+                    f"{assignment.name}. Start some and repeat the command."
+                )
+            time.sleep(_LOOK_EVERY_S / 2)
+
+    def _attempt(self, assignment: Assignment, workers: set[str]) -> Answer | None:
+        """Have one of `workers` do an assignment; None where all of them are gone."""
+        key = f"vmafx-tune-{uuid.uuid4().hex}"
+        pending = self._connection.submit(worker.measure, pack(assignment.job), workers, key)
+        try:
+            with self._cancel.calling(pending.wake):
+                while not pending.wait(_LOOK_EVERY_S):
+                    if not workers & self._eligible.fit({}):
+                        return None
+            self._cancel.raise_if_cancelled()
+            return _read(pending)
+        finally:
+            # Reached by Ctrl-C too.
+            pending.cancel()
+
+
+def _read(pending: Pending) -> Answer:
+    try:
+        return unpack(Answer, pending.result())
+    except ForeignVersionError as error:
+        raise ClusterWorkersError(f"A worker has changed its version meanwhile. {error}") from error
+
+
+def _nobody(
+    assignment: Assignment, unlucky: Mapping[str, Failure], without: Mapping[str, str]
+) -> Exception:
+    """Build the error for an assignment that no worker could do."""
+    reasons = {**without, **{address: failure.message for address, failure in unlucky.items()}}
+    if not without:
+        return raised([*unlucky.values()][-1])
+    found = tuple(sorted(reasons.items()))
+    return ClusterWorkersError(
+        f"No worker of the cluster can measure {assignment.name}. {listing(found)} Put the files "
+        "where all workers see them under the same names, or give a URL for the source.",
+        found,
+    )
+
+
+class _Progress:
+    """Passes on what workers tell of their jobs while they run."""
+
+    def __init__(self) -> None:
+        self.topic = f"vmafx-tune-{uuid.uuid4().hex}"
+        self._numbers = itertools.count(1)
+        self._observers: dict[int, ProbeProgress] = {}
+
+    @contextmanager
+    def of(self, assignment: Assignment, observer: ProbeProgress | None) -> Iterator[Assignment]:
+        """Let `observer` follow an assignment for as long as the block lasts."""
+        if observer is None:
+            yield assignment
+            return
+        number = next(self._numbers)
+        job = dataclasses.replace(assignment.job, topic=self.topic, number=number)
+        self._observers[number] = observer
+        try:
+            yield dataclasses.replace(assignment, job=job)
+        finally:
+            del self._observers[number]
+
+    def hear(self, news: Mapping[str, Any]) -> None:
+        """Take note of what a worker tells."""
+        observer = self._observers.get(news["job"])
+        if observer is not None:
+            observer(news["stage"], news["frames"])

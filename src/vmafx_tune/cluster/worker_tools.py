@@ -1,0 +1,166 @@
+"""A worker's own programs and files, and the probes that it makes with them."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.cluster.messages import Answer, Report
+from vmafx_tune.cluster.sentences import difference
+from vmafx_tune.encoders.registry import encoder_row
+from vmafx_tune.errors import ClusterWorkersError, UnreadableSourceError
+from vmafx_tune.options import ToolOptions
+from vmafx_tune.probing.fingerprint import Fingerprints, NoMemory
+from vmafx_tune.wiring import Toolbox
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vmafx_tune.cancel import CancelToken
+    from vmafx_tune.cluster.messages import FileRef, Inquiry, Job, Kit
+    from vmafx_tune.model import ProbeSpec
+    from vmafx_tune.ports import ProbeProgress, Scorer
+
+__all__ = ["WorkerTools", "tools_for"]
+
+
+@lru_cache(maxsize=16)
+def tools_for(kit: Kit) -> WorkerTools:
+    """The process's tools for a kit; what they found out once they know from then on."""
+    return WorkerTools(kit)
+
+
+class WorkerTools:
+    """Answers inquiries and does jobs with the programs of this machine. Thread-safe.
+
+    Args:
+        kit: Which programs to use.
+    """
+
+    def __init__(self, kit: Kit) -> None:
+        self._box = Toolbox(
+            ToolOptions(
+                ffmpeg=None if kit.ffmpeg is None else Path(kit.ffmpeg),
+                vmaf=None if kit.vmaf is None else Path(kit.vmaf),
+                timeout_s=kit.timeout_s,
+                # The home folder may be on a network file system, where SQLite's log cannot be.
+                cache=False,
+            )
+        )
+        self._fingerprints = Fingerprints(NoMemory())
+
+    def report(self, inquiry: Inquiry) -> Report:
+        """Tell what this machine would contribute to the outcome of probes.
+
+        Raises:
+            VmafxTuneError: It cannot encode or score at all.
+            OSError: A program cannot be read.
+        """
+        if inquiry.encoder is not None:
+            return self._report_encoder(inquiry.encoder)
+        assert inquiry.backend is not None
+        assert inquiry.model is not None
+        if inquiry.model_file is not None:
+            self._require(inquiry.model_file)
+        scorer = self._box.scorer(inquiry.backend, inquiry.model)
+        ffmpeg = self._box.ffmpeg
+        return Report(
+            self._scoring_facts(self._box, scorer),
+            name=scorer.name,
+            version=scorer.version,
+            ffmpeg=str(ffmpeg.path),
+            ffmpeg_version=ffmpeg.version,
+        )
+
+    def _report_encoder(self, name: str) -> Report:
+        row = encoder_row(name)
+        found = self._box.availability(row)
+        if not found.opens:
+            return Report(None, reason=found.reason)
+        facts = self._box.setup(None, self._fingerprints).encoding(row)
+        return Report(facts, version=found.version)
+
+    def measure(
+        self, job: Job, cancel: CancelToken, on_progress: ProbeProgress | None = None
+    ) -> Answer:
+        """Make a probe, or score a source against itself.
+
+        Raises:
+            ClusterWorkersError: A file is missing here, or this machine is not the one that it
+                said it was.
+            VmafxTuneError: Any of the encoder's or the scorer's errors.
+        """
+        box = self._box.for_one_job(cancel)
+        spec = self._with_local_files(job, cancel)
+        scorer = box.scorer(job.backend, spec.model)
+        self._check(job, box, scorer)
+        prober = box.measuring_prober(scorer)
+        if job.encoding is None:
+            return Answer(scores=prober.score_itself(spec))
+        return Answer(probe=prober.probe(spec, on_progress=on_progress))
+
+    def _scoring_facts(self, box: Toolbox, scorer: Scorer) -> dict[str, Any]:
+        # The ffmpeg is not always among them, but all workers are to have the same.
+        facts = box.setup(scorer, self._fingerprints).scoring()
+        return {**facts, "ffmpeg": self._fingerprints.of(box.ffmpeg.path)}
+
+    def _check(self, job: Job, box: Toolbox, scorer: Scorer) -> None:
+        _require_equal(self._scoring_facts(box, scorer), job.scoring)
+        if job.encoding is not None:
+            setup = box.setup(None, self._fingerprints)
+            _require_equal(setup.encoding(encoder_row(job.spec.encode.encoder)), job.encoding)
+
+    def _with_local_files(self, job: Job, cancel: CancelToken) -> ProbeSpec:
+        for file in job.files:
+            self._require(file)
+        path = self._local(job.source, cancel)
+        encode = job.spec.encode
+        source = dataclasses.replace(encode.source, path=path)
+        spec = dataclasses.replace(job.spec, encode=dataclasses.replace(encode, source=source))
+        if job.model is not None:
+            self._require(job.model)
+        return spec
+
+    def _local(self, file: FileRef, cancel: CancelToken) -> Path:
+        """Find a source: where the client has it, or a copy of what its URL gives."""
+        try:
+            self._require(file)
+        except ClusterWorkersError:
+            if file.url is None:
+                raise
+            return self._fetched(file, file.url, cancel)
+        return Path(file.path)
+
+    def _fetched(self, file: FileRef, url: str, cancel: CancelToken) -> Path:
+        from vmafx_tune.media.fetch import SourceCache
+
+        try:
+            return SourceCache(cancel).with_content(url, file.digest, self._fingerprints.of)
+        except UnreadableSourceError as error:
+            raise ClusterWorkersError(str(error)) from error
+
+    def _require(self, file: FileRef) -> None:
+        """Make sure that a file is here, and is the client's.
+
+        Raises:
+            ClusterWorkersError: It is not.
+        """
+        path = Path(file.path)
+        try:
+            same = (
+                path.stat().st_size == file.size_bytes
+                and self._fingerprints.of(path) == file.digest
+            )
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ClusterWorkersError(f"'{path}' cannot be read here: {reason}.") from error
+        if not same:
+            raise ClusterWorkersError(f"'{path}' is another file here, with other content.")
+
+
+def _require_equal(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    reason = difference(found, expected)
+    if reason is not None:
+        raise ClusterWorkersError(f"The machine has changed since it joined: {reason}.")

@@ -1,0 +1,175 @@
+"""Parts of a clip: those that stand for the whole of it, and those that it is divided into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vmafx_tune.model import Complexity
+
+__all__ = [
+    "LOOK_LEAD_IN",
+    "SamplePlan",
+    "Segment",
+    "choose_segments",
+    "chunk_plan",
+    "look_plan",
+]
+
+LOOK_LEAD_IN = 4
+"""Frames at the start of each part of a look that count for nothing; see `SampledProber`."""
+
+# Starting the programs for a part costs as much as some frames of it.
+_START_FRAMES = 8
+_PIECE_FRAMES = 12
+_FEWEST_PIECES, _MOST_PIECES = 3, 8
+_COMMON_SHARE, _LARGEST_SHARE = 0.1, 0.25
+# From here on, what a sample leaves out is not worth its error.
+_NEARLY_ALL = 0.9
+_TRIED_PER_LENGTH = 8
+# Places whose complexity is equal but for so much of the clip's mean are equally good.
+_SAME_COST = 0.02
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Segment:
+    """A run of frames.
+
+    Attributes:
+        first_frame: Counts the clip's frames from 0.
+        n_frames: Length, at least 1.
+    """
+
+    first_frame: int
+    n_frames: int
+
+    @property
+    def end_frame(self) -> int:
+        """One past the last frame."""
+        return self.first_frame + self.n_frames
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePlan:
+    """Which parts of a clip are measured.
+
+    Attributes:
+        segments: At least one, in order, without overlap.
+        n_frames: Frames of the whole clip.
+
+    Raises:
+        ValueError: The segments are none, overlap, are out of order, or go beyond the clip.
+    """
+
+    segments: tuple[Segment, ...]
+    n_frames: int
+
+    def __post_init__(self) -> None:
+        overlap = any(one.end_frame > other.first_frame for one, other in pairwise(self.segments))
+        empty = any(segment.n_frames < 1 for segment in self.segments)
+        if not self.segments or overlap or empty:
+            raise ValueError(f"The segments {self.segments} are none, empty, or overlap.")
+        if self.segments[0].first_frame < 0 or self.segments[-1].end_frame > self.n_frames:
+            raise ValueError(f"The segments {self.segments} go beyond 0..{self.n_frames}.")
+
+    @property
+    def n_sampled(self) -> int:
+        """Frames in the segments."""
+        return sum(segment.n_frames for segment in self.segments)
+
+    @property
+    def share(self) -> float:
+        """Part of the clip that is measured, above 0 and up to 1."""
+        return self.n_sampled / self.n_frames
+
+
+def chunk_plan(n_frames: int, length: int, gop_frames: int = 1) -> tuple[Segment, ...]:
+    """Divide a clip into chunks that are encoded by themselves.
+
+    Args:
+        n_frames: Length of the clip, at least 1.
+        length: Frames that a chunk should have, at least 1.
+        gop_frames: What the chunks' lengths are multiples of.
+
+    Returns:
+        The chunks, in order and without gaps, all of the multiple nearest to `length` but the last.
+        That has what is left; where that is less than half a chunk, the one before has it too.
+    """
+    length = max(1, round(length / gop_frames)) * gop_frames
+    firsts = range(0, max(n_frames - (length - 1) // 2, 1), length)
+    return tuple(Segment(first, end - first) for first, end in pairwise([*firsts, n_frames]))
+
+
+def look_plan(n_frames: int, probe_frames: int | None = None) -> SamplePlan | None:
+    """Choose the parts for a cheap look at a clip: short ones, evenly spread.
+
+    Several short parts stand for a clip better than one long part, which shows a moment of it. A
+    look costs about a tenth of a probe; on short clips up to a quarter, with as few parts as may
+    stand for the whole.
+
+    Args:
+        n_frames: Length of the clip.
+        probe_frames: What a probe takes of it, if not all.
+
+    Returns:
+        None where probes are too short for looks to pay.
+    """
+    cost = _PIECE_FRAMES + _START_FRAMES
+    probe_frames = probe_frames or n_frames
+    if probe_frames * _LARGEST_SHARE < _FEWEST_PIECES * cost:
+        return None
+    n_pieces = min(max(round(probe_frames * _COMMON_SHARE / cost), _FEWEST_PIECES), _MOST_PIECES)
+    stratum = n_frames / n_pieces
+    firsts = (int((index + 0.5) * stratum - _PIECE_FRAMES / 2) for index in range(n_pieces))
+    return SamplePlan(tuple(Segment(first, _PIECE_FRAMES) for first in firsts), n_frames)
+
+
+def choose_segments(complexity: Complexity, n_segments: int, length: int) -> SamplePlan | None:
+    """Choose the parts that stand for a clip, by its content.
+
+    The clip is divided evenly in time, and each stratum gives one part: the one whose complexity is
+    nearest to the stratum's mean, so that the sample is as hard to encode as the clip. Among equals
+    a part that begins with a scene or a group of pictures wins, then the one nearest the middle.
+
+    Args:
+        complexity: Of each frame of the clip.
+        n_segments: How many parts, at least 1.
+        length: Frames of each, at least 1.
+
+    Returns:
+        The parts, in order; None where they would be nearly all of the clip, or more.
+    """
+    n_frames = len(complexity.costs)
+    if n_segments * length > _NEARLY_ALL * n_frames or length > n_frames // n_segments:
+        return None
+    sums = [0.0, *accumulate(complexity.costs)]
+    bounds = [index * n_frames // n_segments for index in range(n_segments + 1)]
+    starts = frozenset(complexity.starts)
+    return SamplePlan(
+        tuple(
+            Segment(_best_start(sums, starts, stratum, length), length)
+            for stratum in pairwise(bounds)
+        ),
+        n_frames,
+    )
+
+
+def _best_start(
+    sums: list[float], starts: frozenset[int], stratum: tuple[int, int], length: int
+) -> int:
+    begin, end = stratum
+    usual = sums[-1] / (len(sums) - 1) or 1.0
+    wanted = (sums[end] - sums[begin]) / (end - begin)
+    middle = (begin + end - length) // 2
+
+    def badness(start: int) -> tuple[int, bool, int, int]:
+        found = (sums[start + length] - sums[start]) / length
+        difference = round(abs(found - wanted) / usual / _SAME_COST)
+        return difference, start not in starts, abs(start - middle), start
+
+    last = end - length
+    grid = range(begin, last + 1, max(1, length // _TRIED_PER_LENGTH))
+    tried: set[int] = {*grid, middle, *(start for start in starts if begin <= start <= last)}
+    return min(sorted(tried), key=badness)

@@ -1,0 +1,256 @@
+"""Cutting excerpts out of sources, exact to the frame, without writing a file.
+
+A frame is found by its time where that is sure to find it: in containers with an index that is
+exact, in streams whose keyframes are clean places to start, with frames on an even grid. Elsewhere
+all frames before it are decoded and dropped, which takes longer and is as exact.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cached_property
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import MediaError, UsageError
+from vmafx_tune.media.container import open_video
+from vmafx_tune.model import Excerpt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from av.packet import Packet
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+    from vmafx_tune.media.container import Video
+    from vmafx_tune.model import Source
+
+__all__ = ["ExcerptCutter", "cut_excerpt", "decode_excerpt"]
+
+# Names of libavformat's demuxers. Others seek to some packet near the time (MPEG-TS, raw streams),
+# or have no times of presentation (AVI). Even these are asked for times of keyframes only: between
+# two, the one to start from is chosen by a time of decoding, and may be the later one.
+_CALCULATED = frozenset({"rawvideo", "yuv4mpegpipe"})
+_INDEXED = frozenset({"mov", "matroska"})
+# Nothing that is shown after one of their keyframes depends on what was coded before it. In H.264
+# that holds for those keyframes only that are IDR pictures.
+_CLEAN_CODECS = frozenset({"hevc", "vvc", "av1", "vp8", "vp9", "mpeg2video"})
+_H264 = "h264"
+_H264_IDR = 5
+_H264_TYPE_MASK = 0x1F
+_AVCC_VERSION = 1
+# As far back as ffmpeg goes from a time of presentation to one of decoding.
+_REORDERING_S = Fraction(3, 23)
+_TICKS_PER_SECOND = 1_000_000
+
+
+def cut_excerpt(source: Source, first_frame: int, n_frames: int) -> Source:
+    """Take a run of frames of a source; see `ExcerptCutter`, which is faster for several."""
+    return ExcerptCutter(source).cut(first_frame, n_frames)
+
+
+class ExcerptCutter:
+    """Cuts a source. Thread-safe once the first excerpt is cut.
+
+    Args:
+        source: The file, or an excerpt of it, which is then cut further.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+
+    def cut(self, first_frame: int, n_frames: int) -> Source:
+        """Take a run of frames.
+
+        Args:
+            first_frame: Counts the source's frames from 0.
+            n_frames: Length, at least 1.
+
+        Returns:
+            The same file with that excerpt; the source itself for all of its frames.
+
+        Raises:
+            UsageError: The source does not have these frames.
+            MediaError: Its frame rate varies, or it cannot be read.
+        """
+        source = self._source
+        if not 0 <= first_frame < first_frame + n_frames <= source.n_frames:
+            raise UsageError(
+                f"'{source.path}' has {source.n_frames} frames, so there is no excerpt of "
+                f"{n_frames} from frame {first_frame} on."
+            )
+        if n_frames == source.n_frames:
+            return source
+        if source.variable_frame_rate:
+            raise MediaError(
+                f"The frame rate of '{source.path}' varies, so excerpts of it cannot be cut. "
+                "Convert it to a constant frame rate, or work on the whole clip."
+            )
+        lead_frames = self._places.lead_frames(first_frame)
+        excerpt = Excerpt(
+            first_frame=first_frame,
+            n_frames=n_frames,
+            start_s=self._places.start_s + first_frame / source.frame_rate,
+            lead_frames=lead_frames,
+        )
+        if (outer := source.excerpt) is not None:
+            excerpt = replace(
+                excerpt,
+                first_frame=outer.first_frame + first_frame,
+                lead_frames=outer.lead_frames + lead_frames,
+            )
+        return replace(source, n_frames=n_frames, excerpt=excerpt)
+
+    @cached_property
+    def _places(self) -> _Places:
+        source = self._source
+        if source.excerpt is not None:
+            return _Places(source.excerpt.start_s)
+        with open_video(source.path, source.raw) as video:
+            return _find_places(video, source)
+
+
+def decode_excerpt(video: Video, source: Source) -> Iterator[VideoFrame]:
+    """Decode a source's excerpt, or all of it where it has none, in presentation order.
+
+    Args:
+        video: The source's file, just opened.
+        source: The source.
+
+    Raises:
+        UnreadableSourceError: While iterating: the file is damaged.
+    """
+    excerpt = source.excerpt
+    if excerpt is None:
+        yield from video.decode()
+        return
+    frames = video.decode()
+    if excerpt.first_frame > excerpt.lead_frames:
+        frame_s = 1 / source.frame_rate
+        start_s = _container_start_s(video) + excerpt.start_s - excerpt.lead_frames * frame_s
+        _seek(video, start_s)
+        frames = _from_time(frames, start_s - frame_s / 2)
+    yield from islice(frames, excerpt.lead_frames, excerpt.lead_frames + excerpt.n_frames)
+
+
+def _seek(video: Video, start_s: Fraction) -> None:
+    # Half a frame would be enough, if all containers sought by times of presentation.
+    offset_s = max(start_s - _REORDERING_S, Fraction(0))
+    tick_s = video.stream.time_base or Fraction(1)
+    video.container.seek(int(offset_s / tick_s), stream=video.stream)
+
+
+def _from_time(frames: Iterable[VideoFrame], start_s: Fraction) -> Iterator[VideoFrame]:
+    started = False
+    for frame in frames:
+        started = started or _time_s(frame) >= start_s
+        if started:
+            yield frame
+
+
+def _time_s(frame: VideoFrame) -> Fraction:
+    return (frame.pts or 0) * (frame.time_base or Fraction(1))
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where decoding may start.
+
+    Attributes:
+        start_s: Time of the first frame, from the start of the container.
+        frames: Numbers of those frames, ascending from 0; None where it may start at any.
+    """
+
+    start_s: Fraction = Fraction(0)
+    frames: tuple[int, ...] | None = (0,)
+
+    def lead_frames(self, first_frame: int) -> int:
+        if self.frames is None:
+            return 0
+        return first_frame - self.frames[bisect_right(self.frames, first_frame) - 1]
+
+
+def _find_places(video: Video, source: Source) -> _Places:
+    names = set(video.container.format.name.split(","))
+    if names & _CALCULATED:
+        return _Places(frames=None)
+    packets = _survey(video) if names & _INDEXED else None
+    tick_s = video.stream.time_base
+    if packets is None or tick_s is None or not _is_even(packets.ticks, tick_s, source):
+        return _Places()
+    return _Places(
+        packets.ticks[0] * tick_s - _container_start_s(video),
+        tuple(bisect_left(packets.ticks, tick) for tick in packets.places),
+    )
+
+
+def _container_start_s(video: Video) -> Fraction:
+    return Fraction(video.container.start_time or 0, _TICKS_PER_SECOND)
+
+
+@dataclass(frozen=True, slots=True)
+class _Survey:
+    """What the packets say of seeking.
+
+    Attributes:
+        ticks: Times of presentation of all pictures that are shown, ascending.
+        places: Times of the keyframes from which everything shown after them can be decoded.
+    """
+
+    ticks: tuple[int, ...]
+    places: tuple[int, ...]
+
+
+def _survey(video: Video) -> _Survey | None:
+    """Read all packets; None where these do not tell where decoding may start."""
+    codec = video.stream.codec_context.codec.canonical_name
+    ticks: list[int] = []
+    places: list[int] = []
+    only_keyframes = True
+    for packet in video.packets():
+        if not packet.size:
+            continue
+        if packet.pts is None:
+            return None
+        only_keyframes = only_keyframes and packet.is_keyframe
+        if packet.is_keyframe and (codec != _H264 or _is_idr(packet, video.stream)):
+            places.append(packet.pts)
+        if not packet.is_discard:
+            ticks.append(packet.pts)
+    known = only_keyframes or codec in _CLEAN_CODECS or codec == _H264
+    # What is shown before the first keyframe lacks its references, and is dropped.
+    if not known or not ticks or not places or places[0] > min(ticks):
+        return None
+    ticks.sort()
+    # A keyframe that an edit list hides serves the first frame that is shown.
+    shown = {max(place, ticks[0]) for place in places}
+    return _Survey(tuple(ticks), tuple(sorted(place for place in shown if place <= ticks[-1])))
+
+
+def _is_even(ticks: Sequence[int], tick_s: Fraction, source: Source) -> bool:
+    if len(ticks) != source.n_frames:
+        return False
+    frame = 1 / source.frame_rate / tick_s
+    return all(abs(tick - ticks[0] - i * frame) < frame / 4 for i, tick in enumerate(ticks))
+
+
+def _is_idr(packet: Packet[VideoStream], stream: VideoStream) -> bool:
+    """Tell whether a packet holds an IDR picture, as MP4 and Matroska store H.264.
+
+    ISO/IEC 14496-15: NAL units follow each other, each after its size; the size's own length is in
+    the decoder configuration record.
+    """
+    record = stream.codec_context.extradata or b""
+    if len(record) < 5 or record[0] != _AVCC_VERSION:
+        return False
+    length, data = (record[4] & 3) + 1, memoryview(packet)
+    offset = 0
+    while offset + length < len(data):
+        size = int.from_bytes(data[offset : offset + length], "big")
+        if data[offset + length] & _H264_TYPE_MASK == _H264_IDR:
+            return True
+        offset += length + size
+    return False

@@ -1,0 +1,136 @@
+"""A prober that measures parts of a clip and tells what the whole would be like."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from vmafx_tune.encoders.registry import encoder_row
+from vmafx_tune.model import Probe
+from vmafx_tune.probing.parts import Parts, joined_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vmafx_tune.core.segments import SamplePlan, Segment
+    from vmafx_tune.model import EncodeSpec, ProbeSpec, ScoreSet, Source
+    from vmafx_tune.ports import ProbeProgress, Prober
+
+__all__ = ["SampledProber"]
+
+
+class SampledProber:
+    """Implements `ports.Prober` for a clip by probes of its parts. Thread-safe.
+
+    Each part is a probe of its own, whose source is an excerpt: `prober` may recall it from a store
+    or make it on another machine. What they measured is joined in the order of the clip, whichever
+    ends first.
+
+    Args:
+        prober: Probes the parts; must be thread-safe if there are several workers.
+        plan: Which parts.
+        cut: Takes a part of a source.
+        workers: Parts probed side by side.
+        command: Builds the command that reproduces an encode of the whole clip; None leaves it out.
+        lead_in: Frames at the start of each part whose scores are left out. An encoder spends more
+            on its first picture than on those that follow, which counts for much in short parts.
+    """
+
+    def __init__(
+        self,
+        prober: Prober,
+        plan: SamplePlan,
+        *,
+        cut: Callable[[Source, Segment], Source],
+        workers: int = 1,
+        command: Callable[[EncodeSpec], tuple[str, ...]] | None = None,
+        lead_in: int = 0,
+    ) -> None:
+        self._parts = Parts(prober, plan.segments, cut=cut, workers=workers)
+        self._plan = plan
+        self._command = command
+        self._lead_in = lead_in
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        """Encode and score the parts of `spec`'s source; see `ports.Prober`.
+
+        Returns:
+            Its bitrate is that of all parts together, without what each spends on its beginning;
+            its size is what the whole would have then; its frame scores are those of the parts, one
+            after the other; its times are the sums; its peak is the highest of any part.
+
+        Raises:
+            VmafxTuneError: As `prober` does; the message names the part.
+        """
+        return self._joined(spec, self._parts.probe(spec, on_progress))
+
+    def score_itself(self, spec: ProbeSpec) -> ScoreSet:
+        """Score the parts against themselves; see `ports.Prober`."""
+        return self._parts.score_itself(spec)
+
+    def known(self, template: ProbeSpec) -> tuple[Probe, ...]:
+        """Recall all probes whose parts are all known; see `ports.Recaller`."""
+        return tuple(self._joined(spec, probes) for spec, probes in self._parts.known(template))
+
+    def cancel(self) -> None:
+        """Stop all running probes now."""
+        self._parts.cancel()
+
+    def _joined(self, spec: ProbeSpec, probes: Sequence[Probe]) -> Probe:
+        source, first = spec.encode.source, probes[0]
+        parts = tuple(
+            self._counted(probe, segment, spec)
+            for probe, segment in zip(probes, self._plan.segments, strict=True)
+        )
+        bits_per_frame = sum(
+            part.bitrate_kbps * segment.n_frames
+            for part, segment in zip(parts, self._plan.segments, strict=True)
+        )
+        bitrate_kbps = bits_per_frame / self._plan.n_sampled
+        peaks = [p.peak_bitrate_kbps for p in probes if p.peak_bitrate_kbps is not None]
+        return Probe(
+            quality=spec.encode.quality,
+            bitrate_kbps=bitrate_kbps,
+            size_bytes=round(bitrate_kbps * 1000 / 8 * source.duration_s),
+            scores=joined_scores([part.scores for part in parts]),
+            encode_time_s=sum(probe.encode_time_s for probe in probes),
+            score_time_s=sum(probe.score_time_s for probe in probes),
+            encoder_version=first.encoder_version,
+            command=() if self._command is None else self._command(spec.encode),
+            codecs=first.codecs,
+            peak_bitrate_kbps=max(peaks, default=None),
+            cached=all(probe.cached for probe in probes),
+            parts=parts,
+        )
+
+    def _counted(self, probe: Probe, segment: Segment, spec: ProbeSpec) -> Probe:
+        """Leave out of a part's probe what it has for being encoded by itself."""
+        weight = _opening_weight(segment, spec.encode)
+        bitrate_kbps = probe.bitrate_kbps
+        if probe.opening_bytes and segment.n_frames > 1:
+            usual = (probe.size_bytes - probe.opening_bytes) / (segment.n_frames - 1)
+            opening = weight * probe.opening_bytes + (1 - weight) * usual
+            size_bytes = usual * (segment.n_frames - 1) + opening
+            duration_s = float(segment.n_frames / spec.encode.source.frame_rate)
+            bitrate_kbps = size_bytes * 8 / duration_s / 1000
+        return dataclasses.replace(
+            probe, bitrate_kbps=bitrate_kbps, scores=_settled(probe.scores, self._lead_in)
+        )
+
+
+def _opening_weight(segment: Segment, encode: EncodeSpec) -> float:
+    """Tell how much of a part's first keyframe belongs to the clip."""
+    if not segment.first_frame:
+        return 1.0
+    if encode.gop_frames is not None:
+        # Where keyframes come in turn, what is expected of them less those that the part has.
+        expected = segment.n_frames / encode.gop_frames
+        return expected - (segment.n_frames - 1) // encode.gop_frames
+    return encoder_row(encode.encoder).opening_weight
+
+
+def _settled(scores: ScoreSet, lead_in: int) -> ScoreSet:
+    """Leave out the scores of the first frames, but never the last one's."""
+    first = min(-(-lead_in // scores.subsample), len(scores.frames) - 1)
+    features = {name: values[first:] for name, values in scores.features.items()}
+    return dataclasses.replace(scores, frames=scores.frames[first:], features=features)

@@ -1,0 +1,96 @@
+"""Cheap looks at parts of a clip, which tell a search where to begin."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from vmafx_tune.core.interpolate import probes_left
+from vmafx_tune.core.looks import next_look
+from vmafx_tune.core.pooling import pool_scores
+from vmafx_tune.errors import CancelledError, VmafxTuneError
+from vmafx_tune.events import ProbeFinished, ProbeStarted, Warned
+from vmafx_tune.workflows.stored import stored_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vmafx_tune.core.ledger import SearchProblem
+    from vmafx_tune.events import Observer
+    from vmafx_tune.ports import Prober
+    from vmafx_tune.workflows.request import SearchRequest
+
+__all__ = ["Scout"]
+
+_NONE: Mapping[int, float] = MappingProxyType({})
+
+
+class Scout:
+    """Looks at one encoder's curve on parts of the source, before its searches.
+
+    What it sees is no part of any answer: a look that fails or misleads costs time only. Not
+    thread-safe; it goes with one `ProbeBook`.
+
+    Args:
+        request: Gives the probe template, the grid and the pooling.
+        prober: Probes parts of the source for the whole of it.
+        observe: Receives an event for each look.
+        job: Name that the events carry; None for the encoder's.
+    """
+
+    def __init__(
+        self, request: SearchRequest, prober: Prober, observe: Observer, *, job: str | None = None
+    ) -> None:
+        self._job = request.encoder if job is None else job
+        # Parts may have more bits a second than the whole, which is all that has a limit.
+        encode = replace(request.template.encode, max_bitrate_kbps=None)
+        self._request = replace(request, template=replace(request.template, encode=encode))
+        self._prober = prober
+        self._observe = observe
+        self._scores: dict[int, float] = {}
+        self._failed = False
+
+    def hints(self, problem: SearchProblem) -> Mapping[int, float]:
+        """Look until the crossing of a search is known well enough.
+
+        Where a store knows something of the whole clip, only looks are taken that it knows as well:
+        they are those of a run that is repeated, which is to take the same steps again.
+
+        Args:
+            problem: The search, without hints.
+
+        Returns:
+            Scores of all looks so far, by step.
+
+        Raises:
+            CancelledError: The work was cancelled.
+        """
+        try:
+            if not self._failed:
+                self._look_around(problem)
+        except CancelledError:
+            raise
+        except VmafxTuneError as error:
+            self._failed = True
+            self._observe(Warned(f"Looks at parts of the clip fail, so there are none: {error}"))
+        return dict(self._scores)
+
+    def _look_around(self, problem: SearchProblem) -> None:
+        stored = stored_scores(self._prober, self._request) if problem.seeds else _NONE
+        while (step := next_look(replace(problem, hints=self._scores))) is not None:
+            if problem.seeds and step not in stored:
+                break
+            self._look(step, problem)
+
+    def _look(self, step: int, problem: SearchProblem) -> None:
+        template, job = self._request.template, self._job
+        quality = self._request.grid.quality_of(step)
+        number, target = len(self._scores) + 1, problem.target
+        self._observe(ProbeStarted(job, number, quality, target, look=True))
+        probe = self._prober.probe(
+            replace(template, encode=replace(template.encode, quality=quality))
+        )
+        vmaf = self._scores[step] = pool_scores(probe.scores.frames, self._request.pool)
+        left = probes_left(problem)
+        self._observe(ProbeFinished(job, number, probe, vmaf, target, left, look=True))

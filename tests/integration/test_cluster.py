@@ -1,0 +1,395 @@
+"""A cluster gives what this machine gives, whatever becomes of its parts."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.integration.test_cli_interrupt import HEAR_SIGNALS
+from tests.support.cli import Outcome, command, run_cli
+from tests.support.cluster import Cluster, make_ffmpeg, needs_dask, running_cluster
+from tests.support.origin import Origin, serving
+from tests.support.programs import needs_proc, wait_until
+from vmafx_tune._version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.support.clips import ClipFactory
+
+pytestmark = [needs_dask, needs_proc]
+
+QUICK = ("--preset", "ultrafast", "--crf-lo", "26", "--crf-hi", "38")
+# A loaded machine takes its time to start a worker.
+PATIENT = ("--cluster-timeout", "60")
+TIMES = {"wall_time_ms", "encode_time_ms", "score_time_ms"}
+
+SEARCH = ("search", "-t", "70", *QUICK)
+COMPARE = ("compare", "-t", "60,70", "-c", "libx264,libx265", "--anchor", "libx264", *QUICK)
+LADDER = ("ladder", "-t", "50,60", "--resolutions", "160x90,128x72", *QUICK)
+
+
+@pytest.fixture(scope="session")
+def ffmpeg(tmp_path_factory: pytest.TempPathFactory, ffmpeg_exe: Path) -> Path:
+    """The ffmpeg of all clients and workers here."""
+    return make_ffmpeg(tmp_path_factory.mktemp("ffmpeg"), ffmpeg_exe)
+
+
+@pytest.fixture(autouse=True)
+def client_ffmpeg(ffmpeg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VMAFX_FFMPEG", str(ffmpeg))
+
+
+@pytest.fixture(scope="session")
+def shared_cluster(tmp_path_factory: pytest.TempPathFactory, ffmpeg: Path) -> Iterator[Cluster]:
+    with running_cluster(tmp_path_factory.mktemp("cluster"), ffmpeg) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(shared_cluster: Cluster) -> Cluster:
+    """Two workers at least, whatever became of those of the test before."""
+    shared_cluster.restore(2)
+    return shared_cluster
+
+
+@pytest.fixture
+def clip(clips: ClipFactory) -> Path:
+    return clips.moving(n_frames=24)
+
+
+@pytest.fixture(scope="session")
+def local_runs() -> dict[tuple[str, ...], Outcome]:
+    return {}
+
+
+@pytest.fixture
+def locally(clip: Path, local_runs: dict[tuple[str, ...], Outcome]) -> Callable[..., Outcome]:
+    """Run a command on the clip on this machine; once for all tests, as it is always the same."""
+
+    def run(*arguments: str) -> Outcome:
+        if arguments not in local_runs:
+            local_runs[arguments] = run_cli(*arguments, "-r", clip, "--no-cache")
+        return local_runs[arguments]
+
+    return run
+
+
+def on(cluster: Cluster, *arguments: str | Path) -> Outcome:
+    return run_cli(*arguments, "--cluster", cluster.address, *PATIENT)
+
+
+def start(cluster: Cluster, *arguments: str | Path) -> subprocess.Popen[str]:
+    line = command(*arguments, "--cluster", cluster.address, *PATIENT)
+    return subprocess.Popen(
+        [sys.executable, "-c", HEAR_SIGNALS, *line],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> Outcome:
+    stdout, stderr = process.communicate()
+    assert "Traceback" not in stderr, stderr
+    return Outcome(process.returncode, stdout, stderr)
+
+
+def hold_all(cluster: Cluster) -> None:
+    for worker in cluster.workers:
+        worker.gate.touch()
+
+
+def timeless(document: Any) -> Any:
+    if isinstance(document, dict):
+        return {key: timeless(value) for key, value in document.items() if key not in TIMES}
+    return [timeless(item) for item in document] if isinstance(document, list) else document
+
+
+def answers(outcome: Outcome) -> list[float]:
+    return [row["best_crf"] for row in outcome.document["rows"]]
+
+
+def assert_same(outcome: Outcome, local: Outcome) -> None:
+    assert outcome.exit_code == local.exit_code == 0, outcome.stderr
+    assert timeless(outcome.document) == timeless(local.document)
+
+
+@pytest.mark.parametrize("arguments", [SEARCH, COMPARE, LADDER], ids=lambda line: str(line[0]))
+def test_a_cluster_gives_the_json_of_a_local_run(
+    cluster: Cluster,
+    clip: Path,
+    locally: Callable[..., Outcome],
+    arguments: tuple[str, ...],
+) -> None:
+    remote, local = on(cluster, *arguments, "-r", clip, "--no-cache"), locally(*arguments)
+
+    assert remote.stderr == local.stderr
+    assert_same(remote, local)
+
+
+def test_the_parts_of_a_sample_are_measured_on_the_cluster_like_here(
+    cluster: Cluster, clips: ClipFactory
+) -> None:
+    line = (*SEARCH, "-r", clips.moving(n_frames=72), "--sample", "3x0.5s", "--no-cache")
+
+    assert_same(on(cluster, *line), run_cli(*line))
+
+
+@pytest.mark.parametrize("arguments", [SEARCH, COMPARE, LADDER], ids=lambda line: str(line[0]))
+def test_an_encode_in_chunks_is_the_same_on_the_cluster_as_here(
+    cluster: Cluster, clips: ClipFactory, arguments: tuple[str, ...]
+) -> None:
+    gop = ("--gop", "0.4") if arguments is LADDER else ()
+    clip = clips.moving(n_frames=60)
+    line = (*arguments, *gop, "--chunk", "0.8", "--no-cache")
+    remote, local = on(cluster, *line, "-r", clip), run_cli(*line, "-r", clip)
+
+    assert_same(remote, local)
+    chunked = remote.document["rows"][0] if arguments is COMPARE else remote.document
+    assert chunked["chunk_frames"] == 20
+
+
+def test_an_encode_above_the_limit_is_stopped_on_a_worker_as_it_is_here(
+    cluster: Cluster, clip: Path
+) -> None:
+    line = (*SEARCH, "-r", clip, "--max-bitrate", "60", "--no-cache")
+    remote, local = on(cluster, *line), run_cli(*line)
+
+    assert remote.exit_code == local.exit_code
+    assert timeless(remote.document) == timeless(local.document)
+
+
+def test_what_a_cluster_measured_is_known_to_this_machine(cluster: Cluster, clip: Path) -> None:
+    remote = on(cluster, *SEARCH, "-r", clip)
+    local = run_cli(*SEARCH, "-r", clip)
+
+    assert remote.document["new_probes"] > 0
+    assert local.document["new_probes"] == 0
+    assert local.document["encode_command"] == remote.document["encode_command"]
+
+
+def test_progress_comes_from_the_workers(cluster: Cluster, clips: ClipFactory) -> None:
+    clip = clips.moving(n_frames=250)
+    outcome = on(cluster, *SEARCH, "-r", clip, "--progress", "json")
+
+    assert '"event": "frames_done"' in outcome.stderr
+
+
+def test_a_worker_that_is_killed_in_mid_probe_has_it_done_by_another(
+    cluster: Cluster, clip: Path, locally: Callable[..., Outcome]
+) -> None:
+    hold_all(cluster)
+    process = start(cluster, *COMPARE, "-r", clip, "--no-cache")
+    victim, *others = cluster.workers
+    wait_until(lambda: victim.encodes or process.poll() is not None)
+    victim.process.send_signal(signal.SIGKILL)
+    for worker in others:
+        worker.gate.unlink()
+
+    assert_same(finish(process), locally(*COMPARE))
+
+
+def test_ctrl_c_stops_the_encodes_on_the_workers(cluster: Cluster, clip: Path) -> None:
+    hold_all(cluster)
+    process = start(cluster, *COMPARE, "-r", clip)
+    wait_until(lambda: any(worker.encodes for worker in cluster.workers))
+    process.send_signal(signal.SIGINT)
+    outcome = finish(process)
+
+    assert (outcome.exit_code, outcome.stdout) == (130, "")
+    assert outcome.stderr == "vmafx-tune: interrupted.\n"
+    wait_until(lambda: not any(worker.children for worker in cluster.workers))
+
+
+def test_a_client_that_is_killed_leaves_nothing_running(cluster: Cluster, clip: Path) -> None:
+    hold_all(cluster)
+    process = start(cluster, *SEARCH, "-r", clip)
+    wait_until(lambda: any(worker.encodes for worker in cluster.workers))
+    process.kill()
+    process.communicate()
+
+    wait_until(lambda: not any(worker.children for worker in cluster.workers))
+
+
+def test_a_source_that_no_worker_sees_is_named_with_the_workers(
+    cluster: Cluster, clip: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "clip.mp4").write_bytes(clip.read_bytes())
+    line = (*SEARCH, "-r", "/proc/self/cwd/clip.mp4", "--cluster", cluster.address)
+    outcome = run_cli(*line, cwd=tmp_path)
+
+    assert outcome.exit_code == 1
+    assert "'/proc/self/cwd/clip.mp4'" in outcome.stderr
+    assert "No such file" in outcome.stderr
+    assert outcome.stderr.count("tcp://") == len(cluster.workers)
+
+
+def test_a_source_of_the_same_name_with_other_content_is_not_taken(
+    cluster: Cluster, clip: Path, clips: ClipFactory, tmp_path: Path
+) -> None:
+    (tmp_path / "clip.mp4").write_bytes(clip.read_bytes())
+    for worker in cluster.workers:
+        (worker.folder / "clip.mp4").write_bytes(clips.moving().read_bytes())
+    line = (*SEARCH, "-r", "/proc/self/cwd/clip.mp4", "--cluster", cluster.address)
+    outcome = run_cli(*line, cwd=tmp_path)
+
+    assert outcome.exit_code == 1
+    assert "another file" in outcome.stderr
+
+
+def test_a_source_at_a_url_is_fetched_once_by_each_worker_that_needs_it(
+    cluster: Cluster, clip: Path, locally: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    here = {"VMAFX_CACHE_DIR": "/proc/self/cwd/cache"}
+    line = ("--cluster", cluster.address, *PATIENT)
+    with serving(Origin(clip.read_bytes())) as origin:
+        url = f"{origin.url}?X-Amz-Signature=secret"
+        remote = run_cli(*COMPARE, "-r", url, *line, cwd=tmp_path, env=here)
+    copies = [list(w.folder.glob("cache/sources/*/My_clip.mp4")) for w in cluster.workers]
+
+    assert remote.exit_code == 0, remote.stderr
+    assert max(map(len, copies)) == 1
+    assert len(origin.asked) == 1 + sum(map(len, copies))
+    assert "secret" not in remote.stdout + remote.stderr
+    assert answers(remote) == answers(locally(*COMPARE))
+
+
+def test_a_url_that_gives_no_video_is_named(cluster: Cluster) -> None:
+    with serving(Origin(b"<html>Sign in</html>")) as origin:
+        outcome = on(cluster, *SEARCH, "-r", origin.url)
+
+    assert outcome.exit_code == 1
+    assert f"What '{origin.url}' gives is no source." in outcome.stderr
+
+
+def test_an_encode_that_fails_on_a_worker_says_what_it_says_here(
+    cluster: Cluster, clip: Path
+) -> None:
+    line = (*SEARCH, "-r", clip, "--encoder-args=-pix_fmt nonsense")
+    remote, local = on(cluster, *line), run_cli(*line)
+
+    assert remote.exit_code == local.exit_code == 1
+    assert remote.stderr.splitlines()[0] == local.stderr.splitlines()[0]
+
+
+def test_probes_go_to_the_workers_that_have_the_encoder(
+    tmp_path: Path, ffmpeg: Path, clip: Path, locally: Callable[..., Outcome]
+) -> None:
+    with running_cluster(tmp_path, ffmpeg, 1) as cluster:
+        cluster.start_worker(lacks="libx265")
+        remote = on(cluster, *COMPARE, "-r", clip, "--no-cache")
+
+    assert remote.stderr.count("is not used for libx265") == 1
+    assert_same(remote, locally(*COMPARE))
+
+
+def test_an_encoder_that_no_worker_has_is_a_missing_one(
+    tmp_path: Path, ffmpeg: Path, clip: Path
+) -> None:
+    with running_cluster(tmp_path, ffmpeg) as cluster:
+        cluster.start_worker(lacks="libx264")
+        remote = on(cluster, *SEARCH, "-r", clip)
+
+    assert remote.exit_code == 4
+    assert "libx264 cannot be used here. No worker of the cluster" in remote.stderr
+
+
+def test_workers_of_another_version_are_left_out(tmp_path: Path, ffmpeg: Path, clip: Path) -> None:
+    package = tmp_path / "other/vmafx_tune"
+    package.mkdir(parents=True)
+    (package / "__init__.py").touch()
+    (package / "_version.py").write_text('__version__ = "0.0.1"\n')
+    with running_cluster(tmp_path, ffmpeg) as cluster:
+        cluster.start_worker(PYTHONPATH=str(package.parent))
+        refused = on(cluster, *SEARCH, "-r", clip)
+        cluster.start_worker()
+        remote = on(cluster, *SEARCH, "-r", clip)
+
+    assert refused.exit_code == 1
+    assert "0.0.1" in refused.stderr
+    assert __version__ in refused.stderr
+    assert "0.0.1" in remote.stderr
+    assert remote.exit_code == 0
+
+
+def test_a_scheduler_that_dies_costs_no_finished_probe(
+    tmp_path: Path, ffmpeg: Path, clip: Path, locally: Callable[..., Outcome]
+) -> None:
+    with running_cluster(tmp_path, ffmpeg, 1) as cluster:
+        process = start(cluster, *COMPARE, "-r", clip, "--progress", "json", "--workers", "1")
+        assert process.stderr is not None
+        for line in process.stderr:
+            if '"probe_finished"' in line:
+                break
+        hold_all(cluster)
+        wait_until(lambda: cluster.workers[0].encodes)
+        cluster.stop_scheduler()
+        outcome = finish(process)
+        again = run_cli(*COMPARE, "-r", clip)
+    whole = locally(*COMPARE)
+
+    assert (outcome.exit_code, outcome.stdout) == (1, "")
+    assert "was lost" in outcome.stderr
+    assert "are kept" in outcome.stderr
+    assert 0 < again.document["new_probes"] < whole.document["new_probes"]
+
+
+def test_a_probe_that_kills_its_workers_says_so(tmp_path: Path, ffmpeg: Path, clip: Path) -> None:
+    allowed = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
+    with running_cluster(tmp_path, ffmpeg, 1, **allowed) as cluster:
+        hold_all(cluster)
+        process = start(cluster, *SEARCH, "-r", clip)
+        wait_until(lambda: cluster.workers[0].encodes)
+        cluster.workers[0].process.send_signal(signal.SIGKILL)
+        outcome = finish(process)
+
+    assert outcome.exit_code == 1
+    assert "died" in outcome.stderr
+
+
+def test_a_cluster_that_is_down_is_one_sentence(clip: Path) -> None:
+    address = "tcp://127.0.0.1:1"
+    outcome = run_cli(*SEARCH, "-r", clip, "--cluster", address, "--cluster-timeout", "1")
+
+    assert outcome.exit_code == 1
+    (line,) = outcome.stderr.splitlines()
+    assert line.startswith(f"vmafx-tune: error: No Dask scheduler answers at {address} within 1 s")
+
+
+def test_a_cluster_without_workers_is_one_sentence(
+    tmp_path: Path, ffmpeg: Path, clip: Path
+) -> None:
+    with running_cluster(tmp_path, ffmpeg) as cluster:
+        line = ("--cluster", cluster.address, "--cluster-timeout", "2")
+        outcome = run_cli(*SEARCH, "-r", clip, *line)
+
+    assert outcome.exit_code == 1
+    assert "has no workers" in outcome.stderr
+
+
+def test_what_is_no_address_is_a_matter_of_usage(clip: Path) -> None:
+    outcome = run_cli(*SEARCH, "-r", clip, env={"VMAFX_CLUSTER": "somewhere"})
+
+    assert outcome.exit_code == 2
+    assert "'somewhere' is no address" in outcome.stderr
+
+
+def test_an_empty_address_is_this_machine(clip: Path) -> None:
+    line = (*SEARCH, "-r", clip, "--cluster", "")
+    assert run_cli(*line, env={"VMAFX_CLUSTER": "somewhere"}).exit_code == 0
+
+
+def test_without_the_extra_the_error_says_what_to_install(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "distributed.py").write_text("raise ModuleNotFoundError(name='distributed')\n")
+    line = (*SEARCH, "-r", clip, "--cluster", "tcp://127.0.0.1:1")
+    outcome = run_cli(*line, env={"PYTHONPATH": str(tmp_path)})
+
+    assert outcome.exit_code == 4
+    assert "pip install 'vmafx-tune[cluster]'" in outcome.stderr

@@ -1,0 +1,95 @@
+"""Samples of any clip."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+from statistics import fmean
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vmafx_tune.core.pooling import pool_scores
+from vmafx_tune.core.sample_error import half_interval, pseudo_values
+from vmafx_tune.core.segments import choose_segments, chunk_plan
+from vmafx_tune.model import Complexity, PoolMethod
+
+costs = st.lists(st.floats(0, 1e6), min_size=1, max_size=400)
+
+
+@given(costs, st.sets(st.integers(0, 399)), st.integers(1, 12), st.integers(1, 60))
+def test_parts_are_inside_the_clip_disjoint_in_order_and_one_to_a_stratum(
+    costs: list[float], starts: set[int], n_segments: int, length: int
+) -> None:
+    n_frames = len(costs)
+    known = tuple(sorted(start for start in starts if start < n_frames))
+
+    plan = choose_segments(Complexity(tuple(costs), known), n_segments, length)
+
+    if plan is None:
+        assert n_segments * length > 0.9 * n_frames or length > n_frames // n_segments
+        return
+    bounds = [index * n_frames // n_segments for index in range(n_segments + 1)]
+    assert len(plan.segments) == n_segments
+    for (begin, end), part in zip(pairwise(bounds), plan.segments, strict=True):
+        assert begin <= part.first_frame < part.end_frame <= end
+        assert part.n_frames == length
+
+
+@given(st.lists(st.floats(0, 100), min_size=2, max_size=30), st.floats(0.01, 1))
+def test_an_interval_is_never_negative_and_shrinks_with_what_is_measured(
+    values: list[float], share: float
+) -> None:
+    found, all_of_it = half_interval(values, share), half_interval(values, 1.0)
+
+    assert found is not None
+    assert found >= 0
+    assert all_of_it == 0
+
+
+@given(st.floats(0, 100), st.floats(0, 1))
+def test_one_part_has_no_interval(value: float, share: float) -> None:
+    assert half_interval([value], share) is None
+
+
+@given(st.lists(st.lists(st.floats(0, 100), min_size=4, max_size=4), min_size=1, max_size=8))
+def test_pseudo_values_of_a_mean_are_the_means_of_the_parts(parts: list[list[float]]) -> None:
+    found = pseudo_values(parts, lambda frames: pool_scores(frames, PoolMethod.MEAN))
+
+    for value, part in zip(found, parts, strict=True):
+        assert abs(value - fmean(part)) < 1e-6
+
+
+def test_intervals_cover_the_truth_of_clips_of_any_kind_about_as_often_as_they_say() -> None:
+    rng = random.Random(5)
+    covered = []
+    for clip in range(400):
+        level, frames = 80.0, []
+        for frame in range(1500):
+            # Slow drifts, and cuts to scenes of another level.
+            level = rng.uniform(60, 100) if rng.random() < clip % 4 / 400 else level
+            frames.append(level + 3 * rng.gauss(0, 1) + 5 * (frame / 1500))
+        costs = Complexity(tuple(1 + abs(score - 80) for score in frames))
+        plan = choose_segments(costs, 6, 125)
+        assert plan is not None
+        means = [fmean(frames[part.first_frame : part.end_frame]) for part in plan.segments]
+        error = half_interval(means, plan.share)
+        assert error is not None
+        covered.append(abs(fmean(means) - fmean(frames)) <= error)
+
+    assert fmean(covered) >= 0.9
+
+
+@given(st.integers(1, 5000), st.integers(1, 600), st.integers(1, 300))
+def test_chunks_hold_every_frame_once_in_order_and_whole_groups_of_pictures(
+    n_frames: int, length: int, gop_frames: int
+) -> None:
+    chunks = chunk_plan(n_frames, length, gop_frames)
+    usual = max(1, round(length / gop_frames)) * gop_frames
+
+    assert [frame for part in chunks for frame in range(part.first_frame, part.end_frame)] == list(
+        range(n_frames)
+    )
+    assert all(part.n_frames == usual for part in chunks[:-1])
+    assert len(chunks) == 1 or usual / 2 <= chunks[-1].n_frames < usual * 1.5
+    assert len(chunks) > 1 or n_frames < usual * 1.5

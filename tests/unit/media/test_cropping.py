@@ -1,0 +1,60 @@
+"""Pictures that a container shows a part of."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+import pytest
+
+from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.media.probe import probe_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.clips import ClipFactory
+
+# Boxes on the way to the sample entry, and the bytes of fields before the boxes inside each.
+WAY = {b"moov": 0, b"trak": 0, b"mdia": 0, b"minf": 0, b"stbl": 0, b"stsd": 8, b"avc1": 78}
+
+
+def with_aperture(clip: Path, target: Path, *numbers: int) -> Path:
+    """Copy an MP4 whose index is at its end, with a clean aperture of these eight numbers."""
+    data = bytearray(clip.read_bytes())
+    ways, start, end = [], 0, len(data)
+    for kind, fields in WAY.items():
+        place, size = next((at, n) for at, n, k in boxes(data, start, end) if k == kind)
+        ways.append(place)
+        start, end = place + 8 + fields, place + size
+    box = struct.pack(">I4s8i", 40, b"clap", *numbers)
+    data[end:end] = box
+    for place in ways:
+        (size,) = struct.unpack_from(">I", data, place)
+        struct.pack_into(">I", data, place, size + len(box))
+    target.write_bytes(data)
+    return target
+
+
+def boxes(data: bytearray, start: int, end: int) -> Iterator[tuple[int, int, bytes]]:
+    while start < end:
+        size, kind = struct.unpack_from(">I4s", data, start)
+        yield start, size, kind
+        start += size
+
+
+def test_a_file_that_shows_a_part_of_its_pictures_is_refused_with_both_sizes(
+    clips: ClipFactory, tmp_path: Path
+) -> None:
+    cropped = with_aperture(clips.moving(), tmp_path / "clip.mp4", 150, 1, 161, 2, 0, 1, 0, 1)
+    with pytest.raises(UnreadableSourceError, match="show 150x80 of its 160x90 pictures"):
+        probe_source(cropped)
+
+
+@pytest.mark.parametrize("numbers", [(160, 1, 90, 1, 0, 1, 0, 1), (160, 0, 90, 0, 0, 1, 0, 1)])
+def test_an_aperture_as_large_as_the_pictures_or_none_at_all_does_no_harm(
+    clips: ClipFactory, tmp_path: Path, numbers: tuple[int, ...]
+) -> None:
+    whole = with_aperture(clips.moving(), tmp_path / "clip.mp4", *numbers)
+    assert probe_source(whole).resolution == probe_source(clips.moving()).resolution
