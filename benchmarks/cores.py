@@ -16,15 +16,13 @@ from vmafx_tune.options import EncodingOptions, ScoringOptions, ToolOptions
 from vmafx_tune.wiring import Toolbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from vmafx_tune.results import LadderResult
 
 __all__ = ["MEASURES", "two_workers"]
 
 CLIP = Path(__file__).parents[2] / "shared/media/seeking_720x480_25fps.mp4"
 # What one thread leaves to others is decoding and scaling: the slower the encode, the less.
-PRESET = "slower"
+PRESETS = ("medium", "slower")
 SIZES = [Resolution(720, 480), Resolution(600, 400), Resolution(540, 360), Resolution(360, 240)]
 TARGETS = [70, 80, 90]
 # One run takes a minute or more.
@@ -37,10 +35,17 @@ def two_workers(folder: Path, rounds: int) -> list[Row]:
         print(f"{CLIP.name} is not here, so workers are not compared.")
         return []
     cut = _cut(folder)
+    return [row for preset in PRESETS for row in _compared(cut, preset, min(rounds, _MOST_ROUNDS))]
+
+
+def _compared(cut: Path, preset: str, rounds: int) -> list[Row]:
     found: dict[str, LadderResult] = {}
-    runs = {name: _building(cut, count, name, found) for name, count in (("one", 1), ("two", 2))}
-    times = take_turns(runs, min(rounds, _MOST_ROUNDS))
-    what = f"`ladder`, 4 sizes x 3 targets, `--threads 1`, preset {PRESET}"
+
+    def build(name: str, workers: int) -> None:
+        found[name] = _ladder(cut, workers, preset)
+
+    times = take_turns({"one": lambda: build("one", 1), "two": lambda: build("two", 2)}, rounds)
+    what = f"`ladder`, 4 sizes x 3 targets, `--threads 1`, preset {preset}"
     speed = ratios(times, "two")["one"]
     same = _measured(found["one"]) == _measured(found["two"])
     return [
@@ -52,25 +57,19 @@ def two_workers(folder: Path, rounds: int) -> list[Row]:
 MEASURES = (two_workers,)
 
 
-def _building(
-    cut: Path, workers: int, name: str, found: dict[str, LadderResult]
-) -> Callable[[], None]:
-    def build() -> None:
+def _ladder(cut: Path, workers: int, preset: str) -> LadderResult:
+    return api.ladder(
+        cut,
+        "libx264",
+        TARGETS,
+        resolutions=SIZES,
+        sampling=Sampling.GRID,
+        workers=workers,
+        encoding=EncodingOptions(preset=preset),
+        scoring=ScoringOptions(threads=1),
         # What one of them measured, the other would only recall.
-        box = Toolbox(ToolOptions(refresh=True))
-        found[name] = api.ladder(
-            cut,
-            "libx264",
-            TARGETS,
-            resolutions=SIZES,
-            sampling=Sampling.GRID,
-            workers=workers,
-            encoding=EncodingOptions(preset=PRESET),
-            scoring=ScoringOptions(threads=1),
-            toolbox=box,
-        )
-
-    return build
+        toolbox=Toolbox(ToolOptions(refresh=True)),
+    )
 
 
 def _measured(ladder: LadderResult) -> list[object]:

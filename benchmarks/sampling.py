@@ -31,10 +31,16 @@ def sampling(folder: Path, rounds: int) -> list[Row]:
     if not CLIP.exists():
         print(f"{CLIP.name} is not here, so samples are not measured.")
         return []
-    whole = partial(_search, folder, None)
-    sampled = partial(_search, folder, SAMPLE)
-    times = take_turns({"whole": whole, "sampled": sampled}, min(rounds, MOST_ROUNDS))
-    truth = _bitrate_kbps(whole())
+    found: dict[str, SearchResult] = {}
+
+    def run(name: str, sample: str | None) -> None:
+        found[name] = _search(folder, sample)
+
+    times = take_turns(
+        {"whole": partial(run, "whole", None), "sampled": partial(run, "sampled", SAMPLE)},
+        min(rounds, MOST_ROUNDS),
+    )
+    truth = _bitrate_kbps(found["whole"])
     verified = _bitrate_kbps(_search(folder, SAMPLE, verify=True))
     what = f"`search --sample {SAMPLE}` on {CLIP.stem.rpartition('_')[2]} of 720p"
     return [
