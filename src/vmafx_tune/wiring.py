@@ -314,14 +314,12 @@ class Toolbox:
             lead_in: Frames at the start of each part whose scores are left out.
             workers: Parts probed side by side.
         """
-        from vmafx_tune.media.excerpts import ExcerptCutter
         from vmafx_tune.probing.sampled import SampledProber
 
-        cutter = ExcerptCutter(source)
         return SampledProber(
             prober,
             plan,
-            cut=lambda _, segment: cutter.cut(segment.first_frame, segment.n_frames),
+            cut=_cutting(source),
             command=self.user_command,
             lead_in=lead_in,
             workers=workers,
@@ -338,14 +336,12 @@ class Toolbox:
             source: The clip that all probes will be of.
             workers: Chunks probed side by side.
         """
-        from vmafx_tune.media.excerpts import ExcerptCutter
         from vmafx_tune.probing.chunked import ChunkedProber
 
-        cutter = ExcerptCutter(source)
         return ChunkedProber(
             prober,
             chunks,
-            cut=lambda _, segment: cutter.cut(segment.first_frame, segment.n_frames),
+            cut=_cutting(source),
             command=self.join_command,
             workers=workers,
         )
@@ -383,6 +379,14 @@ def _scorer_facts(scorer: Scorer) -> dict[str, str]:
 
     # It decodes and scales the frames.
     return facts | {"decoder": av.__version__}
+
+
+def _cutting(source: Source) -> Callable[[Source, Segment], Source]:
+    """Make what takes parts of a source, looking into the file once for all of them."""
+    from vmafx_tune.media.excerpts import ExcerptCutter
+
+    cutter = ExcerptCutter(source)
+    return lambda _, segment: cutter.cut(segment.first_frame, segment.n_frames)
 
 
 def _is_raw(path: Path) -> bool:

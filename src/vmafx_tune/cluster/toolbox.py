@@ -113,6 +113,9 @@ class ClusterToolbox(Toolbox):
         # What was hashed for a probe's key is not hashed again for its job.
         return Fingerprints(self.probe_store() if self.tools.cache else NoMemory())
 
+    def _connect(self) -> Connection:
+        return self._connection
+
     @property
     def slots(self) -> int | None:
         """Probes that the workers make at once."""
@@ -125,17 +128,17 @@ class ClusterToolbox(Toolbox):
 
     def source(self, path: Path) -> Source:
         """Probe a source; the cluster is connected to first, so that one that is down shows."""
-        self._connection  # noqa: B018 - connects
+        self._connect()
         return super().source(path)
 
     def source_at(self, url: str) -> Source:
         """Fetch a source by its URL, as workers will that do not see the copy; and probe it."""
-        self._connection  # noqa: B018 - connects
+        self._connect()
         source = super().source_at(url)
         self._urls[source.path] = url
         return source
 
-    def scorer(self, backend: str, model: VmafModel, *, at_once: bool = False) -> Scorer:  # noqa: ARG002 - there is nothing to be quick about
+    def scorer(self, backend: str, model: VmafModel, *, at_once: bool = False) -> Scorer:  # noqa: ARG002 - overrides; there is nothing to be quick about
         """Choose the backend that the workers score with.
 
         Raises:
@@ -170,11 +173,11 @@ class ClusterToolbox(Toolbox):
             return Availability(row.name, compiled=True, opens=False, reason=str(error))
         return Availability(row.name, compiled=True, opens=True, version=report.version)
 
-    def setup(self, scorer: Scorer | None, fingerprints: Fingerprints) -> Setup:  # noqa: ARG002 - the workers have reported
+    def setup(self, scorer: Scorer | None, fingerprints: Fingerprints) -> Setup:  # noqa: ARG002 - overrides; the workers have reported
         """Tell what decides the outcome of a probe on the workers."""
         return _AgreedSetup(self._eligible, self._kit, self._asked_scoring())
 
-    def measuring_prober(self, scorer: Scorer) -> Prober:  # noqa: ARG002 - the workers have it
+    def measuring_prober(self, scorer: Scorer) -> Prober:  # noqa: ARG002 - overrides; the workers have it
         """Make probes on the cluster."""
         from vmafx_tune.cluster.jobs import JobWriter
         from vmafx_tune.cluster.prober import ClusterProber
