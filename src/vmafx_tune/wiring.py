@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from vmafx_tune.probing.setup import Setup
     from vmafx_tune.probing.shares import CoreShares
     from vmafx_tune.probing.store import SqliteProbeStore
+    from vmafx_tune.scoring.reference_copies import ReferenceCopies
 
 __all__ = ["Toolbox"]
 
@@ -65,6 +67,7 @@ class Toolbox:
         self._raw = raw or RawOptions()
         self._on_command = on_command
         self._availabilities: dict[str, Availability] = {}
+        self._closing = ExitStack()
 
     @cached_property
     def runner(self) -> ProcessRunner:
@@ -106,7 +109,8 @@ class Toolbox:
         return None
 
     def close(self) -> None:
-        """Let go of what is held open: nothing, on one machine."""
+        """Remove what was kept for the run."""
+        self._closing.close()
 
     def for_one_job(self, cancel: CancelToken) -> Toolbox:
         """Make a toolbox with a token of its own, which knows what this one has found out."""
@@ -162,8 +166,17 @@ class Toolbox:
 
         return resolve_model(name, display)
 
-    def scorer(self, backend: str, model: VmafModel, *, at_once: bool = False) -> Scorer:
+    def scorer(
+        self, backend: str, model: VmafModel, *, at_once: bool = False, often: bool = False
+    ) -> Scorer:
         """Choose the backend that scores with `model`; see `choose_scorer`.
+
+        Args:
+            backend: Its name, or `auto`.
+            model: What it must have.
+            at_once: Whether scoring is all there is to do.
+            often: Whether many encodes are scored against the same clips, which are then kept
+                decoded until `close`.
 
         Raises:
             UsageError: There is no such backend.
@@ -179,7 +192,15 @@ class Toolbox:
             vmaf=self.vmaf_binary,
             work_dir=self.tools.work_dir,
             at_once=at_once,
+            copies=self._reference_copies() if often else None,
         )
+
+    def _reference_copies(self) -> ReferenceCopies:
+        from vmafx_tune.scoring.reference_copies import ReferenceCopies
+
+        copies = ReferenceCopies(self.tools.work_dir)
+        self._closing.callback(copies.close)
+        return copies
 
     @cached_property
     def vmaf_binary(self) -> Path | None:

@@ -95,7 +95,7 @@ class Bench:
         model = box.model(scoring.model, display)
         chunks = chunks_of(source, encoding, gop_frames)
         sample = sample_plan(source, encoding, box, observe)
-        scorer = box.scorer(scoring.backend, model)
+        scorer = box.scorer(scoring.backend, model, often=True)
         return cls(
             box, source, display, model, scorer, encoding, scoring, sample, chunks, gop_frames
         )

@@ -123,6 +123,7 @@ class ClusterToolbox(Toolbox):
 
     def close(self) -> None:
         """End the connection; what is still under way is stopped."""
+        super().close()
         if "_connection" in self.__dict__:
             self._connection.close()
 
@@ -138,7 +139,14 @@ class ClusterToolbox(Toolbox):
         self._urls[source.path] = url
         return source
 
-    def scorer(self, backend: str, model: VmafModel, *, at_once: bool = False) -> Scorer:  # noqa: ARG002 - overrides; there is nothing to be quick about
+    def scorer(
+        self,
+        backend: str,
+        model: VmafModel,
+        *,
+        at_once: bool = False,  # noqa: ARG002 - overrides; there is nothing to be quick about
+        often: bool = False,  # noqa: ARG002 - overrides; the workers see to it
+    ) -> Scorer:
         """Choose the backend that the workers score with.
 
         Raises:

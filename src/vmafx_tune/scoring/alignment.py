@@ -16,7 +16,7 @@ from vmafx_tune.scoring.models import check_picture_size
 if TYPE_CHECKING:
     from vmafx_tune.model import Resolution, ScoreRequest, Source
 
-__all__ = ["EncodeFacts", "ScoringPlan", "plan_scoring"]
+__all__ = ["EncodeFacts", "ScoringPlan", "is_ready", "plan_scoring"]
 
 _FULL_RANGE = "pc"
 
@@ -98,6 +98,17 @@ def plan_scoring(request: ScoreRequest) -> ScoringPlan:
         encode_facts=(
             EncodeFacts.of(distorted, request.display) if model.wants_encode_facts else None
         ),
+    )
+
+
+def is_ready(source: Source, plan: ScoringPlan) -> bool:
+    """Whether a clip's file has the samples that `plan` asks for, without a header or decoding."""
+    return (
+        source.raw is not None
+        and source.excerpt is None
+        and source.raw.pix_fmt == plan.pix_fmt
+        and source.resolution == plan.size
+        and not plan.limit_range
     )
 
 

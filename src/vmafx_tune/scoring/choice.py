@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vmafx_tune.media.process import ProcessRunner
     from vmafx_tune.model import ScoreRequest, ScoreSet, VmafModel
     from vmafx_tune.ports import FrameProgress
+    from vmafx_tune.scoring.reference_copies import ReferenceCopies
 
 T = TypeVar("T")
 
@@ -56,6 +57,7 @@ def choose_scorer(
     vmaf: Path | None = None,
     work_dir: Path | None = None,
     at_once: bool = False,
+    copies: ReferenceCopies | None = None,
 ) -> Scorer:
     """Make the scorer that the user asked for, or the fastest that has the model.
 
@@ -68,6 +70,7 @@ def choose_scorer(
         work_dir: Where scratch folders are made; None for the system's temporary folder.
         at_once: Whether scoring is all there is to do and starts right away. The model is then
             not tried out beforehand: scoring itself tells, with the same errors.
+        copies: Keeps references decoded, for a backend that can read them; None decodes each time.
 
     Raises:
         UsageError: There is no such backend, or `vmaf` is asked for without naming the program.
@@ -79,7 +82,7 @@ def choose_scorer(
     def ffmpeg_scorer() -> CheckedScorer:
         from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer
 
-        return FfmpegScorer(find_ffmpeg(), runner, work_dir)
+        return FfmpegScorer(find_ffmpeg(), runner, work_dir, copies=copies)
 
     def libvmaf_scorer() -> CheckedScorer:
         from vmafx_tune.scoring.libvmaf.backend import LibvmafFileScorer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import (
@@ -16,7 +17,7 @@ from vmafx_tune.errors import (
     VmafxTuneError,
 )
 from vmafx_tune.media.scratch import scratch_folder
-from vmafx_tune.scoring.alignment import plan_scoring
+from vmafx_tune.scoring.alignment import is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_command import (
     LOG_NAME,
     MODEL_NAME,
@@ -39,13 +40,16 @@ from vmafx_tune.scoring.threads import default_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.media.process import Completed, ProcessRunner
     from vmafx_tune.model import ScoreRequest, ScoreSet, VmafModel
     from vmafx_tune.ports import FrameProgress
+    from vmafx_tune.scoring.alignment import ScoringPlan
     from vmafx_tune.scoring.frame_log import FrameLog
+    from vmafx_tune.scoring.reference_copies import ReferenceCopies, ReferenceCopy
 
 __all__ = ["FfmpegScorer"]
 
@@ -60,12 +64,21 @@ class FfmpegScorer:
         ffmpeg: The ffmpeg to use.
         runner: Runs it, watches it and stops it.
         work_dir: Where scratch folders are made; None for the system's temporary folder.
+        copies: Keeps references decoded, for many scores against the same; None decodes each time.
     """
 
-    def __init__(self, ffmpeg: Ffmpeg, runner: ProcessRunner, work_dir: Path | None = None) -> None:
+    def __init__(
+        self,
+        ffmpeg: Ffmpeg,
+        runner: ProcessRunner,
+        work_dir: Path | None = None,
+        *,
+        copies: ReferenceCopies | None = None,
+    ) -> None:
         self._ffmpeg = ffmpeg
         self._runner = runner
         self._work_dir = work_dir
+        self._copies = copies
         self._lock = threading.Lock()
         self._checked: dict[VmafModel, VmafxTuneError | None] = {}
         self._version: str | None = None
@@ -110,8 +123,32 @@ class FfmpegScorer:
             CancelledError: The work was cancelled.
         """
         plan = plan_scoring(request)
+        with self._copy(request, plan) as copy:
+            try:
+                return self._score(request, plan, copy, on_progress)
+            except OutputError:
+                if copy is None or copy.is_made:
+                    raise
+                # It may be what there is no room for.
+                copy.discard()
+        return self._score(request, plan, None, on_progress)
+
+    def _copy(
+        self, request: ScoreRequest, plan: ScoringPlan
+    ) -> AbstractContextManager[ReferenceCopy | None]:
+        if self._copies is None or is_one_clip(request) or is_ready(request.reference, plan):
+            return nullcontext()
+        return self._copies.of(request.reference, plan)
+
+    def _score(
+        self,
+        request: ScoreRequest,
+        plan: ScoringPlan,
+        copy: ReferenceCopy | None,
+        on_progress: FrameProgress | None,
+    ) -> ScoreSet:
         threads = request.threads or default_threads(plan.size, plan.bit_depth, request.cpus)
-        arguments = score_arguments(request, plan, threads=threads)
+        arguments = score_arguments(request, plan, threads=threads, copy=copy)
         with scratch_folder(self._work_dir) as folder:
             done = self._run(arguments, request.model, folder, FrameCounter(on_progress))
             counted = _count_frames(done, request)

@@ -14,6 +14,7 @@ from vmafx_tune.media.ffmpeg import excerpt_filters, file_url, input_options
 if TYPE_CHECKING:
     from vmafx_tune.model import ScoreRequest, Source, VmafModel
     from vmafx_tune.scoring.alignment import EncodeFacts, ScoringPlan
+    from vmafx_tune.scoring.reference_copies import ReferenceCopy
 
 __all__ = [
     "LOG_NAME",
@@ -43,7 +44,13 @@ _CHECK_SIDE = 64
 _LIMITED_FROM_PIXELS = 1920 * 1088
 
 
-def score_arguments(request: ScoreRequest, plan: ScoringPlan, *, threads: int) -> tuple[str, ...]:
+def score_arguments(
+    request: ScoreRequest,
+    plan: ScoringPlan,
+    *,
+    threads: int,
+    copy: ReferenceCopy | None = None,
+) -> tuple[str, ...]:
     """Build the arguments that score `request`.
 
     At `-v verbose` ffmpeg closes with the number of frames that it decoded of each input; the
@@ -54,18 +61,25 @@ def score_arguments(request: ScoreRequest, plan: ScoringPlan, *, threads: int) -
         plan: What they are converted to.
         threads: Threads of libvmaf, at least 1; and of each decoder, where the request names their
             number or pictures are over 1080p.
+        copy: The reference's, to be read in its place, or to be written beside the score.
     """
     import ffmpeg
 
+    def prepared(source: Source) -> Any:
+        return _prepared(source, plan, _decoder_threads(request, source, threads))
+
+    written: list[Any] = []
     if is_one_clip(request):
-        limit = _decoder_threads(request, request.reference, threads)
-        pair = _prepared(request.reference, plan, limit).filter_multi_output("split")
+        pair = prepared(request.reference).filter_multi_output("split")
         distorted, reference = pair[0], pair[1]
+    elif copy is None:
+        distorted, reference = prepared(request.distorted), prepared(request.reference)
+    elif copy.is_made:
+        distorted, reference = prepared(request.distorted), _copied(copy.clip)
     else:
-        distorted, reference = (
-            _prepared(source, plan, _decoder_threads(request, source, threads))
-            for source in (request.distorted, request.reference)
-        )
+        pair = prepared(request.reference).filter_multi_output("split")
+        distorted, reference = prepared(request.distorted), pair[0]
+        written.append(_headerless(pair[1], file_url(copy.path)))
     scored = ffmpeg.filter(
         [distorted, reference],
         "libvmaf",
@@ -79,7 +93,8 @@ def score_arguments(request: ScoreRequest, plan: ScoringPlan, *, threads: int) -
         # which clip is the longer one; pairs do, if the filter makes none of a repeated frame.
         **({"shortest": 1} if is_part(request) else {}),
     )
-    return (*_QUIET, *_TELLING, *ffmpeg.get_args(scored.output("-", format="null")))
+    outputs = [scored.output("-", format="null"), *written]
+    return (*_QUIET, *_TELLING, *ffmpeg.get_args(ffmpeg.merge_outputs(*outputs)))
 
 
 def is_one_clip(request: ScoreRequest) -> bool:
@@ -107,7 +122,7 @@ def decode_arguments(source: Source, plan: ScoringPlan, name: str) -> tuple[str,
     """
     import ffmpeg
 
-    written = _prepared(source, plan, None).output(name, format="rawvideo", fps_mode="passthrough")
+    written = _headerless(_prepared(source, plan, None), name)
     return (*_QUIET, *_TELLING, *ffmpeg.get_args(written))
 
 
@@ -157,11 +172,27 @@ def _prepared(source: Source, plan: ScoringPlan, threads: int | None) -> Any:
     stream = ffmpeg.input(file_url(source.path.absolute()), **options)["V:0"]
     for name, settings in excerpt_filters(source):
         stream = stream.filter(name, **settings)
-    stream = stream.filter("settb", _PAIRING_TIME_BASE).filter("setpts", "N")
+    stream = _paired(stream)
     if conversion := _scale_options(source, plan):
         stream = stream.filter("scale", **conversion)
     # Where two labels differ, ffmpeg 7 and newer would convert one clip to the other's colours.
     return stream.filter("format", plan.pix_fmt).filter("setparams", **_ONE_LABEL)
+
+
+def _copied(clip: Source) -> Any:
+    """Read what `_prepared` gave of a clip."""
+    import ffmpeg
+
+    stream = ffmpeg.input(file_url(clip.path), **input_guard(), **input_options(clip))["V:0"]
+    return _paired(stream).filter("setparams", **_ONE_LABEL)
+
+
+def _paired(stream: Any) -> Any:
+    return stream.filter("settb", _PAIRING_TIME_BASE).filter("setpts", "N")
+
+
+def _headerless(stream: Any, name: str) -> Any:
+    return stream.output(name, format="rawvideo", fps_mode="passthrough")
 
 
 def _scale_options(source: Source, plan: ScoringPlan) -> dict[str, Any]:

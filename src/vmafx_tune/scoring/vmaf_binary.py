@@ -25,7 +25,7 @@ from vmafx_tune.errors import (
 from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.model import Resolution
-from vmafx_tune.scoring.alignment import ScoringPlan, plan_scoring
+from vmafx_tune.scoring.alignment import ScoringPlan, is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_command import (
     LOG_NAME,
     MODEL_NAME,
@@ -247,7 +247,7 @@ class VmafBinaryScorer:
         )
 
     def _headerless(self, source: Source, plan: ScoringPlan, decoded: Path) -> Path:
-        if _is_ready(source, plan):
+        if is_ready(source, plan):
             return source.path.absolute()
         ffmpeg = self._find_ffmpeg()
         arguments = decode_arguments(source, plan, decoded.name)
@@ -259,16 +259,6 @@ class VmafBinaryScorer:
         if (clip := decoded_inputs(done.stderr_tail).get(0)) is not None:
             check_intact(source, clip)
         return decoded
-
-
-def _is_ready(source: Source, plan: ScoringPlan) -> bool:
-    return (
-        source.raw is not None
-        and source.excerpt is None
-        and source.raw.pix_fmt == plan.pix_fmt
-        and source.resolution == plan.size
-        and not plan.limit_range
-    )
 
 
 def _count_frames(clips: tuple[Path, Path], plan: ScoringPlan, request: ScoreRequest) -> int:

@@ -13,11 +13,10 @@ from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import FrameCountMismatchError, UnreadableSourceError
 from vmafx_tune.media.ffmpeg import excerpt_filters, input_options
 from vmafx_tune.model import EncodeSpec, Excerpt, RawFormat, Resolution, Source
-from vmafx_tune.scoring.alignment import plan_scoring
+from vmafx_tune.scoring.alignment import is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_backend import _count_frames
 from vmafx_tune.scoring.ffmpeg_command import is_one_clip, score_arguments
 from vmafx_tune.scoring.ffmpeg_report import written_frames
-from vmafx_tune.scoring.vmaf_binary import _is_ready
 
 CLOSING = """\
 [out#0/null @ 0x55e4]   Output stream #0:0 (video): {pairs} frames encoded; 9 packets muxed;
@@ -115,5 +114,5 @@ def test_a_part_of_a_headerless_file_is_copied_before_the_vmaf_program_reads_it(
     whole = a_source("clip.yuv", raw=raw, codec="rawvideo")
     plan = plan_scoring(a_request(reference=whole, distorted=whole))
 
-    assert _is_ready(whole, plan)
-    assert not _is_ready(replace(whole, excerpt=Excerpt(1, 2, Fraction(1, 25))), plan)
+    assert is_ready(whole, plan)
+    assert not is_ready(replace(whole, excerpt=Excerpt(1, 2, Fraction(1, 25))), plan)

@@ -13,6 +13,7 @@ from vmafx_tune.scoring.ffmpeg_command import (
     score_arguments,
 )
 from vmafx_tune.scoring.models import BUILT_IN_MODELS
+from vmafx_tune.scoring.reference_copies import ReferenceCopy
 
 V1 = BUILT_IN_MODELS["vmaf_v1.0.16_3d0h"]
 QUIET = ("-hide_banner", "-nostdin", "-nostats")
@@ -21,8 +22,15 @@ GUARD = tuple(part for name, value in input_guard().items() for part in (f"-{nam
 TO_NOTHING = ("-f", "null", "-")
 
 
-def arguments(request: ScoreRequest, threads: int = 2) -> tuple[str, ...]:
-    return score_arguments(request, plan_scoring(request), threads=threads)
+COPY = a_source(
+    "copy.yuv", raw=RawFormat(Resolution(1280, 720), "yuv420p", Fraction(25)), excerpt=None
+)
+
+
+def arguments(
+    request: ScoreRequest, threads: int = 2, copy: ReferenceCopy | None = None
+) -> tuple[str, ...]:
+    return score_arguments(request, plan_scoring(request), threads=threads, copy=copy)
 
 
 def graph(args: tuple[str, ...]) -> str:
@@ -55,6 +63,28 @@ def test_a_clip_against_itself_is_decoded_once() -> None:
 
     assert args.count("-i") == 1
     assert "split=2[s4][s5];[s4][s5]libvmaf" in graph(args)
+
+
+def test_a_copy_of_the_reference_is_written_as_the_filter_has_it() -> None:
+    args = arguments(a_request(), copy=ReferenceCopy(COPY, is_made=False))
+
+    assert "[s7]split=2[s8][s9];[s3][s8]libvmaf=" in graph(args)
+    written = ("-f", "rawvideo", "-fps_mode", "passthrough", "file:/media/copy.yuv")
+    assert args[-12:] == ("-map", "[s10]", *TO_NOTHING, "-map", "[s9]", *written)
+
+
+def test_a_copy_of_the_reference_is_read_in_its_place_without_converting_it_again() -> None:
+    full = a_source("reference.mp4", color_range="pc", resolution=Resolution(640, 360))
+    args = arguments(a_request(reference=full), copy=ReferenceCopy(COPY, is_made=True))
+
+    assert "file:/media/reference.mp4" not in args
+    before = args[: args.index("file:/media/copy.yuv")]
+    assert before[-13:-9] == ("-f", "rawvideo", "-video_size", "1280x720")
+    assert (
+        "[1:V:0]settb=1/25[s5];[s5]setpts=N[s6];[s6]setparams=colorspace=bt709:range=limited[s7]"
+        in graph(args)
+    )
+    assert graph(args).count("scale=") == 1
 
 
 def test_only_the_clip_that_has_another_size_is_scaled() -> None:

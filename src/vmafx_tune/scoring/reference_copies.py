@@ -1,0 +1,189 @@
+"""Decoded copies of references: a clip that many encodes are scored against is decoded once."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import weakref
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmafx_tune.cpus import available_memory_bytes
+from vmafx_tune.media.pixel_formats import frame_size_bytes
+from vmafx_tune.model import RawFormat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vmafx_tune.model import Resolution, Source
+    from vmafx_tune.scoring.alignment import ScoringPlan
+
+__all__ = ["ReferenceCopies", "ReferenceCopy"]
+
+# Copies are read at each score, so that they have to stay in memory, where the system keeps files
+# that are in use; encoders and scorers need room there too.
+_MEMORY_SHARE = 8
+_DISK_SHARE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceCopy:
+    """A reference as scores see it: decoded, cut and converted, in a headerless file.
+
+    Attributes:
+        clip: Describes the file.
+        is_made: Whether the file is there and whole; if not, it is to be written now.
+    """
+
+    clip: Source
+    is_made: bool
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.clip.path
+
+    def discard(self) -> None:
+        """Remove the file, in whatever state it is."""
+        self.path.unlink(missing_ok=True)
+
+
+class ReferenceCopies:
+    """Keeps copies for as long as a run lasts. Thread-safe.
+
+    The first score against a reference leaves a copy behind, if there is room; later ones read it.
+    What is compared is the same to the last sample, so no score depends on it.
+
+    Args:
+        parent: Where the folder for them is made; None for the system's temporary folder.
+        budget_bytes: What all of them may take together; None for a share of the memory and of what
+            is free on the disk.
+    """
+
+    def __init__(self, parent: Path | None = None, budget_bytes: int | None = None) -> None:
+        self._parent = Path(tempfile.gettempdir()) if parent is None else parent
+        self._budget_bytes = budget_bytes
+        self._lock = threading.Lock()
+        self._folder: Path | None = None
+        self._made: dict[_Key, ReferenceCopy] = {}
+        self._taken_bytes: dict[_Key, int] = {}
+
+    @contextmanager
+    def of(self, reference: Source, plan: ScoringPlan) -> Iterator[ReferenceCopy | None]:
+        """Lend the copy of a reference, or the place for one that the block may write.
+
+        What the block wrote is kept if it ends well and the file has all frames of the reference,
+        which must not have changed meanwhile.
+
+        Args:
+            reference: The clip.
+            plan: What it is converted to.
+
+        Yields:
+            None where the clip has to be decoded: there is no room, or another thread is at it.
+        """
+        key = _key(reference, plan)
+        copy = None if key is None else self._lend(key)
+        if key is None or copy is None or copy.is_made:
+            yield copy
+            return
+        kept = False
+        try:
+            yield copy
+            kept = _size(copy.path) == key.size_bytes and _key(reference, plan) == key
+        finally:
+            self._settle(key, copy, kept=kept)
+
+    def close(self) -> None:
+        """Remove all copies; none is made from then on."""
+        with self._lock:
+            self._budget_bytes = 0
+            self._made.clear()
+            folder, self._folder = self._folder, None
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _lend(self, key: _Key) -> ReferenceCopy | None:
+        with self._lock:
+            if (made := self._made.get(key)) is not None and _size(made.path) == key.size_bytes:
+                return made
+            # What did not work out once is not tried again.
+            if key in self._taken_bytes or not self._has_room(key.size_bytes):
+                return None
+            if (folder := self._make_folder()) is None:
+                return None
+            self._taken_bytes[key] = key.size_bytes
+            return ReferenceCopy(key.clip(folder / f"{len(self._taken_bytes)}.yuv"), is_made=False)
+
+    def _settle(self, key: _Key, copy: ReferenceCopy, *, kept: bool) -> None:
+        with self._lock:
+            if kept and self._folder is not None:
+                self._made[key] = replace(copy, is_made=True)
+                return
+            self._taken_bytes[key] = 0
+        copy.discard()
+
+    def _has_room(self, size_bytes: int) -> bool:
+        if self._budget_bytes is None:
+            self._budget_bytes = _budget_bytes(self._parent)
+        return size_bytes <= self._budget_bytes - sum(self._taken_bytes.values())
+
+    def _make_folder(self) -> Path | None:
+        if self._folder is None:
+            try:
+                made = tempfile.mkdtemp(prefix="vmafx-tune-", dir=self._parent)
+            except OSError:
+                return None
+            self._folder = Path(made).resolve()
+            # For those who do not close: at the end of the process at the latest.
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What decides the content of a copy."""
+
+    reference: Source
+    file: tuple[int, ...]
+    size: Resolution
+    pix_fmt: str
+    limit_range: bool
+
+    @property
+    def size_bytes(self) -> int:
+        return self.reference.n_frames * frame_size_bytes(self.pix_fmt, self.size)
+
+    def clip(self, path: Path) -> Source:
+        """Describe the copy, as the file `path`."""
+        raw = RawFormat(self.size, self.pix_fmt, self.reference.frame_rate)
+        return replace(self.reference, path=path, resolution=self.size, raw=raw, excerpt=None)
+
+
+def _key(reference: Source, plan: ScoringPlan) -> _Key | None:
+    try:
+        found = reference.path.stat()
+    except OSError:
+        return None
+    # As far as a file's content can be told without reading it: the last cannot be put back.
+    file = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return _Key(reference, file, plan.size, plan.pix_fmt, plan.limit_range)
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
+
+
+def _budget_bytes(folder: Path) -> int:
+    try:
+        free = shutil.disk_usage(folder).free // _DISK_SHARE
+    except OSError:
+        return 0
+    memory = available_memory_bytes()
+    return free if memory is None else min(free, memory // _MEMORY_SHARE)
