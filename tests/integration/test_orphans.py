@@ -1,4 +1,4 @@
-"""A process that is killed in the middle of its work leaves no ffmpeg behind."""
+"""A process that is killed in the middle of its work leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @needs_proc
-def test_a_search_that_is_killed_in_mid_encode_leaves_no_ffmpeg(
+def test_a_search_that_is_killed_in_mid_encode_leaves_no_ffmpeg_and_no_file(
     clips: ClipFactory, ffmpeg_exe: Path, tmp_path: Path
 ) -> None:
     # Slow enough to be met at work.
@@ -45,6 +45,7 @@ def test_a_search_that_is_killed_in_mid_encode_leaves_no_ffmpeg(
         assert killed.poll() is None
         killed.kill()
     wait_until(lambda: not encoders(tmp_path))
+    wait_until(lambda: not list(tmp_path.iterdir()))
 
 
 def encoders(folder: Path) -> list[int]:

@@ -1,9 +1,10 @@
-"""What ends a process's children when that process is killed before it can do so itself.
+"""What cleans up after a process that is killed before it can do so itself.
 
-A guardian is a shell, started before the first child, that reads which process groups begin and
-end from a pipe. Nobody but the guarded process holds the other end, so the pipe closes when that
-process is gone, by SIGKILL too; the shell then kills the groups that are left, and ends. See
-docs/adr/0012-orphans.md for why it is no parent-death signal.
+A guardian is a shell, started before the first child, that reads from a pipe which process groups
+begin and end, and which folders hold work files. Nobody but the guarded process holds the other
+end, so the pipe closes when that process is gone, by SIGKILL too; the shell then kills the groups
+that are left, removes the folders, and ends. See docs/adr/0012-orphans.md for why it is no
+parent-death signal.
 """
 
 from __future__ import annotations
@@ -17,29 +18,41 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
+    from pathlib import Path
 
 __all__ = ["Guardian"]
 
 _HAS_GROUPS = hasattr(os, "killpg")
 # Polite signals are ignored, as they may be sent to all the processes of a service at once; the
-# guardian goes when the one that it guards is gone. Every command in it is built into the shell.
+# guardian goes when the one that it guards is gone. Every command in it but the last is built into
+# the shell. Folders are kept in "$@", the one list that takes any name.
 _SCRIPT = """\
 trap '' HUP INT QUIT TERM
 groups=' '
-while read -r line; do
-  group=${line#?}
+while IFS= read -r line; do
+  name=${line#?}
   case $line in
-    +*) groups="$groups$group " ;;
-    -*) case $groups in *" $group "*) groups="${groups%% $group *} ${groups#* $group }" ;; esac ;;
+    +*) groups="$groups$name " ;;
+    -*) case $groups in *" $name "*) groups="${groups%% $name *} ${groups#* $name }" ;; esac ;;
+    /*) set -- "$@" "$line" ;;
+    !*)
+      n=$#
+      while [ "$n" -gt 0 ]; do
+        first=$1
+        shift
+        [ "$first" = "$name" ] || set -- "$@" "$first"
+        n=$((n - 1))
+      done ;;
   esac
 done
 for group in $groups; do kill -9 "-$group"; done
+[ "$#" = 0 ] || exec /bin/rm -rf -- "$@"
 """
 _ARGV = ("/bin/sh", "-c", _SCRIPT, "vmafx-tune-guardian")
 
 
 class Guardian:
-    """Ends process groups when this process dies. Thread-safe.
+    """Ends process groups and removes folders when this process dies. Thread-safe.
 
     Where there is no shell, only this protection is missing.
 
@@ -53,6 +66,7 @@ class Guardian:
         self._pipe: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._groups: set[int] = set()
+        self._folders: set[Path] = set()
 
     @property
     def groups(self) -> frozenset[int]:
@@ -97,6 +111,20 @@ class Guardian:
             self._groups.discard(group)
             self._tell(f"-{group}")
 
+    def watch_folder(self, folder: Path) -> None:
+        """Guard a folder of work files that was just made; one whose name is a line."""
+        if folder.is_absolute() and "\n" not in str(folder):
+            with self._lock:
+                self._folders.add(folder)
+                self._tell(str(folder))
+
+    def release_folder(self, folder: Path) -> None:
+        """Forget a folder, before it is removed or kept."""
+        with self._lock:
+            if folder in self._folders:
+                self._folders.discard(folder)
+                self._tell(f"!{folder}")
+
     def close(self) -> None:
         """End every group that is still under guard, and the guardian."""
         with self._lock:
@@ -110,6 +138,7 @@ class Guardian:
         """Leave guardian and groups to the parent of this process, which has just been forked."""
         self._lock = threading.Lock()
         self._groups = set()
+        self._folders = set()
         if self._pipe is not None:
             # Or the guardian would wait for this process to end, too.
             os.close(self._pipe)
@@ -130,6 +159,8 @@ class Guardian:
             self._pipe = write
             for group in self._groups:
                 self._tell(f"+{group}")
+            for folder in self._folders:
+                self._tell(str(folder))
 
     def _end(self) -> None:
         if self._pipe is None or self._process is None:
@@ -144,5 +175,5 @@ class Guardian:
         if self._pipe is None:
             return False
         with suppress(OSError):
-            return os.write(self._pipe, f"{line}\n".encode()) > 0
+            return os.write(self._pipe, os.fsencode(f"{line}\n")) > 0
         return False

@@ -3,7 +3,7 @@
 Each child is started from a list of arguments (no shell), with stdin closed, in a process group of
 its own, and is killed and reaped when the block that waits for it ends for whatever reason:
 cancellation, a stall, Ctrl-C, or an exception in a callback. Should this process itself be killed,
-a guardian ends its children. What they print is kept within bounds.
+a guardian ends its children and removes their work files. What they print is kept within bounds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Completed", "ProcessRunner"]
+__all__ = ["Completed", "ProcessRunner", "guard_folder", "release_folder"]
 
 _TAIL_LINES = 60
 _MAX_LINE_CHARS = 4096
@@ -141,6 +141,16 @@ class ProcessRunner:
             stderr_tail=child.stderr.tail,
             wall_time_s=time.monotonic() - started,
         )
+
+
+def guard_folder(folder: Path) -> None:
+    """Have a folder removed should this process be killed; it takes a child to have been run."""
+    _guardian.watch_folder(folder)
+
+
+def release_folder(folder: Path) -> None:
+    """Leave a folder to this process again."""
+    _guardian.release_folder(folder)
 
 
 class _Watch:

@@ -1,4 +1,4 @@
-"""Folders for work files, gone when the block ends."""
+"""Folders for work files, gone when they are done with, or this process is."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import OutputError
+from vmafx_tune.media.process import guard_folder, release_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["scratch_folder"]
+__all__ = ["make_scratch", "remove_scratch", "scratch_folder"]
 
 
 @contextmanager
@@ -26,14 +27,34 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
     Raises:
         OutputError: `parent` does not exist, or cannot be written.
     """
+    folder = make_scratch(parent)
     try:
-        folder = Path(tempfile.mkdtemp(prefix="vmafx-tune-", dir=parent))
+        yield folder
+    finally:
+        remove_scratch(folder)
+
+
+def make_scratch(parent: Path | None = None) -> Path:
+    """Make a private folder for work files, to be removed with `remove_scratch`.
+
+    Args:
+        parent: Where to make it; None for the system's temporary folder.
+
+    Raises:
+        OutputError: `parent` does not exist, or cannot be written.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="vmafx-tune-", dir=parent)).resolve()
     except OSError as error:
         raise OutputError(
             f"The work folder '{parent or tempfile.gettempdir()}' cannot be used: "
             f"{error.strerror or error}. Name another one with --work-dir."
         ) from error
-    try:
-        yield folder.resolve()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    guard_folder(folder)
+    return folder
+
+
+def remove_scratch(folder: Path) -> None:
+    """Remove a folder of work files with all that it holds."""
+    shutil.rmtree(folder, ignore_errors=True)
+    release_folder(folder)

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cpus import available_memory_bytes
+from vmafx_tune.errors import OutputError
 from vmafx_tune.media.pixel_formats import frame_size_bytes
+from vmafx_tune.media.scratch import make_scratch, remove_scratch
 from vmafx_tune.model import RawFormat
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ class ReferenceCopies:
             self._made.clear()
             folder, self._folder = self._folder, None
         if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_scratch(folder)
 
     def _lend(self, key: _Key) -> ReferenceCopy | None:
         with self._lock:
@@ -134,12 +136,11 @@ class ReferenceCopies:
     def _make_folder(self) -> Path | None:
         if self._folder is None:
             try:
-                made = tempfile.mkdtemp(prefix="vmafx-tune-", dir=self._parent)
-            except OSError:
+                self._folder = make_scratch(self._parent)
+            except OutputError:
                 return None
-            self._folder = Path(made).resolve()
             # For those who do not close: at the end of the process at the latest.
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            weakref.finalize(self, remove_scratch, self._folder)
         return self._folder
 
 

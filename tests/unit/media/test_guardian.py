@@ -183,6 +183,45 @@ def test_the_guardian_kills_only_what_was_not_released(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.parametrize("name", ["plain", "two words", " spaces ", "a*b?", "\"'$HOME`", "\udcff"])
+def test_the_folders_of_a_killed_process_are_removed_but_those_that_were_released(
+    tmp_path: Path, name: str
+) -> None:
+    folders = [tmp_path / f"{name}{number}" for number in range(4)]
+    for folder in folders:
+        (folder / "inner").mkdir(parents=True)
+        (folder / "inner/file").touch()
+    code = (
+        "import pathlib, time\n"
+        "from vmafx_tune.media.process import guard_folder, release_folder\n"
+        f"folders = [pathlib.Path(name) for name in {[str(folder) for folder in folders]!a}]\n"
+        "guard_folder(folders[0])\n"
+        "R().run(['true'])\n"
+        "for folder in folders[1:]: guard_folder(folder)\n"
+        "release_folder(folders[1])\n"
+        f"{telling(tmp_path)}\n"
+        "time.sleep(1000)"
+    )
+    with parent(code) as killed:
+        own = pid_in(tmp_path / "guardian")
+        killed.kill()
+    wait_until(lambda: not is_alive(own))
+    assert [folder.exists() for folder in folders] == [False, True, False, False]
+
+
+def test_a_process_that_ends_well_removes_its_folders_itself_or_keeps_them(tmp_path: Path) -> None:
+    code = (
+        "import pathlib\n"
+        "from vmafx_tune.media.process import guard_folder\n"
+        f"guard_folder(pathlib.Path({str(tmp_path / 'kept')!r}))\n"
+        "R().run(['true'])\n"
+    )
+    (tmp_path / "kept").mkdir()
+    with parent(code) as ended:
+        assert ended.wait() == 0
+    assert (tmp_path / "kept").exists()
+
+
 def test_a_guardian_that_was_killed_is_followed_by_another(
     guardian: Guardian, sleeper: subprocess.Popen[bytes]
 ) -> None:
