@@ -24,7 +24,7 @@ class CancelToken:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._cancelled = False
-        self._callbacks: dict[object, Callable[[], None]] = {}
+        self._callbacks: dict[object, Callable[[], object]] = {}
 
     @property
     def cancelled(self) -> bool:
@@ -51,7 +51,7 @@ class CancelToken:
             raise CancelledError("The work was cancelled.")
 
     @contextmanager
-    def calling(self, callback: Callable[[], None]) -> Iterator[None]:
+    def calling(self, callback: Callable[[], object]) -> Iterator[None]:
         """Run `callback` on cancellation for as long as the block lasts.
 
         A token that is cancelled already runs it at once, so a child started in the same moment

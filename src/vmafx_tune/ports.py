@@ -173,7 +173,11 @@ class ProbeStore(Protocol):
 
 
 class Executor(Protocol):
-    """Runs calls somewhere: `concurrent.futures.Executor`'s submit."""
+    """Runs calls somewhere: `concurrent.futures.Executor`'s submit.
+
+    In threads of this process, as a rule; on the workers of a cluster
+    (`cluster.connection.ClusterExecutor`); or wherever an executor of the caller's has them run.
+    """
 
     def submit(self, fn: Callable[..., T], /, *args: object, **kwargs: object) -> Future[T]:
         """Schedule `fn(*args, **kwargs)`."""

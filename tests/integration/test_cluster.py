@@ -5,6 +5,10 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import time
+import warnings
+from concurrent.futures import CancelledError as FutureCancelledError
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,12 +19,16 @@ from tests.support.cluster import Cluster, make_ffmpeg, needs_dask, running_clus
 from tests.support.origin import Origin, serving
 from tests.support.programs import needs_proc, wait_until
 from vmafx_tune._version import __version__
+from vmafx_tune.cluster.connection import connect
+from vmafx_tune.errors import ClusterLostError, ClusterWorkersError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.support.clips import ClipFactory
+    from vmafx_tune.cluster.connection import Connection
+    from vmafx_tune.ports import Executor
 
 pytestmark = [needs_dask, needs_proc]
 
@@ -393,3 +401,47 @@ def test_without_the_extra_the_error_says_what_to_install(clip: Path, tmp_path: 
 
     assert outcome.exit_code == 4
     assert "pip install 'vmafx-tune[cluster]'" in outcome.stderr
+
+
+@pytest.fixture
+def connection(cluster: Cluster) -> Iterator[Connection]:
+    with closing(connect(cluster.address, timeout_s=60, warn=warnings.warn)) as made:
+        yield made
+
+
+@pytest.fixture
+def executor(connection: Connection) -> Executor:
+    return connection.executor(connection.workers())
+
+
+def test_the_executor_gives_what_calls_give(executor: Executor) -> None:
+    futures = [executor.submit(pow, base, exp=2) for base in range(5)]
+
+    assert [future.result() for future in futures] == [0, 1, 4, 9, 16]
+
+
+def test_an_error_in_a_call_is_the_workers(executor: Executor) -> None:
+    with pytest.raises(ClusterWorkersError, match=r"ValueError: .*'no number'") as caught:
+        executor.submit(int, "no number").result()
+
+    assert isinstance(caught.value.__cause__, ValueError)
+
+
+def test_a_call_that_runs_is_cancelled_too(executor: Executor) -> None:
+    future = executor.submit(time.sleep, 2)
+
+    assert future.cancel()
+    with pytest.raises(FutureCancelledError):
+        future.result()
+
+
+def test_calls_of_a_cluster_that_is_gone_end_with_that(tmp_path: Path, ffmpeg: Path) -> None:
+    with (
+        running_cluster(tmp_path, ffmpeg, 1) as cluster,
+        closing(connect(cluster.address, timeout_s=60, warn=warnings.warn)) as connection,
+    ):
+        future = connection.executor(connection.workers()).submit(time.sleep, 60)
+        cluster.stop_scheduler()
+
+        with pytest.raises(ClusterLostError, match="was lost"):
+            future.result()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import uuid
 import warnings
 from concurrent.futures import CancelledError as FutureCancelledError
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vmafx_tune.errors import (
     ClusterLostError,
@@ -14,12 +15,15 @@ from vmafx_tune.errors import (
     ClusterUnreachableError,
     ClusterWorkersError,
     UsageError,
+    VmafxTuneError,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["Connection", "Pending", "connect"]
+T = TypeVar("T")
+
+__all__ = ["ClusterExecutor", "Connection", "connect"]
 
 _ASK_TIMEOUT_S = 180.0
 _CLOSE_TIMEOUT_S = 2.0
@@ -122,7 +126,7 @@ class Connection:
         Raises:
             ClusterLostError: The scheduler is gone.
         """
-        info = self._checked(lambda: self._client.scheduler_info(n_workers=-1))
+        info = self.checked(lambda: self._client.scheduler_info(n_workers=-1))
         return {address: int(facts["nthreads"]) for address, facts in info["workers"].items()}
 
     def ask(
@@ -148,27 +152,14 @@ class Connection:
 
         if not addresses:
             return {}
-        answers = self._checked(lambda: self._client.sync(asking, callback_timeout=_ASK_TIMEOUT_S))
+        answers = self.checked(lambda: self._client.sync(asking, callback_timeout=_ASK_TIMEOUT_S))
         return {
             address: answer for address, answer in answers.items() if not _is_connection(answer)
         }
 
-    def submit(
-        self, function: Callable[[bytes], bytes], data: bytes, workers: Iterable[str], key: str
-    ) -> Pending:
-        """Have one of `workers` call `function(data)`; should it die, another one does.
-
-        Raises:
-            ClusterLostError: The scheduler is gone.
-        """
-        return Pending(
-            self._checked(
-                lambda: self._client.submit(
-                    function, data, key=key, workers=list(workers), pure=False
-                )
-            ),
-            self.lost,
-        )
+    def executor(self, workers: Iterable[str]) -> ClusterExecutor:
+        """Make what runs calls on any of `workers`."""
+        return ClusterExecutor(self, self._client, workers)
 
     def listen(self, topic: str, hear: Callable[[Mapping[str, Any]], None]) -> None:
         """Call `hear` with each piece of news that a worker tells under `topic`."""
@@ -189,7 +180,12 @@ class Connection:
             f"stopped. Start it again and repeat the command. {self._consolation}".rstrip()
         )
 
-    def _checked(self, call: Callable[[], Any]) -> Any:
+    def checked(self, call: Callable[[], Any]) -> Any:
+        """Make a call of Dask's client.
+
+        Raises:
+            ClusterLostError: The cluster is gone.
+        """
         try:
             return call()
         except (OSError, RuntimeError, FutureCancelledError) as error:
@@ -200,63 +196,87 @@ class Connection:
             raise
 
 
-class Pending:
-    """A call that runs, or waits to, on a worker.
+class ClusterExecutor:
+    """Implements `ports.Executor` with workers of a cluster. Thread-safe.
+
+    Its futures are the standard library's, but for one thing: cancelling stops a call that has
+    begun as well. Should the worker that runs a call die, another one runs it again.
 
     Args:
-        future: A `distributed.Future`.
-        lost: Builds the error for a cluster that is gone.
+        connection: Leads to the cluster.
+        client: A `distributed.Client`.
+        workers: Addresses of those that may run the calls.
     """
 
-    def __init__(self, future: Any, lost: Callable[[], ClusterLostError]) -> None:
-        self._future = future
-        self._lost = lost
-        self._wake = threading.Event()
-        future.add_done_callback(lambda _: self.wake())
+    def __init__(self, connection: Connection, client: Any, workers: Iterable[str]) -> None:
+        self._connection = connection
+        self._client = client
+        self._workers = list(workers)
 
-    def wait(self, timeout_s: float) -> bool:
-        """Wait until the call has ended, or `wake` was called."""
-        return self._wake.wait(timeout_s)
+    def submit(self, fn: Callable[..., T], /, *args: object, **kwargs: object) -> Future[T]:
+        """Have a worker call `fn(*args, **kwargs)`.
 
-    def wake(self) -> None:
-        """End the wait."""
-        self._wake.set()
-
-    def result(self) -> bytes:
-        """Return what the call gave; it must have ended.
+        Returns:
+            A future that raises `ClusterLostError` where the cluster is gone, and
+            `ClusterWorkersError` where the workers that tried it died, or `fn` failed.
 
         Raises:
-            ClusterLostError: The cluster is gone.
-            ClusterWorkersError: The workers that tried it died, or failed in another way than with
-                an error of ours.
+            ClusterLostError: The cluster is gone already.
         """
+        key = f"vmafx-tune-{uuid.uuid4().hex}"
+        task = self._connection.checked(
+            lambda: self._client.submit(
+                fn, *args, **kwargs, key=key, workers=self._workers, pure=False
+            )
+        )
+        future: Future[T] = Future()
+        future.add_done_callback(lambda ended: _drop(task) if ended.cancelled() else None)
+        # Dask has one thread for the callbacks of all tasks, where waiting for a worker that has
+        # just died with a result would hold up the others.
+        threading.Thread(target=self._settle, args=(future, task), daemon=True).start()
+        return future
+
+    def _settle(self, future: Future[T], task: Any) -> None:
+        try:
+            result, error = task.result(), None
+        except BaseException as failure:  # noqa: BLE001 - carried to the thread that waits
+            result, error = None, self._told(failure)
+        if not future.set_running_or_notify_cancel():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
+
+    def _told(self, error: BaseException) -> VmafxTuneError:
         from distributed import KilledWorker
 
-        try:
-            found: bytes = self._future.result()
-        except FutureCancelledError as error:
-            raise self._lost() from error
-        except KilledWorker as error:
-            raise ClusterWorkersError(
+        told: VmafxTuneError
+        if isinstance(error, FutureCancelledError):
+            told = self._connection.lost()
+        elif isinstance(error, KilledWorker):
+            told = ClusterWorkersError(
                 f"{error.allowed_failures + 1} workers died, one after the other, while they "
                 f"worked on one probe; the last was {error.last_worker.address}. Its log may say "
                 "why. A machine that runs out of memory needs a worker with fewer threads."
-            ) from error
-        except Exception as error:
+            )
+        else:
             # Whatever else: it was raised by code on the worker.
-            raise ClusterWorkersError(
+            told = ClusterWorkersError(
                 f"A worker failed in an unexpected way: {type(error).__name__}: {error}. Its log "
                 "has more."
-            ) from error
-        return found
+            )
+        told.__cause__ = error
+        return told
 
-    def cancel(self) -> None:
-        """Have the call stopped, unless it has ended."""
-        try:
-            if not self._future.done():
-                self._future.cancel()
-        except Exception:  # noqa: BLE001 - a cluster that cannot be reached stops it by itself
-            return
+
+def _drop(task: Any) -> None:
+    """Have a task stopped, unless it has ended."""
+    try:
+        if not task.done():
+            task.cancel()
+    except Exception:  # noqa: BLE001 - a cluster that cannot be reached stops it by itself
+        return
 
 
 def _is_connection(answer: object) -> bool:

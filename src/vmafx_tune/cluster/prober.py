@@ -7,7 +7,8 @@ import itertools
 import threading
 import time
 import uuid
-from contextlib import contextmanager
+from concurrent.futures import CancelledError as FutureCancelledError
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cluster import worker
@@ -19,9 +20,10 @@ from vmafx_tune.errors import ClusterWorkersError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from concurrent.futures import Future
 
     from vmafx_tune.cancel import CancelToken
-    from vmafx_tune.cluster.connection import Connection, Pending
+    from vmafx_tune.cluster.connection import Connection
     from vmafx_tune.cluster.eligibility import EligibleWorkers
     from vmafx_tune.cluster.jobs import Assignment, JobWriter
     from vmafx_tune.cluster.messages import Failure
@@ -139,23 +141,32 @@ class ClusterProber:
 
     def _attempt(self, assignment: Assignment, workers: set[str]) -> Answer | None:
         """Have one of `workers` do an assignment; None where all of them are gone."""
-        key = f"vmafx-tune-{uuid.uuid4().hex}"
-        pending = self._connection.submit(worker.measure, pack(assignment.job), workers, key)
+        future = self._connection.executor(workers).submit(worker.measure, pack(assignment.job))
         try:
-            with self._cancel.calling(pending.wake):
-                while not pending.wait(_LOOK_EVERY_S):
+            with self._cancel.calling(future.cancel):
+                while not _ended(future, _LOOK_EVERY_S):
                     if not workers & self._eligible.fit({}):
                         return None
             self._cancel.raise_if_cancelled()
-            return _read(pending)
+            return _read(future)
         finally:
             # Reached by Ctrl-C too.
-            pending.cancel()
+            future.cancel()
 
 
-def _read(pending: Pending) -> Answer:
+def _ended(future: Future[bytes], timeout_s: float) -> bool:
+    """Wait until a call has ended, was cancelled, or the time is over."""
+    with suppress(FutureCancelledError):
+        try:
+            future.exception(timeout_s)
+        except TimeoutError:
+            return False
+    return True
+
+
+def _read(future: Future[bytes]) -> Answer:
     try:
-        return unpack(Answer, pending.result())
+        return unpack(Answer, future.result())
     except ForeignVersionError as error:
         raise ClusterWorkersError(f"A worker has changed its version meanwhile. {error}") from error
 
