@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +66,6 @@ class Toolbox:
         self._raw = raw or RawOptions()
         self._on_command = on_command
         self._availabilities: dict[str, Availability] = {}
-        self._closing = ExitStack()
 
     @cached_property
     def runner(self) -> ProcessRunner:
@@ -109,14 +107,16 @@ class Toolbox:
         return None
 
     def close(self) -> None:
-        """Remove what was kept for the run."""
-        self._closing.close()
+        """Remove what was kept to be used again."""
+        if "reference_copies" in self.__dict__:
+            self.reference_copies.close()
 
     def for_one_job(self, cancel: CancelToken) -> Toolbox:
         """Make a toolbox with a token of its own, which knows what this one has found out."""
         box = Toolbox(self.tools, self._raw, cancel=cancel, on_command=self._on_command)
         box.ffmpeg = self.ffmpeg
         box.shares = self.shares
+        box.reference_copies = self.reference_copies
         box._availabilities = self._availabilities
         return box
 
@@ -192,15 +192,15 @@ class Toolbox:
             vmaf=self.vmaf_binary,
             work_dir=self.tools.work_dir,
             at_once=at_once,
-            copies=self._reference_copies() if often else None,
+            copies=self.reference_copies if often else None,
         )
 
-    def _reference_copies(self) -> ReferenceCopies:
+    @cached_property
+    def reference_copies(self) -> ReferenceCopies:
+        """Keeps references decoded, until the toolbox is closed."""
         from vmafx_tune.scoring.reference_copies import ReferenceCopies
 
-        copies = ReferenceCopies(self.tools.work_dir)
-        self._closing.callback(copies.close)
-        return copies
+        return ReferenceCopies(self.tools.work_dir)
 
     @cached_property
     def vmaf_binary(self) -> Path | None:

@@ -146,6 +146,7 @@ class Bench:
             strategy=self.encoding.strategy,
             prior=_prior(row, grid),
             chunk_frames=self.chunk_frames,
+            effort=row.effort,
         )
 
     def _template(self, encode: EncodeSpec) -> ProbeSpec:

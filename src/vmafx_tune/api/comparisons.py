@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune.api.bench import (
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
-    from vmafx_tune.workflows.request import SearchRequest
 
 __all__ = ["compare"]
 
@@ -119,18 +119,13 @@ def _compare_request(
         except (MediaError, EncoderUnavailableError) as error:
             unavailable[row.name] = str(error)
     able = tuple(search for search in searches if search.encoder not in unavailable)
-    return CompareRequest(
-        searches=able,
-        targets=targets,
-        unavailable=unavailable,
-        anchor=anchor,
-        workers=workers or bench.box.slots or _workers(bench, able),
-    )
+    request = CompareRequest(able, targets, unavailable, anchor)
+    return replace(request, workers=workers or bench.box.slots or _workers(bench, request))
 
 
-def _workers(bench: Bench, searches: Sequence[SearchRequest]) -> int:
+def _workers(bench: Bench, request: CompareRequest) -> int:
     size = bench.source.resolution
-    return bench.cores.workers([(row_of(search.encoder), size) for search in searches])
+    return bench.cores.workers([(row_of(search.encoder), size) for search in request.in_turn])
 
 
 def _distinct(rows: Sequence[EncoderRow]) -> tuple[EncoderRow, ...]:

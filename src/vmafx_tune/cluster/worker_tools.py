@@ -94,7 +94,7 @@ class WorkerTools:
         """
         box = self._box.for_one_job(cancel)
         spec = self._with_local_files(job, cancel)
-        scorer = box.scorer(job.backend, spec.model)
+        scorer = box.scorer(job.backend, spec.model, often=True)
         self._check(job, box, scorer)
         prober = box.measuring_prober(scorer)
         if job.encoding is None:

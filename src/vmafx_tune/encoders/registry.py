@@ -56,6 +56,7 @@ _X264 = EncoderRow(
     url="https://trac.ffmpeg.org/wiki/Encode/H.264",
     # Its own limit: two rows of macroblocks for each thread.
     lines_per_thread=32,
+    effort=1.0,
     typical=TypicalCurve(midpoint=38.4, width=4.8),
 )
 
@@ -79,6 +80,7 @@ _X265 = EncoderRow(
     url="https://x265.readthedocs.io/en/stable/cli.html",
     # Wavefronts: a row of coding tree units for each thread.
     lines_per_thread=64,
+    effort=3.0,
     typical=TypicalCurve(midpoint=39.6, width=5.2),
 )
 
@@ -104,6 +106,7 @@ _SVT_AV1 = EncoderRow(
     url="https://gitlab.com/AOMediaCodec/SVT-AV1/-/blob/master/Docs/Parameters.md",
     # Segments of a picture are rows of superblocks.
     lines_per_thread=64,
+    effort=2.0,
     typical=TypicalCurve(midpoint=60, width=7.6),
     # Its keyframes, every five seconds or so, take a few pictures' bits wherever they are.
     opening_weight=1.0,
@@ -127,6 +130,7 @@ _AOM = EncoderRow(
     url="https://trac.ffmpeg.org/wiki/Encode/AV1#libaom",
     # Without tiles, rows of superblocks.
     lines_per_thread=64,
+    effort=8.0,
     typical=TypicalCurve(midpoint=61.4, width=8.2),
 )
 
@@ -153,6 +157,7 @@ _VP9 = EncoderRow(
     version_label="libvpx",
     url="https://trac.ffmpeg.org/wiki/Encode/VP9",
     lines_per_thread=64,
+    effort=6.0,
     typical=TypicalCurve(midpoint=60, width=8.2),
 )
 
@@ -176,6 +181,7 @@ _VVENC = EncoderRow(
     url="https://github.com/fraunhoferhhi/vvenc/wiki/FFmpeg-Integration",
     # It codes whole pictures at once, and takes 4 threads for small ones and 8 from 1080p on.
     lines_per_thread=128,
+    effort=30.0,
     typical=TypicalCurve(midpoint=41.4, width=4.7),
 )
 

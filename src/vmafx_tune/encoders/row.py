@@ -88,6 +88,7 @@ class EncoderRow:
         url: The page that documents its options.
         lines_per_thread: Lines of a picture that keep one of its threads busy; None where all
             pictures keep it busy, as on hardware.
+        effort: Processor time of an encode with the default preset, in that of libx264's.
         typical: What a typical clip scores over the knob; None where it was not measured.
         opening_weight: How much of the first keyframe of a part of a clip counts for the clip's
             bitrate, from 0 to 1: most encoders spend more on it than on any keyframe later on, and
@@ -112,6 +113,7 @@ class EncoderRow:
     version_label: str = ""
     url: str = "https://ffmpeg.org/ffmpeg-codecs.html#Video-Encoders"
     lines_per_thread: int | None = None
+    effort: float = 0.0
     typical: TypicalCurve | None = None
     opening_weight: float = 0.0
 

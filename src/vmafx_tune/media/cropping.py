@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.media.matroska import cropped_margins
 from vmafx_tune.media.mp4_boxes import video_sample_entry
 
 if TYPE_CHECKING:
@@ -19,21 +20,26 @@ __all__ = ["check_uncropped"]
 
 
 def check_uncropped(video: Video) -> None:
-    """Refuse an MP4 or MOV file that shows only a part of its pictures.
+    """Refuse an MP4, MOV, Matroska or WebM file that shows only a part of its pictures.
 
     Raises:
-        UnreadableSourceError: Its clean aperture (ISO/IEC 14496-12, `clap`) is smaller than they.
+        UnreadableSourceError: Its clean aperture (ISO/IEC 14496-12, `clap`) is smaller than they,
+            or it has margins to be hidden (RFC 9559, PixelCrop).
     """
-    if "mp4" not in video.container.format.name:
+    kind = video.container.format.name
+    stored = (video.stream.width, video.stream.height)
+    if "mp4" in kind:
+        shown, by = _aperture(video), "a clap box"
+    elif "matroska" in kind:
+        left, right, top, bottom = cropped_margins(video.path)
+        shown, by = (stored[0] - left - right, stored[1] - top - bottom), "PixelCrop"
+    else:
         return
-    aperture = _aperture(video)
-    stream = video.stream
-    if aperture is None or aperture == (stream.width, stream.height):
+    if shown is None or shown == stored:
         return
-    width, height = aperture
     raise UnreadableSourceError(
-        f"'{video.path}' asks players to show {width}x{height} of its {stream.width}x"
-        f"{stream.height} pictures (a clap box), and only some do. Write out what is to be shown, "
+        f"'{video.path}' asks players to show {shown[0]}x{shown[1]} of its {stored[0]}x"
+        f"{stored[1]} pictures ({by}), and only some do. Write out what is to be shown, "
         "without loss: ffmpeg -i FILE -c:v ffv1 CROPPED.mkv."
     )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
 import threading
 import weakref
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,10 +56,12 @@ class ReferenceCopy:
 
 
 class ReferenceCopies:
-    """Keeps copies for as long as a run lasts. Thread-safe.
+    """Keeps copies until it is closed. Thread-safe.
 
     The first score against a reference leaves a copy behind, if there is room; later ones read it.
-    What is compared is the same to the last sample, so no score depends on it.
+    What is compared is the same to the last sample, so no score depends on it. Copies of another
+    file give way to new ones, those that were used last the longest ago first; copies of the same
+    file do not, as they are all needed again for the next encode.
 
     Args:
         parent: Where the folder for them is made; None for the system's temporary folder.
@@ -70,8 +74,10 @@ class ReferenceCopies:
         self._budget_bytes = budget_bytes
         self._lock = threading.Lock()
         self._folder: Path | None = None
-        self._made: dict[_Key, ReferenceCopy] = {}
+        self._numbers = itertools.count(1)
         self._taken_bytes: dict[_Key, int] = {}
+        self._made: dict[_Key, ReferenceCopy] = {}
+        self._readers: Counter[_Key] = Counter()
 
     @contextmanager
     def of(self, reference: Source, plan: ScoringPlan) -> Iterator[ReferenceCopy | None]:
@@ -89,15 +95,15 @@ class ReferenceCopies:
         """
         key = _key(reference, plan)
         copy = None if key is None else self._lend(key)
-        if key is None or copy is None or copy.is_made:
-            yield copy
+        if key is None or copy is None:
+            yield None
             return
         kept = False
         try:
             yield copy
-            kept = _size(copy.path) == key.size_bytes and _key(reference, plan) == key
+            kept = copy.is_made or self._is_whole(key, copy, _key(reference, plan))
         finally:
-            self._settle(key, copy, kept=kept)
+            self._return(key, copy, kept=kept)
 
     def close(self) -> None:
         """Remove all copies; none is made from then on."""
@@ -110,28 +116,46 @@ class ReferenceCopies:
 
     def _lend(self, key: _Key) -> ReferenceCopy | None:
         with self._lock:
-            if (made := self._made.get(key)) is not None and _size(made.path) == key.size_bytes:
-                return made
+            if key in self._made and _size(self._made[key].path) == key.size_bytes:
+                self._readers[key] += 1
+                # The one that was used last is the last to go.
+                self._made[key] = self._made.pop(key)
+                return self._made[key]
             # What did not work out once is not tried again.
-            if key in self._taken_bytes or not self._has_room(key.size_bytes):
+            if key in self._taken_bytes or not self._make_room(key):
                 return None
             if (folder := self._make_folder()) is None:
                 return None
             self._taken_bytes[key] = key.size_bytes
-            return ReferenceCopy(key.clip(folder / f"{len(self._taken_bytes)}.yuv"), is_made=False)
+            return ReferenceCopy(key.clip(folder / f"{next(self._numbers)}.yuv"), is_made=False)
 
-    def _settle(self, key: _Key, copy: ReferenceCopy, *, kept: bool) -> None:
+    def _is_whole(self, key: _Key, copy: ReferenceCopy, key_now: _Key | None) -> bool:
+        return _size(copy.path) == key.size_bytes and key_now == key
+
+    def _return(self, key: _Key, copy: ReferenceCopy, *, kept: bool) -> None:
         with self._lock:
+            if copy.is_made:
+                self._readers[key] -= 1
+                return
             if kept and self._folder is not None:
                 self._made[key] = replace(copy, is_made=True)
                 return
             self._taken_bytes[key] = 0
         copy.discard()
 
-    def _has_room(self, size_bytes: int) -> bool:
+    def _make_room(self, key: _Key) -> bool:
+        """Let go of copies of other files that nobody reads, until there is room for one more."""
         if self._budget_bytes is None:
             self._budget_bytes = _budget_bytes(self._parent)
-        return size_bytes <= self._budget_bytes - sum(self._taken_bytes.values())
+        if key.size_bytes > self._budget_bytes:
+            return False
+        while key.size_bytes > self._budget_bytes - sum(self._taken_bytes.values()):
+            others = (one for one in self._made if one.file != key.file and not self._readers[one])
+            if (victim := next(others, None)) is None:
+                return False
+            self._made.pop(victim).discard()
+            del self._taken_bytes[victim]
+        return True
 
     def _make_folder(self) -> Path | None:
         if self._folder is None:

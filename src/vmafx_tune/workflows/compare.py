@@ -49,6 +49,11 @@ class CompareRequest:
         """All encoders asked for, those that can run first."""
         return (*(search.encoder for search in self.searches), *self.unavailable)
 
+    @property
+    def in_turn(self) -> tuple[SearchRequest, ...]:
+        """The searches in the order in which they begin: the longest is not left for the end."""
+        return tuple(sorted(self.searches, key=lambda search: -search.effort))
+
 
 @dataclass(frozen=True, slots=True)
 class _EncoderOutcome:
@@ -126,7 +131,7 @@ def _gather(
 ) -> dict[str, _EncoderOutcome]:
     futures = {
         search.encoder: executor.submit(_run_encoder, search, request.targets, means)
-        for search in request.searches
+        for search in request.in_turn
     }
     try:
         return {encoder: future.result() for encoder, future in futures.items()}

@@ -33,6 +33,7 @@ class SearchRequest:
         verify: Whether the sample only shows the way, and the answer is measured on the whole clip.
         chunk_frames: Frames of the chunks that each encode is made of, the last one's excepted;
             None for encodes of the whole clip.
+        effort: How long its probes take, beside those of other encoders; in any unit.
     """
 
     template: ProbeSpec
@@ -46,6 +47,7 @@ class SearchRequest:
     sample: SamplePlan | None = None
     verify: bool = False
     chunk_frames: int | None = None
+    effort: float = 0.0
 
     @property
     def estimates(self) -> bool:

@@ -6,8 +6,11 @@ import struct
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.media.matroska import cropped_margins
 from vmafx_tune.media.probe import probe_source
 
 if TYPE_CHECKING:
@@ -58,3 +61,36 @@ def test_an_aperture_as_large_as_the_pictures_or_none_at_all_does_no_harm(
 ) -> None:
     whole = with_aperture(clips.moving(), tmp_path / "clip.mp4", *numbers)
     assert probe_source(whole).resolution == probe_source(clips.moving()).resolution
+
+
+def test_margins_of_a_matroska_file_are_refused_likewise(
+    clips: ClipFactory, tmp_path: Path
+) -> None:
+    # ffmpeg writes the one as the other.
+    aperture = with_aperture(clips.moving(), tmp_path / "clip.mp4", 150, 1, 80, 1, 0, 1, 0, 1)
+    cropped = tmp_path / "clip.mkv"
+    clips.run("-i", str(aperture), "-c", "copy", str(cropped))
+    assert cropped_margins(cropped) == (5, 5, 5, 5)
+    with pytest.raises(UnreadableSourceError, match="show 150x80 of its 160x90 pictures"):
+        probe_source(cropped)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".webm"])
+def test_a_matroska_file_without_margins_is_whole(
+    clips: ClipFactory, tmp_path: Path, suffix: str
+) -> None:
+    codec = ("-c:v", "ffv1") if suffix == ".mkv" else ("-c:v", "libvpx", "-deadline", "realtime")
+    whole = tmp_path / f"clip{suffix}"
+    clips.run("-i", str(clips.moving()), *codec, str(whole))
+    assert cropped_margins(whole) == (0, 0, 0, 0)
+    assert probe_source(whole).resolution == probe_source(clips.moving()).resolution
+
+
+@given(cut=st.integers(0, 2000), damage=st.binary(max_size=40))
+def test_a_damaged_matroska_file_has_some_margins_or_none(
+    clips: ClipFactory, tmp_path_factory: pytest.TempPathFactory, cut: int, damage: bytes
+) -> None:
+    data = clips.odd_size().read_bytes()
+    damaged = tmp_path_factory.mktemp("damaged") / "clip.mkv"
+    damaged.write_bytes(data[:cut] + damage + data[cut + len(damage) :])
+    assert len(cropped_margins(damaged)) == 4

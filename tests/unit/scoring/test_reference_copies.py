@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SIZE = Resolution(16, 8)
 PLAN = replace(plan_scoring(a_request()), size=SIZE)
+# As large as each other.
+PLANS = [replace(PLAN, pix_fmt=name) for name in ("yuv420p", "nv12", "nv21")]
 N_FRAMES = 3
 WHOLE = bytes(N_FRAMES * frame_size_bytes("yuv420p", SIZE))
 BUDGET_BYTES = 3 * len(WHOLE)
@@ -29,6 +31,13 @@ BUDGET_BYTES = 3 * len(WHOLE)
 def reference(tmp_path: Path) -> Source:
     path = tmp_path / "reference.mp4"
     path.write_bytes(b"as it was")
+    return replace(a_source(n_frames=N_FRAMES), path=path)
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Source:
+    path = tmp_path / "other.mp4"
+    path.write_bytes(b"another one")
     return replace(a_source(n_frames=N_FRAMES), path=path)
 
 
@@ -152,11 +161,42 @@ def test_a_reference_that_was_edited_is_another_clip(
 def test_there_are_no_more_copies_than_there_is_room_for(
     copies: ReferenceCopies, reference: Source
 ) -> None:
-    plans = [replace(PLAN, pix_fmt=name) for name in ("yuv420p", "nv12", "nv21", "yuvj420p")]
+    plans = [*PLANS, replace(PLAN, pix_fmt="yuvj420p")]
     with ExitStack() as stack:
         found = [stack.enter_context(copies.of(reference, plan)) for plan in plans]
 
     assert [copy is not None for copy in found] == [True, True, True, False]
+
+
+def test_copies_of_another_file_give_way_the_one_that_was_used_last_at_the_end(
+    copies: ReferenceCopies, reference: Source, other: Source, folder: Path
+) -> None:
+    for plan in PLANS:
+        write(copies, reference, plan=plan)
+    lent(copies, reference, PLANS[0])
+    write(copies, other)
+    kept = [copy is not None and copy.is_made for copy in (lent(copies, other),)]
+    left = len(files(folder))
+    kept += [copy is not None and copy.is_made for copy in (lent(copies, reference, PLANS[0]),)]
+
+    assert kept == [True, True]
+    assert left == 3
+    # There is room for it again, once another one goes.
+    again = lent(copies, reference, PLANS[1])
+    assert again is not None
+    assert not again.is_made
+
+
+def test_a_copy_that_is_read_does_not_give_way(
+    copies: ReferenceCopies, reference: Source, other: Source
+) -> None:
+    for plan in PLANS:
+        write(copies, reference, plan=plan)
+    with ExitStack() as stack:
+        for plan in PLANS:
+            stack.enter_context(copies.of(reference, plan))
+        assert lent(copies, other) is None
+    assert lent(copies, other) is not None
 
 
 def test_a_copy_that_is_larger_than_the_budget_is_not_made(folder: Path, reference: Source) -> None:

@@ -7,9 +7,11 @@ import pytest
 
 from tests.unit.workflows.fakes import CurveProber, request
 from vmafx_tune.errors import CancelledError, EncodeFailedError
+from vmafx_tune.events import JobStarted
 from vmafx_tune.workflows.compare import CompareRequest, compare
 
 if TYPE_CHECKING:
+    from vmafx_tune.events import Event
     from vmafx_tune.model import Probe, ProbeSpec
     from vmafx_tune.ports import ProbeProgress
     from vmafx_tune.results import CompareRow
@@ -99,6 +101,22 @@ def test_results_do_not_depend_on_the_number_of_workers() -> None:
     assert [(row.encoder, row.search and row.search.vmafs) for row in one] == [
         (row.encoder, row.search and row.search.vmafs) for row in many
     ]
+
+
+def test_the_encoder_that_takes_longest_begins_first_and_rows_stand_as_ever() -> None:
+    efforts = {"quick": 0.0, "slow": 5.0, "usual": 1.0}
+    asked = comparison(*efforts, workers=1)
+    searches = tuple(replace(one, effort=efforts[one.encoder]) for one in asked.searches)
+    begun: list[str] = []
+
+    def observe(event: Event) -> None:
+        if isinstance(event, JobStarted):
+            begun.append(event.job)
+
+    rows, _ = compare(replace(asked, searches=searches), TwoEncoders(falling), observe=observe)
+
+    assert begun == ["slow", "usual", "quick"]
+    assert names(rows) == names(compare(asked, TwoEncoders(falling))[0])
 
 
 def test_bd_rate_is_given_against_the_anchor() -> None:
