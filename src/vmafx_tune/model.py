@@ -278,7 +278,8 @@ class EncodeOutcome:
             told.
         peak_bitrate_kbps: Highest bitrate of the segments that it would be delivered in; None where
             it cannot be told.
-        opening_bytes: Size of the first video packet, the keyframe that every encode begins with.
+        keyframe_bytes: Size of each video packet that is a keyframe, in order; the first of them
+            begins the encode.
     """
 
     encoded: Source
@@ -289,7 +290,7 @@ class EncodeOutcome:
     command: tuple[str, ...]
     codecs: str = ""
     peak_bitrate_kbps: float | None = None
-    opening_bytes: int = 0
+    keyframe_bytes: tuple[int, ...] = ()
 
     @property
     def bitrate_kbps(self) -> float:
@@ -328,7 +329,8 @@ class Probe:
             it is not known.
         cached: Whether it was measured before and only recalled; says nothing of what it measured,
             so that it counts for nothing in comparisons.
-        opening_bytes: Size of the first video packet; 0 where it is not known.
+        keyframe_bytes: Size of each video packet that is a keyframe, in order; the first of them
+            begins the encode. Empty where they are not known.
         parts: Of an estimate or an encode in chunks, the points that were measured, on parts of the
             clip in their order; empty for a clip that was measured as a whole.
         in_chunks: Whether the parts are chunks: all of the clip, and `command` joins their encodes.
@@ -345,7 +347,7 @@ class Probe:
     codecs: str = ""
     peak_bitrate_kbps: float | None = None
     cached: bool = field(default=False, compare=False)
-    opening_bytes: int = 0
+    keyframe_bytes: tuple[int, ...] = ()
     parts: tuple[Probe, ...] = field(default=(), repr=False)
     in_chunks: bool = False
 

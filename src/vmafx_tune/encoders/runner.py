@@ -91,7 +91,7 @@ class FfmpegEncoder:
         return EncodeOutcome(
             encoded=encoded,
             size_bytes=packets.size_bytes,
-            opening_bytes=packets.sizes_bytes[0],
+            keyframe_bytes=packets.keyframe_bytes,
             n_frames=packets.n_packets,
             encode_time_s=done.wall_time_s,
             encoder_version=encoder_version(row, done.stderr, packets.first, self._ffmpeg.version),

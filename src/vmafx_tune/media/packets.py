@@ -37,6 +37,12 @@ class PacketSummary:
         return sum(self.sizes_bytes)
 
     @property
+    def keyframe_bytes(self) -> tuple[int, ...]:
+        """Sizes of the keyframes, in order."""
+        pairs = zip(self.sizes_bytes, self.keyframes, strict=True)
+        return tuple(size for size, is_keyframe in pairs if is_keyframe)
+
+    @property
     def n_packets(self) -> int:
         """How many there are."""
         return len(self.sizes_bytes)

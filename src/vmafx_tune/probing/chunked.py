@@ -86,7 +86,7 @@ class ChunkedProber:
             codecs=first.codecs,
             peak_bitrate_kbps=max(peaks, default=None),
             cached=all(chunk.cached for chunk in chunks),
-            opening_bytes=first.opening_bytes,
+            keyframe_bytes=tuple(size for chunk in chunks for size in chunk.keyframe_bytes),
             parts=tuple(chunks),
             in_chunks=True,
         )

@@ -27,7 +27,7 @@ def pack_probe(probe: Probe) -> bytes:
             "quality": probe.quality,
             "bitrate_kbps": probe.bitrate_kbps,
             "size_bytes": probe.size_bytes,
-            "opening_bytes": probe.opening_bytes,
+            "keyframe_bytes": probe.keyframe_bytes,
             "scores": _score_facts(probe.scores),
             "encode_time_s": probe.encode_time_s,
             "score_time_s": probe.score_time_s,
@@ -46,7 +46,9 @@ def unpack_probe(payload: bytes) -> Probe:
     """
 
     def build(facts: dict[str, Any]) -> Probe:
-        return Probe(**{**facts, "scores": _score_set(facts["scores"])})
+        keyframe_bytes = tuple(facts["keyframe_bytes"])
+        scores = _score_set(facts["scores"])
+        return Probe(**{**facts, "keyframe_bytes": keyframe_bytes, "scores": scores})
 
     return _unpack(payload, build)
 

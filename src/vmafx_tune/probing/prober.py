@@ -87,7 +87,7 @@ def _probe(
         quality=spec.encode.quality,
         bitrate_kbps=outcome.bitrate_kbps,
         size_bytes=outcome.size_bytes,
-        opening_bytes=outcome.opening_bytes,
+        keyframe_bytes=outcome.keyframe_bytes,
         scores=scores,
         encode_time_s=outcome.encode_time_s,
         score_time_s=score_time_s,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from vmafx_tune.encoders.registry import encoder_row
@@ -105,28 +106,30 @@ class SampledProber:
 
     def _counted(self, probe: Probe, segment: Segment, spec: ProbeSpec) -> Probe:
         """Leave out of a part's probe what it has for being encoded by itself."""
-        weight = _opening_weight(segment, spec.encode)
         bitrate_kbps = probe.bitrate_kbps
-        if probe.opening_bytes and segment.n_frames > 1:
-            usual = (probe.size_bytes - probe.opening_bytes) / (segment.n_frames - 1)
-            opening = weight * probe.opening_bytes + (1 - weight) * usual
-            size_bytes = usual * (segment.n_frames - 1) + opening
+        if segment.first_frame and probe.keyframe_bytes and segment.n_frames > 1:
             duration_s = float(segment.n_frames / spec.encode.source.frame_rate)
+            size_bytes = _bytes_within_the_clip(probe, segment.n_frames, spec.encode)
             bitrate_kbps = size_bytes * 8 / duration_s / 1000
         return dataclasses.replace(
             probe, bitrate_kbps=bitrate_kbps, scores=_settled(probe.scores, self._lead_in)
         )
 
 
-def _opening_weight(segment: Segment, encode: EncodeSpec) -> float:
-    """Tell how much of a part's first keyframe belongs to the clip."""
-    if not segment.first_frame:
-        return 1.0
-    if encode.gop_frames is not None:
-        # Where keyframes come in turn, what is expected of them less those that the part has.
-        expected = segment.n_frames / encode.gop_frames
-        return expected - (segment.n_frames - 1) // encode.gop_frames
-    return encoder_row(encode.encoder).opening_weight
+def _bytes_within_the_clip(probe: Probe, n_frames: int, encode: EncodeSpec) -> float:
+    """Estimate what the frames of a part would take as a part of the clip."""
+    opening, *later = probe.keyframe_bytes
+    if encode.gop_frames is None:
+        weight = encoder_row(encode.encoder).opening_weight
+        usual = (probe.size_bytes - opening) / (n_frames - 1)
+        return usual * (n_frames - weight) + opening * weight
+    # Keyframes come in turn, wherever the part begins. The first one is no measure of the others
+    # where there are any: encoders spend more on it.
+    expected = n_frames / encode.gop_frames
+    keyframe = fmean(later or [opening])
+    others = n_frames - 1 - len(later)
+    usual = (probe.size_bytes - opening - sum(later)) / others if others else keyframe
+    return usual * (n_frames - expected) + keyframe * expected
 
 
 def _settled(scores: ScoreSet, lead_in: int) -> ScoreSet:

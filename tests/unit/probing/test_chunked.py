@@ -72,7 +72,7 @@ class ChunkProber:
             codecs="fake.1",
             peak_bitrate_kbps=float(first),
             cached=first == 0,
-            opening_bytes=30,
+            keyframe_bytes=(30,),
         )
 
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
@@ -103,7 +103,11 @@ def test_bits_and_times_are_summed_and_frame_scores_follow_each_other() -> None:
     assert probe.scores.n_frames == 50
     assert (probe.encode_time_s, probe.score_time_s) == (len(CHUNKS), len(CHUNKS) / 2)
     assert probe.peak_bitrate_kbps == CHUNKS[-1].first_frame
-    assert (probe.opening_bytes, probe.codecs, probe.cached) == (30, "fake.1", False)
+    assert (probe.keyframe_bytes, probe.codecs, probe.cached) == (
+        (30,) * len(probe.parts),
+        "fake.1",
+        False,
+    )
 
 
 def test_the_chunks_commands_come_before_the_one_that_joins_them() -> None:

@@ -37,12 +37,12 @@ def first_of(spec: ProbeSpec) -> int:
 
 @dataclass
 class PartProber:
-    """Gives each frame its number as its score, and 100 bytes; 1000 to the first one."""
+    """Gives each frame its number as its score, and 100 bytes; keyframes have their own sizes."""
 
     fail_at: dict[int, Exception] = field(default_factory=dict)
     asked: list[ProbeSpec] = field(default_factory=list)
     cancelled: bool = False
-    opening_bytes: int = 1000
+    keyframe_bytes: tuple[int, ...] = (1000,)
     gates: dict[int, threading.Event] = field(default_factory=dict)
 
     def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
@@ -57,7 +57,8 @@ class PartProber:
         if on_progress is not None:
             on_progress("encode", n_frames)
             on_progress("score", n_frames)
-        size_bytes = (n_frames - 1) * 100 + self.opening_bytes
+        usual = n_frames - len(self.keyframe_bytes)
+        size_bytes = usual * 100 + sum(self.keyframe_bytes)
         return Probe(
             quality=spec.encode.quality,
             bitrate_kbps=size_bytes * 8 / (n_frames / 25) / 1000,
@@ -67,7 +68,7 @@ class PartProber:
             score_time_s=0.5,
             encoder_version="fake 1.0",
             peak_bitrate_kbps=float(first),
-            opening_bytes=self.opening_bytes,
+            keyframe_bytes=self.keyframe_bytes,
         )
 
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
@@ -112,6 +113,27 @@ def test_keyframes_that_come_in_turn_are_counted_as_often_as_they_come() -> None
 
     # Half a keyframe is due in half a group of pictures.
     assert probe.bitrate_kbps == pytest.approx((9 * 100 + 0.5 * 1000 + 0.5 * 100) * 8 / 0.4 / 1000)
+
+
+def test_keyframes_that_come_in_turn_are_measured_by_those_that_do_not_begin_the_part() -> None:
+    encode = dataclasses.replace(SPEC.encode, gop_frames=4)
+    plan = SamplePlan((Segment(20, 10),), 50)
+    parts = PartProber(keyframe_bytes=(1000, 400, 600))
+
+    probe = SampledProber(parts, plan, cut=cut).probe(dataclasses.replace(SPEC, encode=encode))
+
+    # Two and a half are due.
+    assert probe.bitrate_kbps == pytest.approx((7.5 * 100 + 2.5 * 500) * 8 / 0.4 / 1000)
+
+
+def test_parts_that_are_nothing_but_keyframes_are_estimated_from_them() -> None:
+    encode = dataclasses.replace(SPEC.encode, gop_frames=1)
+    plan = SamplePlan((Segment(20, 5),), 50)
+    parts = PartProber(keyframe_bytes=(1000, 400, 600, 400, 600))
+
+    probe = SampledProber(parts, plan, cut=cut).probe(dataclasses.replace(SPEC, encode=encode))
+
+    assert probe.bitrate_kbps == pytest.approx(5 * 500 * 8 / 0.2 / 1000)
 
 
 def test_encoders_whose_keyframes_cost_the_same_everywhere_have_them_counted() -> None:
