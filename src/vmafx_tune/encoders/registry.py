@@ -5,6 +5,8 @@ constant quality (x264's crf -12 to 0 is for 10 bit only, crf 0 of SVT-AV1 means
 
 Typical curves are fits to measured scores (vmaf_v0.6.1, between 20 and 96) of two film clips of 204
 and 320 lines at every fourth or eighth value, with fast presets.
+
+Efforts are geometric means of two, measured on two seconds of a film clip and of a still one.
 """
 
 from __future__ import annotations
@@ -80,7 +82,7 @@ _X265 = EncoderRow(
     url="https://x265.readthedocs.io/en/stable/cli.html",
     # Wavefronts: a row of coding tree units for each thread.
     lines_per_thread=64,
-    effort=3.0,
+    effort=2.0,
     typical=TypicalCurve(midpoint=39.6, width=5.2),
 )
 
@@ -106,7 +108,7 @@ _SVT_AV1 = EncoderRow(
     url="https://gitlab.com/AOMediaCodec/SVT-AV1/-/blob/master/Docs/Parameters.md",
     # Segments of a picture are rows of superblocks.
     lines_per_thread=64,
-    effort=2.0,
+    effort=1.5,
     typical=TypicalCurve(midpoint=60, width=7.6),
     # Its keyframes, every five seconds or so, take a few pictures' bits wherever they are.
     opening_weight=1.0,
@@ -130,7 +132,7 @@ _AOM = EncoderRow(
     url="https://trac.ffmpeg.org/wiki/Encode/AV1#libaom",
     # Without tiles, rows of superblocks.
     lines_per_thread=64,
-    effort=8.0,
+    effort=11.0,
     typical=TypicalCurve(midpoint=61.4, width=8.2),
 )
 
@@ -157,7 +159,7 @@ _VP9 = EncoderRow(
     version_label="libvpx",
     url="https://trac.ffmpeg.org/wiki/Encode/VP9",
     lines_per_thread=64,
-    effort=6.0,
+    effort=2.5,
     typical=TypicalCurve(midpoint=60, width=8.2),
 )
 
@@ -181,7 +183,7 @@ _VVENC = EncoderRow(
     url="https://github.com/fraunhoferhhi/vvenc/wiki/FFmpeg-Integration",
     # It codes whole pictures at once, and takes 4 threads for small ones and 8 from 1080p on.
     lines_per_thread=128,
-    effort=30.0,
+    effort=23.0,
     typical=TypicalCurve(midpoint=41.4, width=4.7),
 )
 
