@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from vmafx_tune.options import RawOptions, ToolOptions
 from vmafx_tune.parsing import parse_frame_rate, parse_resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vmafx_tune.core.segments import SamplePlan, Segment
     from vmafx_tune.encoders.availability import Availability
@@ -38,9 +39,21 @@ if TYPE_CHECKING:
     from vmafx_tune.probing.store import SqliteProbeStore
     from vmafx_tune.scoring.reference_copies import ReferenceCopies
 
-__all__ = ["Toolbox"]
+__all__ = ["Toolbox", "opened"]
 
 _RAW_SUFFIXES = frozenset({".yuv", ".raw"})
+
+
+@contextmanager
+def opened(
+    toolbox: Toolbox | None, tools: ToolOptions | None, raw: RawOptions | None
+) -> Iterator[Toolbox]:
+    """Lend a caller's toolbox, which stays open, or one that is made for the block and closed."""
+    if toolbox is not None:
+        yield toolbox
+        return
+    with closing(Toolbox(tools, raw)) as own:
+        yield own
 
 
 class Toolbox:

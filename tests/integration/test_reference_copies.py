@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,8 @@ import pytest
 
 from tests.support.cli import run_cli
 from tests.support.programs import make_program
-from vmafx_tune.errors import FrameCountMismatchError
+from vmafx_tune import EncodingOptions, ToolOptions, search
+from vmafx_tune.errors import EncodeFailedError, FrameCountMismatchError
 from vmafx_tune.media.excerpts import ExcerptCutter
 from vmafx_tune.media.ffmpeg import Ffmpeg, find_ffmpeg
 from vmafx_tune.media.probe import probe_source
@@ -170,4 +172,17 @@ def test_a_search_decodes_its_source_for_one_score_only_and_leaves_nothing(
     assert outcome.exit_code == 0
     assert len(scores) > 1
     assert [clips.moving().name in line for line in scores] == [True] + [False] * (len(scores) - 1)
+    assert list(work_dir.iterdir()) == []
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_search_from_python_leaves_nothing_either(
+    clips: ClipFactory, work_dir: Path, *, fails: bool
+) -> None:
+    encoding = EncodingOptions(preset="ultrafast", encoder_args="-pix_fmt none" if fails else "")
+    tools = ToolOptions(work_dir=work_dir, cache=False)
+    # The traceback of an error keeps all that it names.
+    with pytest.raises(EncodeFailedError) if fails else nullcontext():
+        search(clips.moving(), "libx264", 70, encoding=encoding, tools=tools)
+
     assert list(work_dir.iterdir()) == []

@@ -16,7 +16,7 @@ from vmafx_tune.api.bench import (
 from vmafx_tune.errors import EncoderUnavailableError, MediaError, UsageError
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.results import CompareResult
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.wiring import opened
 from vmafx_tune.workflows.compare import CompareRequest
 from vmafx_tune.workflows.compare import compare as run_compare
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
+    from vmafx_tune.wiring import Toolbox
 
 __all__ = ["compare"]
 
@@ -71,36 +72,36 @@ def compare(
             one encoder only is told in its rows.
     """
     started = time.monotonic()
-    box = toolbox or Toolbox(tools, raw)
-    opened = open_source(source, scoring, box, observe)
-    bench = Bench.prepare(opened, encoding, scoring, box, observe=observe)
-    rows = _distinct([row_of(name) for name in encoders])
-    checked = checked_targets(targets, bench.model)
-    if not rows or not checked:
-        raise UsageError("A comparison needs at least one encoder and one target.")
-    limit_kbps = checked_max_bitrate(max_bitrate_kbps)
-    request = _compare_request(bench, rows, checked, _anchor(anchor, rows), workers, limit_kbps)
-    prober, scout = bench.probers(rows, observe, workers=min(request.workers, len(rows)))
-    found, bd_rates = run_compare(request, prober, observe=observe, scout=scout)
-    return CompareResult(
-        source=bench.source,
-        encoders=tuple(row.name for row in rows),
-        targets=checked,
-        model=bench.model,
-        pool=bench.scoring.pool,
-        display=bench.display,
-        subsample=bench.scoring.subsample,
-        rows=found,
-        bd_rates=bd_rates,
-        anchor=request.anchor,
-        wall_time_s=time.monotonic() - started,
-        ffmpeg=bench.box.probing_ffmpeg.path,
-        ffmpeg_version=bench.box.probing_ffmpeg.version,
-        backend=bench.scorer.name,
-        backend_version=bench.scorer.version,
-        strategy=bench.encoding.strategy,
-        max_bitrate_kbps=limit_kbps,
-    )
+    with opened(toolbox, tools, raw) as box:
+        probed = open_source(source, scoring, box, observe)
+        bench = Bench.prepare(probed, encoding, scoring, box, observe=observe)
+        rows = _distinct([row_of(name) for name in encoders])
+        checked = checked_targets(targets, bench.model)
+        if not rows or not checked:
+            raise UsageError("A comparison needs at least one encoder and one target.")
+        limit_kbps = checked_max_bitrate(max_bitrate_kbps)
+        request = _compare_request(bench, rows, checked, _anchor(anchor, rows), workers, limit_kbps)
+        prober, scout = bench.probers(rows, observe, workers=min(request.workers, len(rows)))
+        found, bd_rates = run_compare(request, prober, observe=observe, scout=scout)
+        return CompareResult(
+            source=bench.source,
+            encoders=tuple(row.name for row in rows),
+            targets=checked,
+            model=bench.model,
+            pool=bench.scoring.pool,
+            display=bench.display,
+            subsample=bench.scoring.subsample,
+            rows=found,
+            bd_rates=bd_rates,
+            anchor=request.anchor,
+            wall_time_s=time.monotonic() - started,
+            ffmpeg=bench.box.probing_ffmpeg.path,
+            ffmpeg_version=bench.box.probing_ffmpeg.version,
+            backend=bench.scorer.name,
+            backend_version=bench.scorer.version,
+            strategy=bench.encoding.strategy,
+            max_bitrate_kbps=limit_kbps,
+        )
 
 
 def _compare_request(

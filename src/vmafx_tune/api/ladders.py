@@ -22,7 +22,7 @@ from vmafx_tune.options import (
     ToolOptions,
 )
 from vmafx_tune.results import LadderResult, LadderTitle, Sampling, ScoreAt
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.wiring import opened
 from vmafx_tune.workflows.ladder import LadderRequest, build_ladder, select_ladder
 from vmafx_tune.workflows.sampling import SearchingSampler, gop_frames, rendition_search
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.model import Resolution, Source
+    from vmafx_tune.wiring import Toolbox
     from vmafx_tune.workflows.ladder import LadderBuild, Sampler
 
 __all__ = ["ladder", "reselect"]
@@ -98,57 +99,57 @@ def ladder(
         VmafxTuneError: The source, the scorer or an option cannot be used.
     """
     started = time.monotonic()
-    box = toolbox or Toolbox(tools, raw)
-    _check_sampling(sampling, sampler, encoding)
-    row = row_of(encoder)
-    probed = open_source(source, scoring, box, observe)
-    sizes = _checked_resolutions(resolutions, probed, observe)
-    gop = _checked_gop_frames(gop_s, probed)
-    bench = (
-        None
-        if sampler
-        else Bench.prepare(probed, encoding, scoring, box, gop_frames=gop, observe=observe)
-    )
-    wanted = _checked_targets(targets, bench)
-    choice = changed_choice(default_choice(wanted), rungs or RungOptions())
-    cores = bench.cores if bench else LocalCores(probed.resolution)
-    request = LadderRequest(
-        resolutions=sizes,
-        targets=wanted,
-        selection=selection_options(choice),
-        workers=workers or box.slots or cores.workers([(row, size) for size in sizes]),
-        n_frames=probed.n_frames,
-    )
-    if bench is None:
-        assert sampler is not None
-        build = build_ladder(request, sampler, observe=observe)
-    else:
-        build = _measure(bench, row, request, sampling, score_at, observe)
-    found = LadderResult(
-        source=_title(probed),
-        encoder=row.name,
-        targets=wanted,
-        resolutions=sizes,
-        cells=build.cells,
-        points=build.points,
-        hull=build.hull,
-        rungs=build.rungs,
-        notes=build.notes,
-        choice=choice,
-        wall_time_s=time.monotonic() - started,
-        gop_frames=gop,
-        segment_s=segment_length(probed.frame_rate, gop),
-        sampling=sampling,
-    )
-    if bench is None:
-        return found
-    return replace(
-        found,
-        score_at=score_at,
-        strategy=bench.encoding.strategy if sampling is Sampling.GRID else None,
-        new_probes=sum(not point.cached for point in build.points),
-        **_circumstances(bench),
-    )
+    with opened(toolbox, tools, raw) as box:
+        _check_sampling(sampling, sampler, encoding)
+        row = row_of(encoder)
+        probed = open_source(source, scoring, box, observe)
+        sizes = _checked_resolutions(resolutions, probed, observe)
+        gop = _checked_gop_frames(gop_s, probed)
+        bench = (
+            None
+            if sampler
+            else Bench.prepare(probed, encoding, scoring, box, gop_frames=gop, observe=observe)
+        )
+        wanted = _checked_targets(targets, bench)
+        choice = changed_choice(default_choice(wanted), rungs or RungOptions())
+        cores = bench.cores if bench else LocalCores(probed.resolution)
+        request = LadderRequest(
+            resolutions=sizes,
+            targets=wanted,
+            selection=selection_options(choice),
+            workers=workers or box.slots or cores.workers([(row, size) for size in sizes]),
+            n_frames=probed.n_frames,
+        )
+        if bench is None:
+            assert sampler is not None
+            build = build_ladder(request, sampler, observe=observe)
+        else:
+            build = _measure(bench, row, request, sampling, score_at, observe)
+        found = LadderResult(
+            source=_title(probed),
+            encoder=row.name,
+            targets=wanted,
+            resolutions=sizes,
+            cells=build.cells,
+            points=build.points,
+            hull=build.hull,
+            rungs=build.rungs,
+            notes=build.notes,
+            choice=choice,
+            wall_time_s=time.monotonic() - started,
+            gop_frames=gop,
+            segment_s=segment_length(probed.frame_rate, gop),
+            sampling=sampling,
+        )
+        if bench is None:
+            return found
+        return replace(
+            found,
+            score_at=score_at,
+            strategy=bench.encoding.strategy if sampling is Sampling.GRID else None,
+            new_probes=sum(not point.cached for point in build.points),
+            **_circumstances(bench),
+        )
 
 
 def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderResult:

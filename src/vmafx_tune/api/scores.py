@@ -10,12 +10,13 @@ from vmafx_tune.core.alignment import pair_notes
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.model import ScoreRequest
 from vmafx_tune.options import RawOptions, ScoringOptions, ToolOptions
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.wiring import opened
 from vmafx_tune.workflows.score import ScoreJob
 from vmafx_tune.workflows.score import score as run_score
 
 if TYPE_CHECKING:
     from vmafx_tune.results import ScoreResult
+    from vmafx_tune.wiring import Toolbox
 
 __all__ = ["score"]
 
@@ -51,20 +52,20 @@ def score(
         UsageError: An option makes no sense.
     """
     scoring = scoring or ScoringOptions()
-    box = toolbox or Toolbox(tools, raw)
-    source = open_source(reference, scoring, box, observe)
-    encoded = box.source(Path(distorted))
-    display = display_size(scoring, source)
-    for note in pair_notes(source, encoded, display):
-        observe(Warned(note))
-    model = box.model(scoring.model, display)
-    request = ScoreRequest(
-        reference=source,
-        distorted=encoded,
-        model=model,
-        display=display,
-        subsample=scoring.subsample,
-        threads=scoring.threads,
-    )
-    scorer = box.scorer(scoring.backend, model, at_once=True)
-    return run_score(ScoreJob(request, scoring.pool), scorer, observe=observe)
+    with opened(toolbox, tools, raw) as box:
+        source = open_source(reference, scoring, box, observe)
+        encoded = box.source(Path(distorted))
+        display = display_size(scoring, source)
+        for note in pair_notes(source, encoded, display):
+            observe(Warned(note))
+        model = box.model(scoring.model, display)
+        request = ScoreRequest(
+            reference=source,
+            distorted=encoded,
+            model=model,
+            display=display,
+            subsample=scoring.subsample,
+            threads=scoring.threads,
+        )
+        scorer = box.scorer(scoring.backend, model, at_once=True)
+        return run_score(ScoreJob(request, scoring.pool), scorer, observe=observe)

@@ -12,7 +12,7 @@ from vmafx_tune.api.bench import (
     row_of,
 )
 from vmafx_tune.events import Observer, ignore
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.wiring import opened
 from vmafx_tune.workflows.search import search as run_search
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
     from vmafx_tune.results import SearchResult
+    from vmafx_tune.wiring import Toolbox
 
 __all__ = ["search"]
 
@@ -60,15 +61,15 @@ def search(
         EncoderUnavailableError: This ffmpeg lacks the encoder, or this machine cannot open it.
         VmafxTuneError: As `score`, and where a trial encode fails.
     """
-    box = toolbox or Toolbox(tools, raw)
-    opened = open_source(source, scoring, box, observe)
-    bench = Bench.prepare(opened, encoding, scoring, box, observe=observe)
-    row = row_of(encoder)
-    request = bench.request(
-        row,
-        checked_target(target, bench.model),
-        max_bitrate_kbps=checked_max_bitrate(max_bitrate_kbps),
-    )
-    bench.require(row)
-    prober, scout = bench.probers([row], observe)
-    return run_search(request, prober, observe=observe, scout=scout)
+    with opened(toolbox, tools, raw) as box:
+        probed = open_source(source, scoring, box, observe)
+        bench = Bench.prepare(probed, encoding, scoring, box, observe=observe)
+        row = row_of(encoder)
+        request = bench.request(
+            row,
+            checked_target(target, bench.model),
+            max_bitrate_kbps=checked_max_bitrate(max_bitrate_kbps),
+        )
+        bench.require(row)
+        prober, scout = bench.probers([row], observe)
+        return run_search(request, prober, observe=observe, scout=scout)
