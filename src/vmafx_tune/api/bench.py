@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.api.chunks import chunks_of
 from vmafx_tune.api.samples import sample_plan
+from vmafx_tune.api.sources import display_size
 from vmafx_tune.api.workers import LocalCores
-from vmafx_tune.core.alignment import check_source
 from vmafx_tune.core.cores import share_of
 from vmafx_tune.core.grid import KnobGrid
 from vmafx_tune.core.prior import Prior
 from vmafx_tune.core.segments import LOOK_LEAD_IN, look_plan
 from vmafx_tune.errors import EncoderUnavailableError, UsageError
-from vmafx_tune.events import Warned, ignore
+from vmafx_tune.events import ignore
 from vmafx_tune.model import EncodeSpec, ProbeSpec, Resolution, Source, VmafModel
 from vmafx_tune.options import EncodingOptions, ScoringOptions
-from vmafx_tune.parsing import is_url, parse_arguments, parse_resolution
+from vmafx_tune.parsing import parse_arguments
 from vmafx_tune.results import SearchStrategy
 from vmafx_tune.workflows.estimates import sample_of
 from vmafx_tune.workflows.request import SearchRequest
@@ -39,8 +38,6 @@ __all__ = [
     "checked_max_bitrate",
     "checked_target",
     "checked_targets",
-    "display_size",
-    "open_source",
     "row_of",
 ]
 
@@ -241,32 +238,6 @@ class Bench:
         reason = self.box.availability(row).why_not
         if reason is not None:
             raise EncoderUnavailableError(reason)
-
-
-def open_source(
-    path: str | Path, scoring: ScoringOptions | None, box: Toolbox, observe: Observer
-) -> Source:
-    """Probe a source, and tell what a user should know of it.
-
-    Raises:
-        MediaError: It cannot be read, or is HDR without the user's consent.
-    """
-    source = (
-        box.source_at(path) if isinstance(path, str) and is_url(path) else box.source(Path(path))
-    )
-    allow_hdr = scoring is not None and scoring.allow_hdr
-    for note in check_source(source, allow_hdr=allow_hdr):
-        observe(Warned(note))
-    return source
-
-
-def display_size(scoring: ScoringOptions, source: Source) -> Resolution:
-    """Choose the size at which clips are compared.
-
-    Raises:
-        UsageError: The size asked for is none.
-    """
-    return parse_resolution(scoring.display) if scoring.display else source.resolution
 
 
 def row_of(name: str) -> EncoderRow:

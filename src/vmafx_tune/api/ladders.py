@@ -6,8 +6,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from vmafx_tune.api.bench import Bench, checked_targets, open_source, row_of
+from vmafx_tune.api.bench import Bench, checked_targets, row_of
 from vmafx_tune.api.rungs import changed_choice, selection_options
+from vmafx_tune.api.sources import open_source
 from vmafx_tune.api.workers import LocalCores
 from vmafx_tune.core.resolutions import check_resolutions, default_resolutions
 from vmafx_tune.core.selection_options import default_choice

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmafx_tune.api.bench import display_size, open_source
+from vmafx_tune.api.sources import display_size, open_source
 from vmafx_tune.core.alignment import pair_notes
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.model import ScoreRequest

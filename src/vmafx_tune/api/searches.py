@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmafx_tune.api.bench import (
-    Bench,
-    checked_max_bitrate,
-    checked_target,
-    open_source,
-    row_of,
-)
+from vmafx_tune.api.bench import Bench, checked_max_bitrate, checked_target, row_of
+from vmafx_tune.api.sources import open_source
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.wiring import opened
 from vmafx_tune.workflows.search import search as run_search
