@@ -40,7 +40,10 @@ def expected_crossing(problem: SearchProblem, ledger: Ledger) -> float:
         _Point(expected.step_at(score), step, score)
         for step, score in sorted(ledger.scores.items())
     ]
-    passing = _chain(p for p in reversed(points) if p.step <= ledger.bracket.passing)
+    # The bracket's better end may be a step that is too large, and one before it may well miss.
+    passing = _chain(
+        p for p in reversed(points) if p.step <= ledger.bracket.passing and p.score >= target
+    )
     missing = _chain(p for p in points if p.step >= ledger.bracket.missing)
     if not passing and _pace(missing, prior) < _LEVELLING_OFF:
         return -1.0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vmafx_tune.core.interpolate import interpolate, probes_left
+from vmafx_tune.core.ledger import TOO_LARGE
 from vmafx_tune.core.prior import Prior
 from vmafx_tune.core.search import SearchOutcome, SearchProblem, solve
 
@@ -177,3 +178,16 @@ def test_probes_left_counts_two_above_bisections_most_and_none_for_a_closed_brac
     assert probes_left(SearchProblem(90, last_step=51)) == 8
     assert probes_left(SearchProblem(90, last_step=51, max_probes=3)) == 3
     assert probes_left(SearchProblem(90, last_step=51), proof) == 0
+
+
+def test_a_miss_that_is_better_than_a_step_that_is_too_large_is_no_end_to_interpolate_from() -> (
+    None
+):
+    # The curve would have to rise from step 2 on, and fall again after step 4.
+    known = {2: 60.0, 4: TOO_LARGE, 8: 40.0}
+    problem = SearchProblem(target=80, last_step=10, known=known, prior=PRIOR)
+
+    outcome = solve(interpolate, problem, lambda step: 50.0 - step)
+
+    assert outcome.converged
+    assert (outcome.reached, outcome.best_step) == (False, 2)
