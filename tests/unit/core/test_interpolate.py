@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vmafx_tune.core.interpolate import interpolate, probes_left
-from vmafx_tune.core.ledger import TOO_LARGE
+from vmafx_tune.core.ledger import TOO_LARGE, Measurement
 from vmafx_tune.core.prior import Prior
 from vmafx_tune.core.search import SearchOutcome, SearchProblem, solve
 
@@ -184,7 +184,7 @@ def test_a_miss_that_is_better_than_a_step_that_is_too_large_is_no_end_to_interp
     None
 ):
     # The curve would have to rise from step 2 on, and fall again after step 4.
-    known = {2: 60.0, 4: TOO_LARGE, 8: 40.0}
+    known: dict[int, Measurement] = {2: 60.0, 4: TOO_LARGE, 8: 40.0}
     problem = SearchProblem(target=80, last_step=10, known=known, prior=PRIOR)
 
     outcome = solve(interpolate, problem, lambda step: 50.0 - step)
