@@ -237,5 +237,6 @@ def test_names_that_the_terminal_cannot_show_stop_no_command(source: Path, tmp_p
     plain = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     table = run_cli("score", clip, clip, "--format", "table", env=plain)
     assert table.exit_code == 0
-    assert "h?h?.mp4" in table.stdout
+    # A long path is folded, wherever it happens to be full.
+    assert "h?h?.mp4" in "".join(table.stdout.split())
     assert run_cli("score", clip, clip, env=plain).document["reference"] == str(clip)
