@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from vmafx_tune.model import PoolMethod, Resolution
     from vmafx_tune.options import (
         EncodingOptions,
-        RawOptions,
         RungOptions,
         ScoringOptions,
+        SourceOptions,
         ToolOptions,
     )
     from vmafx_tune.results import (
@@ -49,7 +49,6 @@ __all__ = [
     "LadderRung",
     "LibvmafScorer",
     "PoolMethod",
-    "RawOptions",
     "Resolution",
     "RungOptions",
     "ScoreAt",
@@ -57,6 +56,7 @@ __all__ = [
     "ScoringOptions",
     "SearchResult",
     "SearchStrategy",
+    "SourceOptions",
     "Spacing",
     "ToolOptions",
     "VmafxTuneError",
@@ -79,7 +79,7 @@ _HOMES = {
     "LadderRung": "results",
     "LibvmafScorer": "scoring.libvmaf.session",
     "PoolMethod": "model",
-    "RawOptions": "options",
+    "SourceOptions": "options",
     "Resolution": "model",
     "RungOptions": "options",
     "ScoreAt": "results",

@@ -15,9 +15,9 @@ from vmafx_tune.choices import PoolMethod, SearchStrategy, Spacing
 __all__ = [
     "ClusterOptions",
     "EncodingOptions",
-    "RawOptions",
     "RungOptions",
     "ScoringOptions",
+    "SourceOptions",
     "ToolOptions",
     "option",
     "option_group",
@@ -106,8 +106,8 @@ class ClusterOptions:
 
 
 @option_group
-class RawOptions:
-    """The geometry of headerless .yuv files; files with a header ignore it."""
+class SourceOptions:
+    """How sources are read; the geometry is for headerless .yuv files only."""
 
     size: str | None = option(
         "--size", default=None, metavar="WxH", help="Picture size of .yuv files."

@@ -13,7 +13,7 @@ from vmafx_tune.cpus import available_cpus
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.folders import cache_folder
 from vmafx_tune.model import RawFormat
-from vmafx_tune.options import RawOptions, ToolOptions
+from vmafx_tune.options import SourceOptions, ToolOptions
 from vmafx_tune.parsing import parse_frame_rate, parse_resolution
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ _RAW_SUFFIXES = frozenset({".yuv", ".raw"})
 
 @contextmanager
 def opened(
-    toolbox: Toolbox | None, tools: ToolOptions | None, raw: RawOptions | None
+    toolbox: Toolbox | None, tools: ToolOptions | None, sources: SourceOptions | None
 ) -> Iterator[Toolbox]:
     """Lend a caller's toolbox, which stays open, or one that is made for the block and closed."""
     if toolbox is not None:
         yield toolbox
         return
-    with closing(Toolbox(tools, raw)) as own:
+    with closing(Toolbox(tools, sources)) as own:
         yield own
 
 
@@ -61,7 +61,7 @@ class Toolbox:
 
     Args:
         tools: Which programs to use, and where to work.
-        raw: Geometry of headerless sources.
+        sources: How sources are read.
         cancel: Stops everything that the toolbox's adapters have running.
         on_command: Called with each command before it runs.
     """
@@ -69,14 +69,14 @@ class Toolbox:
     def __init__(
         self,
         tools: ToolOptions | None = None,
-        raw: RawOptions | None = None,
+        sources: SourceOptions | None = None,
         *,
         cancel: CancelToken | None = None,
         on_command: Callable[[tuple[str, ...]], None] | None = None,
     ) -> None:
         self.tools = tools or ToolOptions()
         self.cancel = cancel or CancelToken()
-        self._raw = raw or RawOptions()
+        self._sources = sources or SourceOptions()
         self._on_command = on_command
         self._availabilities: dict[str, Availability] = {}
 
@@ -126,7 +126,7 @@ class Toolbox:
 
     def for_one_job(self, cancel: CancelToken) -> Toolbox:
         """Make a toolbox with a token of its own, which knows what this one has found out."""
-        box = Toolbox(self.tools, self._raw, cancel=cancel, on_command=self._on_command)
+        box = Toolbox(self.tools, self._sources, cancel=cancel, on_command=self._on_command)
         box.ffmpeg = self.ffmpeg
         box.shares = self.shares
         box.reference_copies = self.reference_copies
@@ -152,7 +152,7 @@ class Toolbox:
             ) from error
 
     def source(self, path: Path) -> Source:
-        """Probe a source; a `.yuv` file with the geometry of the raw options.
+        """Probe a source; a `.yuv` file with the geometry of the options.
 
         Raises:
             UnreadableSourceError: It is missing, or not a video.
@@ -162,10 +162,12 @@ class Toolbox:
         return probe_source(path, self._raw_format() if _is_raw(path) else None)
 
     def _raw_format(self) -> RawFormat | None:
-        if self._raw.size is None:
+        if self._sources.size is None:
             return None
         return RawFormat(
-            parse_resolution(self._raw.size), self._raw.pix_fmt, parse_frame_rate(self._raw.fps)
+            parse_resolution(self._sources.size),
+            self._sources.pix_fmt,
+            parse_frame_rate(self._sources.fps),
         )
 
     def model(self, name: str | None, display: Resolution) -> VmafModel:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vmafx_tune.encoders.registry import EncoderRow
-    from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
+    from vmafx_tune.options import EncodingOptions, ScoringOptions, SourceOptions, ToolOptions
     from vmafx_tune.wiring import Toolbox
 
 __all__ = ["compare"]
@@ -36,7 +36,7 @@ def compare(
     workers: int | None = None,
     encoding: EncodingOptions | None = None,
     scoring: ScoringOptions | None = None,
-    raw: RawOptions | None = None,
+    sources: SourceOptions | None = None,
     tools: ToolOptions | None = None,
     observe: Observer = ignore,
     toolbox: Toolbox | None = None,
@@ -53,10 +53,10 @@ def compare(
         workers: Encoders worked on at once; None chooses by the number of cores.
         encoding: Preset, range of the quality knob, further encoder arguments.
         scoring: Model, backend, pooling, subsampling.
-        raw: Geometry of a `.yuv` source.
+        sources: How sources are read.
         tools: Which programs to use, and where to work.
         observe: Receives progress and warnings, from several threads.
-        toolbox: Use these adapters instead of ones made from `raw` and `tools`.
+        toolbox: Use these adapters instead of ones made from `sources` and `tools`.
 
     Returns:
         A row for each encoder and target; those that failed say why.
@@ -67,7 +67,7 @@ def compare(
             one encoder only is told in its rows.
     """
     started = time.monotonic()
-    with opened(toolbox, tools, raw) as box:
+    with opened(toolbox, tools, sources) as box:
         probed = open_source(source, scoring, box, observe)
         bench = Bench.prepare(probed, encoding, scoring, box, observe=observe)
         rows = _distinct([row_of(name) for name in encoders])

@@ -17,9 +17,9 @@ from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.media.peak import segment_length
 from vmafx_tune.options import (
     EncodingOptions,
-    RawOptions,
     RungOptions,
     ScoringOptions,
+    SourceOptions,
     ToolOptions,
 )
 from vmafx_tune.results import LadderResult, LadderTitle, Sampling, ScoreAt
@@ -54,7 +54,7 @@ def ladder(
     workers: int | None = None,
     encoding: EncodingOptions | None = None,
     scoring: ScoringOptions | None = None,
-    raw: RawOptions | None = None,
+    sources: SourceOptions | None = None,
     tools: ToolOptions | None = None,
     sampler: Sampler | None = None,
     observe: Observer = ignore,
@@ -82,12 +82,12 @@ def ladder(
             does not depend on it.
         encoding: Preset, range of the quality knob, further encoder arguments.
         scoring: Model, backend, pooling, subsampling, display size.
-        raw: Geometry of a `.yuv` source.
+        sources: How sources are read.
         tools: Which programs to use, and where to work.
         sampler: Fills the cells instead of trial encodes: a callable from a resolution and a target
             to a `LadderCell`. Nothing is encoded or scored then, and no ffmpeg is needed.
         observe: Receives progress and warnings, from several threads.
-        toolbox: Use these adapters instead of ones made from `raw` and `tools`.
+        toolbox: Use these adapters instead of ones made from `sources` and `tools`.
 
     Returns:
         All cells, points, hull and rungs; cells that failed say why.
@@ -100,7 +100,7 @@ def ladder(
         VmafxTuneError: The source, the scorer or an option cannot be used.
     """
     started = time.monotonic()
-    with opened(toolbox, tools, raw) as box:
+    with opened(toolbox, tools, sources) as box:
         _check_sampling(sampling, sampler, encoding)
         row = row_of(encoder)
         probed = open_source(source, scoring, box, observe)

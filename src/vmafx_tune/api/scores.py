@@ -9,7 +9,7 @@ from vmafx_tune.api.sources import display_size, open_source
 from vmafx_tune.core.alignment import pair_notes
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.model import ScoreRequest
-from vmafx_tune.options import RawOptions, ScoringOptions, ToolOptions
+from vmafx_tune.options import ScoringOptions, SourceOptions, ToolOptions
 from vmafx_tune.wiring import opened
 from vmafx_tune.workflows.score import ScoreJob
 from vmafx_tune.workflows.score import score as run_score
@@ -26,7 +26,7 @@ def score(
     distorted: str | Path,
     *,
     scoring: ScoringOptions | None = None,
-    raw: RawOptions | None = None,
+    sources: SourceOptions | None = None,
     tools: ToolOptions | None = None,
     observe: Observer = ignore,
     toolbox: Toolbox | None = None,
@@ -37,10 +37,10 @@ def score(
         reference: The clip as it should look.
         distorted: The clip to judge; scaled to the reference's size where its own differs.
         scoring: Model, backend, pooling, subsampling.
-        raw: Geometry of `.yuv` files.
+        sources: How sources are read.
         tools: Which programs to use, and where to work.
         observe: Receives progress and warnings, perhaps from other threads.
-        toolbox: Use these adapters instead of ones made from `raw` and `tools`.
+        toolbox: Use these adapters instead of ones made from `sources` and `tools`.
 
     Returns:
         Per-frame scores, pooled in every way.
@@ -52,7 +52,7 @@ def score(
         UsageError: An option makes no sense.
     """
     scoring = scoring or ScoringOptions()
-    with opened(toolbox, tools, raw) as box:
+    with opened(toolbox, tools, sources) as box:
         source = open_source(reference, scoring, box, observe)
         encoded = box.source(Path(distorted))
         display = display_size(scoring, source)

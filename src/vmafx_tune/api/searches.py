@@ -13,7 +13,7 @@ from vmafx_tune.workflows.search import search as run_search
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vmafx_tune.options import EncodingOptions, RawOptions, ScoringOptions, ToolOptions
+    from vmafx_tune.options import EncodingOptions, ScoringOptions, SourceOptions, ToolOptions
     from vmafx_tune.results import SearchResult
     from vmafx_tune.wiring import Toolbox
 
@@ -28,7 +28,7 @@ def search(
     max_bitrate_kbps: float | None = None,
     encoding: EncodingOptions | None = None,
     scoring: ScoringOptions | None = None,
-    raw: RawOptions | None = None,
+    sources: SourceOptions | None = None,
     tools: ToolOptions | None = None,
     observe: Observer = ignore,
     toolbox: Toolbox | None = None,
@@ -43,10 +43,10 @@ def search(
             have more are stopped.
         encoding: Preset, range of the quality knob, further encoder arguments.
         scoring: Model, backend, pooling, subsampling.
-        raw: Geometry of a `.yuv` source.
+        sources: How sources are read.
         tools: Which programs to use, and where to work.
         observe: Receives progress and warnings, perhaps from other threads.
-        toolbox: Use these adapters instead of ones made from `raw` and `tools`.
+        toolbox: Use these adapters instead of ones made from `sources` and `tools`.
 
     Returns:
         The answer with its proof; for a target out of reach the best probe with the reason
@@ -56,7 +56,7 @@ def search(
         EncoderUnavailableError: This ffmpeg lacks the encoder, or this machine cannot open it.
         VmafxTuneError: As `score`, and where a trial encode fails.
     """
-    with opened(toolbox, tools, raw) as box:
+    with opened(toolbox, tools, sources) as box:
         probed = open_source(source, scoring, box, observe)
         bench = Bench.prepare(probed, encoding, scoring, box, observe=observe)
         row = row_of(encoder)

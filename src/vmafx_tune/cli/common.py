@@ -15,7 +15,7 @@ import typer
 from vmafx_tune.choices import ProgressMode
 from vmafx_tune.cli.failure import reporting_failures, say
 from vmafx_tune.cli.output import Destination, choose_format
-from vmafx_tune.options import ClusterOptions, RawOptions, ToolOptions, option, option_group
+from vmafx_tune.options import ClusterOptions, SourceOptions, ToolOptions, option, option_group
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +113,7 @@ def running(
     command: str,
     *,
     tools: ToolOptions | None = None,
-    raw: RawOptions | None = None,
+    sources: SourceOptions | None = None,
     cluster: ClusterOptions | None = None,
 ) -> Iterator[Run]:
     """Set up a command's surroundings; report failures and clean up at the end.
@@ -122,7 +122,7 @@ def running(
         output: Where the result goes.
         command: Its name, which decides the formats that it can write.
         tools: Which programs to use.
-        raw: Geometry of raw sources.
+        sources: How sources are read.
         cluster: Where probes are made; None for a command that makes none.
     """
     from vmafx_tune.reports.render import FORMATS
@@ -130,13 +130,13 @@ def running(
     with reporting_failures():
         destination = Destination(output.output)
         chosen = choose_format(output.format, destination, FORMATS[command])
-        with closing(_toolbox(tools, raw, cluster, verbose=output.verbose)) as box:
+        with closing(_toolbox(tools, sources, cluster, verbose=output.verbose)) as box:
             yield Run(box, chosen, output, destination)
 
 
 def _toolbox(
     tools: ToolOptions | None,
-    raw: RawOptions | None,
+    sources: SourceOptions | None,
     cluster: ClusterOptions | None,
     *,
     verbose: bool,
@@ -150,8 +150,8 @@ def _toolbox(
         if address := cluster_address(cluster):
             _silence_dask()
             timeout_s = cluster.cluster_timeout_s
-            return ClusterToolbox(address, tools, raw, timeout_s=timeout_s, on_command=show)
-    return Toolbox(tools, raw, on_command=show)
+            return ClusterToolbox(address, tools, sources, timeout_s=timeout_s, on_command=show)
+    return Toolbox(tools, sources, on_command=show)
 
 
 def _silence_dask() -> None:

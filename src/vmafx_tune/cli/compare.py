@@ -18,8 +18,8 @@ from vmafx_tune.cli.failure import say
 from vmafx_tune.options import (
     ClusterOptions,
     EncodingOptions,
-    RawOptions,
     ScoringOptions,
+    SourceOptions,
     ToolOptions,
 )
 
@@ -50,7 +50,7 @@ def compare(
     ] = None,
     encoding: EncodingOptions,
     scoring: ScoringOptions,
-    raw: RawOptions,
+    sources: SourceOptions,
     tools: ToolOptions,
     cluster: ClusterOptions,
     output: OutputOptions,
@@ -60,7 +60,7 @@ def compare(
     Each encoder is searched at each target, and each row has the command that makes its encode.
     Example: vmafx-tune compare -r source.mp4 -c x264,x265,svt-av1 -t 80,90,95 --anchor x264
     """
-    with running(output, "compare", tools=tools, raw=raw, cluster=cluster) as run:
+    with running(output, "compare", tools=tools, sources=sources, cluster=cluster) as run:
         from vmafx_tune import api
         from vmafx_tune.parsing import parse_names, parse_numbers
 

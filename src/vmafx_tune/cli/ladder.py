@@ -16,9 +16,9 @@ from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.options import (
     ClusterOptions,
     EncodingOptions,
-    RawOptions,
     RungOptions,
     ScoringOptions,
+    SourceOptions,
     ToolOptions,
 )
 
@@ -99,7 +99,7 @@ def ladder(
     rungs: RungOptions,
     encoding: EncodingOptions,
     scoring: ScoringOptions,
-    raw: RawOptions,
+    sources: SourceOptions,
     tools: ToolOptions,
     cluster: ClusterOptions,
     output: OutputOptions,
@@ -111,7 +111,7 @@ def ladder(
     Example: vmafx-tune ladder -r source.mp4 -c x265 -t 70,80,90,95 -o ladder.json
     Then: vmafx-tune ladder --from-json ladder.json --max-rungs 4 --format hls
     """
-    with running(output, "ladder", tools=tools, raw=raw, cluster=cluster) as run:
+    with running(output, "ladder", tools=tools, sources=sources, cluster=cluster) as run:
         from vmafx_tune import api
         from vmafx_tune.parsing import parse_numbers
 

@@ -13,7 +13,7 @@ from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, running
 from vmafx_tune.cli.failure import say
 from vmafx_tune.errors import UsageError
-from vmafx_tune.options import RawOptions, ScoringOptions, ToolOptions
+from vmafx_tune.options import ScoringOptions, SourceOptions, ToolOptions
 
 __all__ = ["score"]
 
@@ -42,7 +42,7 @@ def score(
         ),
     ] = None,
     scoring: ScoringOptions,
-    raw: RawOptions,
+    sources: SourceOptions,
     tools: ToolOptions,
     output: OutputOptions,
 ) -> None:
@@ -54,7 +54,7 @@ def score(
     if server is not None:
         _score_remotely(server, server_ca, reference, distorted, scoring, min_score, output)
         return
-    with running(output, "score", tools=tools, raw=raw) as run:
+    with running(output, "score", tools=tools, sources=sources) as run:
         from vmafx_tune import api
 
         with run.observing() as observe:

@@ -17,8 +17,8 @@ from vmafx_tune.cli.common import (
 from vmafx_tune.options import (
     ClusterOptions,
     EncodingOptions,
-    RawOptions,
     ScoringOptions,
+    SourceOptions,
     ToolOptions,
 )
 
@@ -38,7 +38,7 @@ def search(
     max_bitrate: MaxBitrate = None,
     encoding: EncodingOptions,
     scoring: ScoringOptions,
-    raw: RawOptions,
+    sources: SourceOptions,
     tools: ToolOptions,
     cluster: ClusterOptions,
     output: OutputOptions,
@@ -48,7 +48,7 @@ def search(
     The answer is measured and reaches the target; the next worse setting is measured and misses
     it. Example: vmafx-tune search -r source.mp4 -c libx265 -t 95 --preset slow
     """
-    with running(output, "search", tools=tools, raw=raw, cluster=cluster) as run:
+    with running(output, "search", tools=tools, sources=sources, cluster=cluster) as run:
         from vmafx_tune import api
 
         with run.observing() as observe:

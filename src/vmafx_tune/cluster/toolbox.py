@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vmafx_tune.events import Observer
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.model import ScoreRequest, ScoreSet, Source, VmafModel
-    from vmafx_tune.options import ClusterOptions, RawOptions, ToolOptions
+    from vmafx_tune.options import ClusterOptions, SourceOptions, ToolOptions
     from vmafx_tune.ports import FrameProgress, Prober, Scorer
     from vmafx_tune.probing.fingerprint import Fingerprints
     from vmafx_tune.probing.setup import Setup
@@ -53,7 +53,7 @@ class ClusterToolbox(Toolbox):
     Args:
         address: Of the scheduler: `tcp://HOST:PORT`.
         tools: Programs that are named are those of the workers.
-        raw: Geometry of headerless sources.
+        sources: How sources are read.
         timeout_s: How long to wait for the scheduler, and for a worker where there is none.
         cancel: Stops everything, on the workers too.
         on_command: Called with each command that runs on this machine.
@@ -63,13 +63,13 @@ class ClusterToolbox(Toolbox):
         self,
         address: str,
         tools: ToolOptions | None = None,
-        raw: RawOptions | None = None,
+        sources: SourceOptions | None = None,
         *,
         timeout_s: float = 10.0,
         cancel: CancelToken | None = None,
         on_command: Callable[[tuple[str, ...]], None] | None = None,
     ) -> None:
-        super().__init__(tools, raw, cancel=cancel, on_command=on_command)
+        super().__init__(tools, sources, cancel=cancel, on_command=on_command)
         self._address = address
         self._timeout_s = timeout_s
         self._warnings = _Warnings()

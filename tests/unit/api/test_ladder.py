@@ -10,7 +10,7 @@ import pytest
 from vmafx_tune import LadderCell, Resolution, RungOptions, ladder, reselect
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Event, Warned
-from vmafx_tune.options import EncodingOptions, RawOptions
+from vmafx_tune.options import EncodingOptions, SourceOptions
 from vmafx_tune.results import Sampling
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vmafx_tune.results import LadderResult
 
 LARGE, MIDDLE, SMALL = Resolution(64, 48), Resolution(48, 36), Resolution(32, 24)
-RAW = RawOptions(size="64x48", fps="29.97")
+SOURCES = SourceOptions(size="64x48", fps="29.97")
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def build(
         [60, 80, 95],
         resolutions=resolutions,
         rungs=rungs or RungOptions(min_bitrate_gap=0),
-        raw=RAW,
+        sources=SOURCES,
         sampler=crossing,
         observe=observe,
         gop_s=gop_s,
@@ -102,19 +102,19 @@ def test_a_gop_longer_than_the_source_is_one_gop(clip: Path) -> None:
 
 def test_no_target_is_no_ladder(clip: Path) -> None:
     with pytest.raises(InvalidLadderError, match="at least one target"):
-        ladder(clip, "x264", [], raw=RAW, sampler=crossing)
+        ladder(clip, "x264", [], sources=SOURCES, sampler=crossing)
 
 
 def test_a_sampler_of_the_callers_own_fills_a_grid(clip: Path) -> None:
     assert build(clip).sampling is Sampling.GRID
     with pytest.raises(UsageError, match="Leave out one of the two"):
-        ladder(clip, "x264", [60], raw=RAW, sampler=crossing, sampling=Sampling.ADAPTIVE)
+        ladder(clip, "x264", [60], sources=SOURCES, sampler=crossing, sampling=Sampling.ADAPTIVE)
 
 
 def test_an_adaptive_ladder_has_no_answers_to_verify(clip: Path) -> None:
     verified = EncodingOptions(sample="2x1s", verify=True)
     with pytest.raises(UsageError, match="--verify"):
-        ladder(clip, "x264", [60], raw=RAW, encoding=verified, sampling=Sampling.ADAPTIVE)
+        ladder(clip, "x264", [60], sources=SOURCES, encoding=verified, sampling=Sampling.ADAPTIVE)
 
 
 def test_limits_are_refused_before_anything_is_sampled(clip: Path) -> None:
@@ -122,7 +122,7 @@ def test_limits_are_refused_before_anything_is_sampled(clip: Path) -> None:
         raise AssertionError
 
     with pytest.raises(UsageError, match="at most 0 rungs"):
-        ladder(clip, "x264", [60], raw=RAW, sampler=sampler, rungs=RungOptions(max_rungs=0))
+        ladder(clip, "x264", [60], sources=SOURCES, sampler=sampler, rungs=RungOptions(max_rungs=0))
 
 
 def test_other_rungs_are_chosen_from_what_was_measured(clip: Path) -> None:
