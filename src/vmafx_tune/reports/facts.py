@@ -139,14 +139,17 @@ def speed(source: Source, probe: Probe | None) -> str:
 
 
 def notes(search: SearchResult) -> list[str]:
-    """List what a reader of an answer should know: what it lacks in proof, and contradictions."""
-    limit = [search.limit.message] if search.limit else []
+    """List what a reader of a search should know: what lacks in proof, contradictions, notes.
+
+    What stands in the way of a target that is not reached is part of `missed`.
+    """
+    limit = [search.limit.message] if search.limit and search.ok else []
     contradictions = [
         f"Scores are not monotone: {knob(search.encoder)} {worse:g} should be worse than "
         f"{better:g}, but scored higher."
         for better, worse in search.non_monotone
     ]
-    return limit + contradictions
+    return [*limit, *contradictions, *search.notes]
 
 
 def describe_sample(search: SearchResult | None) -> str:

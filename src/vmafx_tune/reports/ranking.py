@@ -118,14 +118,16 @@ def failures(result: CompareResult) -> list[tuple[str, str]]:
 
 
 def remarks(result: CompareResult) -> list[str]:
-    """List what a reader of a comparison should know about its ok rows and its source."""
-    found = [
-        f"{row.encoder} at {row.target:g}: {message}"
-        for row in result.rows
-        if row.ok and row.search
-        for message in notes(row.search)
+    """List what a reader of a comparison should know about its rows and its source."""
+    targets: dict[tuple[str, str], list[float]] = {}
+    for row in result.rows:
+        for message in notes(row.search) if row.search else ():
+            targets.setdefault((row.encoder, message), []).append(row.target)
+    of_rows = [
+        f"{encoder} at {_numbers(noted)}: {message}"
+        for (encoder, message), noted in targets.items()
     ]
-    return found + ([HDR_NOTE] if result.source.is_hdr else [])
+    return [*result.notes, *of_rows, *([HDR_NOTE] if result.source.is_hdr else [])]
 
 
 def encoder_versions(result: CompareResult) -> list[tuple[str, str]]:

@@ -71,6 +71,8 @@ class CompareResult:
         ffmpeg: Path of the ffmpeg used.
         strategy: How the searches chose their probes.
         max_bitrate_kbps: What an answer may have; None for no limit.
+        notes: Sentences about the comparison that an engineer should know; those about a row are
+            its search's.
     """
 
     source: Source
@@ -90,6 +92,7 @@ class CompareResult:
     backend_version: str
     strategy: SearchStrategy = SearchStrategy.INTERPOLATE
     max_bitrate_kbps: float | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def new_probes(self) -> int:

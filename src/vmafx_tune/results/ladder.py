@@ -130,7 +130,7 @@ class LadderCell:
         error: Why the cell failed, as a plain sentence; None when it is ok.
         error_kind: `unreachable` when only the target was out of reach, `left_out` where the cell
             has no part in an adaptive ladder, else `failed`.
-        note: What is to be known of an answer that is not proven, as a sentence.
+        note: What an engineer should know of the answer, in sentences; None where nothing is.
         points: Every point that was measured for this cell and for none before it.
     """
 

@@ -56,6 +56,7 @@ class SearchResult:
             from the start.
         chunk_frames: Frames of the chunks that each encode is made of, the last one's excepted;
             None for encodes of the whole source. The probes' `parts` are the chunks then.
+        notes: Sentences about the answer and its encoder that an engineer should know.
     """
 
     source: Source
@@ -82,3 +83,4 @@ class SearchResult:
     too_large: tuple[float, ...] = ()
     sample: Sample | None = None
     chunk_frames: int | None = None
+    notes: tuple[str, ...] = ()

@@ -152,13 +152,14 @@ def found_cell(result: SearchResult, knob: str, resolution: Resolution) -> Ladde
     if not result.ok or answer is None:
         reason = why_missed(result, knob)
         return LadderCell(resolution, result.target, error=reason, error_kind="unreachable")
+    notes = [*([result.limit.message] if result.limit else []), *result.notes]
     return LadderCell(
         resolution,
         result.target,
         quality=answer.quality,
         bitrate_kbps=answer.bitrate_kbps,
         vmaf=result.vmaf,
-        note=result.limit.message if result.limit else None,
+        note=" ".join(notes) or None,
     )
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.unit.reports import factories
 from vmafx_tune.model import ScoreSet
 from vmafx_tune.reports.render import render
-from vmafx_tune.results import PooledScores, Result, SearchLimit
+from vmafx_tune.results import CompareRow, PooledScores, Result, SearchLimit
 
 
 def parsed(result: Result, **options: Any) -> dict[str, Any]:
@@ -77,6 +77,16 @@ def test_an_unproven_answer_says_what_stood_in_its_way() -> None:
 def test_scores_that_rise_with_a_worse_setting_are_listed() -> None:
     found = replace(factories.search_result(), non_monotone=((23.0, 25.0),))
     assert parsed(found)["non_monotone"] == [{"better_crf": 23, "worse_crf": 25}]
+
+
+def test_notes_stand_in_the_document_of_a_search_a_row_and_a_comparison() -> None:
+    search = replace(factories.search_result(), notes=("The alpha is gone.",))
+    assert parsed(search)["notes"] == ["The alpha is gone."]
+    row = CompareRow("libx264", 90.0, search)
+    result = replace(factories.compare_result(rows=(row,)), notes=("The clip is a still.",))
+    document = parsed(result)
+    assert document["notes"] == ["The clip is a still."]
+    assert document["rows"][0]["notes"] == ["The alpha is gone."]
 
 
 def test_the_encode_command_is_one_line_for_a_shell() -> None:

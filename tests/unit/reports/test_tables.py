@@ -13,6 +13,8 @@ from tests.unit.reports import factories
 from tests.unit.reports.ladder_factories import ladder_result
 from vmafx_tune.reports import text
 from vmafx_tune.reports.facts import HDR_NOTE
+from vmafx_tune.reports.html.compare import compare_html
+from vmafx_tune.reports.markdown.compare import compare_markdown
 from vmafx_tune.reports.tables import print_result, table_text, terminal_text
 from vmafx_tune.reports.text import ABSENT
 from vmafx_tune.results import CompareRow, Sample, SampledPart, SampleEstimate, SearchLimit
@@ -127,6 +129,31 @@ def test_a_search_that_no_encode_within_the_limit_satisfies_says_only_the_reason
 def test_contradicting_probes_are_told() -> None:
     found = lines(replace(factories.search_result(), non_monotone=((23.0, 25.0),)))
     assert "Scores are not monotone: crf 25 should be worse than 23, but scored higher." in found
+
+
+@pytest.mark.parametrize("target", [90.0, 99.0])
+def test_notes_are_shown_whether_the_target_is_reached_or_not(target: float) -> None:
+    found = lines(replace(factories.search_result(target=target), notes=("The alpha is gone.",)))
+    assert "The alpha is gone." in found
+
+
+def test_what_stands_in_the_way_of_a_target_is_shown_once() -> None:
+    shown = " ".join(lines(factories.search_result(target=99.0)))
+    assert shown.count("The range of crf ends at 0.") == 1
+
+
+@pytest.mark.parametrize("target", [90.0, 99.0])
+def test_notes_of_a_comparison_and_of_its_rows_are_shown(target: float) -> None:
+    search = replace(factories.search_result(target=target), notes=("The alpha is gone.",))
+    error = None if search.ok else factories.UNREACHED
+    row = CompareRow("libx264", target, search, error=error)
+    result = replace(
+        factories.compare_result((target,), rows=(row,)), notes=("The clip is a still.",)
+    )
+    texts = ["\n".join(lines(result)), compare_markdown(result), compare_html(result)]
+    for shown in texts:
+        assert f"libx264 at {target:g}: The alpha is gone." in shown
+        assert "The clip is a still." in shown
 
 
 def test_a_knob_that_is_not_crf_is_named() -> None:

@@ -105,6 +105,9 @@ class Row(Document):
         description="Shell commands that reproduce the chunks of the encode at `best_crf`, in "
         "order; empty for an encode of the whole source."
     )
+    notes: list[Text] = Field(
+        description="What an engineer should know of the answer and its encoder, in sentences."
+    )
 
 
 class Overlap(Document):
@@ -177,6 +180,10 @@ class _Circumstances(Document):
     bd_rate: list[BdRatePart] = Field(
         description="One for each encoder but the anchor; empty without an anchor."
     )
+    notes: list[Text] = Field(
+        description="What an engineer should know of the comparison, in sentences; those about a "
+        "row stand in the row."
+    )
 
 
 # Pydantic orders inherited fields from the last base to the first: the contract's come first.
@@ -223,6 +230,7 @@ def _common(result: CompareResult) -> dict[str, Any]:
         "max_bitrate_kbps": result.max_bitrate_kbps,
         "anchor": result.anchor,
         "bd_rate": [_bd_rate(bd) for bd in result.bd_rates],
+        "notes": list(result.notes),
     }
 
 

@@ -56,7 +56,7 @@ class CloudPoint(_Sized):
         "ladder had no use for the cell, else failed.",
     )
     note: Text | None = Field(
-        default=None, description="What an answer lacks in proof, as a sentence."
+        default=None, description="What to know of an answer: what it lacks in proof, notes."
     )
 
 

@@ -86,6 +86,7 @@ def search_fields(search: SearchResult | None) -> dict[str, Any]:
             "too_large": [],
             "sample": None,
             "chunk_frames": None,
+            "notes": [],
         }
     return {
         "bisect_samples": [_sample(probe, score) for probe, score in samples_of(search)],
@@ -100,6 +101,7 @@ def search_fields(search: SearchResult | None) -> dict[str, Any]:
         "too_large": list(search.too_large),
         "sample": sampled_clip(search.sample),
         "chunk_frames": search.chunk_frames,
+        "notes": list(search.notes),
     }
 
 

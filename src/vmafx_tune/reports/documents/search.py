@@ -92,6 +92,9 @@ class SearchDocument(Document):
         description="Shell commands that reproduce the chunks of the encode at `best_crf`, in "
         "order; empty for an encode of the whole source."
     )
+    notes: list[Text] = Field(
+        description="What an engineer should know of the answer and its encoder, in sentences."
+    )
     backend: str | None = Field(description="What computed the scores.")
     backend_version: str | None = Field(description="libvmaf's version.")
     display: str = Field(description="Size at which the encodes were scored, as WxH.")

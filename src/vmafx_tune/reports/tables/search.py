@@ -38,7 +38,7 @@ def search_parts(result: SearchResult) -> Iterator[Part]:
     if result.probes or result.too_large:
         yield ""
         yield _probes(result)
-    for message in facts.notes(result) if result.ok else []:
+    for message in facts.notes(result):
         yield ""
         yield plain(message, "yellow")
     if result.source.is_hdr:
