@@ -97,7 +97,7 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A video file as probed: its first video stream, upright.
+    """A video file as probed: one of its video streams, upright.
 
     Attributes:
         path: The file, as the user named it.
@@ -117,6 +117,8 @@ class Source:
         variable_frame_rate: Whether the distances between timestamps vary.
         raw: Set for a headerless file only.
         excerpt: The part of the file that is meant; None for the whole.
+        stream: Index among the file's video streams, cover pictures not counted.
+        n_streams: How many video streams the file has.
     """
 
     path: Path
@@ -135,6 +137,8 @@ class Source:
     variable_frame_rate: bool = False
     raw: RawFormat | None = None
     excerpt: Excerpt | None = None
+    stream: int = 0
+    n_streams: int = 1
 
     @property
     def duration_s(self) -> float:

@@ -121,6 +121,14 @@ class SourceOptions:
         metavar="RATE",
         help="Frame rate of .yuv files: 25, 29.97, 30000/1001.",
     )
+    video_stream: int | None = option(
+        "--video-stream",
+        default=None,
+        metavar="N",
+        min=0,
+        help="Video stream to read, from 0, cover pictures not counted. Default: the file's "
+        "default stream, else its first.",
+    )
 
 
 @option_group

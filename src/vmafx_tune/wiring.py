@@ -157,9 +157,23 @@ class Toolbox:
         Raises:
             UnreadableSourceError: It is missing, or not a video.
         """
+        return self._probed(path, self._sources.video_stream)
+
+    def distorted(self, path: Path) -> Source:
+        """Probe a clip to be judged; the stream asked for is meant where it has several.
+
+        Raises:
+            UnreadableSourceError: It is missing, or not a video.
+        """
+        wanted = self._sources.video_stream
+        found = self._probed(path, None)
+        return found if wanted is None or found.n_streams == 1 else self._probed(path, wanted)
+
+    def _probed(self, path: Path, stream: int | None) -> Source:
         from vmafx_tune.media.probe import probe_source
 
-        return probe_source(path, self._raw_format() if _is_raw(path) else None)
+        raw = self._raw_format() if _is_raw(path) else None
+        return probe_source(path, raw, stream)
 
     def _raw_format(self) -> RawFormat | None:
         if self._sources.size is None:

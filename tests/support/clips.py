@@ -155,6 +155,21 @@ class ClipFactory:
         flags = ("-disposition:v:0", "attached_pic", "-disposition:v:1", "0")
         return self.remux("with-cover.mp4", self.moving(), (*arguments, *flags))
 
+    def two_streams(self, suffix: str = ".mkv", *, default: int = 1) -> Path:
+        """Two video streams: the moving clip in small, and as it is; one is the default.
+
+        In MP4 the other one is a track that is off.
+        """
+        name = f"two-streams-{default}{suffix}"
+        small = self.moving(size=Resolution(80, 46))
+        flags = (f"-disposition:v:{default}", "default", f"-disposition:v:{1 - default}", "0")
+        return self.remux(name, small, ("-i", str(self.moving()), "-map", "0", "-map", "1", *flags))
+
+    def cropped(self) -> Path:
+        """The moving clip, whose bitstream hides 16 samples at the left and 6 at the top."""
+        flags = ("-bsf:v", "h264_metadata=crop_left=16:crop_top=6")
+        return self.remux("cropped.mp4", self.moving(), flags)
+
     def cover(self) -> Path:
         """A single JPEG picture."""
         codec = ("-c:v", "mjpeg", "-update", "1")

@@ -54,7 +54,7 @@ def score(
     scoring = scoring or ScoringOptions()
     with opened(toolbox, tools, sources) as box:
         source = open_source(reference, scoring, box, observe)
-        encoded = box.source(Path(distorted))
+        encoded = box.distorted(Path(distorted))
         display = display_size(scoring, source)
         for note in pair_notes(source, encoded, display):
             observe(Warned(note))

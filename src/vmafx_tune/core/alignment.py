@@ -40,7 +40,12 @@ def check_source(source: Source, *, allow_hdr: bool) -> tuple[str, ...]:
             f"'{source.path}' is HDR ({_hdr_name(source)}), and no public VMAF model is validated "
             "for that. Score it all the same with --allow-hdr; the results are then labelled."
         )
-    return _present(_hdr_note(source), _variable_rate_note(source), _interlacing_note(source))
+    return _present(
+        _stream_note(source),
+        _hdr_note(source),
+        _variable_rate_note(source),
+        _interlacing_note(source),
+    )
 
 
 def pair_notes(
@@ -69,6 +74,7 @@ def pair_notes(
         _aspect_note(reference, distorted),
         _range_note(reference, distorted),
         _rate_note(reference, distorted),
+        _stream_note(distorted),
         _variable_rate_note(distorted),
         _interlacing_note(distorted),
     )
@@ -138,6 +144,15 @@ def _variable_rate_note(source: Source) -> str | None:
     return (
         f"The frame rate of '{source.path}' varies. Frames are paired by index and count alike, "
         "whatever their times."
+    )
+
+
+def _stream_note(source: Source) -> str | None:
+    if source.n_streams == 1:
+        return None
+    return (
+        f"'{source.path}' has {source.n_streams} video streams. Stream {source.stream} is used "
+        f"({source.codec}, {source.resolution}); choose another with --video-stream."
     )
 
 

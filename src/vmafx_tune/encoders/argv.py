@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 from vmafx_tune.encoders.extra_args import is_dictionary, join_filters, join_parameters
 from vmafx_tune.encoders.knob import Knob
 from vmafx_tune.media.demuxers import input_guard
-from vmafx_tune.media.ffmpeg import excerpt_filters, file_url, input_options
+from vmafx_tune.media.ffmpeg import (
+    excerpt_filters,
+    file_url,
+    input_options,
+    stream_specifier,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,8 +116,8 @@ def encode_arguments(
     described = {**(guard or {}), **input_options(spec.source), **dict(row.input_options)}
     source = graph.input(file_url(spec.source.path), **described)
     options, extra_args = _with_extra_args(_output_options(spec, row), spec.extra_args)
-    # "V" leaves out cover pictures, as probing does.
-    stream = graph.output(source["V:0"], output, format="mp4", **options)
+    chosen = source[stream_specifier(spec.source)]
+    stream = graph.output(chosen, output, format="mp4", **options)
     *arguments, name = graph.get_args(stream)
     return (*arguments, *extra_args, name)
 

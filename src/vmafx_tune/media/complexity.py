@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from vmafx_tune.media.container import open_video
+from vmafx_tune.media.container import open_source
 from vmafx_tune.model import Complexity
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ def measure_complexity(source: Source) -> Complexity:
     Raises:
         UnreadableSourceError: The file cannot be read to its end.
     """
-    with open_video(source.path, source.raw) as video:
+    with open_source(source) as video:
         packets = _packets(video)
     if len(packets) == source.n_frames and not all(key for _, _, key in packets):
         return _from_packets(packets)
     if len(packets) == source.n_frames:
-        with open_video(source.path, source.raw) as video:
+        with open_source(source) as video:
             return _from_pictures(video, source)
     return Complexity((1.0,) * source.n_frames)
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import file_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from av import FFmpegError
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-    from vmafx_tune.model import RawFormat
+    from vmafx_tune.model import RawFormat, Source
 
-__all__ = ["Video", "check_file", "open_video"]
+__all__ = ["Video", "check_file", "open_source", "open_video"]
 
 _HEAD_BYTES = 4096
 # How lists of other files begin: HLS, ffmpeg's concat, SDP; and what stands in those written in XML
@@ -37,11 +37,18 @@ _XML_LISTS = (b"<MPD", b"<CompositionPlaylist", b"<AssetMap", b"<smil")
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """An open file and the video stream in it that counts."""
+    """An open file and the video stream in it that counts.
+
+    Attributes:
+        index: Of the stream among the file's video streams, cover pictures not counted.
+        n_streams: How many of these there are.
+    """
 
     path: Path
     container: InputContainer
     stream: VideoStream
+    index: int = 0
+    n_streams: int = 1
 
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """Read the packets of the stream; the last one is empty and makes a decoder flush.
@@ -129,18 +136,23 @@ def check_file(path: Path) -> bytes:
 
 
 @contextmanager
-def open_video(path: Path, raw: RawFormat | None = None) -> Iterator[Video]:
+def open_video(
+    path: Path, raw: RawFormat | None = None, stream: int | None = None
+) -> Iterator[Video]:
     """Open a file for as long as the block lasts.
 
     Args:
         path: A container, an elementary stream, a `.y4m`, or a headerless file.
         raw: What the headerless file holds; None for all others.
+        stream: Index among the file's video streams, cover pictures not counted; None for the one
+            that players take: the first default one, or else the first.
 
     Yields:
-        The file and its first video stream that is not a cover picture.
+        The file and the stream.
 
     Raises:
         UnreadableSourceError: It is not a video file that can be decoded.
+        UsageError: It does not have that stream.
     """
     import av
 
@@ -155,7 +167,33 @@ def open_video(path: Path, raw: RawFormat | None = None) -> Iterator[Video]:
     except av.FFmpegError as error:
         raise UnreadableSourceError(_why_not_video(path, head, error)) from error
     with container:
-        yield Video(path, container, _video_stream(path, container))
+        films = _films(path, container)
+        index = _default(films) if stream is None else stream
+        if index >= len(films):
+            raise UsageError(
+                f"'{path}' has no video stream {index}. It has {_listed(films)}. Name one of them "
+                "with --video-stream, or leave it out."
+            )
+        film = films[index]
+        # PyAV's stubs do not say so, but a stream that nothing decodes has no codec context.
+        if getattr(film, "codec_context", None) is None:
+            raise UnreadableSourceError(
+                f"'{path}' holds video that PyAV cannot decode. Convert it with an ffmpeg that can."
+            )
+        # Libav rounds the left edge of a crop rectangle to its own alignment; ffmpeg does not.
+        film.codec_context.options = {"flags": "+unaligned"}
+        yield Video(path, container, film, index, len(films))
+
+
+@contextmanager
+def open_source(source: Source) -> Iterator[Video]:
+    """Open a probed source at its stream, for as long as the block lasts.
+
+    Raises:
+        UnreadableSourceError: It cannot be read any more.
+    """
+    with open_video(source.path, source.raw, source.stream) as video:
+        yield video
 
 
 def _lenient_tags() -> dict[str, Any]:
@@ -173,19 +211,33 @@ def _raw_options(raw: RawFormat) -> dict[str, str]:
     }
 
 
-def _video_stream(path: Path, container: InputContainer) -> VideoStream:
+def _films(path: Path, container: InputContainer) -> list[VideoStream]:
     from av.stream import Disposition
 
     # A cover is no moving picture.
     films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not films:
         raise UnreadableSourceError(f"'{path}' has no video, {_contents(container)}.")
-    # PyAV's stubs do not say so, but a stream that nothing decodes has no codec context.
-    if getattr(films[0], "codec_context", None) is None:
-        raise UnreadableSourceError(
-            f"'{path}' holds video that PyAV cannot decode. Convert it with an ffmpeg that can."
-        )
-    return films[0]
+    return films
+
+
+def _default(films: Sequence[VideoStream]) -> int:
+    """Find the stream that players take; MP4 and MOV clear the flag of tracks that are off."""
+    from av.stream import Disposition
+
+    defaults = (i for i, film in enumerate(films) if film.disposition & Disposition.default)
+    return next(defaults, 0)
+
+
+def _listed(films: Sequence[VideoStream]) -> str:
+    return ", ".join(f"{i} ({_described(film)})" for i, film in enumerate(films))
+
+
+def _described(film: VideoStream) -> str:
+    context = getattr(film, "codec_context", None)
+    if context is None:
+        return "which cannot be decoded"
+    return f"{context.codec.canonical_name} {context.width}x{context.height}"
 
 
 def _contents(container: InputContainer) -> str:

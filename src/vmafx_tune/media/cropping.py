@@ -31,7 +31,7 @@ def check_uncropped(video: Video) -> None:
     if "mp4" in kind:
         shown, by = _aperture(video), "a clap box"
     elif "matroska" in kind:
-        left, right, top, bottom = cropped_margins(video.path)
+        left, right, top, bottom = cropped_margins(video.path, video.index)
         shown, by = (stored[0] - left - right, stored[1] - top - bottom), "PixelCrop"
     else:
         return
@@ -46,7 +46,7 @@ def check_uncropped(video: Video) -> None:
 
 def _aperture(video: Video) -> tuple[int, int] | None:
     try:
-        box = video_sample_entry(video.path).boxes.get("clap", b"")
+        box = video_sample_entry(video.path, video.index).boxes.get("clap", b"")
     except UnreadableSourceError:  # a kind of MP4 that keeps its tracks elsewhere
         return None
     numbers = [int.from_bytes(box[at : at + 4], "big") for at in range(0, 16, 4)]

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import MediaError, UsageError
-from vmafx_tune.media.container import open_video
+from vmafx_tune.media.container import open_source
 from vmafx_tune.model import Excerpt
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class ExcerptCutter:
         source = self._source
         if source.excerpt is not None:
             return _Places(source.excerpt.start_s)
-        with open_video(source.path, source.raw) as video:
+        with open_source(source) as video:
             return _find_places(video, source)
 
 

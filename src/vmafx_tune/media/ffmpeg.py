@@ -26,6 +26,7 @@ __all__ = [
     "find_ffmpeg",
     "input_options",
     "list_encoders",
+    "stream_specifier",
 ]
 
 _VARIABLE = "VMAFX_FFMPEG"
@@ -173,6 +174,11 @@ def file_url(path: Path) -> str:
     Names such as `-v.mp4` or `http:x.mp4` would be read as an option or a protocol.
     """
     return f"file:{path}"
+
+
+def stream_specifier(source: Source) -> str:
+    """Name a source's video stream to ffmpeg; cover pictures do not count, as in probing."""
+    return f"V:{source.stream}"
 
 
 def input_options(source: Source) -> dict[str, Any]:

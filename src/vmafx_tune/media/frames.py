@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError
-from vmafx_tune.media.container import open_video
+from vmafx_tune.media.container import open_source
 from vmafx_tune.media.excerpts import decode_excerpt
 from vmafx_tune.media.orientation import orientation
 from vmafx_tune.model import Resolution
@@ -98,7 +98,7 @@ def open_frames(
     """
     from av.codec.context import ThreadType
 
-    with open_video(source.path, source.raw) as video:
+    with open_source(source) as video:
         video.stream.codec_context.thread_type = ThreadType.AUTO
         video.stream.codec_context.thread_count = threads or 0
         converter = _Converter(source.path, size, pix_fmt, color_range, threads)

@@ -27,8 +27,12 @@ _MARGINS = (0x54CC, 0x54DD, 0x54BB, 0x54AA)
 _MOST_BYTES = 1 << 24
 
 
-def cropped_margins(path: Path) -> tuple[int, int, int, int]:
-    """Read what the first video track asks players to hide of its pictures.
+def cropped_margins(path: Path, index: int = 0) -> tuple[int, int, int, int]:
+    """Read what a video track asks players to hide of its pictures.
+
+    Args:
+        path: The file.
+        index: Of the track among those of video.
 
     Returns:
         Samples at the left, right, top and bottom; zeros where the file does not say.
@@ -42,13 +46,11 @@ def cropped_margins(path: Path) -> tuple[int, int, int, int]:
             tracks = _find_tracks(file, path.stat().st_size)
     except OSError as error:
         raise UnreadableSourceError(f"'{path}' cannot be read: {error.strerror}.") from error
-    for track in (content for name, content in _elements(tracks) if name == _TRACK):
-        parts = dict(_elements(track))
-        if int.from_bytes(parts.get(_TRACK_TYPE, b"")) == _VIDEO_TYPE:
-            video = dict(_elements(parts.get(_VIDEO, b"")))
-            left, right, top, bottom = (int.from_bytes(video.get(name, b"")) for name in _MARGINS)
-            return left, right, top, bottom
-    return 0, 0, 0, 0
+    entries = (dict(_elements(content)) for name, content in _elements(tracks) if name == _TRACK)
+    films = [e for e in entries if int.from_bytes(e.get(_TRACK_TYPE, b"")) == _VIDEO_TYPE]
+    video = dict(_elements(films[index].get(_VIDEO, b""))) if index < len(films) else {}
+    left, right, top, bottom = (int.from_bytes(video.get(name, b"")) for name in _MARGINS)
+    return left, right, top, bottom
 
 
 def _find_tracks(file: IO[bytes], file_bytes: int) -> bytes:

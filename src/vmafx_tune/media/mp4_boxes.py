@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError
@@ -34,20 +35,27 @@ class SampleEntry:
     boxes: dict[str, bytes]
 
 
-def video_sample_entry(path: Path) -> SampleEntry:
-    """Read the sample entry of the first video track.
+def video_sample_entry(path: Path, index: int = 0) -> SampleEntry:
+    """Read the sample entry of a video track.
+
+    Args:
+        path: The file.
+        index: Of the track among those of video.
 
     Raises:
         UnreadableSourceError: The file cannot be read, or is no MP4 with a video track.
     """
     check_file(path)
-    for track in _inside(_movie(path), "trak"):
-        handler = next(_descend(track, _TO_HANDLER), b"")
-        if handler[8:12] == b"vide":
-            descriptions = next(_descend(track, _TO_DESCRIPTIONS), b"")
-            for kind, entry in _boxes(descriptions[_STSD_FIELDS:]):
-                return SampleEntry(kind, dict(_boxes(entry[_ENTRY_FIELDS:])))
+    tracks = (track for track in _inside(_movie(path), "trak") if _is_video(track))
+    for track in islice(tracks, index, index + 1):
+        descriptions = next(_descend(track, _TO_DESCRIPTIONS), b"")
+        for kind, entry in _boxes(descriptions[_STSD_FIELDS:]):
+            return SampleEntry(kind, dict(_boxes(entry[_ENTRY_FIELDS:])))
     raise UnreadableSourceError(f"'{path}' is no MP4 with a video track.")
+
+
+def _is_video(track: bytes) -> bool:
+    return next(_descend(track, _TO_HANDLER), b"")[8:12] == b"vide"
 
 
 def _movie(path: Path) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.media import colour
 from vmafx_tune.media.completeness import check_complete, count_y4m_frames
-from vmafx_tune.media.container import check_file, open_video
+from vmafx_tune.media.container import check_file, open_source, open_video
 from vmafx_tune.media.cropping import check_uncropped
 from vmafx_tune.media.orientation import orientation
 from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
@@ -31,37 +31,41 @@ __all__ = ["probe_source"]
 _HEADERLESS = frozenset({".yuv", ".raw", ".rgb"})
 
 
-def probe_source(path: Path, raw: RawFormat | None = None) -> Source:
+def probe_source(path: Path, raw: RawFormat | None = None, stream: int | None = None) -> Source:
     """Find out what a video file holds, without decoding more than its first picture.
 
     Args:
         path: A local file.
         raw: Geometry of a headerless file; None for files that describe themselves.
+        stream: Index among the file's video streams, cover pictures not counted; None for the one
+            that players take.
 
     Returns:
-        The first video stream that is not a cover picture, upright.
+        The stream, upright.
 
     Raises:
         UnreadableSourceError: The file is missing, unreadable, empty, cut short, without video,
             not as long as its geometry demands, or cropped by its container.
-        UsageError: The geometry itself makes no sense.
+        UsageError: The geometry itself makes no sense, or the file does not have that stream.
     """
     head = check_file(path)
     if raw is not None:
+        if stream:
+            raise UsageError(f"'{path}' has no video stream {stream}: .yuv files have one, 0.")
         return _probe_headerless(path, raw)
     if path.suffix.lower() in _HEADERLESS:
         raise UnreadableSourceError(
             f"'{path}' has no header that tells its geometry. Give it with --size, --pix-fmt and "
             "--fps, for example --size 1920x1080 --pix-fmt yuv420p --fps 25."
         )
-    with open_video(path) as video:
+    with open_video(path, stream=stream) as video:
         check_uncropped(video)
         source = _describe(video, _first_picture(video))
         timing = _quick_timing(video, source)
     # PyAV ties a frame to its side data in a circle; left alone, pictures of many probes pile up.
     gc.collect(1)
     if timing is None:
-        with open_video(path) as video:
+        with open_source(source) as video:
             timing = packet_timing(video)
     check_complete(path, head, timing.end_byte)
     return replace(
@@ -132,6 +136,8 @@ def _describe(video: Video, frame: VideoFrame) -> Source:
         sample_aspect_ratio=shape,
         rotation_deg=turn.rotation_deg,
         interlaced=frame.interlaced_frame,
+        stream=video.index,
+        n_streams=video.n_streams,
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.media.demuxers import input_guard
-from vmafx_tune.media.ffmpeg import excerpt_filters, file_url, input_options
+from vmafx_tune.media.ffmpeg import excerpt_filters, file_url, input_options, stream_specifier
 
 if TYPE_CHECKING:
     from vmafx_tune.model import ScoreRequest, Source, VmafModel
@@ -104,6 +104,7 @@ def is_one_clip(request: ScoreRequest) -> bool:
         reference.path == distorted.path
         and reference.raw == distorted.raw
         and reference.excerpt == distorted.excerpt
+        and reference.stream == distorted.stream
     )
 
 
@@ -169,7 +170,7 @@ def _prepared(source: Source, plan: ScoringPlan, threads: int | None) -> Any:
     options = input_guard() | input_options(source)
     if threads is not None:
         options |= {"threads": threads}
-    stream = ffmpeg.input(file_url(source.path.absolute()), **options)["V:0"]
+    stream = ffmpeg.input(file_url(source.path.absolute()), **options)[stream_specifier(source)]
     for name, settings in excerpt_filters(source):
         stream = stream.filter(name, **settings)
     stream = _paired(stream)

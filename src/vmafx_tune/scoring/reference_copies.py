@@ -185,7 +185,8 @@ class _Key:
     def clip(self, path: Path) -> Source:
         """Describe the copy, as the file `path`."""
         raw = RawFormat(self.size, self.pix_fmt, self.reference.frame_rate)
-        return replace(self.reference, path=path, resolution=self.size, raw=raw, excerpt=None)
+        whole = replace(self.reference, excerpt=None, stream=0)
+        return replace(whole, path=path, resolution=self.size, raw=raw)
 
 
 def _key(reference: Source, plan: ScoringPlan) -> _Key | None:

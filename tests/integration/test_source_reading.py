@@ -1,0 +1,104 @@
+"""What of a file is read: its stream, its part of the picture, its frames."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.cli import run_cli
+from vmafx_tune import EncodingOptions, ScoringOptions, SourceOptions, ToolOptions, score, search
+from vmafx_tune.media.packets import measure_packets
+from vmafx_tune.media.probe import probe_source
+from vmafx_tune.model import Resolution
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.clips import ClipFactory
+
+NO_CACHE = ToolOptions(cache=False)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_of_several_video_streams_the_default_one_is_scored_and_named(
+    clips: ClipFactory, suffix: str
+) -> None:
+    source = clips.two_streams(suffix)
+
+    outcome = run_cli("score", source, clips.moving(), "--format", "json")
+
+    assert outcome.document["display"] == "160x90"
+    assert "2 video streams. Stream 1 is used" in outcome.stderr
+
+
+@pytest.mark.parametrize("backend", ["ffmpeg", "libvmaf"])
+@pytest.mark.parametrize("stream", [0, 1])
+def test_the_stream_that_is_asked_for_is_the_one_that_is_compared(
+    clips: ClipFactory, backend: str, stream: int
+) -> None:
+    result = score(
+        clips.two_streams(),
+        clips.moving(size=Resolution(80, 46)) if stream == 0 else clips.moving(),
+        scoring=ScoringOptions(backend=backend),
+        sources=SourceOptions(video_stream=stream),
+    )
+    assert result.reference.stream == stream
+    assert result.pooled.min > 97.0
+
+
+def test_the_printed_command_encodes_the_stream_that_was_measured(
+    clips: ClipFactory, tmp_path: Path
+) -> None:
+    result = search(
+        clips.two_streams(),
+        "libx264",
+        70,
+        encoding=EncodingOptions(preset="ultrafast"),
+        tools=NO_CACHE,
+    )
+    assert result.answer is not None
+    clips.run(*result.answer.command[3:-1], str(tmp_path / "again.mp4"))
+
+    assert probe_source(tmp_path / "again.mp4").resolution == Resolution(160, 90)
+    assert measure_packets(tmp_path / "again.mp4").size_bytes == result.answer.size_bytes
+    assert "V:1" in shlex.join(result.answer.command)
+
+
+@pytest.mark.parametrize("command", ["score", "search", "compare", "ladder"])
+def test_a_stream_that_the_file_does_not_have_is_a_usage_error_that_lists_those_it_has(
+    clips: ClipFactory, command: str
+) -> None:
+    source = clips.two_streams()
+    arguments = {
+        "score": (source, source),
+        "search": ("-r", source, "-t", "90"),
+        "compare": ("-r", source),
+        "ladder": ("-r", source),
+    }
+    outcome = run_cli(command, *arguments[command], "--video-stream", "2")
+    assert outcome.exit_code == 2
+    assert outcome.stdout == ""
+    assert "0 (h264 80x46), 1 (h264 160x90)" in outcome.stderr
+
+
+def test_a_cover_picture_is_no_stream_to_choose(clips: ClipFactory) -> None:
+    assert run_cli("score", clips.with_cover(), clips.moving()).exit_code == 0
+    outcome = run_cli("score", clips.with_cover(), clips.moving(), "--video-stream", "1")
+    assert outcome.exit_code == 2
+
+
+@pytest.mark.parametrize("backend", ["ffmpeg", "libvmaf"])
+def test_a_lossless_copy_of_pictures_that_the_bitstream_crops_at_the_left_scores_as_the_clip_itself(
+    clips: ClipFactory, backend: str
+) -> None:
+    cropped = clips.cropped()
+    copy = clips.remade("cropped-copy.mkv", cropped, ("-c:v", "ffv1"))
+    scoring = ScoringOptions(backend=backend)
+
+    against_copy = score(cropped, copy, scoring=scoring)
+    against_itself = score(cropped, cropped, scoring=scoring)
+
+    assert against_copy.display == Resolution(144, 84)
+    assert against_copy.scores.frames == pytest.approx(against_itself.scores.frames, abs=1e-4)
