@@ -117,7 +117,7 @@ def encoders_page() -> Iterator[str]:
 
 def _encoder(row: EncoderRow) -> str:
     aliases = ", ".join(f"`{alias}`" for alias in row.aliases)
-    knob = f"`{row.knob.name}` {row.knob.extent}"
+    knob = f"`{row.knob.name}` {row.knob.extent}. {row.knob.beyond}".rstrip(". ")
     default = row.knob.text(row.knob.default)
     return f"| `{row.name}` | {aliases} | {row.codec} | {row.kind} | {knob} | {default} |"
 

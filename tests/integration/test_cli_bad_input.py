@@ -156,6 +156,7 @@ def test_hardware_that_is_not_there_is_told_in_ffmpegs_words(clips: ClipFactory)
         (("--crf-lo", "30"), "--crf-lo was given without --crf-hi"),
         (("--crf-hi", "30"), "--crf-hi was given without --crf-lo"),
         (("--crf-lo", "1", "--crf-hi", "99"), "outside of what libx264 takes"),
+        (("--crf-lo", "0", "--crf-hi", "51"), "Below 1 an 8-bit encode is lossless"),
         (("--crf-step", "0.01"), "0.01"),
         (("--preset", "warp"), "warp"),
         (("--encoder-args", "-tune 'film"), "Check the quotes"),

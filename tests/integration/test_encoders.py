@@ -15,6 +15,7 @@ import av
 import pytest
 
 from tests.support.programs import children_running, make_program, needs_proc, wait_until
+from vmafx_tune.core.profiles import profile_of
 from vmafx_tune.encoders.availability import check_encoder, require_encoder
 from vmafx_tune.encoders.registry import all_rows, encoder_row
 from vmafx_tune.encoders.runner import FfmpegEncoder
@@ -384,7 +385,7 @@ def test_a_limit_on_file_sizes_is_told_as_a_full_disk(
     limited = make_program(tmp_path, f"ulimit -f 8; exec '{ffmpeg.path}' \"$@\"")
     work = tmp_path / "work"
     work.mkdir()
-    spec = spec_of(encoder_row("libx264"), source, quality=0.1)
+    spec = spec_of(encoder_row("libx264"), source, quality=1)
     with pytest.raises(OutputError, match="There is no room for the encode"):
         FfmpegEncoder(replace(ffmpeg, path=limited), runner, probe_source).encode(
             spec, work / "out.mp4"
@@ -401,7 +402,7 @@ def test_a_full_disk_is_told_as_one(source: Source, encoder: FfmpegEncoder, tmp_
     if mounted.returncode != 0:
         pytest.skip("Mounting a small file system is not allowed here.")
     try:
-        spec = spec_of(encoder_row("libx264"), source, quality=0.1)
+        spec = spec_of(encoder_row("libx264"), source, quality=1)
         with pytest.raises(OutputError, match="There is no room for the encode"):
             encoder.encode(spec, tmp_path / "out.mp4")
         assert list(tmp_path.iterdir()) == []
@@ -552,6 +553,65 @@ def test_the_knobs_range_is_one_that_ffmpeg_takes(row: EncoderRow, ffmpeg: Ffmpe
         assert row.knob.hi == upper or upper == float("inf")
         whole_numbers = "<int>" in line and row.fraction_option is None
         assert not whole_numbers or row.knob.increment == 1
+
+
+@pytest.fixture(scope="module")
+def generic_options(ffmpeg: Ffmpeg) -> frozenset[str]:
+    """Options that ffmpeg itself and its codec layer have for every encoder."""
+    done = subprocess.run(
+        [ffmpeg.path, "-hide_banner", "-h", "full"], check=True, capture_output=True, text=True
+    )
+    own, _, rest = done.stdout.partition("AVCodecContext AVOptions:")
+    codec_layer = rest.partition("AVOptions:")[0]
+    # A stream specifier may follow ffmpeg's own, as in `-q[:<stream_spec>] <q>`.
+    names = re.findall(r"^-([\w-]+)", own, re.MULTILINE)
+    return frozenset([*names, *re.findall(r"^  -([\w-]+) .* E\S*V", codec_layer, re.MULTILINE)])
+
+
+@pytest.mark.parametrize("row", all_rows(), ids=lambda row: row.name)
+def test_every_option_of_a_row_is_one_that_its_encoder_has(
+    row: EncoderRow, ffmpeg: Ffmpeg, generic_options: frozenset[str]
+) -> None:
+    help_text = encoder_help(ffmpeg, row)
+    own = set(re.findall(r"^  -([\w-]+) ", help_text, re.MULTILINE))
+    used = [name for name, _ in (*row.templates, *row.gop_templates, *row.thread_templates)]
+    used += [row.fraction_option] if row.fraction_option else []
+    assert {name.partition(":")[0] for name in used} <= own | generic_options
+
+
+@pytest.mark.parametrize("row", all_rows(), ids=lambda row: row.name)
+def test_a_row_that_sets_the_quality_of_one_type_of_frame_sets_that_of_all(
+    row: EncoderRow, ffmpeg: Ffmpeg
+) -> None:
+    # Such as `qp_i`: what is left at its default keeps its quality, whatever the knob says.
+    set_here = {name for name, template in row.templates if "{quality}" in template}
+    stems = {name[:-2] for name in set_here if name.endswith(("_i", "_p", "_b"))}
+    listed = re.findall(r"^  -(\w+_[ipb]) ", encoder_help(ffmpeg, row), re.MULTILINE)
+    assert {name for name in listed if name[:-2] in stems} <= set_here
+
+
+@pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
+@each_software
+def test_no_step_of_a_knob_is_lossless_or_has_a_profile_of_its_own(
+    row: EncoderRow, pix_fmt: str, clips: ClipFactory, encoder: FfmpegEncoder, tmp_path: Path
+) -> None:
+    source = probe_source(clips.moving(n_frames=4, pix_fmt=pix_fmt))
+    profiles = set()
+    for quality in (row.knob.lo, row.knob.default, row.knob.hi):
+        target = tmp_path / f"{quality:g}.mp4"
+        outcome = encoder.encode(spec_of(row, source, quality=quality), target)
+        profiles.add(profile_of(outcome.codecs))
+    assert len(profiles) == 1
+    assert decoded(tmp_path / f"{row.knob.lo:g}.mp4", pix_fmt) != decoded(source.path, pix_fmt)
+
+
+def decoded(clip: Path, pix_fmt: str) -> list[bytes]:
+    """Decode a clip into the bytes of its frames."""
+    with av.open(str(clip)) as container:
+        return [
+            frame.reformat(format=pix_fmt).to_ndarray().tobytes()
+            for frame in container.decode(video=0)
+        ]
 
 
 @pytest.mark.parametrize("row", all_rows(), ids=lambda row: row.name)

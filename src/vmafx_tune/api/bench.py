@@ -303,7 +303,7 @@ def _grid(row: EncoderRow, encoding: EncodingOptions) -> KnobGrid:
     if lo < knob.lo or hi > knob.hi:
         raise UsageError(
             f"The range {lo:g} to {hi:g} is outside of what {row.name} takes: {knob.name} goes "
-            f"from {knob.lo:g} to {knob.hi:g}."
+            f"from {knob.extent}.{f' {knob.beyond}' if knob.beyond else ''}"
         )
     knob.check_increment(encoding.crf_step)
     return KnobGrid.between(lo, hi, encoding.crf_step, higher_is_better=knob.higher_is_better)

@@ -38,6 +38,8 @@ class Knob:
         default: The encoder's own, or the usual one where it has none.
         increment: Smallest change that the encoder tells apart.
         higher_is_better: Whether higher values mean better quality.
+        beyond: What an encoder makes of values past the better end of the range, as a sentence;
+            empty where it takes none.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Knob:
     default: float
     increment: float = 1.0
     higher_is_better: bool = False
+    beyond: str = ""
 
     @property
     def label(self) -> str:
@@ -74,8 +77,9 @@ class Knob:
         """
         in_range = math.isfinite(quality) and self.lo <= quality <= self.hi
         if not in_range or not _is_multiple(quality, self.increment):
+            beyond = "" if in_range or not self.beyond else f" {self.beyond}"
             raise UsageError(
-                f"{self.name} {quality:g} is not possible; it goes from {self.extent}."
+                f"{self.name} {quality:g} is not possible; it goes from {self.extent}.{beyond}"
             )
 
     def check_increment(self, increment: float) -> None:

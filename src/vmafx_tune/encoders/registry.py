@@ -1,7 +1,8 @@
 """One row for each encoder, holding every fact about it.
 
 Ranges and native presets are those of `ffmpeg -h encoder=NAME`, narrowed to values that mean
-constant quality (x264's crf -12 to 0 is for 10 bit only, crf 0 of SVT-AV1 means "not set").
+constant quality with loss: a lossless mode is another profile or ten times the bits, and no limit of
+bitrate or quality holds there.
 
 Typical curves are fits to measured scores (vmaf_v0.6.1, between 20 and 96) of two film clips of 204
 and 320 lines at every fourth or eighth value, with fast presets.
@@ -22,6 +23,7 @@ __all__ = ["EncoderRow", "all_rows", "encoder_row"]
 
 _ALL_CHROMA = frozenset({"400", "420", "422", "444"})
 _COLOUR_CHROMA = frozenset({"420", "422", "444"})
+_ZERO_IS_LOSSLESS = "0 is lossless."
 
 
 def _speeds(native: str, from_x264: str) -> Presets:
@@ -42,7 +44,14 @@ _X264 = EncoderRow(
     label="x264",
     codec=CodecFamily.H264,
     kind=EncoderKind.SOFTWARE,
-    knob=Knob("crf", lo=0, hi=51, default=23, increment=0.1),
+    knob=Knob(
+        "crf",
+        lo=1,
+        hi=51,
+        default=23,
+        increment=0.1,
+        beyond="Below 1 an 8-bit encode is lossless, in a profile that devices do not decode.",
+    ),
     presets=_X264_SPEEDS,
     # With its lookahead in a thread of its own, one encode in five or so of the same frames comes
     # out a little different, by up to 0.05 VMAF: too much for what is said to be proven.
@@ -68,6 +77,7 @@ _X265 = EncoderRow(
     label="x265",
     codec=CodecFamily.HEVC,
     kind=EncoderKind.SOFTWARE,
+    # Even crf 0 is lossy: only --lossless is not.
     knob=Knob("crf", lo=0, hi=51, default=28, increment=0.1),
     presets=_X264_SPEEDS,
     templates=(("preset", "{preset}"), ("crf", "{quality}")),
@@ -92,8 +102,8 @@ _SVT_AV1 = EncoderRow(
     label="SVT-AV1",
     codec=CodecFamily.AV1,
     kind=EncoderKind.SOFTWARE,
-    # SVT-AV1 quantises crf to quarters, and ffmpeg's -crf cuts fractions off.
-    knob=Knob("crf", lo=1, hi=63, default=35, increment=0.25),
+    # SVT-AV1 quantises crf to quarters, and ffmpeg's -crf cuts fractions off and takes 0 for unset.
+    knob=Knob("crf", lo=1, hi=63, default=35, increment=0.25, beyond=_ZERO_IS_LOSSLESS),
     presets=_speeds(
         native="13 12 11 10 9 8 7 6 5 4 3 2 1 0 -1",
         from_x264="13 12 11 10 9 7 5 3 2 0",
@@ -120,7 +130,7 @@ _AOM = EncoderRow(
     label="libaom",
     codec=CodecFamily.AV1,
     kind=EncoderKind.SOFTWARE,
-    knob=Knob("crf", lo=0, hi=63, default=35),
+    knob=Knob("crf", lo=1, hi=63, default=35, beyond=_ZERO_IS_LOSSLESS),
     presets=_speeds(native="8 7 6 5 4 3 2 1 0", from_x264="8 7 6 6 5 4 3 2 1 0"),
     # Without -b:v 0, crf is only the best quality that a bitrate limit allows.
     templates=(("cpu-used", "{preset}"), ("crf", "{quality}"), ("b:v", "0")),
@@ -142,7 +152,7 @@ _VP9 = EncoderRow(
     label="libvpx",
     codec=CodecFamily.VP9,
     kind=EncoderKind.SOFTWARE,
-    knob=Knob("crf", lo=0, hi=63, default=32),
+    knob=Knob("crf", lo=1, hi=63, default=32, beyond=_ZERO_IS_LOSSLESS),
     # With the good deadline, everything above 5 is the same as 5.
     presets=_speeds(native="8 7 6 5 4 3 2 1 0", from_x264="5 5 5 4 3 2 1 1 0 0"),
     templates=(
@@ -237,21 +247,21 @@ def _qsv(codec: CodecFamily, chroma: frozenset[str] = frozenset({"420"})) -> Enc
     )
 
 
-def _amf(codec: CodecFamily, hi: float) -> EncoderRow:
+def _amf(codec: CodecFamily, knob: Knob, frames: str) -> EncoderRow:
+    """Describe an AMF encoder; `frames` are the types of frame that have a `qp` of their own."""
     return EncoderRow(
         name=f"{codec}_amf",
         label=f"AMF {_CODEC_LABELS[codec]}",
         codec=codec,
         kind=EncoderKind.AMF,
-        knob=Knob("qp", lo=0, hi=hi, default=23),
+        knob=knob,
         presets=_speeds(
             native="speed balanced quality high_quality",
             from_x264=("speed speed speed speed balanced balanced quality quality quality quality"),
         ),
         templates=(
             ("rc", "cqp"),
-            ("qp_i", "{quality}"),
-            ("qp_p", "{quality}"),
+            *((f"qp_{frame}", "{quality}") for frame in frames),
             ("quality", "{preset}"),
         ),
         # It places keyframes at scene cuts in its pre-analysis only, which is off by default.
@@ -266,7 +276,9 @@ def _videotoolbox(codec: CodecFamily) -> EncoderRow:
         label=f"VideoToolbox {_CODEC_LABELS[codec]}",
         codec=codec,
         kind=EncoderKind.VIDEOTOOLBOX,
-        knob=Knob("q:v", lo=1, hi=100, default=50, higher_is_better=True),
+        knob=Knob(
+            "q:v", lo=1, hi=99, default=50, higher_is_better=True, beyond="100 asks for lossless."
+        ),
         presets=Presets(),
         templates=(("q:v", "{quality}"),),
         gop_templates=(("g", "{gop}"), ("flags", "+cgop")),
@@ -287,9 +299,14 @@ _ROWS = (
     _qsv(CodecFamily.H264),
     _qsv(CodecFamily.HEVC, chroma=_COLOUR_CHROMA),
     _qsv(CodecFamily.AV1),
-    _amf(CodecFamily.H264, hi=51),
-    _amf(CodecFamily.HEVC, hi=51),
-    _amf(CodecFamily.AV1, hi=255),
+    _amf(CodecFamily.H264, Knob("qp", lo=0, hi=51, default=23), frames="ipb"),
+    # It has no B frames.
+    _amf(CodecFamily.HEVC, Knob("qp", lo=0, hi=51, default=23), frames="ip"),
+    _amf(
+        CodecFamily.AV1,
+        Knob("qp", lo=1, hi=255, default=23, beyond=_ZERO_IS_LOSSLESS),
+        frames="ipb",
+    ),
     _videotoolbox(CodecFamily.H264),
     _videotoolbox(CodecFamily.HEVC),
 )

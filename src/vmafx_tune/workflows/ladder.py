@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
 from vmafx_tune.core.hull import upper_hull
+from vmafx_tune.core.profiles import alike
 from vmafx_tune.core.selection import Selection, select_rungs
 from vmafx_tune.core.selection_options import SelectionOptions
 from vmafx_tune.errors import (
@@ -118,12 +119,14 @@ def select_ladder(
         points: Every measured encode, each once.
         selection: How rungs are chosen.
     """
-    chosen = _select(points, selection)
+    candidates, left_out = alike(points)
+    chosen = _select(candidates, selection)
     targets = _targets_by_encode(cells)
     rungs = tuple(
         LadderRung(_name(point), point, targets.get(_encode(point))) for point in chosen.rungs
     )
-    return LadderBuild(tuple(cells), tuple(points), chosen.hull, rungs, chosen.notes)
+    notes = (*left_out, *chosen.notes)
+    return LadderBuild(tuple(cells), tuple(points), chosen.hull, rungs, notes)
 
 
 def points_of(cells: Iterable[LadderCell]) -> tuple[LadderPoint, ...]:

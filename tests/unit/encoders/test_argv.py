@@ -45,9 +45,9 @@ OPTIONS = {
         "-c:v hevc_qsv -fps_mode passthrough -global_quality 30 {maps} -preset slow -tag:v hvc1"
     ),
     "av1_qsv": "-c:v av1_qsv -fps_mode passthrough -global_quality 30 {maps} -preset slow",
-    "h264_amf": "-c:v h264_amf {common} -qp_i 30 -qp_p 30 -quality quality -rc cqp",
+    "h264_amf": "-c:v h264_amf {common} -qp_b 30 -qp_i 30 -qp_p 30 -quality quality -rc cqp",
     "hevc_amf": "-c:v hevc_amf {common} -qp_i 30 -qp_p 30 -quality quality -rc cqp -tag:v hvc1",
-    "av1_amf": "-c:v av1_amf {common} -qp_i 30 -qp_p 30 -quality quality -rc cqp",
+    "av1_amf": "-c:v av1_amf {common} -qp_b 30 -qp_i 30 -qp_p 30 -quality quality -rc cqp",
     "h264_videotoolbox": "-c:v h264_videotoolbox {common} -q:v 30",
     "hevc_videotoolbox": "-c:v hevc_videotoolbox {common} -q:v 30 -tag:v hvc1",
 }

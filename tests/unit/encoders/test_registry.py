@@ -247,3 +247,21 @@ def test_only_hevc_needs_a_tag_in_mp4() -> None:
     assert {family: family.mp4_tag for family in CodecFamily if family.mp4_tag} == {
         CodecFamily.HEVC: "hvc1"
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "quality", "why"),
+    [
+        ("libx264", 0.9, "in a profile that devices do not decode"),
+        ("libsvtav1", 0, "0 is lossless"),
+        ("libaom-av1", 0, "0 is lossless"),
+        ("libvpx-vp9", 0, "0 is lossless"),
+        ("av1_amf", 0, "0 is lossless"),
+        ("hevc_videotoolbox", 100, "100 asks for lossless"),
+    ],
+)
+def test_a_quality_in_an_encoders_lossless_mode_is_refused_with_that_reason(
+    name: str, quality: float, why: str
+) -> None:
+    with pytest.raises(UsageError, match=why):
+        encoder_row(name).knob.check(quality)

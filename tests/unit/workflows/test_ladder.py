@@ -210,3 +210,18 @@ def test_events_tell_each_cell_once_and_count_them() -> None:
     assert {event.cells for event in finished} == {6}
     assert len([event for event in events if isinstance(event, JobStarted)]) == 2
     assert [e.ok for e in events if isinstance(e, JobFinished) and e.job == "80x46"] == [False]
+
+
+def test_an_encode_of_another_profile_is_no_rung_but_stays_in_the_cloud() -> None:
+    codecs = {75.0: "avc1.64000a", 85.0: "avc1.64000a", 95.0: "avc1.f4000a"}
+
+    def sampler(resolution: Resolution, target: float) -> LadderCell:
+        kbps = 10 ** (target / 30)
+        point = LadderPoint(resolution, 100 - target, kbps, target, codecs=codecs[target])
+        return LadderCell(resolution, target, point.quality, kbps, target, points=(point,))
+
+    build = build_ladder(LadderRequest((Resolution(640, 360),), tuple(codecs)), sampler)
+    assert len(build.points) == len(build.cells) == 3
+    assert max(point.vmaf for point in build.hull) == 85.0
+    assert all(rung.point.codecs == "avc1.64000a" for rung in build.rungs)
+    assert "profile avc1.f4" in build.notes[0]
