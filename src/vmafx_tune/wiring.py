@@ -259,6 +259,23 @@ class Toolbox:
             )
         return self._availabilities[row.name]
 
+    def unused_arguments(self, spec: EncodeSpec) -> tuple[str, ...]:
+        """Find further arguments of an encode that its encoder does not have.
+
+        Raises:
+            UsageError: The encoder refuses one.
+        """
+        from vmafx_tune.encoders.argument_trial import find_unused_arguments
+        from vmafx_tune.encoders.registry import encoder_row
+
+        return find_unused_arguments(
+            spec,
+            encoder_row(spec.encoder),
+            self.ffmpeg,
+            self.runner,
+            use_cache=self.tools.cache and not self.tools.refresh,
+        )
+
     def prober(self, scorer: Scorer, *, observe: Observer = ignore) -> Prober:
         """Make probes with the toolbox's encoder and `scorer`, those that are not known already.
 

@@ -14,6 +14,7 @@ from vmafx_tune.core.cores import share_of
 from vmafx_tune.core.grid import KnobGrid
 from vmafx_tune.core.prior import Prior
 from vmafx_tune.core.segments import LOOK_LEAD_IN, look_plan
+from vmafx_tune.encoders.argument_trial import unused_arguments_error
 from vmafx_tune.errors import EncoderUnavailableError, UsageError
 from vmafx_tune.events import ignore
 from vmafx_tune.model import EncodeSpec, ProbeSpec, Resolution, Source, VmafModel
@@ -228,6 +229,16 @@ class Bench:
         if plan is None or self.source.variable_frame_rate:
             return None
         return self.box.sampled(prober, plan, self.source, lead_in=LOOK_LEAD_IN)
+
+    def require_arguments(self, *requests: SearchRequest) -> None:
+        """Make sure that each further argument does something with one of the encoders at least.
+
+        Raises:
+            UsageError: One does not, or an encoder refuses it.
+        """
+        unused = [set(self.box.unused_arguments(one.template.encode)) for one in requests]
+        if names := sorted(set.intersection(*unused)) if unused else []:
+            raise unused_arguments_error(names, [request.encoder for request in requests])
 
     def require(self, row: EncoderRow) -> None:
         """Make sure that an encoder runs here.

@@ -115,6 +115,7 @@ def _compare_request(
         except (MediaError, EncoderUnavailableError) as error:
             unavailable[row.name] = str(error)
     able = tuple(search for search in searches if search.encoder not in unavailable)
+    bench.require_arguments(*able)
     request = CompareRequest(able, targets, unavailable, anchor)
     return replace(request, workers=workers or bench.box.slots or _workers(bench, request))
 

@@ -184,6 +184,7 @@ def _measure(
     for size in request.resolutions:
         row.check(rendition_search(base, size, score_at).template.encode)
     bench.require(row)
+    bench.require_arguments(base)
     prober, scout = bench.probers(
         [row], observe, workers=min(request.workers, len(request.resolutions))
     )

@@ -66,5 +66,6 @@ def search(
             max_bitrate_kbps=checked_max_bitrate(max_bitrate_kbps),
         )
         bench.require(row)
+        bench.require_arguments(request)
         prober, scout = bench.probers([row], observe)
         return run_search(request, prober, observe=observe, scout=scout)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vmafx_tune.encoders.row import EncoderRow
     from vmafx_tune.events import Observer
     from vmafx_tune.media.ffmpeg import Ffmpeg
-    from vmafx_tune.model import ScoreRequest, ScoreSet, Source, VmafModel
+    from vmafx_tune.model import EncodeSpec, ScoreRequest, ScoreSet, Source, VmafModel
     from vmafx_tune.options import ClusterOptions, SourceOptions, ToolOptions
     from vmafx_tune.ports import FrameProgress, Prober, Scorer
     from vmafx_tune.probing.fingerprint import Fingerprints
@@ -164,11 +164,16 @@ class ClusterToolbox(Toolbox):
         """The workers' ffmpeg: under its name here where this machine has the same."""
         from vmafx_tune.media.ffmpeg import Ffmpeg
 
+        if self._has_the_workers_ffmpeg:
+            return self.ffmpeg
+        report = self._eligible.agreed(self._asked_scoring())
+        return Ffmpeg(Path(report.ffmpeg), report.ffmpeg_version, "cluster")
+
+    @property
+    def _has_the_workers_ffmpeg(self) -> bool:
         report = self._eligible.agreed(self._asked_scoring())
         own = self._report_of_this_machine(self._asked_scoring())
-        if own is not None and own.facts == report.facts:
-            return self.ffmpeg
-        return Ffmpeg(Path(report.ffmpeg), report.ffmpeg_version, "cluster")
+        return own is not None and own.facts == report.facts
 
     def availability(self, row: EncoderRow) -> Availability:
         """Find out whether any worker can use an encoder."""
@@ -180,6 +185,13 @@ class ClusterToolbox(Toolbox):
         except ClusterWorkersError as error:
             return Availability(row.name, compiled=True, opens=False, reason=str(error))
         return Availability(row.name, compiled=True, opens=True, version=report.version)
+
+    def unused_arguments(self, spec: EncodeSpec) -> tuple[str, ...]:
+        """Find arguments that do nothing, where this machine has the workers' ffmpeg.
+
+        Elsewhere the workers' encodes have to tell.
+        """
+        return super().unused_arguments(spec) if self._has_the_workers_ffmpeg else ()
 
     def setup(self, scorer: Scorer | None, fingerprints: Fingerprints) -> Setup:  # noqa: ARG002 - overrides; the workers have reported
         """Tell what decides the outcome of a probe on the workers."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import EncodeSpec
 
 __all__ = [
+    "argument_trial_command",
     "encode_arguments",
     "join_command",
     "output_name",
@@ -95,6 +96,35 @@ def trial_command(row: EncoderRow, ffmpeg: Path) -> tuple[str, ...]:
     }
     arguments: list[str] = graph.get_args(graph.output(clip, "-", format="null", **options))
     return (str(ffmpeg), *_GLOBAL, *_logging(row), *arguments)
+
+
+def argument_trial_command(spec: EncodeSpec, row: EncoderRow, ffmpeg: Path) -> tuple[str, ...]:
+    """Build a command that encodes a few synthetic frames with an encode's further arguments.
+
+    They have the size, the pixel format and the rate of what would be encoded.
+
+    Args:
+        spec: The encode.
+        row: `spec.encoder`'s row.
+        ffmpeg: The program.
+
+    Raises:
+        UsageError: The encoder does not take an argument.
+    """
+    import ffmpeg as graph
+
+    source, size = spec.source, spec.size or spec.source.resolution
+    picture = f"testsrc2=size={size}:rate={source.frame_rate},format={source.pixel_format.name}"
+    clip = graph.input(picture, format="lavfi", **dict(row.input_options))
+    options = {
+        "c:v": row.name,
+        "frames:v": _TRIAL_FRAMES,
+        "flags": "+global_header",
+        **row.options(row.knob.default, _TRIAL_PRESET, spec.gop_frames),
+    }
+    options, extra_args = _with_extra_args(options, spec.extra_args)
+    *arguments, name = graph.get_args(graph.output(clip, "-", format="null", **options))
+    return (str(ffmpeg), *_GLOBAL, *_logging(row), *arguments, *extra_args, name)
 
 
 def encode_arguments(

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vmafx_tune.encoders.row import EncoderRow
 
-__all__ = ["encoder_version", "failure_reason", "is_disk_full"]
+__all__ = [
+    "encoder_version",
+    "failure_reason",
+    "is_disk_full",
+    "refused_values",
+    "unused_options",
+]
 
 _ERROR_MARK = re.compile(r"\[(?:error|fatal|panic)\]")
 _LEVEL_MARK = re.compile(r"\[(?:quiet|info|verbose|debug|trace|warning)\]")
@@ -24,6 +30,9 @@ _PREFIX = re.compile(
 _SOUNDS_LIKE_FAILURE = re.compile(
     r"\b(?:error|fail\w*|cannot|could not|unable|not found)\b", re.IGNORECASE
 )
+# Of x264 and SVT-AV1, of x265, of x264's and x265's buffers; ffmpeg goes on without what they name.
+_REFUSED = re.compile(r"Error parsing option|Unknown option|Invalid value for|VBV .*\bignored\b")
+_UNUSED = re.compile(r"Codec AVOption (\S+) .*has not been used for any stream")
 # Words of the operating system, which every layer of ffmpeg passes on.
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large")
 
@@ -47,6 +56,24 @@ def failure_reason(log: str, returncode: int) -> str:
         if reason := _PREFIX.sub("", line.strip()).rstrip(" .:"):
             return reason
     return _exit_in_words(returncode)
+
+
+def refused_values(log: str) -> tuple[str, ...]:
+    """Find what an encoder did not take of its arguments, and went on without.
+
+    Args:
+        log: ffmpeg's stderr.
+
+    Returns:
+        The encoder's own words, each once, without prefixes and without a full stop.
+    """
+    lines = (line for line in log.splitlines() if _REFUSED.search(line))
+    return tuple(dict.fromkeys(_PREFIX.sub("", line.strip()).rstrip(" .") for line in lines))
+
+
+def unused_options(log: str) -> tuple[str, ...]:
+    """Find options that ffmpeg knows and had no use for, without dash; each once."""
+    return tuple(dict.fromkeys(_UNUSED.findall(log)))
 
 
 def is_disk_full(log: str, returncode: int) -> bool:

@@ -1,21 +1,22 @@
 """Further ffmpeg arguments that the user gives, and how they go together with ours.
 
-ffmpeg takes the last of two equal options, so the user's come last and win. Where that would drop
-something of ours without a word (the scaling of a rendition, a fractional quality), both are kept.
+They may change how the encoder works, and nothing else: frames and their times are those that the
+encode is compared with. ffmpeg takes the last of two equal options, so the user's come last and
+win. Where that would drop something of ours without a word (the scaling of a rendition, a
+fractional quality), both are kept.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from vmafx_tune.encoders.ffmpeg_options import RATE_KEYS, Touches, output_options, touched
 from vmafx_tune.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
 __all__ = [
-    "changes_time",
     "check_extra_args",
     "check_gop_args",
     "find_value",
@@ -26,10 +27,6 @@ __all__ = [
 ]
 
 _FILTER_OPTIONS = frozenset({"vf", "filter"})
-_TIME_OPTIONS = _FILTER_OPTIONS | {
-    "bsf", "f", "filter_complex", "filter_script", "fps_mode", "frames", "r", "t", "to", "vsync",
-}  # fmt: skip
-_ENCODER_OPTIONS = frozenset({"c", "codec", "vcodec"})
 # Names that several encoders give to the same things, and those of ffmpeg itself.
 _GOP_NAMES = frozenset(
     {"g", "keyint_min", "force_key_frames", "sc_threshold"}
@@ -37,11 +34,10 @@ _GOP_NAMES = frozenset(
 )
 # Flags of all kinds; the user's value adds to ours.
 _SHARED_OPTIONS = frozenset({"flags"})
-_OPTION = re.compile(r"-(?P<name>[A-Za-z][\w-]*)(?::[\w:]*)?")
 
 
 def check_extra_args(args: Sequence[str], reserved: Collection[str]) -> None:
-    """Refuse arguments that take the choice of encoder or quality out of our hands.
+    """Refuse arguments that change more than how the encoder works.
 
     Args:
         args: ffmpeg output arguments.
@@ -49,17 +45,36 @@ def check_extra_args(args: Sequence[str], reserved: Collection[str]) -> None:
             looked for among the keys of dictionary options (`-svtav1-params a=1:b=2`) as well.
 
     Raises:
-        UsageError: One of them does.
+        UsageError: One of them does, or has no value.
     """
-    for index, name in _options(args):
-        if name in _ENCODER_OPTIONS:
-            raise UsageError(f"the encoder is chosen with --codec, so leave {args[index]} out.")
-        given = {name} | (_keys(args[index + 1 :]) if is_dictionary(name) else set())
-        if taken := given & set(reserved):
-            raise UsageError(
-                f"{min(taken)} is what is searched for, so leave it out of the encoder arguments; "
-                "--crf-lo and --crf-hi narrow the search."
-            )
+    for option in output_options(args):
+        if option.name in reserved:
+            raise UsageError(_searched_for(option.name))
+        kind = touched(option)
+        if kind is Touches.ENCODER:
+            raise UsageError(f"the encoder is chosen with --codec, so leave {option.text} out.")
+        if kind is not None:
+            raise UsageError(f"{option.text} {kind.value}. Leave it out of the encoder arguments.")
+        if option.is_incomplete:
+            raise UsageError(f"{option.text} has no value in the encoder arguments. Give it one.")
+        if is_dictionary(option.name):
+            _check_keys(option.text, _keys(option.value or ""), reserved)
+
+
+def _check_keys(option: str, keys: set[str], reserved: Collection[str]) -> None:
+    if taken := keys & set(reserved):
+        raise UsageError(_searched_for(min(taken)))
+    if taken := keys & RATE_KEYS:
+        raise UsageError(
+            f"{min(taken)} in {option} {Touches.RATE.value}. Leave it out of the encoder arguments."
+        )
+
+
+def _searched_for(name: str) -> str:
+    return (
+        f"{name} is what is searched for, so leave it out of the encoder arguments; --crf-lo and "
+        "--crf-hi narrow the search."
+    )
 
 
 def check_gop_args(args: Sequence[str], gop_options: Iterable[tuple[str, str]]) -> None:
@@ -74,9 +89,9 @@ def check_gop_args(args: Sequence[str], gop_options: Iterable[tuple[str, str]]) 
     """
     ours = set(_GOP_NAMES)
     for name, value in gop_options:
-        ours |= _keys([value]) if is_dictionary(name) else {name} - _SHARED_OPTIONS
-    for index, name in _options(args):
-        given = _keys(args[index + 1 :]) if is_dictionary(name) else {name}
+        ours |= _keys(value) if is_dictionary(name) else {name} - _SHARED_OPTIONS
+    for option in output_options(args):
+        given = _keys(option.value or "") if is_dictionary(option.name) else {option.name}
         if taken := given & ours:
             raise UsageError(
                 f"{min(taken)} decides where keyframes are, and so does --gop. Leave it out of the "
@@ -91,13 +106,8 @@ def find_value(args: Sequence[str], name: str) -> str | None:
 
 
 def has_filters(args: Sequence[str]) -> bool:
-    """Tell whether the arguments bring a filter chain, which may change the size."""
-    return _value_index(args, _FILTER_OPTIONS | {"filter_complex", "s"}) is not None
-
-
-def changes_time(args: Sequence[str]) -> bool:
-    """Tell whether the arguments may change frames, their timestamps or the container."""
-    return any(name in _TIME_OPTIONS for _, name in _options(args))
+    """Tell whether the arguments bring a filter chain, which may change the pixel format."""
+    return _value_index(args, _FILTER_OPTIONS) is not None
 
 
 def is_dictionary(name: str) -> bool:
@@ -133,15 +143,10 @@ def _replace(
 
 
 def _value_index(args: Sequence[str], names: Collection[str]) -> int | None:
-    found = [i + 1 for i, name in _options(args) if name in names and i + 1 < len(args)]
+    options = output_options(args)
+    found = [o.index + 1 for o in options if o.name in names and o.value is not None]
     return found[-1] if found else None
 
 
-def _options(args: Sequence[str]) -> list[tuple[int, str]]:
-    """Find each option's place and its name without dash and stream specifier."""
-    matches = [(index, _OPTION.fullmatch(arg)) for index, arg in enumerate(args)]
-    return [(index, match["name"]) for index, match in matches if match]
-
-
-def _keys(values: Sequence[str]) -> set[str]:
-    return {item.partition("=")[0] for value in values[:1] for item in value.split(":")}
+def _keys(value: str) -> set[str]:
+    return {item.partition("=")[0] for item in value.split(":")}

@@ -1,8 +1,8 @@
 """One row for each encoder, holding every fact about it.
 
 Ranges and native presets are those of `ffmpeg -h encoder=NAME`, narrowed to values that mean
-constant quality with loss: a lossless mode is another profile or ten times the bits, and no limit of
-bitrate or quality holds there.
+constant quality with loss: a lossless mode has another profile or ten times the bits, and no limit
+of bitrate or quality holds there.
 
 Typical curves are fits to measured scores (vmaf_v0.6.1, between 20 and 96) of two film clips of 204
 and 320 lines at every fourth or eighth value, with fast presets.

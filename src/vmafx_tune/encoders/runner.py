@@ -10,7 +10,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vmafx_tune.encoders.argv import run_command, user_command
-from vmafx_tune.encoders.diagnosis import encoder_version, failure_reason, is_disk_full
+from vmafx_tune.encoders.diagnosis import (
+    encoder_version,
+    failure_reason,
+    is_disk_full,
+    refused_values,
+)
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.encoders.size_limit import SizeWatch, check_size
 from vmafx_tune.errors import (
@@ -20,6 +25,7 @@ from vmafx_tune.errors import (
     OutputError,
     ToolOutputError,
     UnreadableSourceError,
+    UsageError,
 )
 from vmafx_tune.media.packets import PacketSummary, measure_packets
 from vmafx_tune.model import EncodeOutcome
@@ -61,7 +67,8 @@ class FfmpegEncoder:
         """Encode `spec` to the MP4 file `target`, which appears whole or not at all.
 
         Raises:
-            UsageError: The encoder does not take the quality, the preset or an argument.
+            UsageError: The encoder does not take the quality, the preset or an argument, or ended
+                well without one.
             MediaError: It does not take the source's size.
             EncoderUnavailableError: This ffmpeg does not have it.
             EncodeFailedError: ffmpeg ended with an error.
@@ -79,6 +86,7 @@ class FfmpegEncoder:
             done = self._runner.run(command, progress=_FrameCounter(on_progress, SizeWatch(spec)))
             if done.returncode != 0:
                 raise _failure(done, spec, row, target)
+            _require_all_taken(done, spec)
             outcome = self._outcome(spec, partial, done)
             check_size(spec, outcome)
         return dataclasses.replace(
@@ -175,6 +183,14 @@ def _writing(target: Path) -> Iterator[None]:
             f"'{target}' cannot be written: {error.strerror or error}. Name another folder with "
             "--work-dir."
         ) from error
+
+
+def _require_all_taken(done: Completed, spec: EncodeSpec) -> None:
+    """Refuse an encode that left out some of its further arguments: it is not the one asked for."""
+    if spec.extra_args and (refused := refused_values(done.stderr)):
+        raise UsageError(
+            f"{spec.encoder} does not take all of the encoder arguments: {'; '.join(refused)}."
+        )
 
 
 def _failure(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmafx_tune.encoders.extra_args import changes_time
 from vmafx_tune.errors import TooLargeError
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ class SizeWatch:
     container's index, and the encode is over.
 
     Args:
-        spec: What is encoded; without a limit, or where its duration cannot be foretold, nothing is
+        spec: What is encoded; without a limit, or where its duration is not known, nothing is
             ever too large.
     """
 
@@ -73,7 +72,7 @@ def check_size(spec: EncodeSpec, outcome: EncodeOutcome) -> None:
 
 
 def _limit_kbps(spec: EncodeSpec) -> float | None:
-    known = _is_whole(spec) and spec.source.n_frames > 0 and not changes_time(spec.extra_args)
+    known = _is_whole(spec) and spec.source.n_frames > 0
     return spec.max_bitrate_kbps if known else None
 
 

@@ -1,4 +1,4 @@
-"""Remembers, from one run to the next, which encoders opened.
+"""Remembers, from one run to the next, which encoders opened, and which arguments they took.
 
 Only what worked is kept. A failure is cheap to repeat, and one that is remembered would outlive the
 driver that the user installs because of it.
@@ -43,14 +43,21 @@ class TrialCache:
     def __init__(self, folder: Path | None = None) -> None:
         self._folder = folder
 
-    def recall(self, row: EncoderRow, ffmpeg: Ffmpeg) -> str | None:
+    def recall(
+        self, row: EncoderRow, ffmpeg: Ffmpeg, command: tuple[str, ...] | None = None
+    ) -> str | None:
         """Return the version of an encoder that opened before; None if that is not known.
 
         A software encoder is remembered for as long as the ffmpeg file is the same. A hardware
         encoder depends on drivers too, so it is for a day at most, and on the same devices.
+
+        Args:
+            row: The encoder.
+            ffmpeg: The program.
+            command: The trial; None for the one of the encoder without further arguments.
         """
         try:
-            path = self._path(row, ffmpeg)
+            path = self._path(row, ffmpeg, command)
             age_s = time.time() - path.stat().st_mtime
             if row.kind.is_hardware and age_s > _HARDWARE_MAX_AGE_S:
                 return None
@@ -62,15 +69,23 @@ class TrialCache:
             return None
         return version if isinstance(version, str) else None
 
-    def remember(self, row: EncoderRow, ffmpeg: Ffmpeg, version: str) -> None:
-        """Keep the version of an encoder that opened."""
+    def remember(
+        self,
+        row: EncoderRow,
+        ffmpeg: Ffmpeg,
+        version: str,
+        command: tuple[str, ...] | None = None,
+    ) -> None:
+        """Keep the version of an encoder that opened in a trial; see `recall`."""
+        text = json.dumps({"encoder": row.name, "version": version})
         try:
-            _replace(self._path(row, ffmpeg), json.dumps({"encoder": row.name, "version": version}))
+            _replace(self._path(row, ffmpeg, command), text)
         except (OSError, RuntimeError) as error:
             _log.debug("The trial of %s cannot be remembered: %s", row.name, error)
 
-    def _path(self, row: EncoderRow, ffmpeg: Ffmpeg) -> Path:
-        return (self._folder or trial_folder()) / f"{row.name}-{_fingerprint(row, ffmpeg)}.json"
+    def _path(self, row: EncoderRow, ffmpeg: Ffmpeg, command: tuple[str, ...] | None) -> Path:
+        fingerprint = _fingerprint(row, ffmpeg, command or trial_command(row, ffmpeg.path))
+        return (self._folder or trial_folder()) / f"{row.name}-{fingerprint}.json"
 
 
 def trial_folder() -> Path:
@@ -78,10 +93,10 @@ def trial_folder() -> Path:
     return cache_folder() / "encoders"
 
 
-def _fingerprint(row: EncoderRow, ffmpeg: Ffmpeg) -> str:
+def _fingerprint(row: EncoderRow, ffmpeg: Ffmpeg, command: tuple[str, ...]) -> str:
     """Hash all that a trial's outcome depends on and that can be seen without running it."""
     file = ffmpeg.path.stat()
-    facts = [trial_command(row, ffmpeg.path), ffmpeg.version, file.st_size, file.st_mtime_ns]
+    facts = [command, ffmpeg.version, file.st_size, file.st_mtime_ns]
     devices = hardware_devices() if row.kind.is_hardware else []
     return hashlib.sha256(json.dumps([facts, devices]).encode()).hexdigest()[:32]
 

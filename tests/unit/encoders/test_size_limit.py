@@ -85,11 +85,6 @@ def test_a_part_of_a_clip_may_be_above_the_limit_of_the_clip() -> None:
     check_size(limited(source=part), outcome(PLAINLY_OVER))
 
 
-@pytest.mark.parametrize("args", [("-vf", "setpts=2*PTS"), ("-r", "12"), ("-bsf:v", "setts=ts=0")])
-def test_an_encode_whose_duration_cannot_be_foretold_is_not_ended(args: tuple[str, ...]) -> None:
-    follow(limited(extra_args=args), report(PLAINLY_OVER))
-
-
 def test_a_source_with_more_frames_than_it_says_is_not_ended() -> None:
     follow(limited(), report(PLAINLY_OVER, frame=51))
 

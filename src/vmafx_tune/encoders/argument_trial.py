@@ -1,0 +1,98 @@
+"""Finds encoder arguments that do nothing or fail, by what ffmpeg logs for a few frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vmafx_tune.encoders.argv import argument_trial_command
+from vmafx_tune.encoders.diagnosis import failure_reason, refused_values, unused_options
+from vmafx_tune.encoders.trial_cache import TrialCache
+from vmafx_tune.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from vmafx_tune.encoders.row import EncoderRow
+    from vmafx_tune.media.ffmpeg import Ffmpeg
+    from vmafx_tune.media.process import Completed, ProcessRunner
+    from vmafx_tune.model import EncodeSpec
+
+__all__ = ["find_unused_arguments", "unused_arguments_error"]
+
+_TRIAL_TIMEOUT_S = 120.0
+
+
+def find_unused_arguments(
+    spec: EncodeSpec,
+    row: EncoderRow,
+    ffmpeg: Ffmpeg,
+    runner: ProcessRunner,
+    *,
+    use_cache: bool = True,
+    cache_dir: Path | None = None,
+) -> tuple[str, ...]:
+    """Try an encode's further arguments on synthetic frames of the same size and format.
+
+    Args:
+        spec: The encode; without further arguments nothing is tried.
+        row: `spec.encoder`'s row.
+        ffmpeg: The program.
+        runner: Runs it.
+        use_cache: Believe an earlier trial in which all arguments were used, and keep this one.
+        cache_dir: Where trials are kept; None for the user's cache folder.
+
+    Returns:
+        Options that ffmpeg knows and this encoder does not have, without dash.
+
+    Raises:
+        UsageError: The encoder refuses an argument, or does not know it.
+        ToolError: ffmpeg cannot be run.
+        CancelledError: The runner is cancelled.
+    """
+    if not spec.extra_args:
+        return ()
+    cache = TrialCache(cache_dir)
+    command = argument_trial_command(spec, row, ffmpeg.path)
+    if use_cache and cache.recall(row, ffmpeg, command) is not None:
+        return ()
+    done = runner.run(command, stall_timeout_s=_TRIAL_TIMEOUT_S)
+    if done.returncode != 0:
+        _blame_arguments(done, spec, row, ffmpeg, runner)
+        return ()
+    if refused := refused_values(done.stderr):
+        raise UsageError(
+            f"{row.name} does not take all of the encoder arguments: {'; '.join(refused)}. Correct "
+            "what it names, or leave it out."
+        )
+    unused = unused_options(done.stderr)
+    if use_cache and not unused:
+        cache.remember(row, ffmpeg, "", command)
+    return unused
+
+
+def unused_arguments_error(names: Sequence[str], encoders: Sequence[str]) -> UsageError:
+    """Make the error of options that none of the encoders has."""
+    options = ", ".join(f"-{name}" for name in names)
+    does, them = ("does not", "it") if len(names) == 1 else ("do not", "them")
+    return UsageError(
+        f"{options} {does} do anything with {', '.join(encoders)}. Leave {them} out of the encoder "
+        f"arguments; `ffmpeg -h encoder={encoders[0]}` lists what it has."
+    )
+
+
+def _blame_arguments(
+    done: Completed, spec: EncodeSpec, row: EncoderRow, ffmpeg: Ffmpeg, runner: ProcessRunner
+) -> None:
+    """Raise an error if it is the arguments that made a trial fail.
+
+    If it fails without them too, the encode itself will say why.
+    """
+    plain = argument_trial_command(replace(spec, extra_args=()), row, ffmpeg.path)
+    if runner.run(plain, stall_timeout_s=_TRIAL_TIMEOUT_S).returncode != 0:
+        return
+    reason = failure_reason(done.stderr, done.returncode)
+    raise UsageError(
+        f"{row.name} fails with the encoder arguments '{' '.join(spec.extra_args)}': {reason}."
+    )
