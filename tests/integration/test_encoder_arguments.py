@@ -209,6 +209,10 @@ def test_arguments_that_do_nothing_end_a_command_before_its_first_encode(
 def test_a_comparison_takes_arguments_that_one_of_its_encoders_has(clips: ClipFactory) -> None:
     outcome = run_cli(
         "compare", "-r", clips.moving(size=TINY), *NARROW, "-c", "libx264,libx265",
-        "--encoder-args=-x265-params aq-mode=1 -aq-mode 1",
+        "--encoder-args=-x265-params aq-mode=1 -g 48 -aq-mode 1",
     )  # fmt: skip
     assert outcome.exit_code == 0, outcome.stderr
+    assert outcome.document["notes"] == [
+        "-x265-params does nothing with libx264, which does not have it.",
+        "-aq-mode does nothing with libx265, which does not have it.",
+    ]

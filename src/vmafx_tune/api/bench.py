@@ -230,15 +230,26 @@ class Bench:
             return None
         return self.box.sampled(prober, plan, self.source, lead_in=LOOK_LEAD_IN)
 
-    def require_arguments(self, *requests: SearchRequest) -> None:
+    def require_arguments(self, *requests: SearchRequest) -> tuple[str, ...]:
         """Make sure that each further argument does something with one of the encoders at least.
 
+        Returns:
+            Sentences about those that do nothing with others of them.
+
         Raises:
-            UsageError: One does not, or an encoder refuses it.
+            UsageError: One does nothing with any, or an encoder refuses it.
         """
-        unused = [set(self.box.unused_arguments(one.template.encode)) for one in requests]
-        if names := sorted(set.intersection(*unused)) if unused else []:
-            raise unused_arguments_error(names, [request.encoder for request in requests])
+        unused = {one.encoder: self.box.unused_arguments(one.template.encode) for one in requests}
+        names = dict.fromkeys(name for found in unused.values() for name in found)
+        without = {name: [one for one in unused if name in unused[one]] for name in names}
+        useless = [name for name, encoders in without.items() if len(encoders) == len(unused)]
+        if useless:
+            raise unused_arguments_error(useless, list(unused))
+        return tuple(
+            f"-{name} does nothing with {', '.join(encoders)}, which "
+            f"{'does' if len(encoders) == 1 else 'do'} not have it."
+            for name, encoders in without.items()
+        )
 
     def require(self, row: EncoderRow) -> None:
         """Make sure that an encoder runs here.

@@ -76,6 +76,7 @@ def compare(
             raise UsageError("A comparison needs at least one encoder and one target.")
         limit_kbps = checked_max_bitrate(max_bitrate_kbps)
         request = _compare_request(bench, rows, checked, _anchor(anchor, rows), workers, limit_kbps)
+        notes = bench.require_arguments(*request.searches)
         prober, scout = bench.probers(rows, observe, workers=min(request.workers, len(rows)))
         found, bd_rates = run_compare(request, prober, observe=observe, scout=scout)
         return CompareResult(
@@ -96,6 +97,7 @@ def compare(
             backend_version=bench.scorer.version,
             strategy=bench.encoding.strategy,
             max_bitrate_kbps=limit_kbps,
+            notes=notes,
         )
 
 
@@ -115,7 +117,6 @@ def _compare_request(
         except (MediaError, EncoderUnavailableError) as error:
             unavailable[row.name] = str(error)
     able = tuple(search for search in searches if search.encoder not in unavailable)
-    bench.require_arguments(*able)
     request = CompareRequest(able, targets, unavailable, anchor)
     return replace(request, workers=workers or bench.box.slots or _workers(bench, request))
 
