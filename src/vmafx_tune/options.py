@@ -252,7 +252,8 @@ class RungOptions:
         "--min-bitrate-gap",
         default=None,
         metavar="KBPS",
-        help="Least distance between the bitrates of neighbours. Default: 100.",
+        help="Least distance between the bitrates of neighbours, or a quarter of the lower one "
+        "where that is less. Default: 100.",
     )
     vmaf_step: float | None = option(
         "--vmaf-step",
@@ -290,4 +291,10 @@ class RungOptions:
         default=None,
         metavar="SHARE",
         help="Share of the throughput that players dare to use, for --spacing optimal. Default: 1.",
+    )
+    mixed_resolutions: bool | None = option(
+        "--mixed-resolutions/--no-mixed-resolutions",
+        default=None,
+        help="Allow a rung with fewer pixels than a rung below it. Default: the picture never gets "
+        "smaller as the bitrate rises.",
     )

@@ -120,6 +120,37 @@ def test_what_was_asked_of_the_first_run_holds_until_it_is_changed(saved: Path) 
     assert all(rung["vmaf"] >= 60 for rung in raised["renditions"])
 
 
+def test_a_saved_ladder_whose_pictures_shrink_is_chosen_again_unless_that_is_allowed(
+    tmp_path: Path,
+) -> None:
+    heights = ((100, 60, 180), (130, 67, 240), (200, 80, 180), (260, 86, 240), (500, 94, 240))
+    hull = [
+        {
+            "width": height * 4 // 3,
+            "height": height,
+            "bitrate_kbps": kbps,
+            "vmaf": vmaf,
+            "crf": 9 - i,
+        }
+        for i, (kbps, vmaf, height) in enumerate(heights)
+    ]
+    other_tools = {"schema_version": 1, "src": "a.mp4", "encoder": "libx264", "cloud": []}
+    document = other_tools | {"target_vmafs": [60], "resolutions": ["320x240", "240x180"]}
+    document |= {"tool_version": "1", "wall_time_ms": 1, "hull": hull, "renditions": hull}
+    saved = tmp_path / "shrinking.json"
+    saved.write_text(json.dumps(document), encoding="utf-8")
+
+    grown = run_cli("ladder", "--from-json", saved)
+    mixed = run_cli("ladder", "--from-json", saved, "--mixed-resolutions").document
+
+    assert [rung["height"] for rung in grown.document["renditions"]] == [180, 180, 240, 240]
+    assert "leaves out the rung at 130 kb/s" in grown.stderr
+    assert not grown.document["selection"]["mixed_resolutions"]
+    assert [rung["height"] for rung in mixed["renditions"]] == [180, 240, 180, 240, 240]
+    assert mixed["selection"]["mixed_resolutions"]
+    assert mixed["hull"] == grown.document["hull"]
+
+
 def test_viewers_can_be_given_to_a_saved_ladder(saved: Path) -> None:
     chosen = run_cli(
         "ladder", "--from-json", saved, "--throughput", "1000:0.8", "--max-rungs", "2"

@@ -97,6 +97,7 @@ def _choices() -> SearchStrategy[RungChoice]:
         max_bitrate_kbps=_optional(st.floats(0, 1e6)),
         throughput=_optional(TEXTS),
         safety_factor=st.floats(0.01, 1),
+        mixed_resolutions=st.booleans(),
     )
 
 

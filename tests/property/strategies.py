@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ __all__ = [
     "rate_points",
     "rough_curves",
     "selection_options",
+    "sized_clouds",
+    "sized_hulls",
     "throughputs",
     "vmaf_points",
 ]
@@ -134,6 +137,22 @@ def clouds(min_size: int = 0, max_size: int = 30) -> SearchStrategy[list[Point]]
     )
 
 
+@st.composite
+def sized_clouds(draw: DrawFn) -> list[Point]:
+    """Measured points of a few sizes, at least one."""
+    cloud = draw(clouds(min_size=1))
+    sizes = st.lists(st.integers(1, 4), min_size=len(cloud), max_size=len(cloud))
+    return [replace(point, pixels=size) for point, size in zip(cloud, draw(sizes), strict=True)]
+
+
+@st.composite
+def sized_hulls(draw: DrawFn, max_gains: int) -> tuple[Point, ...]:
+    """Hulls whose points have a few sizes, in any order."""
+    hull = draw(hulls(1, max_gains))
+    sizes = st.lists(st.integers(1, 4), min_size=len(hull), max_size=len(hull))
+    return tuple(replace(point, pixels=size) for point, size in zip(hull, draw(sizes), strict=True))
+
+
 def hulls(min_gains: int = 0, max_gains: int = 11) -> SearchStrategy[tuple[Point, ...]]:
     """Upper hulls of one point or more, each further one with a gain; equal slopes make one."""
 
@@ -181,6 +200,7 @@ def selection_options(
         throughput=throughputs(),
         safety_factor=st.sampled_from((1.0, 0.8, 0.5)),
         caps=caps() if with_caps else st.just(Caps(max_vmaf=None)),
+        mixed_resolutions=st.booleans(),
     )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import combinations, pairwise
+from operator import attrgetter
 from statistics import NormalDist
 
 import pytest
@@ -14,6 +15,7 @@ from vmafx_tune.core.caps import Caps, apply_caps
 from vmafx_tune.core.hull import upper_hull
 from vmafx_tune.core.knee import select_knees
 from vmafx_tune.core.optimal import expected_vmaf, select_optimal
+from vmafx_tune.core.picture_size import non_shrinking, shrinks
 from vmafx_tune.core.selection import Selection, enforce_gap, select_rungs
 from vmafx_tune.core.selection_options import SelectionOptions
 from vmafx_tune.core.spacing import select_log_bitrates, select_vmaf_steps
@@ -21,15 +23,28 @@ from vmafx_tune.core.throughput import LogNormalThroughput, MeasuredThroughput
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.results import Spacing
 
-from .strategies import audiences, caps, clouds, hulls, selection_options, throughputs
+from .strategies import (
+    audiences,
+    caps,
+    clouds,
+    hulls,
+    selection_options,
+    sized_clouds,
+    sized_hulls,
+    throughputs,
+)
 
 Hull = tuple[Point, ...]
 
+PIXELS = attrgetter("pixels")
 
-def selected(cloud: list[Point], options: SelectionOptions) -> Selection[Point]:
+
+def selected(
+    cloud: list[Point], options: SelectionOptions, *, by_size: bool = False
+) -> Selection[Point]:
     """A selection that the caps leave something to."""
     try:
-        return select_rungs(cloud, options)
+        return select_rungs(cloud, options, size_of=PIXELS if by_size else None)
     except InvalidLadderError:
         assume(False)
         raise
@@ -48,7 +63,68 @@ def test_a_ladder_rises_within_its_limits_on_points_of_the_hull(
     for lower, upper in pairwise(rungs):
         assert lower.bitrate_kbps < upper.bitrate_kbps
         assert lower.vmaf < upper.vmaf
-        assert upper.bitrate_kbps - lower.bitrate_kbps >= options.min_gap_kbps
+        distance = upper.bitrate_kbps - lower.bitrate_kbps
+        assert distance >= min(options.min_gap_kbps, lower.bitrate_kbps / 4)
+
+
+@given(sized_clouds(), selection_options(with_caps=True))
+def test_the_picture_never_gets_smaller_unless_mixed_resolutions_are_allowed(
+    cloud: list[Point], options: SelectionOptions
+) -> None:
+    selection = selected(cloud, options, by_size=True)
+
+    sizes = [rung.pixels for rung in selection.rungs]
+    assert options.mixed_resolutions or sizes == sorted(sizes)
+    assert selection.hull == upper_hull(cloud)
+    if options.mixed_resolutions:
+        assert selection == selected(cloud, options)
+
+
+@given(sized_clouds(), selection_options(with_caps=True))
+def test_a_hull_whose_pictures_grow_anyway_loses_nothing_to_their_sizes(
+    cloud: list[Point], options: SelectionOptions
+) -> None:
+    hull = upper_hull(cloud)
+    grown = [replace(point, pixels=index // 2) for index, point in enumerate(hull)]
+
+    assert selected(grown, options, by_size=True) == selected(grown, options)
+
+
+@given(sized_clouds(), selection_options(with_caps=True))
+def test_every_point_that_could_be_a_rung_and_is_none_by_its_size_is_told(
+    cloud: list[Point], options: SelectionOptions
+) -> None:
+    options = replace(options, mixed_resolutions=False, min_gap_kbps=0.0)
+    free = selected(cloud, options).rungs
+
+    selection = selected(cloud, options, by_size=True)
+
+    lost = set(free) - set(selection.rungs)
+    told = [note for note in selection.notes if "--mixed-resolutions allows it" in note]
+    assert len(told) == bool(lost)
+    assert all(f"{point.bitrate_kbps:.0f}" in told[0] for point in lost)
+
+
+@given(sized_hulls(max_gains=9))
+def test_no_other_choice_of_growing_pictures_below_the_top_is_worth_more(hull: Hull) -> None:
+    def worth(points: Hull) -> float:
+        ends = [*(point.bitrate_kbps for point in points[1:]), hull[-1].bitrate_kbps]
+        return math.fsum(
+            point.vmaf * math.log(end / point.bitrate_kbps)
+            for point, end in zip(points, ends, strict=True)
+        )
+
+    below = hull[:-1]
+    choices = (
+        (*some, hull[-1]) for size in range(len(below) + 1) for some in combinations(below, size)
+    )
+    best = max(worth(choice) for choice in choices if not shrinks(choice, PIXELS))
+
+    kept = non_shrinking(hull, PIXELS)
+
+    assert kept[-1] == hull[-1]
+    assert not shrinks(kept, PIXELS)
+    assert worth(kept) == pytest.approx(best, rel=1e-9, abs=1e-12)
 
 
 @given(clouds(), selection_options(with_caps=True), st.data())
@@ -141,12 +217,14 @@ def test_the_gap_filter_drops_one_rung_at_a_time_until_every_gap_holds(
 ) -> None:
     kept = list(hull)
     while too_close := [
-        i for i in range(1, len(kept)) if kept[i].bitrate_kbps - kept[i - 1].bitrate_kbps < gap
+        i
+        for i in range(1, len(kept))
+        if kept[i].bitrate_kbps - kept[i - 1].bitrate_kbps < min(gap, kept[i - 1].bitrate_kbps / 4)
     ]:
         first = too_close[0]
         del kept[first if first < len(kept) - 1 else first - 1]
 
-    assert enforce_gap(hull, gap) == tuple(kept)
+    assert enforce_gap(hull, SelectionOptions(min_gap_kbps=gap)) == tuple(kept)
 
 
 @given(hulls(), st.integers(2, 8))
@@ -198,11 +276,12 @@ def test_caps_leave_what_their_definition_says(cloud: list[Point], limits: Caps)
             apply_caps(hull, limits)
 
 
-@given(audiences(min_gains=0, max_gains=8))
+@given(audiences(min_gains=0, max_gains=8), st.data())
 def test_optimal_rungs_deliver_as_much_as_the_best_of_all_ladders(
-    audience: tuple[Hull, SelectionOptions],
+    audience: tuple[Hull, SelectionOptions], data: st.DataObject
 ) -> None:
-    hull, options = audience
+    alike, options = audience
+    hull = tuple(replace(point, pixels=data.draw(st.integers(1, 3))) for point in alike)
 
     def delivered(rungs: Hull) -> float:
         return expected_vmaf(rungs, options.viewers(), safety_factor=options.safety_factor)
@@ -211,14 +290,15 @@ def test_optimal_rungs_deliver_as_much_as_the_best_of_all_ladders(
         ladder
         for size in range(1, options.max_rungs + 1)
         for ladder in combinations(hull, size)
-        if all(b.bitrate_kbps - a.bitrate_kbps >= options.min_gap_kbps for a, b in pairwise(ladder))
+        if all(options.are_apart(a, b) for a, b in pairwise(ladder)) and not shrinks(ladder, PIXELS)
     )
     best = max(map(delivered, ladders))
 
-    rungs = select_optimal(hull, options)
+    rungs = select_optimal(hull, options, PIXELS)
 
     assert delivered(rungs) == pytest.approx(best, rel=1e-9, abs=1e-12)
-    assert enforce_gap(rungs, options.min_gap_kbps) == rungs
+    assert enforce_gap(rungs, options) == rungs
+    assert not shrinks(rungs, PIXELS)
 
 
 def best_delivery(hull: Hull, options: SelectionOptions) -> float:
@@ -235,7 +315,7 @@ def best_delivery(hull: Hull, options: SelectionOptions) -> float:
                 (
                     best[below] + (hull[top].vmaf - hull[below].vmaf) * shares[top]
                     for below in range(top)
-                    if hull[top].bitrate_kbps - hull[below].bitrate_kbps >= options.min_gap_kbps
+                    if options.are_apart(hull[below], hull[top])
                 ),
                 default=-math.inf,
             )

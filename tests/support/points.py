@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Point", "bitrates_of", "points"]
+__all__ = ["Point", "bitrates_of", "points", "sized"]
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """The least that can become a rung, and a label to tell equal ones apart."""
+    """The least that can become a rung, its size, and a label to tell equal ones apart."""
 
     bitrate_kbps: float
     vmaf: float
     label: str = ""
+    pixels: int = 1
 
 
 def points(*pairs: tuple[float, float]) -> tuple[Point, ...]:
     """Make points from `(bitrate_kbps, vmaf)` pairs."""
     return tuple(Point(*pair) for pair in pairs)
+
+
+def sized(*triples: tuple[float, float, int]) -> tuple[Point, ...]:
+    """Make points from `(bitrate_kbps, vmaf, pixels)` triples."""
+    return tuple(Point(bitrate, vmaf, pixels=pixels) for bitrate, vmaf, pixels in triples)
 
 
 def bitrates_of(rungs: tuple[Point, ...]) -> list[float]:

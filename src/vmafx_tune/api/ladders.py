@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.api.bench import Bench, checked_targets, row_of
 from vmafx_tune.api.rungs import changed_choice, selection_options
 from vmafx_tune.api.sources import open_source
 from vmafx_tune.api.workers import LocalCores
+from vmafx_tune.core.picture_size import shrinks
 from vmafx_tune.core.resolutions import check_resolutions, default_resolutions
 from vmafx_tune.core.selection_options import default_choice
 from vmafx_tune.errors import InvalidLadderError, UsageError
@@ -158,13 +160,16 @@ def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderRe
 
     Args:
         result: The ladder.
-        rungs: What to change; where nothing is, the ladder comes back as it is.
+        rungs: What to change; where nothing is, the ladder comes back as it is, unless its pictures
+            get smaller where that is not allowed.
 
     Raises:
         UsageError: An option makes no sense.
     """
     choice = changed_choice(result.choice, rungs or RungOptions())
-    if choice == result.choice and result.rungs:
+    points = [rung.point for rung in result.rungs]
+    is_allowed = choice.mixed_resolutions or not shrinks(points, attrgetter("pixels"))
+    if choice == result.choice and points and is_allowed:
         return result
     build = select_ladder(result.cells, result.points, selection_options(choice))
     return replace(result, hull=build.hull, rungs=build.rungs, notes=build.notes, choice=choice)

@@ -57,6 +57,7 @@ def selection_options(choice: RungChoice) -> SelectionOptions:
             min_bitrate_kbps=choice.min_bitrate_kbps,
             max_bitrate_kbps=choice.max_bitrate_kbps,
         ),
+        mixed_resolutions=choice.mixed_resolutions,
     )
 
 

@@ -106,15 +106,15 @@ def _notes(hull: Sequence[RateQuality], caps: Caps, start: int, end: int) -> Ite
         wanted = hull[_first_allowed(hull, replace(caps, min_bitrate_kbps=None))]
         if wanted.bitrate_kbps < low:
             yield (
-                f"The bottom of the ladder is missing: {_told(wanted)} is under the limit of "
-                f"{low:g} kb/s, so the ladder starts at {_told(hull[start])}."
+                f"The bottom of the ladder is missing: {_told(wanted)} is under --min-bitrate "
+                f"{low:g}, so the ladder starts at {_told(hull[start])}."
             )
     if high is not None:
         wanted = hull[_end_of_allowed(hull, replace(caps, max_bitrate_kbps=None)) - 1]
         if wanted.bitrate_kbps > high:
             yield (
-                f"The top of the ladder is missing: {_told(wanted)} is over the limit of "
-                f"{high:g} kb/s, so the ladder ends at {_told(hull[end - 1])}."
+                f"The top of the ladder is missing: {_told(wanted)} is over --max-bitrate "
+                f"{high:g}, so the ladder ends at {_told(hull[end - 1])}."
             )
     if caps.max_vmaf is not None and hull[-1].vmaf < caps.max_vmaf:
         yield (

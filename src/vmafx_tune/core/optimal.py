@@ -7,8 +7,10 @@ from collections import deque
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
+from vmafx_tune.core.picture_size import shrinks
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from vmafx_tune.core.rate_quality import PointT, RateQuality
     from vmafx_tune.core.selection_options import SelectionOptions
@@ -39,18 +41,24 @@ def expected_vmaf(
     return math.fsum(gain * share for gain, share in zip(gains, reach, strict=True))
 
 
-def select_optimal(hull: Sequence[PointT], options: SelectionOptions) -> tuple[PointT, ...]:
+def select_optimal(
+    hull: Sequence[PointT],
+    options: SelectionOptions,
+    size_of: Callable[[PointT], int] | None = None,
+) -> tuple[PointT, ...]:
     """Choose the rungs whose `expected_vmaf` is the highest that any choice has.
 
     Each rung adds its gain over the rung below for all viewers that reach it, so the best ladder of
     k rungs that ends at a point extends a best one of k - 1 rungs: dynamic programming finds the
-    best of all, in time proportional to points times rungs. Neighbours are kept apart by the least
-    gap from the start, so the gap filter has nothing left to drop. Among equals the choice has the
-    fewest rungs.
+    best of all, in time proportional to points times rungs, and times sizes where pictures must not
+    shrink. Neighbours are kept apart by the least gap from the start, so the gap filter has nothing
+    left to drop. Among equals the choice has the fewest rungs.
 
     Args:
         hull: Points by ascending bitrate; VMAF strictly rises too.
         options: `max_rungs`, `min_gap_kbps`, `throughput` and `safety_factor` are used.
+        size_of: Counts the pixels of a point's picture, which then never gets smaller as the
+            bitrate rises; None where it may.
 
     Returns:
         The rungs by ascending bitrate. The ends of the hull are among them only where that serves
@@ -62,15 +70,18 @@ def select_optimal(hull: Sequence[PointT], options: SelectionOptions) -> tuple[P
     reach = _reach(hull, options.viewers(), options.safety_factor)
     if not hull:
         return ()
+    is_bound = size_of is not None and shrinks(hull, size_of)
+    sizes = [size_of(point) if is_bound and size_of else 0 for point in hull]
     layers = [_lowest_rungs(hull, reach)]
     while len(layers) < options.max_rungs:
-        layer = _extended(layers[-1], hull, reach, options.min_gap_kbps)
-        # What a further rung adds never grows (the gains satisfy the quadrangle inequality), so
-        # where one adds nothing, more of them will not either.
-        if max(layer.scores) <= max(layers[-1].scores):
+        layer = _extended(layers[-1], hull, reach, sizes, options)
+        # What a further rung adds never grows where sizes do not matter (the gains satisfy the
+        # quadrangle inequality), so where one adds nothing, more of them will not either.
+        if max(layer.scores) <= (-math.inf if is_bound else max(layers[-1].scores)):
             break
         layers.append(layer)
-    return tuple(hull[index] for index in _path(layers))
+    best = max(range(len(layers)), key=lambda index: max(layers[index].scores))
+    return tuple(hull[index] for index in _path(layers[: best + 1]))
 
 
 def _reach(
@@ -98,20 +109,27 @@ def _lowest_rungs(hull: Sequence[RateQuality], reach: Sequence[float]) -> _Layer
 
 
 def _extended(
-    layer: _Layer, hull: Sequence[RateQuality], reach: Sequence[float], min_gap_kbps: float
+    layer: _Layer,
+    hull: Sequence[RateQuality],
+    reach: Sequence[float],
+    sizes: Sequence[int],
+    options: SelectionOptions,
 ) -> _Layer:
-    """Put one more rung on top of the best ladders."""
-    envelope = _Envelope()
+    """Put one more rung on top of the best ladders whose own top is no larger."""
+    envelopes: dict[int, _Envelope] = {}
     scores, below = [-math.inf] * len(hull), [-1] * len(hull)
     far_enough = 0
     for top, (point, share) in enumerate(zip(hull, reach, strict=True)):
-        while far_enough < top and (
-            point.bitrate_kbps - hull[far_enough].bitrate_kbps >= min_gap_kbps
-        ):
+        while far_enough < top and options.are_apart(hull[far_enough], point):
             if (score := layer.scores[far_enough]) > -math.inf:
-                envelope.add(_Line(-hull[far_enough].vmaf, score, far_enough))
+                line = _Line(-hull[far_enough].vmaf, score, far_enough)
+                envelopes.setdefault(sizes[far_enough], _Envelope()).add(line)
             far_enough += 1
-        if (best := envelope.highest_at(share)) is not None:
+        lines = (
+            envelope.highest_at(share) for size, envelope in envelopes.items() if size <= sizes[top]
+        )
+        best = max(lines, key=lambda line: line.at(share), default=None)
+        if best is not None:
             scores[top] = best.at(share) + point.vmaf * share
             below[top] = best.top
     return _Layer(scores, below)
@@ -152,11 +170,11 @@ class _Envelope:
             self._lines.pop()
         self._lines.append(line)
 
-    def highest_at(self, x: float) -> _Line | None:
-        """Return the highest line at `x`, the first of equals; None where there is no line."""
+    def highest_at(self, x: float) -> _Line:
+        """Return the highest line at `x`, the first of equals; there must be one."""
         while len(self._lines) >= 2 and self._lines[1].at(x) > self._lines[0].at(x):
             self._lines.popleft()
-        return self._lines[0] if self._lines else None
+        return self._lines[0]
 
 
 def _is_hidden(first: _Line, middle: _Line, last: _Line) -> bool:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Generic
 
 from vmafx_tune.core.caps import apply_caps
 from vmafx_tune.core.hull import upper_hull
+from vmafx_tune.core.ladder_notes import ladder_notes
+from vmafx_tune.core.optimal import select_optimal
+from vmafx_tune.core.picture_size import non_shrinking
 from vmafx_tune.core.rate_quality import PointT
 from vmafx_tune.core.spacing import STRATEGIES
+from vmafx_tune.results import Spacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from vmafx_tune.core.rate_quality import RateQuality
     from vmafx_tune.core.selection_options import SelectionOptions
 
-__all__ = ["Selection", "enforce_gap", "ladder_notes", "select_rungs"]
-
-# Customary, not a rule: a switch between closer rungs gains little, between farther ones it shows.
-_LEAST_RATIO = 1.5
-_HIGHEST_RATIO = 2.5
+__all__ = ["Selection", "enforce_gap", "select_rungs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +42,16 @@ def select_rungs(
     options: SelectionOptions,
     *,
     tie_break: Callable[[PointT], Any] = repr,
+    size_of: Callable[[PointT], int] | None = None,
 ) -> Selection[PointT]:
-    """Choose the rungs of a ladder: hull, then caps, then spacing, then the least gap.
+    """Choose the rungs of a ladder: hull, then caps, sizes, spacing, and the least gap.
 
     Args:
         points: Measured points, in any order; those that are not finite, or have no bitrate, do not
             count.
         options: What is asked of the ladder.
         tie_break: Sort key among points of the same bitrate and score; the least one is kept.
+        size_of: Counts the pixels of a point's picture; None where all are alike.
 
     Returns:
         The hull and the rungs, both empty where no point counts.
@@ -60,13 +60,26 @@ def select_rungs(
         InvalidLadderError: There are points, but the caps leave none.
     """
     hull = upper_hull(points, tie_break=tie_break)
-    allowed, notes = apply_caps(hull, options.caps)
-    spaced = STRATEGIES[options.spacing](allowed, options)
-    rungs = enforce_gap(spaced, options.min_gap_kbps)
-    return Selection(hull, rungs, (*notes, *ladder_notes(rungs, allowed)))
+    allowed, cap_notes = apply_caps(hull, options.caps)
+    spaced = _spaced(allowed, options, None if options.mixed_resolutions else size_of)
+    rungs = enforce_gap(spaced, options)
+    free = spaced if options.mixed_resolutions else _spaced(allowed, options, None)
+    notes = ladder_notes(rungs, options, spaced=spaced, free=free, allowed=allowed)
+    return Selection(hull, rungs, (*cap_notes, *notes))
 
 
-def enforce_gap(rungs: Sequence[PointT], min_gap_kbps: float) -> tuple[PointT, ...]:
+def _spaced(
+    allowed: Sequence[PointT],
+    options: SelectionOptions,
+    size_of: Callable[[PointT], int] | None,
+) -> tuple[PointT, ...]:
+    if options.spacing is Spacing.OPTIMAL:
+        return select_optimal(allowed, options, size_of)
+    fitting = allowed if size_of is None else non_shrinking(allowed, size_of)
+    return STRATEGIES[options.spacing](fitting, options)
+
+
+def enforce_gap(rungs: Sequence[PointT], options: SelectionOptions) -> tuple[PointT, ...]:
     """Drop rungs that are too close to their neighbour.
 
     Walking up from the lowest rung, one that is closer than the gap to the last one kept is
@@ -74,7 +87,7 @@ def enforce_gap(rungs: Sequence[PointT], min_gap_kbps: float) -> tuple[PointT, .
 
     Args:
         rungs: By ascending bitrate.
-        min_gap_kbps: Least distance between the bitrates of neighbours; a tie passes.
+        options: `are_apart` is used.
 
     Returns:
         The rungs that are left, the top one among them.
@@ -84,52 +97,9 @@ def enforce_gap(rungs: Sequence[PointT], min_gap_kbps: float) -> tuple[PointT, .
     *lower, top = rungs
     kept: list[PointT] = []
     for rung in lower:
-        if not kept or rung.bitrate_kbps - kept[-1].bitrate_kbps >= min_gap_kbps:
+        if not kept or options.are_apart(kept[-1], rung):
             kept.append(rung)
     # One is enough: what is below it is a gap away from it, and farther still from the top.
-    if kept and top.bitrate_kbps - kept[-1].bitrate_kbps < min_gap_kbps:
+    if kept and not options.are_apart(kept[-1], top):
         kept.pop()
     return (*kept, top)
-
-
-def ladder_notes(rungs: Sequence[RateQuality], hull: Sequence[RateQuality]) -> tuple[str, ...]:
-    """Tell what is unusual about a ladder.
-
-    Args:
-        rungs: By ascending bitrate.
-        hull: The points that they were chosen from, likewise.
-
-    Returns:
-        Sentences about ends of the hull that have no rung, and about neighbours whose bitrates
-        differ by a factor of less than 1.5 or more than 2.5.
-    """
-    return (*_missing_ends(rungs, hull), *_unusual_ratios(rungs))
-
-
-def _missing_ends(rungs: Sequence[RateQuality], hull: Sequence[RateQuality]) -> Iterator[str]:
-    if not rungs or not hull:
-        return
-    ends = (("bottom", "starts", hull[0], rungs[0]), ("top", "ends", hull[-1], rungs[-1]))
-    for end, verb, point, rung in ends:
-        if point.bitrate_kbps != rung.bitrate_kbps:
-            yield (
-                f"The {end} of the hull, VMAF {point.vmaf:.2f} at {point.bitrate_kbps:.0f} kb/s, "
-                f"has no rung: the ladder {verb} with VMAF {rung.vmaf:.2f} at "
-                f"{rung.bitrate_kbps:.0f} kb/s."
-            )
-
-
-def _unusual_ratios(rungs: Sequence[RateQuality]) -> Iterator[str]:
-    for lower, upper in pairwise(rungs):
-        ratio = upper.bitrate_kbps / lower.bitrate_kbps
-        if _LEAST_RATIO <= ratio <= _HIGHEST_RATIO:
-            continue
-        remark = (
-            f"less than {_LEAST_RATIO}: one of them adds little"
-            if ratio < _LEAST_RATIO
-            else f"more than {_HIGHEST_RATIO}: a switch between them will show"
-        )
-        yield (
-            f"The rungs at {lower.bitrate_kbps:.0f} and {upper.bitrate_kbps:.0f} kb/s are a factor "
-            f"of {ratio:.2f} apart, {remark}."
-        )

@@ -13,9 +13,13 @@ from vmafx_tune.results import RungChoice, Spacing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vmafx_tune.core.rate_quality import RateQuality
     from vmafx_tune.core.throughput import Throughput
 
 __all__ = ["SelectionOptions", "default_choice"]
+
+# Of the lower neighbour's bitrate: a gap in kb/s alone would leave cheap content without a ladder.
+_LARGEST_GAP = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +29,14 @@ class SelectionOptions:
     Attributes:
         max_rungs: No ladder has more; at least 1.
         spacing: Which points of the hull become rungs.
-        min_gap_kbps: Least distance between the bitrates of neighbours; 0 for none.
+        min_gap_kbps: Least distance between the bitrates of neighbours, or a quarter of the lower
+            one where that is less; 0 for none.
         vmaf_step: VMAF points from rung to rung with `Spacing.VMAF`; above zero. About 6 make one
             just-noticeable difference.
         throughput: The viewers that `Spacing.OPTIMAL` chooses for; it needs them.
         safety_factor: Share of the throughput that a player dares to use, above 0 and at most 1.
         caps: Limits of the ladder.
+        mixed_resolutions: Whether a rung's picture may be smaller than that of a rung below it.
 
     Raises:
         InvalidLadderError: A value makes no ladder.
@@ -43,6 +49,7 @@ class SelectionOptions:
     throughput: Throughput | None = None
     safety_factor: float = 1.0
     caps: Caps = field(default_factory=Caps)
+    mixed_resolutions: bool = False
 
     def __post_init__(self) -> None:
         if self.max_rungs < 1:
@@ -65,6 +72,14 @@ class SelectionOptions:
             )
         if self.spacing is Spacing.OPTIMAL:
             self.viewers()
+
+    def are_apart(self, lower: RateQuality, upper: RateQuality) -> bool:
+        """Whether two points are far enough apart to be neighbouring rungs; a tie passes.
+
+        Where it holds for two points, it holds for any that are further apart on either side.
+        """
+        gap_kbps = min(self.min_gap_kbps, lower.bitrate_kbps * _LARGEST_GAP)
+        return upper.bitrate_kbps - lower.bitrate_kbps >= gap_kbps
 
     def viewers(self) -> Throughput:
         """Return `throughput`.
@@ -100,4 +115,5 @@ def default_choice(targets: Sequence[float]) -> RungChoice:
         max_bitrate_kbps=None,
         throughput=None,
         safety_factor=usual.safety_factor,
+        mixed_resolutions=usual.mixed_resolutions,
     )

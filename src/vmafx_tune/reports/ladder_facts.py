@@ -265,11 +265,12 @@ def _choice(choice: RungChoice) -> str:
         _least_gap(choice.min_bitrate_gap_kbps),
         _limits("VMAF", choice.min_vmaf, choice.max_vmaf),
         _limits("kb/s", choice.min_bitrate_kbps, choice.max_bitrate_kbps),
+        "mixed resolutions" if choice.mixed_resolutions else "",
     )
 
 
 def _least_gap(kbps: float) -> str:
-    return f"at least {kbps:g} kb/s apart" if kbps else ""
+    return f"at least {kbps:g} kb/s or a quarter apart" if kbps else ""
 
 
 def _limits(unit: str, low: float | None, high: float | None) -> str:

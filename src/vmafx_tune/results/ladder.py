@@ -39,6 +39,7 @@ class RungChoice:
         throughput: The viewers that `Spacing.OPTIMAL` chose for: `MEDIAN:SIGMA` of a log-normal
             distribution in kb/s, or the CSV file of measured values; None where none were given.
         safety_factor: Share of the throughput that a player dares to use.
+        mixed_resolutions: Whether a rung's picture may be smaller than that of a rung below it.
     """
 
     spacing: Spacing
@@ -51,6 +52,7 @@ class RungChoice:
     max_bitrate_kbps: float | None
     throughput: str | None
     safety_factor: float
+    mixed_resolutions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,11 @@ class LadderPoint:
     encoder_version: str = ""
     cached: bool = field(default=False, compare=False)
     chunk_commands: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def pixels(self) -> int:
+        """Samples of a picture."""
+        return self.resolution.pixels
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -163,7 +164,7 @@ def _targets_by_encode(cells: Iterable[LadderCell]) -> dict[_Encode, float]:
 
 def _select(points: Sequence[LadderPoint], selection: SelectionOptions) -> Selection[LadderPoint]:
     try:
-        return select_rungs(points, selection, tie_break=_preference)
+        return select_rungs(points, selection, tie_break=_preference, size_of=attrgetter("pixels"))
     except InvalidLadderError as error:
         # Hours of encodes are worth keeping: other limits can be tried on the same points.
         return Selection(upper_hull(points, tie_break=_preference), (), (str(error),))

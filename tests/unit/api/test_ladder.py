@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -137,3 +138,39 @@ def test_other_rungs_are_chosen_from_what_was_measured(clip: Path) -> None:
 def test_without_a_change_a_ladder_comes_back_as_it_is(clip: Path) -> None:
     result = build(clip)
     assert reselect(result) is result
+
+
+def touching(resolution: Resolution, target: float) -> LadderCell:
+    """Two curves that nearly touch, so that the hull goes back and forth between them."""
+    rates = {60.0: 100.0, 80: 200.0, 95: 400.0}
+    if resolution == SMALL:
+        return LadderCell(resolution, target, 40 - target / 10, rates[target], target)
+    bitrate_kbps, vmaf = {60.0: (120.0, 66.0), 80: (260.0, 86.0), 95: (500.0, 96.0)}[target]
+    return LadderCell(resolution, target, 40 - target / 10, bitrate_kbps, vmaf)
+
+
+def pixels(result: LadderResult) -> list[int]:
+    return [rung.point.pixels for rung in result.rungs]
+
+
+def test_pictures_shrink_only_where_mixed_resolutions_are_asked_for(clip: Path) -> None:
+    def built(rungs: RungOptions) -> LadderResult:
+        return ladder(
+            clip,
+            targets=[60, 80, 95],
+            resolutions=(LARGE, SMALL),
+            rungs=rungs,
+            sources=SOURCES,
+            sampler=touching,
+        )
+
+    strict = built(RungOptions(min_bitrate_gap=0))
+    mixed = built(RungOptions(min_bitrate_gap=0, mixed_resolutions=True))
+
+    assert pixels(strict) == sorted(pixels(strict))
+    assert pixels(mixed) != sorted(pixels(mixed))
+    assert strict.hull == mixed.hull
+    assert reselect(strict, RungOptions(mixed_resolutions=True)).rungs == mixed.rungs
+    assert reselect(mixed, RungOptions(mixed_resolutions=False)).rungs == strict.rungs
+    # As a ladder of an older version that did not know the rule.
+    assert reselect(replace(mixed, choice=strict.choice)).rungs == strict.rungs

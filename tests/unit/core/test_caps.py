@@ -50,12 +50,12 @@ def test_ends_that_a_limit_of_bitrate_takes_away_are_told() -> None:
 
     assert notes == (
         (
-            "The bottom of the ladder is missing: VMAF 40.00 at 200 kb/s is under the limit of 300 "
-            "kb/s, so the ladder starts at VMAF 70.00 at 500 kb/s."
+            "The bottom of the ladder is missing: VMAF 40.00 at 200 kb/s is under "
+            "--min-bitrate 300, so the ladder starts at VMAF 70.00 at 500 kb/s."
         ),
         (
-            "The top of the ladder is missing: VMAF 98.00 at 6000 kb/s is over the limit of 3000 "
-            "kb/s, so the ladder ends at VMAF 95.00 at 3000 kb/s."
+            "The top of the ladder is missing: VMAF 98.00 at 6000 kb/s is over "
+            "--max-bitrate 3000, so the ladder ends at VMAF 95.00 at 3000 kb/s."
         ),
     )
 

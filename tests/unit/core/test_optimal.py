@@ -59,10 +59,11 @@ def test_a_rung_that_serves_nobody_is_not_in_the_ladder() -> None:
 
 
 def test_the_gap_is_kept_by_choosing_and_not_by_dropping() -> None:
-    crowd = options(600, 1100, 2100, 4100, max_rungs=4, min_gap_kbps=900)
+    crowded = points((500, 50), (600, 60), (2000, 85), (4000, 95))
+    crowd = options(550, 650, 2100, 4100, max_rungs=4, min_gap_kbps=900)
 
-    # Without 500 the first viewer gets nothing; with it 1000 is too close.
-    assert bitrates_of(select_optimal(HULL, crowd)) == [500, 2000, 4000]
+    # Without 500 the first viewer gets nothing; with it 600 is too close.
+    assert bitrates_of(select_optimal(crowded, crowd)) == [500, 2000, 4000]
 
 
 def test_a_rung_just_a_gap_away_is_allowed() -> None:

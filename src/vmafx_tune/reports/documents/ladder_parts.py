@@ -130,7 +130,9 @@ class Selection(Document):
     )
     max_rungs: int = Field(default=_DEFAULTS.max_rungs, description="No ladder has more rungs.")
     min_bitrate_gap_kbps: Number = Field(
-        default=_DEFAULTS.min_gap_kbps, description="Least distance between neighbours' bitrates."
+        default=_DEFAULTS.min_gap_kbps,
+        description="Least distance between neighbours' bitrates; a quarter of the lower one where "
+        "that is less.",
     )
     vmaf_step: Number = Field(
         default=_DEFAULTS.vmaf_step,
@@ -148,4 +150,8 @@ class Selection(Document):
     )
     safety_factor: Number = Field(
         default=_DEFAULTS.safety_factor, description="Share of the throughput that players use."
+    )
+    mixed_resolutions: bool = Field(
+        default=_DEFAULTS.mixed_resolutions,
+        description="Whether a rung may have fewer pixels than a rung below it.",
     )

@@ -290,6 +290,7 @@ def _choice(part: Selection | None, targets: tuple[float, ...]) -> RungChoice:
         max_bitrate_kbps=part.max_bitrate_kbps,
         throughput=part.throughput,
         safety_factor=values.share(part.safety_factor, "selection.safety_factor"),
+        mixed_resolutions=part.mixed_resolutions,
     )
 
 
