@@ -63,10 +63,8 @@ def samples_of(search: SearchResult) -> list[tuple[Probe, float]]:
 
 def next_worse_point(search: SearchResult) -> tuple[Probe, float] | None:
     """Find the probe that proves an answer, with its pooled score."""
-    if search.next_worse is None:
-        return None
-    quality = search.next_worse.quality
-    return next((point for point in samples_of(search) if point[0].quality == quality), None)
+    probe, vmaf = search.next_worse, search.next_worse_vmaf
+    return None if probe is None or vmaf is None else (probe, vmaf)
 
 
 def backend_of(search: SearchResult) -> Backend | None:

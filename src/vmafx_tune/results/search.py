@@ -84,3 +84,11 @@ class SearchResult:
     sample: Sample | None = None
     chunk_frames: int | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def next_worse_vmaf(self) -> float | None:
+        """`next_worse`'s pooled score; None where there is none."""
+        if self.next_worse is None:
+            return None
+        scored = zip(self.probes, self.vmafs, strict=True)
+        return next((v for probe, v in scored if probe.quality == self.next_worse.quality), None)

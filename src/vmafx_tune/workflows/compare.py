@@ -14,8 +14,9 @@ from vmafx_tune.workflows.probe_book import ProbeBook
 from vmafx_tune.workflows.search import describe, failed_search, search_in_book
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from vmafx_tune.core.bd_rate import Points
     from vmafx_tune.ports import Executor, Prober
     from vmafx_tune.workflows.estimates import SampleScout
     from vmafx_tune.workflows.request import SearchRequest
@@ -55,14 +56,6 @@ class CompareRequest:
         return tuple(sorted(self.searches, key=lambda search: -search.effort))
 
 
-@dataclass(frozen=True, slots=True)
-class _EncoderOutcome:
-    """What one encoder's searches gave."""
-
-    rows: tuple[CompareRow, ...]
-    points: tuple[tuple[float, float], ...]
-
-
 def compare(
     request: CompareRequest,
     prober: Prober,
@@ -94,7 +87,7 @@ def compare(
         for encoder, reason in request.unavailable.items()
         for target in request.targets
     ]
-    rows = [row for outcome in outcomes.values() for row in outcome.rows]
+    rows = [row for found in outcomes.values() for row in found]
     return rank([*rows, *failed]), _bd_rates(request, outcomes)
 
 
@@ -119,7 +112,7 @@ class _Means:
 
 def _run_all(
     request: CompareRequest, means: _Means, executor: Executor | None
-) -> dict[str, _EncoderOutcome]:
+) -> dict[str, tuple[CompareRow, ...]]:
     if executor is not None:
         return _gather(request, means, executor)
     with ThreadPoolExecutor(request.workers, thread_name_prefix="compare") as pool:
@@ -128,7 +121,7 @@ def _run_all(
 
 def _gather(
     request: CompareRequest, means: _Means, executor: Executor
-) -> dict[str, _EncoderOutcome]:
+) -> dict[str, tuple[CompareRow, ...]]:
     futures = {
         search.encoder: executor.submit(_run_encoder, search, request.targets, means)
         for search in request.in_turn
@@ -143,7 +136,9 @@ def _gather(
         raise
 
 
-def _run_encoder(search: SearchRequest, targets: Sequence[float], means: _Means) -> _EncoderOutcome:
+def _run_encoder(
+    search: SearchRequest, targets: Sequence[float], means: _Means
+) -> tuple[CompareRow, ...]:
     observe = means.observe
     book = ProbeBook(search, means.prober, observe)
     scout = None if means.scout is None else scout_of(search, means.scout, observe)
@@ -157,7 +152,7 @@ def _run_encoder(search: SearchRequest, targets: Sequence[float], means: _Means)
             search.encoder, ok=all(row.ok for row in rows), summary=_summary(rows, search.knob)
         )
     )
-    return _EncoderOutcome(rows, _points(book))
+    return rows
 
 
 def _row(
@@ -210,21 +205,33 @@ def _summary(rows: Sequence[CompareRow], knob: str) -> str:
     )
 
 
-def _points(book: ProbeBook) -> tuple[tuple[float, float], ...]:
-    rates = (probe.bitrate_kbps for probe in book.probes())
-    return tuple(zip(rates, book.vmafs(), strict=True))
+def _answers(rows: Sequence[CompareRow]) -> dict[float, Points]:
+    """Collect, for each target that is reached, the points that it lies between."""
+    return {
+        row.target: tuple(_points(row.search)) for row in rows if row.ok and row.search is not None
+    }
+
+
+def _points(search: SearchResult) -> Iterator[tuple[float, float]]:
+    for probe, vmaf in (
+        (search.answer, search.vmaf),
+        (search.next_worse, search.next_worse_vmaf),
+    ):
+        if probe is not None and vmaf is not None:
+            yield probe.bitrate_kbps, vmaf
 
 
 def _bd_rates(
-    request: CompareRequest, outcomes: Mapping[str, _EncoderOutcome]
+    request: CompareRequest, outcomes: Mapping[str, Sequence[CompareRow]]
 ) -> tuple[BdRate, ...]:
     if request.anchor is None:
         return ()
-    from vmafx_tune.core.bd_rate import bd_rate
+    from vmafx_tune.core.bd_rate import bd_rate_of_answers
 
-    points = {encoder: outcome.points for encoder, outcome in outcomes.items()}
+    answers = {encoder: _answers(rows) for encoder, rows in outcomes.items()}
+    against = answers.get(request.anchor, {})
     return tuple(
-        bd_rate(encoder, points.get(encoder, ()), request.anchor, points.get(request.anchor, ()))
+        bd_rate_of_answers(encoder, answers.get(encoder, {}), request.anchor, against)
         for encoder in request.encoders
         if encoder != request.anchor
     )

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.workflows.fakes import CurveProber, request
+from tests.unit.workflows.fakes import CurveProber, request, scores_of
 from vmafx_tune.errors import CancelledError, EncodeFailedError
 from vmafx_tune.events import JobStarted
 from vmafx_tune.workflows.compare import CompareRequest, compare
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vmafx_tune.events import Event
     from vmafx_tune.model import Probe, ProbeSpec
     from vmafx_tune.ports import ProbeProgress
@@ -24,6 +26,19 @@ class TwoEncoders(CurveProber):
         probe = super().probe(spec, on_progress=on_progress)
         factor = 0.5 if spec.encode.encoder == "good" else 1.0
         return replace(probe, bitrate_kbps=probe.bitrate_kbps * factor)
+
+
+class CurvesByEncoder(CurveProber):
+    """Each encoder's probes have scores of its own."""
+
+    def __init__(self, vmaf_of: Callable[[float, str], float]) -> None:
+        super().__init__(falling)
+        self._vmaf_of = vmaf_of
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        probe = super().probe(spec, on_progress=on_progress)
+        vmaf = self._vmaf_of(probe.quality, spec.encode.encoder)
+        return replace(probe, scores=scores_of(vmaf, vmaf))
 
 
 def comparison(
@@ -119,9 +134,46 @@ def test_the_encoder_that_takes_longest_begins_first_and_rows_stand_as_ever() ->
     assert names(rows) == names(compare(asked, TwoEncoders(falling))[0])
 
 
-def test_bd_rate_is_given_against_the_anchor() -> None:
+def test_bd_rate_is_given_against_the_anchor_over_the_span_of_the_targets() -> None:
     _, bd_rates = compare(
         comparison("bad", "good", targets=(60.0, 75.0, 90.0), anchor="bad"), TwoEncoders(falling)
     )
     assert [(bd.encoder, bd.anchor) for bd in bd_rates] == [("good", "bad")]
     assert bd_rates[0].percent == pytest.approx(-50, abs=0.01)
+    assert bd_rates[0].overlap == (60.0, 90.0)
+
+
+def test_bd_rate_knows_only_of_targets_that_both_encoders_reach() -> None:
+    def probed(quality: float, encoder: str) -> float:
+        return 100 - quality if encoder == "bad" else 92 - quality
+
+    _, bd_rates = compare(
+        comparison("bad", "good", targets=(60.0, 75.0, 90.0, 95.0), anchor="bad"),
+        CurvesByEncoder(probed),
+    )
+
+    assert bd_rates[0].overlap == (60.0, 90.0)
+    assert bd_rates[0].percent is not None
+
+
+def test_one_target_is_no_bd_rate_but_the_difference_there_is_told() -> None:
+    _, bd_rates = compare(
+        comparison("bad", "good", targets=(80.0,), anchor="bad"), TwoEncoders(falling)
+    )
+
+    assert (bd_rates[0].percent, bd_rates[0].overlap) == (None, None)
+    assert bd_rates[0].reason == (
+        "VMAF 80 is the only target that both good and bad reach, and BD-rate averages over a "
+        "span: compare at two targets or more. At VMAF 80, good needs 50.0 % fewer bits."
+    )
+
+
+def test_an_encoder_without_an_answer_has_no_bd_rate_but_a_reason() -> None:
+    _, bd_rates = compare(
+        comparison("bad", targets=(60.0, 80.0), unavailable={"gone": "No device."}, anchor="bad"),
+        TwoEncoders(falling),
+    )
+
+    assert bd_rates[0].reason == (
+        "There is no target that both gone and bad reach. Lower the targets."
+    )

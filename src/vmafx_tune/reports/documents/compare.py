@@ -130,10 +130,14 @@ class BdRatePart(Document):
     codec: str = Field(description="The encoder under test.")
     anchor: str = Field(description="The encoder it is held against.")
     percent: Number = Field(
-        description="Bitrate difference at equal quality; negative means fewer bits."
+        description="Bitrate difference at equal quality, of the answers and their next worse "
+        "neighbours; negative means fewer bits."
     )
-    overlap: Overlap | None = Field(description="Interval that both curves were integrated over.")
-    points: Points = Field(description="Points used.")
+    overlap: Overlap | None = Field(
+        description="Interval that both curves were integrated over: the span of the targets that "
+        "both reach."
+    )
+    points: Points = Field(description="Points that the curves were made of.")
     reason: Text | None = Field(description="Why `percent` is null, as a sentence.")
 
 
