@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "Comparison",
     "Complexity",
     "EncodeOutcome",
     "EncodeSpec",
@@ -60,11 +61,18 @@ class PixelFormat:
         name: ffmpeg's name, such as `yuv420p10le`.
         bit_depth: Bits per sample of the luma plane.
         chroma: `420`, `422`, `444`, or `400` for grey. RGB counts as `444`.
+        is_rgb: Whether a matrix turns it into luma and chroma first; so for palettes and XYZ.
     """
 
     name: str
     bit_depth: int
     chroma: str
+    is_rgb: bool = False
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether it has luma only, with or without alpha."""
+        return self.chroma == "400"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +216,25 @@ class ScoreRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the samples of two clips were when they were compared.
+
+    Attributes:
+        pix_fmt: ffmpeg's name of the planar format.
+        range: `tv` or `pc`; None where neither clip says, so that both are as they are stored.
+        matrix: ffmpeg's name of the matrix, such as `bt709`; None likewise, and for two grey clips.
+        width: Luma samples per row.
+        height: Luma rows.
+    """
+
+    pix_fmt: str
+    range: str | None
+    matrix: str | None
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class ScoreSet:
     """Per-frame scores of one comparison, in presentation order.
 
@@ -220,6 +247,7 @@ class ScoreSet:
         backend: `ffmpeg`, `libvmaf` or `vmaf`.
         backend_version: Version of the libvmaf behind it; empty where the backend does not tell.
         subsample: Frame `i` of `frames` is frame `i * subsample` of the clip.
+        comparison: What the clips were brought to; None where the scorer does not tell.
     """
 
     frames: tuple[float, ...]
@@ -229,6 +257,7 @@ class ScoreSet:
     backend: str
     backend_version: str = ""
     subsample: int = 1
+    comparison: Comparison | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "features", MappingProxyType(dict(self.features)))

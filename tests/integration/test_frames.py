@@ -16,15 +16,19 @@ from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import CancelledError, UnreadableSourceError
 from vmafx_tune.media.frames import open_frames
 from vmafx_tune.media.probe import probe_source
-from vmafx_tune.model import RawFormat, Resolution, Source
+from vmafx_tune.model import Comparison, RawFormat, Resolution, Source
+from vmafx_tune.scoring.alignment import ScoringPlan
+from vmafx_tune.scoring.conversion import conversion
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from tests.support.clips import ClipFactory
     from vmafx_tune.media.frames import PlanarFrame, Plane
+    from vmafx_tune.scoring.conversion import Filter
 
 SMALLER = Resolution(96, 54)
 LARGER = Resolution(320, 180)
@@ -41,18 +45,30 @@ def _rows(plane: Plane, sample_bytes: int) -> bytes:
     return b"".join(ctypes.string_at(start, row_bytes) for start in starts)
 
 
+def converted(
+    source: Source,
+    pix_fmt: str | None = None,
+    size: Resolution | None = None,
+    color_range: str | None = None,
+) -> tuple[Filter, ...]:
+    """The filters that bring a clip to a format, a size and a range, its own where none is said."""
+    width, height = (size or source.resolution).width, (size or source.resolution).height
+    own = source.pixel_format.name.replace("yuvj", "yuv")
+    side = color_range or source.color_range
+    space = Comparison(pix_fmt or own, side, source.color_space, width, height)
+    return conversion(source, ScoringPlan(space))
+
+
 def decode(
     source: Source,
     pix_fmt: str | None = None,
     size: Resolution | None = None,
     color_range: str | None = None,
 ) -> list[bytes]:
-    with open_frames(
-        source,
-        size=size or source.resolution,
-        pix_fmt=pix_fmt or source.pixel_format.name,
-        color_range=color_range,
-    ) as frames:
+    filters = (
+        converted(source, pix_fmt, size, color_range) if pix_fmt or size or color_range else ()
+    )
+    with open_frames(source, filters=filters) as frames:
         return [packed(frame) for frame in frames]
 
 
@@ -155,11 +171,22 @@ def test_conversion_equals_that_of_ffmpegs_command_line(
 def test_formats_that_are_not_planar_yuv_are_converted_as_ffmpeg_does(
     clips: ClipFactory, pix_fmt: str, target: str
 ) -> None:
-    path = clips.remade(f"as-{pix_fmt}.nut", clips.moving(), ("-pix_fmt", pix_fmt))
+    as_raw = ("-f", "rawvideo", "-pix_fmt", pix_fmt)
+    path = clips.remade(f"as-{pix_fmt}.yuv", clips.moving(), as_raw)
+    source = probe_source(path, RawFormat(SIZE, pix_fmt, RATE))
+    space = Comparison(target, "tv", "bt709", SIZE.width, SIZE.height)
+    filters = conversion(source, ScoringPlan(space))
 
-    ours = b"".join(decode(probe_source(path), target))
+    with open_frames(source, filters=filters) as frames:
+        ours = b"".join(packed(frame) for frame in frames)
 
-    assert ours == ffmpeg(clips, path, f"scale=160:90:flags=bicubic,format={target}")
+    chain = ",".join(
+        f"{name}={':'.join(f'{option}={value}' for option, value in options.items())}"
+        for name, options in filters
+    )
+    geometry = (*as_raw, "-s", str(SIZE), "-i", str(path))
+    graph = ("-vf", f"{chain},setparams=range=tv:colorspace=bt709", "-f", "rawvideo", "-")
+    assert ours == clips.run(*geometry, *graph)
 
 
 def test_full_range_samples_keep_their_values(clips: ClipFactory) -> None:
@@ -215,7 +242,7 @@ def test_planes_never_run_backwards(clips: ClipFactory) -> None:
     flip = ("-display_vflip",)
     path = clips.remux("upside-down.mp4", clips.moving(), (), before=flip)
 
-    with open_frames(probe_source(path), size=SIZE, pix_fmt="yuv420p") as frames:
+    with open_frames(probe_source(path)) as frames:
         first = next(frames)
 
     assert all(plane.stride_bytes >= plane.width for plane in first.planes)
@@ -240,7 +267,7 @@ def test_a_missing_frame_is_not_made_up(clips: ClipFactory) -> None:
 def test_frames_are_counted_from_zero_and_know_their_layout(clips: ClipFactory) -> None:
     source = probe_source(clips.chroma_422())
 
-    with open_frames(source, size=SIZE, pix_fmt="yuv422p10le") as frames:
+    with open_frames(source, filters=converted(source, "yuv422p10le")) as frames:
         numbered = [(frame.index, frame.sample_bytes, frame.planes) for frame in frames]
 
     assert [index for index, _, _ in numbered] == list(range(N_FRAMES))
@@ -252,24 +279,34 @@ def test_frames_are_counted_from_zero_and_know_their_layout(clips: ClipFactory) 
 
 def test_the_number_of_threads_does_not_change_the_samples(clips: ClipFactory) -> None:
     source = probe_source(clips.degraded(30))
+    scaled = converted(source, "yuv420p10le", LARGER)
 
     def run(threads: int | None) -> list[bytes]:
-        with open_frames(source, size=LARGER, pix_fmt="yuv420p10le", threads=threads) as frames:
+        with open_frames(source, filters=scaled, threads=threads) as frames:
             return [packed(frame) for frame in frames]
 
     assert run(1) == run(2) == run(None)
 
 
-def test_a_stream_that_changes_its_size_midway_is_scaled_throughout(clips: ClipFactory) -> None:
-    small = clips.remux("small.ts", clips.moving(size=SMALLER), ())
-    large = clips.remux("large.ts", clips.moving(), ())
-    path = clips.folder / "growing.ts"
-    path.write_bytes(small.read_bytes() + large.read_bytes())
+@pytest.mark.parametrize(
+    ("second", "changed"),
+    [
+        (lambda clips: clips.moving(size=SMALLER), r"are 96x54 yuv420p .*before it 160x90 yuv420p"),
+        (lambda clips: clips.ten_bit(), r"yuv420p10le .*before it 160x90 yuv420p "),
+        (lambda clips: clips.full_range(), r"\(pc, no matrix\), before it .*no range, no matrix\)"),
+        (lambda clips: clips.hdr_pq(), r"tv, bt2020nc\), before it"),
+    ],
+    ids=["size", "depth", "range", "labels"],
+)
+def test_a_stream_that_changes_midway_is_refused_with_the_frame_and_what_changes(
+    clips: ClipFactory,
+    second: Callable[[ClipFactory], Path],
+    changed: str,
+) -> None:
+    path = clips.changing(second(clips))
 
-    frames = decode(probe_source(path), size=SIZE)
-
-    assert len(frames) == 2 * N_FRAMES
-    assert frames[N_FRAMES:] == [render(moving, i, SIZE) for i in range(N_FRAMES)]
+    with pytest.raises(UnreadableSourceError, match=f"changes midway: from frame 12 .*{changed}"):
+        decode(probe_source(path))
 
 
 @pytest.mark.parametrize("size", [SIZE, LARGER])
@@ -278,7 +315,7 @@ def test_no_more_than_a_few_frames_are_held_at_a_time(clips: ClipFactory, size: 
     gc.collect()
     gc.disable()
     try:
-        with open_frames(source, size=size, pix_fmt="yuv420p") as frames:
+        with open_frames(source, filters=converted(source, size=size)) as frames:
             alive = max(_living_frames() for _ in frames)
     finally:
         gc.enable()
@@ -291,7 +328,7 @@ def _living_frames() -> int:
 
 
 def test_planes_stay_valid_while_their_frame_is_held(clips: ClipFactory) -> None:
-    with open_frames(probe_source(clips.moving()), size=SIZE, pix_fmt="yuv420p") as frames:
+    with open_frames(probe_source(clips.moving())) as frames:
         held = list(frames)
 
     assert [packed(frame) for frame in held] == [render(moving, i, SIZE) for i in range(N_FRAMES)]
@@ -301,7 +338,7 @@ def test_cancelling_stops_before_the_next_frame(clips: ClipFactory) -> None:
     cancel = CancelToken()
     source = probe_source(clips.moving())
 
-    with open_frames(source, size=SIZE, pix_fmt="yuv420p", cancel=cancel) as frames:
+    with open_frames(source, cancel=cancel) as frames:
         next(frames)
         cancel.cancel()
         with pytest.raises(CancelledError):
@@ -379,5 +416,5 @@ def test_what_every_encoder_writes_is_decoded_as_ffmpeg_decodes_it(
 def test_real_clips_have_as_many_frames_as_their_probe_says(media_dir: Path) -> None:
     for path in sorted(media_dir.glob("*.mp4")):
         source = probe_source(path)
-        with open_frames(source, size=source.resolution, pix_fmt="yuv420p") as frames:
+        with open_frames(source) as frames:
             assert sum(1 for _ in frames) == source.n_frames

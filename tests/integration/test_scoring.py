@@ -192,7 +192,11 @@ CASES: dict[str, Callable[[ClipFactory], tuple[Path, Path]]] = {
     "labelled reference": lambda clips: (labelled(clips, "bt709"), clips.degraded(30)),
     "labelled distorted": lambda clips: (clips.degraded(30), labelled(clips, "bt709")),
     "labelled and smaller": lambda clips: (clips.moving(size=LARGE), labelled(clips, "bt709")),
-    "different labels": lambda clips: (labelled(clips, "bt709"), labelled(clips, "smpte170m")),
+    "different matrices": lambda clips: (labelled(clips, "bt709"), labelled(clips, "smpte170m")),
+    "different ranges": lambda clips: (
+        labelled(clips, "bt709", range="tv"),
+        labelled(clips, "bt709", range="pc"),
+    ),
     "anamorphic": lambda clips: (clips.anamorphic(), clips.degraded(30)),
     "RGB": lambda clips: (
         clips.moving(pix_fmt="gbrp", suffix=".mkv"),
@@ -223,11 +227,17 @@ def test_the_backends_agree_on_every_kind_of_clip(
 
 
 @both
-def test_labels_of_colour_change_no_score(bench: Bench, clips: ClipFactory, backend: str) -> None:
+def test_a_label_changes_no_score_beside_a_clip_without_one(
+    bench: Bench, clips: ClipFactory, backend: str
+) -> None:
     scorer = bench.scorer(backend)
     plain = scorer.score(ask(clips.moving(), clips.degraded(30)))
 
-    for reference in (labelled(clips, "bt709"), labelled(clips, "bt2020nc")):
+    for reference in (
+        labelled(clips, "bt709"),
+        labelled(clips, "bt2020nc"),
+        labelled(clips, "bt709", range="pc"),
+    ):
         scores = scorer.score(ask(reference, clips.degraded(30)))
         assert scores.frames == pytest.approx(plain.frames, abs=1e-6)
 
@@ -266,9 +276,26 @@ def test_a_rotated_clip_is_compared_upright(bench: Bench, clips: ClipFactory) ->
 def test_a_range_that_is_only_labelled_otherwise_is_not_the_same_picture(
     bench: Bench, clips: ClipFactory, backend: str
 ) -> None:
-    scores = bench.scorer(backend).score(ask(clips.moving(), clips.full_range()))
+    limited, full = (labelled(clips, "bt709", range=side) for side in ("tv", "pc"))
+
+    scores = bench.scorer(backend).score(ask(limited, full))
 
     assert fmean(scores.frames) < 97
+
+
+@both
+@pytest.mark.parametrize("kind", ["moving", "ten_bit", "full_range"])
+def test_a_clip_that_changes_midway_is_refused_with_the_frame_and_the_change(
+    bench: Bench, clips: ClipFactory, backend: str, kind: str
+) -> None:
+    second = clips.moving(size=LARGE) if kind == "moving" else getattr(clips, kind)()
+    path = clips.changing(second)
+
+    for pair in ((path, clips.moving()), (clips.moving(), path)):
+        with pytest.raises(
+            UnreadableSourceError, match=rf"{path.name}' changes midway: from frame {N_FRAMES} on"
+        ):
+            bench.scorer(backend).score(ask(*pair))
 
 
 @both

@@ -123,6 +123,14 @@ class ClipFactory:
         name = f"full-range-{pix_fmt}.mp4"
         return self.encode(name, pictures.moving, range(N_FRAMES), codec, pix_fmt=pix_fmt)
 
+    def changing(self, second: Path) -> Path:
+        """The moving clip in a transport stream that goes on with another clip's pictures."""
+        parts = [
+            self.remux(f"{part.stem}.ts", part, ()).read_bytes() for part in (self.moving(), second)
+        ]
+        name = f"changing-to-{second.stem}.ts"
+        return self._made(name, lambda path: path.write_bytes(b"".join(parts)))
+
     def anamorphic(self) -> Path:
         """Samples of 4:3, as on a widescreen DVD."""
         codec = (*_LOSSLESS_H264, "-vf", "setsar=4/3")

@@ -56,7 +56,7 @@ def score(
         source = open_source(reference, scoring, box, observe)
         encoded = box.distorted(Path(distorted))
         display = display_size(scoring, source)
-        for note in pair_notes(source, encoded, display):
+        for note in pair_notes(source, encoded, display, allow_hdr=scoring.allow_hdr):
             observe(Warned(note))
         model = box.model(scoring.model, display)
         request = ScoreRequest(

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmafx_tune.colours import common_colours, same_matrix, stated_colours
 from vmafx_tune.errors import FormatMismatchError, HdrRefusedError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from fractions import Fraction
 
+    from vmafx_tune.colours import Colours
     from vmafx_tune.model import Resolution, Source
 
-__all__ = ["check_source", "pair_notes"]
+__all__ = ["check_light", "check_source", "pair_notes"]
 
 _ASPECT_TOLERANCE = 0.02
 # Containers round rates such as 24000/1001.
 _RATE_TOLERANCE = 0.001
+_WIDE_PRIMARIES = frozenset({"bt2020", "smpte431", "smpte432"})
 _HDR_NAMES = {"smpte2084": "PQ", "arib-std-b67": "HLG"}
 
 
@@ -49,30 +53,38 @@ def check_source(source: Source, *, allow_hdr: bool) -> tuple[str, ...]:
 
 
 def pair_notes(
-    reference: Source, distorted: Source, display: Resolution | None = None
+    reference: Source,
+    distorted: Source,
+    display: Resolution | None = None,
+    *,
+    allow_hdr: bool = False,
 ) -> tuple[str, ...]:
     """Check a distorted clip against its reference.
 
-    Different sizes, depths, chroma formats and sample ranges are no hindrance: the clips are
+    Different sizes, depths, chroma formats, ranges and matrices are no hindrance: the clips are
     converted. Unequal lengths are found by decoding.
 
     Args:
         reference: What scoring compares against; `check_source` has passed it.
         distorted: The decoded encode.
         display: Size at which they are compared; None for the reference's.
+        allow_hdr: Whether a clip without a transfer function may be taken as HDR beside one that
+            is.
 
     Returns:
         What is done to the clips, or left undone, that a user should know; nothing for two clips
         of one kind.
 
     Raises:
-        FormatMismatchError: One is HDR and the other says that it is not, or in another way.
+        FormatMismatchError: One is HDR and the other says that it is not, or in another way; or
+            their primaries are those of wide and of normal gamut.
+        HdrRefusedError: One is HDR, the other does not say, and `allow_hdr` is False.
     """
-    _check_transfer(reference, distorted)
+    check_light(reference, distorted, allow_hdr=allow_hdr)
     return _present(
         _scaling_note(reference, distorted, display or reference.resolution),
         _aspect_note(reference, distorted),
-        _range_note(reference, distorted),
+        _colours_note(reference, distorted),
         _rate_note(reference, distorted),
         _stream_note(distorted),
         _variable_rate_note(distorted),
@@ -84,14 +96,36 @@ def _present(*notes: str | None) -> tuple[str, ...]:
     return tuple(note for note in notes if note is not None)
 
 
-def _check_transfer(reference: Source, distorted: Source) -> None:
-    told = (reference.color_transfer, distorted.color_transfer)
-    if not (reference.is_hdr or distorted.is_hdr) or None in told or told[0] == told[1]:
-        return
-    raise FormatMismatchError(
-        f"The reference '{reference.path}' has the transfer function {told[0]}, the distorted "
-        f"'{distorted.path}' has {told[1]}. Their samples mean different brightness, so convert "
-        "one of them first."
+def check_light(reference: Source, distorted: Source, *, allow_hdr: bool) -> None:
+    """Refuse clips whose samples stand for other light, which nothing here converts.
+
+    Raises:
+        FormatMismatchError: One is HDR and the other says that it is not, or in another way; or
+            their primaries are those of wide and of normal gamut.
+        HdrRefusedError: One is HDR, the other does not say, and `allow_hdr` is False.
+    """
+    pair = (reference, distorted)
+    transfers = [source.color_transfer for source in pair]
+    primaries = [source.color_primaries for source in pair]
+    if any(source.is_hdr for source in pair) and transfers[0] != transfers[1]:
+        if None not in transfers:
+            raise FormatMismatchError(_light_differs(pair, transfers, "transfer function"))
+        if not allow_hdr:
+            hdr, other = pair if reference.is_hdr else pair[::-1]
+            raise HdrRefusedError(
+                f"'{hdr.path}' is HDR ({_hdr_name(hdr)}), and '{other.path}' does not state its "
+                "transfer function. If it is HDR too, compare them with --allow-hdr; else convert "
+                "one of them first."
+            )
+    if None not in primaries and len({name in _WIDE_PRIMARIES for name in primaries}) > 1:
+        raise FormatMismatchError(_light_differs(pair, primaries, "primaries"))
+
+
+def _light_differs(pair: Sequence[Source], told: Sequence[str | None], what: str) -> str:
+    return (
+        f"The reference '{pair[0].path}' has the {what} {told[0]}, the distorted "
+        f"'{pair[1].path}' has {told[1]}. Their samples mean different light, so convert one of "
+        "them first."
     )
 
 
@@ -121,12 +155,24 @@ def _aspect(source: Source) -> Fraction:
     return source.sample_aspect_ratio * source.resolution.width / source.resolution.height
 
 
-def _range_note(reference: Source, distorted: Source) -> str | None:
-    full = [source.color_range == "pc" for source in (reference, distorted)]
-    if full[0] == full[1]:
+def _colours_note(reference: Source, distorted: Source) -> str | None:
+    common, own = common_colours(reference, distorted), stated_colours(distorted)
+    rgb = [
+        role
+        for role, source in (("reference", reference), ("distorted", distorted))
+        if source.pixel_format.is_rgb
+    ]
+    if rgb:
+        return f"The {' and the '.join(rgb)} is converted from RGB to {_words(common)}."
+    if own.range in {None, common.range} and same_matrix(
+        own.matrix or common.matrix, common.matrix
+    ):
         return None
-    which = "reference" if full[0] else "distorted"
-    return f"Only the {which} has full-range samples; they are brought to limited range."
+    return f"The distorted is converted from {_words(own)} to the reference's {_words(common)}."
+
+
+def _words(colours: Colours) -> str:
+    return " ".join(fact for fact in (colours.range, colours.matrix) if fact is not None)
 
 
 def _rate_note(reference: Source, distorted: Source) -> str | None:

@@ -1,7 +1,7 @@
 """Decoding a source to planar pictures for scoring in memory, one at a time.
 
-What must change (turning, size, format, range) runs through libavfilter with the filters that
-ffmpeg's command line would take, so that both ways of scoring compare the same samples.
+What must change (turning, size, format, colours) runs through libavfilter with the filters that
+ffmpeg's command line takes, so that both ways of scoring compare the same samples.
 """
 
 from __future__ import annotations
@@ -11,23 +11,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.media import colour
 from vmafx_tune.media.container import open_source
 from vmafx_tune.media.excerpts import decode_excerpt
 from vmafx_tune.media.orientation import orientation
-from vmafx_tune.model import Resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
     from av.filter import Graph
     from av.video.frame import VideoFrame
 
     from vmafx_tune.cancel import CancelToken
-    from vmafx_tune.media.orientation import Orientation
     from vmafx_tune.model import Source
 
-__all__ = ["PlanarFrame", "Plane", "open_frames"]
+__all__ = ["PlanarFrame", "Plane", "check_steady", "open_frames"]
 
 _FULL_RANGE = 2
 
@@ -70,10 +68,8 @@ class PlanarFrame:
 def open_frames(
     source: Source,
     *,
-    size: Resolution,
-    pix_fmt: str,
+    filters: Sequence[tuple[str, Mapping[str, str]]] = (),
     threads: int | None = None,
-    color_range: str | None = None,
     cancel: CancelToken | None = None,
 ) -> Iterator[Iterator[PlanarFrame]]:
     """Open a source for decoding, for as long as the block lasts.
@@ -83,17 +79,17 @@ def open_frames(
 
     Args:
         source: As probed.
-        size: Size to scale to (bicubic) where the upright picture has another.
-        pix_fmt: Planar format to convert to: ffmpeg's name.
+        filters: What to do to each upright picture: ffmpeg's filters with their options. Without
+            any, the samples are the file's own.
         threads: Threads for decoding and for filtering; None takes one per core.
-        color_range: `tv` or `pc` to convert to that range; None keeps the samples' own.
         cancel: Looked at before each frame.
 
     Yields:
         The frames; to be consumed by one thread.
 
     Raises:
-        UnreadableSourceError: The file cannot be opened or, while iterating, is damaged.
+        UnreadableSourceError: The file cannot be opened or, while iterating, is damaged, or its
+            pictures change their size, format or colours.
         CancelledError: While iterating: `cancel` was cancelled.
     """
     from av.codec.context import ThreadType
@@ -101,8 +97,20 @@ def open_frames(
     with open_source(source) as video:
         video.stream.codec_context.thread_type = ThreadType.AUTO
         video.stream.codec_context.thread_count = threads or 0
-        converter = _Converter(source.path, size, pix_fmt, color_range, threads)
+        converter = _Converter(source, filters, threads)
         yield _planar(decode_excerpt(video, source), converter, cancel)
+
+
+def check_steady(source: Source, cancel: CancelToken | None = None) -> None:
+    """Decode a clip to see whether all of its pictures are of one kind.
+
+    Raises:
+        UnreadableSourceError: They change their size, format or colours midway; the frame is named.
+        CancelledError: `cancel` was cancelled.
+    """
+    with open_frames(source, cancel=cancel) as frames:
+        for _ in frames:
+            pass
 
 
 def _planar(
@@ -111,7 +119,7 @@ def _planar(
     for index, frame in enumerate(frames):
         if cancel is not None:
             cancel.raise_if_cancelled()
-        yield _wrap(index, converter.convert(frame))
+        yield _wrap(index, converter.convert(index, frame))
 
 
 def _wrap(index: int, frame: VideoFrame) -> PlanarFrame:
@@ -135,68 +143,69 @@ class _Layout:
     bottom_up: bool
     turn_deg: int
 
+    def __str__(self) -> str:
+        labels = (
+            colour.RANGES.get(self.color_range, "no range"),
+            colour.SPACES.get(self.color_space, "no matrix"),
+            *((f"turned by {self.turn_deg} degrees",) if self.turn_deg else ()),
+        )
+        return f"{self.width}x{self.height} {self.pix_fmt} ({', '.join(labels)})"
+
 
 class _Converter:
-    """Brings frames to one size, format and range; hands through those that have them already."""
+    """Runs frames through filters; hands them on as they are where there are none."""
 
     def __init__(
         self,
-        path: Path,
-        size: Resolution,
-        pix_fmt: str,
-        color_range: str | None,
+        source: Source,
+        filters: Sequence[tuple[str, Mapping[str, str]]],
         threads: int | None,
     ) -> None:
-        self._path = path
-        self._size = size
-        self._pix_fmt = pix_fmt
-        self._color_range = color_range
+        self._source = source
+        self._filters = [(name, _arguments(options)) for name, options in filters]
         self._threads = threads
         self._layout: _Layout | None = None
         self._graph: Graph | None = None
 
-    def convert(self, frame: VideoFrame) -> VideoFrame:
-        """Convert one frame; the graph is rebuilt when a stream changes its format midway."""
+    def convert(self, index: int, frame: VideoFrame) -> VideoFrame:
+        """Convert the next frame, which must be like those before it."""
         import av
 
         layout = _examine(frame)
         try:
-            if layout != self._layout:
+            if self._layout is None:
                 self._graph = self._build(layout, frame)
                 self._layout = layout
+            if layout != self._layout:
+                raise UnreadableSourceError(self._changed(index, layout))
             if self._graph is None:
                 return frame
             self._graph.vpush(frame)
             return self._graph.vpull()
         except av.FFmpegError as error:
             raise UnreadableSourceError(
-                f"'{self._path}' cannot be converted from {layout.pix_fmt} {layout.width}x"
-                f"{layout.height} to {self._pix_fmt} {self._size}: {error.strerror}."
+                f"'{self._source.path}' cannot be converted from {layout}: {error.strerror}."
             ) from error
 
     def _build(self, layout: _Layout, frame: VideoFrame) -> Graph | None:
-        turn = orientation(frame, self._path)
-        filters = [*turn.filters, *self._adaptation(layout, turn)]
+        turn = orientation(frame, self._source.path)
+        filters = [*turn.filters, *self._filters]
+        # Pictures stored from the bottom up have a negative stride, which a copy rights.
+        if not self._filters and (layout.bottom_up or ("vflip", "") in turn.filters):
+            filters.append(("copy", ""))
         return _graph(layout, filters, self._threads) if filters else None
 
-    def _adaptation(self, layout: _Layout, turn: Orientation) -> list[tuple[str, str]]:
-        upright = Resolution(layout.width, layout.height)
-        if turn.swaps_sides:
-            upright = Resolution(layout.height, layout.width)
-        # What does not say is limited.
-        own_range = "pc" if layout.color_range == _FULL_RANGE else "tv"
-        if (
-            upright == self._size
-            and _same_samples(layout.pix_fmt, self._pix_fmt)
-            and self._color_range in {None, own_range}
-        ):
-            # Pictures stored from the bottom up have a negative stride, which a copy rights.
-            flipped = layout.bottom_up or ("vflip", "") in turn.filters
-            return [("copy", "")] if flipped else []
-        scale = f"{self._size.width}:{self._size.height}:flags=bicubic"
-        if self._color_range is not None:
-            scale += f":out_range={self._color_range}"
-        return [("scale", scale), ("format", self._pix_fmt)]
+    def _changed(self, index: int, layout: _Layout) -> str:
+        excerpt = self._source.excerpt
+        frame = index + (0 if excerpt is None else excerpt.first_frame)
+        return (
+            f"'{self._source.path}' changes midway: from frame {frame} on its pictures are "
+            f"{layout}, before it {self._layout}. Cut it there, or re-encode it to one format."
+        )
+
+
+def _arguments(options: Mapping[str, str]) -> str:
+    return ":".join(f"{name}={value}" for name, value in options.items())
 
 
 def _examine(frame: VideoFrame) -> _Layout:
@@ -239,8 +248,3 @@ def _range(frame: VideoFrame) -> int:
     if frame.format.name.startswith("yuvj"):
         return _FULL_RANGE
     return frame.color_range
-
-
-def _same_samples(one: str, other: str) -> bool:
-    # The "j" formats are the plain ones with full range, which is a fact of the stream.
-    return one.replace("yuvj", "yuv") == other.replace("yuvj", "yuv")

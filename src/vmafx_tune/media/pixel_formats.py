@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import Resolution
 
-__all__ = ["common_scoring_format", "frame_size_bytes", "pixel_format"]
+__all__ = [
+    "common_scoring_format",
+    "frame_size_bytes",
+    "pixel_format",
+    "planar_depth",
+    "planar_format",
+]
 
 _SCORING_DEPTHS = (8, 10, 12, 16)
 _PALETTE_BYTES = 1024
@@ -41,7 +47,7 @@ def pixel_format(name: str) -> PixelFormat:
     """
     layout = _layout(name)
     depth = max(part.bits for part in layout.components)
-    return PixelFormat(name, depth, _chroma(layout))
+    return PixelFormat(name, depth, _chroma(layout), is_rgb=_is_rgb(layout))
 
 
 def common_scoring_format(
@@ -61,8 +67,25 @@ def common_scoring_format(
         ffmpeg's name of an 8-bit or little-endian 10-, 12- or 16-bit format.
     """
     wanted = max(reference.bit_depth, distorted.bit_depth, min_bit_depth)
-    depth = next((d for d in _SCORING_DEPTHS if d >= wanted), _SCORING_DEPTHS[-1])
     chroma = "420" if reference.chroma == _GREY else reference.chroma
+    return planar_format(chroma, planar_depth(wanted))
+
+
+def planar_depth(bits: int) -> int:
+    """Return the least depth of `planar_format` that holds samples of so many bits, 16 at most."""
+    return next((depth for depth in _SCORING_DEPTHS if depth >= bits), _SCORING_DEPTHS[-1])
+
+
+def planar_format(chroma: str, depth: int) -> str:
+    """Name a planar YUV format.
+
+    Args:
+        chroma: `420`, `422` or `444`.
+        depth: Bits per sample: 8, 10, 12 or 16.
+
+    Returns:
+        ffmpeg's name; little-endian above 8 bits.
+    """
     return f"yuv{chroma}p" if depth == 8 else f"yuv{chroma}p{depth}le"
 
 
@@ -119,6 +142,11 @@ def _chroma(layout: VideoFormat) -> str:
     if narrower:
         return "420" if lower else "422"
     return "444"
+
+
+def _is_rgb(layout: VideoFormat) -> bool:
+    # ffmpeg has no flag for the CIE XYZ of digital cinema, which it converts by way of RGB.
+    return layout.is_rgb or layout.has_palette or layout.name.startswith("xyz")
 
 
 def _bytes(bits: int) -> int:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KEY_VERSION", "ProbeKeys", "named_files"]
 
-KEY_VERSION = 2
+KEY_VERSION = 3
 """Counts the meanings of a key. It goes up when the same facts come to give another measurement:
 when frames are paired, scaled or counted in another way."""
 

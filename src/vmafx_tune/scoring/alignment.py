@@ -10,15 +10,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from vmafx_tune.colours import common_colours
 from vmafx_tune.media.pixel_formats import common_scoring_format, pixel_format
+from vmafx_tune.model import Comparison, Resolution
+from vmafx_tune.scoring.conversion import conversion
 from vmafx_tune.scoring.models import check_picture_size
 
 if TYPE_CHECKING:
-    from vmafx_tune.model import Resolution, ScoreRequest, Source
+    from vmafx_tune.model import ScoreRequest, Source
 
 __all__ = ["EncodeFacts", "ScoringPlan", "is_ready", "plan_scoring"]
-
-_FULL_RANGE = "pc"
 
 # Limits of libvmaf's cambi.c: the options' ranges, and what the longer side must have.
 _CAMBI_WIDTHS = (180, 7680)
@@ -63,17 +64,22 @@ class ScoringPlan:
     """The common ground of two clips.
 
     Attributes:
-        size: Both are scaled to it (bicubic), where they do not have it already.
-        pix_fmt: Planar YUV format, ffmpeg's name, that both are converted to.
-        limit_range: Whether full-range samples are brought to limited range, because only one of
-            the clips is full-range.
+        comparison: Size, format, range and matrix that both are brought to; see `conversion`.
         encode_facts: For models with CAMBI; None for the others.
     """
 
-    size: Resolution
-    pix_fmt: str
-    limit_range: bool
-    encode_facts: EncodeFacts | None
+    comparison: Comparison
+    encode_facts: EncodeFacts | None = None
+
+    @property
+    def size(self) -> Resolution:
+        """Both are scaled to it (bicubic), where they do not have it already."""
+        return Resolution(self.comparison.width, self.comparison.height)
+
+    @property
+    def pix_fmt(self) -> str:
+        """Planar YUV format, ffmpeg's name."""
+        return self.comparison.pix_fmt
 
     @property
     def bit_depth(self) -> int:
@@ -85,16 +91,22 @@ def plan_scoring(request: ScoreRequest) -> ScoringPlan:
     """Decide what `request`'s clips are converted to.
 
     Raises:
+        FormatMismatchError: They cannot be brought to one matrix.
         ScoringError: The pictures are too small for the model.
     """
     reference, distorted, model = request.reference, request.distorted, request.model
     check_picture_size(request.display, model)
+    colours = common_colours(reference, distorted)
     return ScoringPlan(
-        size=request.display,
-        pix_fmt=common_scoring_format(
-            reference.pixel_format, distorted.pixel_format, model.min_bit_depth
+        Comparison(
+            pix_fmt=common_scoring_format(
+                reference.pixel_format, distorted.pixel_format, model.min_bit_depth
+            ),
+            range=colours.range,
+            matrix=colours.matrix,
+            width=request.display.width,
+            height=request.display.height,
         ),
-        limit_range=_is_full_range(reference) != _is_full_range(distorted),
         encode_facts=(
             EncodeFacts.of(distorted, request.display) if model.wants_encode_facts else None
         ),
@@ -103,17 +115,7 @@ def plan_scoring(request: ScoreRequest) -> ScoringPlan:
 
 def is_ready(source: Source, plan: ScoringPlan) -> bool:
     """Whether a clip's file has the samples that `plan` asks for, without a header or decoding."""
-    return (
-        source.raw is not None
-        and source.excerpt is None
-        and source.raw.pix_fmt == plan.pix_fmt
-        and source.resolution == plan.size
-        and not plan.limit_range
-    )
-
-
-def _is_full_range(source: Source) -> bool:
-    return source.color_range == _FULL_RANGE
+    return source.raw is not None and source.excerpt is None and not conversion(source, plan)
 
 
 def _clamp(value: int, limits: tuple[int, int]) -> int:

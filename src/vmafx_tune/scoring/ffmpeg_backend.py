@@ -16,6 +16,7 @@ from vmafx_tune.errors import (
     UnreadableSourceError,
     VmafxTuneError,
 )
+from vmafx_tune.media.frames import check_steady
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.scoring.alignment import is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_command import (
@@ -28,6 +29,7 @@ from vmafx_tune.scoring.ffmpeg_command import (
 )
 from vmafx_tune.scoring.ffmpeg_report import (
     FrameCounter,
+    changed_midway,
     check_intact,
     decoded_inputs,
     explain_failure,
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.media.process import Completed, ProcessRunner
-    from vmafx_tune.model import ScoreRequest, ScoreSet, VmafModel
+    from vmafx_tune.model import ScoreRequest, ScoreSet, Source, VmafModel
     from vmafx_tune.ports import FrameProgress
     from vmafx_tune.scoring.alignment import ScoringPlan
     from vmafx_tune.scoring.frame_log import FrameLog
@@ -150,12 +152,13 @@ class FfmpegScorer:
         threads = request.threads or default_threads(plan.size, plan.bit_depth, request.cpus)
         arguments = score_arguments(request, plan, threads=threads, copy=copy)
         with scratch_folder(self._work_dir) as folder:
-            done = self._run(arguments, request.model, folder, FrameCounter(on_progress))
+            clips = (request.reference, request.distorted)
+            done = self._run(arguments, request.model, folder, FrameCounter(on_progress), clips)
             counted = _count_frames(done, request)
             log = _read_log(folder, done)
         self._version = log.version
         n_frames = _declared_frames(log, request) if counted is None else counted
-        return log.score_set(request, n_frames, _NAME)
+        return log.score_set(request, n_frames, _NAME, plan.comparison)
 
     def _check(self, model: VmafModel) -> VmafxTuneError | None:
         with self._lock:
@@ -178,9 +181,14 @@ class FfmpegScorer:
         model: VmafModel,
         folder: Path,
         progress: Callable[[str], bool] | None,
+        clips: tuple[Source, ...] = (),
     ) -> Completed:
         copy_model(model, folder / MODEL_NAME)
         done = self._runner.run([str(self._ffmpeg.path), *arguments], cwd=folder, progress=progress)
+        if changed_midway(done):
+            # ffmpeg does not tell where, and has started libvmaf again.
+            for clip in clips:
+                check_steady(clip, self._runner.cancel)
         if done.returncode != 0:
             raise explain_failure(done, model, self._ffmpeg.path)
         return done

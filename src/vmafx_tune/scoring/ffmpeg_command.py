@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import excerpt_filters, file_url, input_options, stream_specifier
+from vmafx_tune.scoring.conversion import as_planar, conversion
 
 if TYPE_CHECKING:
     from vmafx_tune.model import ScoreRequest, Source, VmafModel
@@ -174,10 +175,10 @@ def _prepared(source: Source, plan: ScoringPlan, threads: int | None) -> Any:
     for name, settings in excerpt_filters(source):
         stream = stream.filter(name, **settings)
     stream = _paired(stream)
-    if conversion := _scale_options(source, plan):
-        stream = stream.filter("scale", **conversion)
+    for name, settings in conversion(source, plan) or (as_planar(plan.pix_fmt),):
+        stream = stream.filter(name, **settings)
     # Where two labels differ, ffmpeg 7 and newer would convert one clip to the other's colours.
-    return stream.filter("format", plan.pix_fmt).filter("setparams", **_ONE_LABEL)
+    return stream.filter("setparams", **_ONE_LABEL)
 
 
 def _copied(clip: Source) -> Any:
@@ -194,12 +195,3 @@ def _paired(stream: Any) -> Any:
 
 def _headerless(stream: Any, name: str) -> Any:
     return stream.output(name, format="rawvideo", fps_mode="passthrough")
-
-
-def _scale_options(source: Source, plan: ScoringPlan) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    if source.resolution != plan.size:
-        options |= {"width": plan.size.width, "height": plan.size.height}
-    if plan.limit_range:
-        options["out_range"] = "limited"
-    return options and {**options, "flags": "bicubic"}

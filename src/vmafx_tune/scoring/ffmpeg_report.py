@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DecodedInput",
     "FrameCounter",
+    "changed_midway",
     "check_intact",
     "decoded_inputs",
     "explain_failure",
@@ -38,6 +39,7 @@ _DECODED = re.compile(
     r"Input stream #(?P<file>\d+):\d+ \(video\):[^\n]*?; (?P<frames>\d+) frames decoded"
     r"(?:; (?P<errors>\d+) decode errors)?"
 )
+_CHANGED = re.compile(r"Reconfiguring filter graph because video parameters changed")
 _WRITTEN = re.compile(r"Output stream #0:0 \(video\): (?P<frames>\d+) frames encoded")
 _MODEL_REFUSED = re.compile(r"could not load libvmaf model|no such built-in model")
 _NO_FILTER = re.compile(r"No such filter: '?libvmaf|Filter not found")
@@ -123,6 +125,11 @@ def written_frames(stderr: str) -> int | None:
     """
     match = _WRITTEN.search(stderr)
     return None if match is None else int(match["frames"])
+
+
+def changed_midway(done: Completed) -> bool:
+    """Whether ffmpeg says that pictures of a clip became others, so that it began anew."""
+    return any(_CHANGED.search(text) for text in (done.stderr, done.stderr_tail))
 
 
 def check_intact(source: Source, decoded: DecodedInput) -> None:

@@ -14,7 +14,7 @@ from vmafx_tune.model import ScoreSet
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vmafx_tune.model import ScoreRequest
+    from vmafx_tune.model import Comparison, ScoreRequest
 
 __all__ = ["FrameLog", "parse_frame_log"]
 
@@ -40,13 +40,16 @@ class FrameLog:
     scores: tuple[float, ...]
     features: Mapping[str, tuple[float, ...]]
 
-    def score_set(self, request: ScoreRequest, n_frames: int, backend: str) -> ScoreSet:
+    def score_set(
+        self, request: ScoreRequest, n_frames: int, backend: str, comparison: Comparison
+    ) -> ScoreSet:
         """Make a result of the log.
 
         Args:
             request: What was scored.
             n_frames: Frame pairs of the clips, before subsampling.
             backend: Name of the backend.
+            comparison: What the clips were brought to.
 
         Raises:
             ToolOutputError: The log does not hold exactly the frames that were to be scored.
@@ -64,6 +67,7 @@ class FrameLog:
             backend=backend,
             backend_version=self.version,
             subsample=request.subsample,
+            comparison=comparison,
         )
 
 

@@ -22,7 +22,7 @@ from vmafx_tune.model import RawFormat
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vmafx_tune.model import Resolution, Source
+    from vmafx_tune.model import Source
     from vmafx_tune.scoring.alignment import ScoringPlan
 
 __all__ = ["ReferenceCopies", "ReferenceCopy"]
@@ -174,19 +174,18 @@ class _Key:
 
     reference: Source
     file: tuple[int, ...]
-    size: Resolution
-    pix_fmt: str
-    limit_range: bool
+    # All of the plan that a reference sees.
+    plan: ScoringPlan
 
     @property
     def size_bytes(self) -> int:
-        return self.reference.n_frames * frame_size_bytes(self.pix_fmt, self.size)
+        return self.reference.n_frames * frame_size_bytes(self.plan.pix_fmt, self.plan.size)
 
     def clip(self, path: Path) -> Source:
         """Describe the copy, as the file `path`."""
-        raw = RawFormat(self.size, self.pix_fmt, self.reference.frame_rate)
+        raw = RawFormat(self.plan.size, self.plan.pix_fmt, self.reference.frame_rate)
         whole = replace(self.reference, excerpt=None, stream=0)
-        return replace(whole, path=path, resolution=self.size, raw=raw)
+        return replace(whole, path=path, resolution=self.plan.size, raw=raw)
 
 
 def _key(reference: Source, plan: ScoringPlan) -> _Key | None:
@@ -196,7 +195,7 @@ def _key(reference: Source, plan: ScoringPlan) -> _Key | None:
         return None
     # As far as a file's content can be told without reading it: the last cannot be put back.
     file = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    return _Key(reference, file, plan.size, plan.pix_fmt, plan.limit_range)
+    return _Key(reference, file, replace(plan, encode_facts=None))
 
 
 def _size(path: Path) -> int:

@@ -22,9 +22,10 @@ from vmafx_tune.errors import (
     ToolOutputError,
     VmafxTuneError,
 )
+from vmafx_tune.media.frames import check_steady
 from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
 from vmafx_tune.media.scratch import scratch_folder
-from vmafx_tune.model import Resolution
+from vmafx_tune.model import Comparison, Resolution
 from vmafx_tune.scoring.alignment import ScoringPlan, is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_command import (
     LOG_NAME,
@@ -34,6 +35,7 @@ from vmafx_tune.scoring.ffmpeg_command import (
 )
 from vmafx_tune.scoring.ffmpeg_report import (
     FrameCounter,
+    changed_midway,
     check_intact,
     decoded_inputs,
     explain_failure,
@@ -171,7 +173,7 @@ class VmafBinaryScorer:
         side = max(model.min_side, _BLANK_SIDE)
         size = Resolution(side * 2, side)
         pix_fmt = "yuv420p" if model.min_bit_depth == 8 else "yuv420p10le"
-        plan = ScoringPlan(size, pix_fmt, limit_range=False, encode_facts=None)
+        plan = ScoringPlan(Comparison(pix_fmt, None, None, size.width, size.height))
         with scratch_folder(self._work_dir) as folder:
             blank = folder / "blank.yuv"
             _write(blank, bytes(frame_size_bytes(pix_fmt, size)))
@@ -210,7 +212,7 @@ class VmafBinaryScorer:
         self._version = log.version
         if on_progress is not None:
             on_progress(n_frames)
-        return log.score_set(request, n_frames, _NAME)
+        return log.score_set(request, n_frames, _NAME, plan.comparison)
 
     def _run(
         self, arguments: tuple[str, ...], model: VmafModel, folder: Path, *, n_frames: int
@@ -254,6 +256,8 @@ class VmafBinaryScorer:
         done = self._runner.run(
             [str(ffmpeg.path), *arguments], cwd=decoded.parent, progress=FrameCounter()
         )
+        if changed_midway(done):
+            check_steady(source, self._runner.cancel)
         if done.returncode != 0:
             raise explain_failure(done, None, ffmpeg.path)
         if (clip := decoded_inputs(done.stderr_tail).get(0)) is not None:

@@ -59,7 +59,6 @@ def test_a_larger_display_scales_both_clips_and_this_is_said() -> None:
     [
         ({"resolution": Resolution(960, 720)}, "aspect ratio of 1.778, the distorted at 1.333"),
         ({"frame_rate": Fraction(50)}, "25 frames per second, the distorted 50"),
-        ({"color_range": "pc"}, "Only the distorted has full-range samples"),
         ({"variable_frame_rate": True}, "varies"),
         ({"interlaced": True}, "interlaced"),
     ],
@@ -93,6 +92,18 @@ def test_depth_and_chroma_may_differ() -> None:
     assert pair_notes(a_source(), distorted) == ()
 
 
+def test_the_colours_from_which_and_to_which_a_clip_is_converted_are_said() -> None:
+    rgb = a_source(pixel_format=PixelFormat("gbrp", 8, "444", is_rgb=True))
+    full = a_source(color_range="pc", color_space="bt709")
+    limited = a_source(color_range="tv", color_space="smpte170m")
+
+    assert pair_notes(limited, full) == (
+        "The distorted is converted from pc bt709 to the reference's tv smpte170m.",
+    )
+    assert pair_notes(rgb, full) == ("The reference is converted from RGB to pc bt709.",)
+    assert pair_notes(full, a_source()) == ()
+
+
 @pytest.mark.parametrize("distorted", ["bt709", "arib-std-b67"])
 def test_hdr_is_not_compared_with_another_transfer_function(distorted: str) -> None:
     reference = a_source(color_transfer="smpte2084")
@@ -101,5 +112,16 @@ def test_hdr_is_not_compared_with_another_transfer_function(distorted: str) -> N
         pair_notes(reference, a_source(color_transfer=distorted))
 
 
-def test_an_encode_of_hdr_that_lost_its_label_is_compared() -> None:
-    assert pair_notes(a_source(color_transfer="smpte2084"), a_source()) == ()
+def test_wide_gamut_is_not_compared_with_normal_gamut() -> None:
+    with pytest.raises(FormatMismatchError, match=r"primaries bt2020.*bt709"):
+        pair_notes(a_source(color_primaries="bt2020"), a_source(color_primaries="bt709"))
+
+
+@pytest.mark.parametrize("hdr_is_reference", [True, False])
+def test_a_clip_without_a_label_is_taken_as_hdr_on_request_only(*, hdr_is_reference: bool) -> None:
+    hdr, plain = a_source("hdr.mp4", color_transfer="smpte2084"), a_source("plain.mp4")
+    pair = (hdr, plain) if hdr_is_reference else (plain, hdr)
+
+    with pytest.raises(HdrRefusedError, match=r"hdr\.mp4' is HDR \(PQ\), and '.*plain\.mp4' does"):
+        pair_notes(*pair)
+    assert pair_notes(*pair, allow_hdr=True) == ()

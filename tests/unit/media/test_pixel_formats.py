@@ -28,16 +28,20 @@ from vmafx_tune.model import PixelFormat, Resolution
         ("gray", 8, "400"),
         ("gray12le", 12, "400"),
         ("ya8", 8, "400"),
-        ("gbrp", 8, "444"),
-        ("gbrap12le", 12, "444"),
-        ("rgb24", 8, "444"),
-        ("pal8", 8, "444"),
     ],
 )
 def test_a_format_is_described_by_its_depth_and_chroma(
     name: str, bit_depth: int, chroma: str
 ) -> None:
     assert pixel_format(name) == PixelFormat(name, bit_depth, chroma)
+
+
+@pytest.mark.parametrize(
+    ("name", "bit_depth"),
+    [("gbrp", 8), ("gbrap12le", 12), ("rgb24", 8), ("pal8", 8), ("xyz12le", 12)],
+)
+def test_what_needs_a_matrix_to_have_luma_counts_as_rgb(name: str, bit_depth: int) -> None:
+    assert pixel_format(name) == PixelFormat(name, bit_depth, "444", is_rgb=True)
 
 
 @pytest.mark.parametrize(

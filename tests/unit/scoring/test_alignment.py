@@ -3,11 +3,14 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.scoring.builders import a_request, a_source
-from vmafx_tune.errors import ScoringError
+from vmafx_tune.errors import FormatMismatchError, ScoringError
 from vmafx_tune.model import PixelFormat, Resolution
 from vmafx_tune.scoring.alignment import EncodeFacts, plan_scoring
+from vmafx_tune.scoring.conversion import conversion
 from vmafx_tune.scoring.models import BUILT_IN_MODELS
 
+RGB = PixelFormat("gbrp", 8, "444", is_rgb=True)
+GREY = PixelFormat("gray", 8, "400")
 V1 = BUILT_IN_MODELS["vmaf_v1.0.16_3d0h"]
 
 
@@ -67,22 +70,75 @@ def test_an_encode_of_another_shape_is_told_of_as_one_of_the_displays_size(
 
 
 @pytest.mark.parametrize(
-    ("reference", "distorted", "limited"),
+    ("reference", "distorted", "compared_in"),
     [
-        ("pc", "tv", True),
-        ("tv", "pc", True),
-        (None, "pc", True),
-        ("pc", "pc", False),
-        ("tv", None, False),
-        (None, None, False),
+        (("pc", "bt709"), ("tv", "smpte170m"), ("pc", "bt709")),
+        (("tv", "smpte170m"), ("pc", "bt709"), ("tv", "smpte170m")),
+        ((None, None), ("pc", "bt2020nc"), ("pc", "bt2020nc")),
+        (("tv", "bt709"), (None, None), ("tv", "bt709")),
+        ((None, None), (None, None), (None, None)),
     ],
 )
-def test_sample_ranges_are_converted_only_where_they_differ(
-    reference: str | None, distorted: str | None, *, limited: bool
+def test_clips_are_compared_in_what_the_reference_states_and_else_in_what_the_other_does(
+    reference: tuple[str | None, str | None],
+    distorted: tuple[str | None, str | None],
+    compared_in: tuple[str | None, str | None],
 ) -> None:
-    request = a_request(a_source(color_range=reference), a_source(color_range=distorted))
+    ours, theirs = (
+        a_source(color_range=side, color_space=matrix) for side, matrix in (reference, distorted)
+    )
 
-    assert plan_scoring(request).limit_range is limited
+    comparison = plan_scoring(a_request(ours, theirs)).comparison
+
+    assert (comparison.range, comparison.matrix) == compared_in
+
+
+@pytest.mark.parametrize(
+    ("stated", "compared_in"),
+    [
+        (("pc", "bt709"), ("pc", "bt709")),
+        (("tv", None), ("tv", "smpte170m")),
+        ((None, None), ("tv", "smpte170m")),
+    ],
+)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_rgb_becomes_what_the_other_clip_is(
+    stated: tuple[str | None, str | None],
+    compared_in: tuple[str, str],
+    *,
+    swapped: bool,
+) -> None:
+    rgb = a_source(pixel_format=RGB, color_range="pc", color_space="gbr")
+    yuv = a_source(color_range=stated[0], color_space=stated[1])
+
+    comparison = plan_scoring(a_request(*((yuv, rgb) if swapped else (rgb, yuv)))).comparison
+
+    assert (comparison.range, comparison.matrix) == compared_in
+
+
+def test_grey_has_a_range_but_no_matrix() -> None:
+    grey = a_source(pixel_format=GREY, color_range="pc", color_space="gbr")
+
+    comparison = plan_scoring(a_request(grey, grey)).comparison
+
+    assert (comparison.pix_fmt, comparison.range, comparison.matrix) == ("yuv420p", "pc", None)
+
+
+def test_both_names_of_bt601_are_one_matrix() -> None:
+    one, other = (a_source(color_space=name) for name in ("bt470bg", "smpte170m"))
+    plan = plan_scoring(a_request(one, other))
+
+    assert conversion(one, plan) == conversion(other, plan) == ()
+
+
+def test_a_matrix_that_cannot_be_converted_is_refused_beside_another_one_only() -> None:
+    odd = a_source("odd.mp4", color_space="ictcp")
+
+    assert plan_scoring(a_request(odd, odd)).comparison.matrix == "ictcp"
+    assert plan_scoring(a_request(odd, a_source())).comparison.matrix == "ictcp"
+    for pair in ((odd, a_source(color_space="bt709")), (a_source(pixel_format=RGB), odd)):
+        with pytest.raises(FormatMismatchError, match=r"odd\.mp4.*the matrix ictcp cannot be"):
+            plan_scoring(a_request(*pair))
 
 
 def test_pictures_too_small_for_the_model_are_refused() -> None:

@@ -39,9 +39,9 @@ def graph(args: tuple[str, ...]) -> str:
 
 def test_two_plain_clips_are_paired_by_index_and_compared() -> None:
     pairing = (
-        "[0:V:0]settb=1/25[s0];[s0]setpts=N[s1];[s1]format=yuv420p[s2];"
+        "[0:V:0]settb=1/25[s0];[s0]setpts=N[s1];[s1]format=pix_fmts=yuv420p[s2];"
         "[s2]setparams=colorspace=bt709:range=limited[s3];"
-        "[1:V:0]settb=1/25[s4];[s4]setpts=N[s5];[s5]format=yuv420p[s6];"
+        "[1:V:0]settb=1/25[s4];[s4]setpts=N[s5];[s5]format=pix_fmts=yuv420p[s6];"
         "[s6]setparams=colorspace=bt709:range=limited[s7];"
         "[s3][s7]libvmaf=log_fmt=json:log_path=vmaf.json:"
         "model=version\\\\=vmaf_v0.6.1:n_subsample=1:n_threads=2[s8]"
@@ -81,10 +81,10 @@ def test_a_copy_of_the_reference_is_read_in_its_place_without_converting_it_agai
     before = args[: args.index("file:/media/copy.yuv")]
     assert before[-13:-9] == ("-f", "rawvideo", "-video_size", "1280x720")
     assert (
-        "[1:V:0]settb=1/25[s5];[s5]setpts=N[s6];[s6]setparams=colorspace=bt709:range=limited[s7]"
+        "[1:V:0]settb=1/25[s4];[s4]setpts=N[s5];[s5]setparams=colorspace=bt709:range=limited[s6]"
         in graph(args)
     )
-    assert graph(args).count("scale=") == 1
+    assert "scale=" not in graph(args)
 
 
 def test_only_the_clip_that_has_another_size_is_scaled() -> None:
@@ -92,21 +92,36 @@ def test_only_the_clip_that_has_another_size_is_scaled() -> None:
 
     assert graph(arguments(request)).count("scale=") == 1
     assert (
-        "[0:V:0]settb=1/25[s0];[s0]setpts=N[s1];[s1]scale=flags=bicubic:height=720:width=1280"
+        "[0:V:0]settb=1/25[s0];[s0]setpts=N[s1];"
+        "[s1]scale=flags=bicubic:height=720:in_range=tv:out_range=tv:width=1280[s2]"
         in (graph(arguments(request)))
     )
 
 
-def test_a_full_range_clip_beside_a_limited_one_is_brought_to_limited_range() -> None:
-    request = a_request(distorted=a_source(color_range="pc"))
+def test_an_encode_of_another_range_is_brought_to_the_references() -> None:
+    request = a_request(a_source(color_range="tv"), a_source("other.mp4", color_range="pc"))
 
-    assert graph(arguments(request)).count("scale=flags=bicubic:out_range=limited") == 2
+    assert "[s1]scale=flags=bicubic:height=720:in_range=pc:out_range=tv" in graph(
+        arguments(request)
+    )
+    assert graph(arguments(request)).count("scale=") == 1
+
+
+def test_an_encode_with_another_matrix_is_brought_to_the_references() -> None:
+    request = a_request(
+        a_source(color_space="smpte170m"), a_source("other.mp4", color_space="bt709")
+    )
+
+    assert "colorspace=iprimaries=bt709:irange=tv:ispace=bt709:itrc=bt709" in graph(
+        arguments(request)
+    )
+    assert graph(arguments(request)).count("]colorspace=") == 1
 
 
 def test_clips_of_different_formats_are_converted_to_one() -> None:
     request = a_request(distorted=a_source(pixel_format=PixelFormat("yuv444p10le", 10, "444")))
 
-    assert graph(arguments(request)).count("format=yuv420p10le") == 2
+    assert graph(arguments(request)).count("format=pix_fmts=yuv420p10le") == 2
 
 
 def test_a_headerless_clip_is_described() -> None:
@@ -178,7 +193,8 @@ def test_a_clip_is_decoded_frame_for_frame_into_a_headerless_file() -> None:
 
     conversion = (
         "[0:V:0]settb=1/25[s0];[s0]setpts=N[s1];"
-        "[s1]scale=flags=bicubic:height=720:width=1280[s2];[s2]format=yuv420p[s3];"
+        "[s1]scale=flags=bicubic:height=720:in_range=tv:out_range=tv:width=1280[s2];"
+        "[s2]format=pix_fmts=yuv420p[s3];"
         "[s3]setparams=colorspace=bt709:range=limited[s4]"
     )
     assert args == (

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from tests.unit.scoring.builders import a_request, frame_log
 from vmafx_tune.errors import ScoringError, ToolOutputError
+from vmafx_tune.scoring.alignment import plan_scoring
 from vmafx_tune.scoring.frame_log import parse_frame_log
 
+SPACE = plan_scoring(a_request()).comparison
 LOG = json.dumps(frame_log({0: 93.5, 1: 94.25, 2: 95.0}, integer_adm2=0.98, integer_motion2=1.5))
 
 
@@ -82,7 +84,7 @@ def test_what_is_no_log_is_an_error(text: str) -> None:
 
 
 def test_a_result_says_which_backend_and_version_it_is_from() -> None:
-    scores = parse_frame_log(LOG).score_set(a_request(), 3, "ffmpeg")
+    scores = parse_frame_log(LOG).score_set(a_request(), 3, "ffmpeg", SPACE)
 
     assert scores.frames == (93.5, 94.25, 95.0)
     assert (scores.backend, scores.backend_version, scores.model) == (
@@ -97,7 +99,7 @@ def test_every_nth_frame_must_be_in_the_log(n_frames: int) -> None:
     indices = range(0, n_frames, 2)
     log = parse_frame_log(json.dumps(frame_log(dict.fromkeys(indices, 90.0))))
 
-    scores = log.score_set(a_request(subsample=2), n_frames, "ffmpeg")
+    scores = log.score_set(a_request(subsample=2), n_frames, "ffmpeg", SPACE)
 
     assert [scores.frame_index(i) for i in range(len(scores.frames))] == list(indices)
 
@@ -107,4 +109,4 @@ def test_missing_and_surplus_frames_are_an_error(indices: list[int]) -> None:
     log = parse_frame_log(json.dumps(frame_log(dict.fromkeys(indices, 90.0))))
 
     with pytest.raises(ToolOutputError, match="one in 1 of 3 frames was to be scored"):
-        log.score_set(a_request(), 3, "ffmpeg")
+        log.score_set(a_request(), 3, "ffmpeg", SPACE)

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from vmafx_tune.scoring.reference_copies import ReferenceCopy
 
 SIZE = Resolution(16, 8)
-PLAN = replace(plan_scoring(a_request()), size=SIZE)
+SPACE = replace(plan_scoring(a_request()).comparison, width=SIZE.width, height=SIZE.height)
+PLAN = ScoringPlan(SPACE)
 # As large as each other.
-PLANS = [replace(PLAN, pix_fmt=name) for name in ("yuv420p", "nv12", "nv21")]
+PLANS = [ScoringPlan(replace(SPACE, pix_fmt=name)) for name in ("yuv420p", "nv12", "nv21")]
 N_FRAMES = 3
 WHOLE = bytes(N_FRAMES * frame_size_bytes("yuv420p", SIZE))
 BUDGET_BYTES = 3 * len(WHOLE)
@@ -135,7 +136,7 @@ def test_while_one_writes_the_others_do_without(copies: ReferenceCopies, referen
 
 def test_each_conversion_has_a_copy_of_its_own(copies: ReferenceCopies, reference: Source) -> None:
     first = write(copies, reference)
-    second = lent(copies, reference, replace(PLAN, limit_range=True))
+    second = lent(copies, reference, ScoringPlan(replace(SPACE, range="pc")))
 
     assert second is not None
     assert not second.is_made
@@ -161,7 +162,7 @@ def test_a_reference_that_was_edited_is_another_clip(
 def test_there_are_no_more_copies_than_there_is_room_for(
     copies: ReferenceCopies, reference: Source
 ) -> None:
-    plans = [*PLANS, replace(PLAN, pix_fmt="yuvj420p")]
+    plans = [*PLANS, ScoringPlan(replace(SPACE, pix_fmt="yuvj420p"))]
     with ExitStack() as stack:
         found = [stack.enter_context(copies.of(reference, plan)) for plan in plans]
 
@@ -238,7 +239,7 @@ def test_closing_removes_them_and_those_that_are_being_written(
     copies: ReferenceCopies, reference: Source, folder: Path
 ) -> None:
     write(copies, reference)
-    with copies.of(reference, replace(PLAN, limit_range=True)) as copy:
+    with copies.of(reference, ScoringPlan(replace(SPACE, range="pc"))) as copy:
         assert copy is not None
         copies.close()
 

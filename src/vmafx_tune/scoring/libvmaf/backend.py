@@ -8,6 +8,7 @@ from vmafx_tune.errors import FrameCountMismatchError, UnreadableSourceError
 from vmafx_tune.media.frames import open_frames
 from vmafx_tune.model import ScoreSet
 from vmafx_tune.scoring.alignment import plan_scoring
+from vmafx_tune.scoring.conversion import conversion
 from vmafx_tune.scoring.libvmaf.library import Libvmaf, load_libvmaf
 from vmafx_tune.scoring.libvmaf.loaded_model import feature_names
 from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.media.frames import PlanarFrame
-    from vmafx_tune.model import ScoreRequest, Source, VmafModel
+    from vmafx_tune.model import Comparison, ScoreRequest, Source, VmafModel
     from vmafx_tune.ports import FrameProgress
     from vmafx_tune.scoring.alignment import ScoringPlan
     from vmafx_tune.scoring.libvmaf.session import FrameScore
@@ -94,17 +95,15 @@ class LibvmafFileScorer:
             frames += scorer.finish()
             if on_progress is not None:
                 on_progress(scorer.n_fed)
-            return self._score_set(frames, request, scorer.n_fed)
+            return self._score_set(frames, request, scorer.n_fed, plan.comparison)
 
     def _frames(
         self, source: Source, plan: ScoringPlan, threads: int
     ) -> AbstractContextManager[Iterator[PlanarFrame]]:
         return open_frames(
             source,
-            size=plan.size,
-            pix_fmt=plan.pix_fmt,
+            filters=conversion(source, plan),
             threads=threads,
-            color_range="tv" if plan.limit_range else None,
             cancel=self._cancel,
         )
 
@@ -121,7 +120,11 @@ class LibvmafFileScorer:
         )
 
     def _score_set(
-        self, frames: list[FrameScore], request: ScoreRequest, n_frames: int
+        self,
+        frames: list[FrameScore],
+        request: ScoreRequest,
+        n_frames: int,
+        comparison: Comparison,
     ) -> ScoreSet:
         names = frames[0].features
         return ScoreSet(
@@ -132,6 +135,7 @@ class LibvmafFileScorer:
             backend=_NAME,
             backend_version=self.version,
             subsample=request.subsample,
+            comparison=comparison,
         )
 
 
