@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import time
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.encoders.trial_cache import trial_folder
 from vmafx_tune.errors import OutputError
 from vmafx_tune.folders import cache_folder
+from vmafx_tune.media.source_folder import clear_sources, prune_sources
 from vmafx_tune.probing.database import Database, NewerDatabaseError, is_damage
 from vmafx_tune.probing.room import make_room, store_limit
 from vmafx_tune.probing.store import STORE_NAME
@@ -60,12 +60,12 @@ def clear_cache() -> CacheResult:
             database.remove()
         for path in (*database.damaged_files(), *trial_folder().glob("*.json")):
             path.unlink(missing_ok=True)
-        _remove_sources()
+    clear_sources()
     return _report(database, CacheAction.CLEAR, removed=removed)
 
 
 def prune_cache(*, limit_bytes: int | None = None, unused_days: float | None = None) -> CacheResult:
-    """Throw out what was not used for long, then what is too much.
+    """Throw out what was not used for long, then what is too much; fetched sources as well.
 
     Args:
         limit_bytes: Room that the rest may take; None for the store's own limit.
@@ -83,6 +83,7 @@ def prune_cache(*, limit_bytes: int | None = None, unused_days: float | None = N
             removed = _forget_unused(connection, unused_days) + make_room(connection, limit_bytes)
         with _explaining(database):
             database.compact()
+    prune_sources(unused_days)
     return _report(database, CacheAction.PRUNE, removed=removed)
 
 
@@ -99,13 +100,6 @@ def _empty(database: Database) -> int:
         connection.execute("DELETE FROM sizes")
     database.compact()
     return removed
-
-
-def _remove_sources() -> None:
-    from vmafx_tune.media.fetch import sources_folder
-
-    if (folder := sources_folder()).exists():
-        shutil.rmtree(folder)
 
 
 def _forget_unused(connection: sqlite3.Connection, unused_days: float | None) -> int:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.media.process import ProcessRunner
+    from vmafx_tune.media.source_cache import SourceCache
     from vmafx_tune.model import (
         Complexity,
         EncodeSpec,
@@ -123,6 +124,8 @@ class Toolbox:
         """Remove what was kept to be used again."""
         if "reference_copies" in self.__dict__:
             self.reference_copies.close()
+        if "source_cache" in self.__dict__:
+            self.source_cache.close()
 
     def for_one_job(self, cancel: CancelToken) -> Toolbox:
         """Make a toolbox with a token of its own, which knows what this one has found out."""
@@ -133,23 +136,22 @@ class Toolbox:
         box._availabilities = self._availabilities
         return box
 
-    def source_at(self, url: str) -> Source:
-        """Fetch a source by its http or https URL, and probe the copy.
+    @cached_property
+    def source_cache(self) -> SourceCache:
+        """Fetches sources by URL; the copies stay until the toolbox is closed."""
+        from vmafx_tune.media.source_cache import SourceCache
+
+        return SourceCache(self.cancel)
+
+    def copy_of(self, url: str) -> Path:
+        """Fetch what is at an http or https URL; the copy stays until the toolbox is closed.
 
         Raises:
-            UnreadableSourceError: It cannot be fetched, or is not a video.
+            UsageError: It is not a valid URL.
+            UnreadableSourceError: It cannot be fetched.
             OutputError: There is no room for it.
         """
-        from vmafx_tune.errors import UnreadableSourceError
-        from vmafx_tune.media.fetch import SourceCache, public_url
-
-        path = SourceCache(self.cancel).current(url)
-        try:
-            return self.source(path)
-        except UnreadableSourceError as error:
-            raise UnreadableSourceError(
-                f"What '{public_url(url)}' gives is no source. {error}"
-            ) from error
+        return self.source_cache.current(url)
 
     def source(self, path: Path) -> Source:
         """Probe a source; a `.yuv` file with the geometry of the options.

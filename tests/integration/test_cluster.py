@@ -274,7 +274,7 @@ def test_a_url_that_gives_no_video_is_named(cluster: Cluster) -> None:
         outcome = on(cluster, *SEARCH, "-r", origin.url)
 
     assert outcome.exit_code == 1
-    assert f"What '{origin.url}' gives is no source." in outcome.stderr
+    assert f"What '{origin.url}' gives is not a source." in outcome.stderr
 
 
 def test_an_encode_that_fails_on_a_worker_says_what_it_says_here(

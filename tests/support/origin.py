@@ -53,6 +53,9 @@ class Handler(BaseHTTPRequestHandler):
         body = origin.content[start:]
         self.send_response(206 if start else 200)
         self.send_header("Content-Length", str(len(body)))
+        if start:
+            size = len(origin.content)
+            self.send_header("Content-Range", f"bytes {start}-{size - 1}/{size}")
         if origin.tag is not None:
             self.send_header("ETag", origin.tag)
         self.end_headers()

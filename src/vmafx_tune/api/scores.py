@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmafx_tune.api.sources import display_size, open_source
+from vmafx_tune.api.sources import display_size, open_source, read_source
 from vmafx_tune.core.alignment import pair_notes
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.model import ScoreRequest
@@ -15,6 +14,8 @@ from vmafx_tune.workflows.score import ScoreJob
 from vmafx_tune.workflows.score import score as run_score
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vmafx_tune.results import ScoreResult
     from vmafx_tune.wiring import Toolbox
 
@@ -34,8 +35,9 @@ def score(
     """Score a distorted clip against its reference with VMAF.
 
     Args:
-        reference: The clip as it should look.
-        distorted: The clip to judge; scaled to the reference's size where its own differs.
+        reference: The clip as it should look: a file, or an http or https URL.
+        distorted: The clip to judge, likewise; scaled to the reference's size where its own
+            differs.
         scoring: Model, backend, pooling, subsampling.
         sources: How sources are read.
         tools: Which programs to use, and where to work.
@@ -54,7 +56,7 @@ def score(
     scoring = scoring or ScoringOptions()
     with opened(toolbox, tools, sources) as box:
         source = open_source(reference, scoring, box, observe)
-        encoded = box.distorted(Path(distorted))
+        encoded = read_source(distorted, box, box.distorted)
         display = display_size(scoring, source)
         for note in pair_notes(source, encoded, display, allow_hdr=scoring.allow_hdr):
             observe(Warned(note))

@@ -6,16 +6,44 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.core.alignment import check_source
+from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.events import Warned
 from vmafx_tune.parsing import is_url, parse_resolution
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vmafx_tune.events import Observer
     from vmafx_tune.model import Resolution, Source
     from vmafx_tune.options import ScoringOptions
     from vmafx_tune.wiring import Toolbox
 
-__all__ = ["display_size", "open_source"]
+__all__ = ["display_size", "open_source", "read_source"]
+
+
+def read_source(path: str | Path, box: Toolbox, probe: Callable[[Path], Source]) -> Source:
+    """Probe a file, or what is at an http or https URL.
+
+    Args:
+        path: Where it is.
+        box: Fetches it.
+        probe: Reads the file, or the copy.
+
+    Raises:
+        UnreadableSourceError: It cannot be fetched, or is not a video.
+        UsageError: The URL is not valid.
+    """
+    if not (isinstance(path, str) and is_url(path)):
+        return probe(Path(path))
+    copy = box.copy_of(path)
+    try:
+        return probe(copy)
+    except UnreadableSourceError as error:
+        from vmafx_tune.media.urls import public_url
+
+        raise UnreadableSourceError(
+            f"What '{public_url(path)}' gives is not a source. {error}"
+        ) from error
 
 
 def open_source(
@@ -26,9 +54,7 @@ def open_source(
     Raises:
         MediaError: It cannot be read, or is HDR without the user's consent.
     """
-    source = (
-        box.source_at(path) if isinstance(path, str) and is_url(path) else box.source(Path(path))
-    )
+    source = read_source(path, box, box.source)
     allow_hdr = scoring is not None and scoring.allow_hdr
     for note in check_source(source, allow_hdr=allow_hdr):
         observe(Warned(note))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from vmafx_tune.errors import CancelledError, ClusterLostError, ToolError, VmafxTuneError
+from vmafx_tune.plain_text import one_line
 from vmafx_tune.signals import Signalled
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ _BROKEN_PIPE = 128 + 13
 
 
 def say(message: str) -> None:
-    """Print one line for people to stderr."""
+    """Print one line for people to stderr, whatever files and servers put into it."""
     with suppress(OSError):
-        sys.stderr.write(f"vmafx-tune: {message}\n")
+        sys.stderr.write(f"vmafx-tune: {one_line(message)}\n")
         sys.stderr.flush()
 
 
@@ -65,4 +66,5 @@ def _show_tool(error: ToolError) -> None:
         say(f"command: {shlex.join(without_guard(error.argv))}")
     if error.stderr_tail:
         say("its last words:")
-        sys.stderr.write(f"{error.stderr_tail}\n")
+        for line in error.stderr_tail.splitlines():
+            sys.stderr.write(f"{one_line(line)}\n")

@@ -22,6 +22,7 @@ from vmafx_tune.events import (
     ProbeStopped,
     Warned,
 )
+from vmafx_tune.plain_text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,7 +175,9 @@ class _LiveLines:
     def _warn(self, message: str) -> None:
         if message not in self._told:
             self._told.add(message)
-            self._progress.console.print(f"warning: {message}", style="yellow", markup=False)
+            self._progress.console.print(
+                f"warning: {one_line(message)}", style="yellow", markup=False
+            )
 
     def _start(self, name: str, n_frames: int) -> None:
         # A probe passes the clip twice: once to encode and once to score.

@@ -14,6 +14,7 @@ from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, running
 from vmafx_tune.cli.failure import say
 from vmafx_tune.errors import UsageError
 from vmafx_tune.options import ScoringOptions, SourceOptions, ToolOptions
+from vmafx_tune.parsing import is_url
 
 __all__ = ["score"]
 
@@ -21,8 +22,8 @@ __all__ = ["score"]
 @takes_options
 def score(
     *,
-    reference: Annotated[Path, typer.Argument(help="The clip as it should look.")],
-    distorted: Annotated[Path, typer.Argument(help="The clip to judge.")],
+    reference: Annotated[str, typer.Argument(help="The clip as it should look: a file or a URL.")],
+    distorted: Annotated[str, typer.Argument(help="The clip to judge: a file or a URL.")],
     min_score: Annotated[
         float | None, typer.Option("--min-score", metavar="X", help="Exit with 3 below this score.")
     ] = None,
@@ -67,8 +68,8 @@ def score(
 def _score_remotely(
     server: str,
     server_ca: Path | None,
-    reference: Path,
-    distorted: Path,
+    reference: str,
+    distorted: str,
     scoring: ScoringOptions,
     min_score: float | None,
     output: OutputOptions,
@@ -82,13 +83,18 @@ def _score_remotely(
                 "A server scores every frame with its own settings. Leave out all scoring options "
                 "but --model."
             )
+        if is_url(reference) or is_url(distorted):
+            raise UsageError(
+                "A server scores files of its own, not URLs. Name files under its media roots, or "
+                "leave out --server."
+            )
         started = time.monotonic()
         token = os.environ.get("VMAFX_API_TOKEN")
         with ScoringClient(server, token=token, tls_ca=server_ca) as client:
-            told = client.score(str(reference), str(distorted), scoring.model or "")
+            told = client.score(reference, distorted, scoring.model or "")
         result = RemoteScoreResult(
-            reference=str(reference),
-            distorted=str(distorted),
+            reference=reference,
+            distorted=distorted,
             model=scoring.model or "",
             score=told.score,
             feature_means=told.features,

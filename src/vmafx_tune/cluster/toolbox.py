@@ -132,12 +132,12 @@ class ClusterToolbox(Toolbox):
         self._connect()
         return super().source(path)
 
-    def source_at(self, url: str) -> Source:
-        """Fetch a source by its URL, as workers will that do not see the copy; and probe it."""
+    def copy_of(self, url: str) -> Path:
+        """Fetch what is at a URL, as workers will that do not see the copy."""
         self._connect()
-        source = super().source_at(url)
-        self._urls[source.path] = url
-        return source
+        path = super().copy_of(url)
+        self._urls[path] = url
+        return path
 
     def scorer(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from vmafx_tune.cluster.messages import Answer, Report
 from vmafx_tune.cluster.sentences import difference
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import ClusterWorkersError, UnreadableSourceError
+from vmafx_tune.media.source_cache import SourceCache
 from vmafx_tune.options import ToolOptions
 from vmafx_tune.probing.fingerprint import Fingerprints, NoMemory
 from vmafx_tune.wiring import Toolbox
@@ -93,13 +95,15 @@ class WorkerTools:
             VmafxTuneError: Any of the encoder's or the scorer's errors.
         """
         box = self._box.for_one_job(cancel)
-        spec = self._with_local_files(job, cancel)
-        scorer = box.scorer(job.backend, spec.model, often=True)
-        self._check(job, box, scorer)
-        prober = box.measuring_prober(scorer)
-        if job.encoding is None:
-            return Answer(scores=prober.score_itself(spec))
-        return Answer(probe=prober.probe(spec, on_progress=on_progress))
+        # The copy of a source has to stay for as long as the job reads it.
+        with closing(SourceCache(cancel)) as sources:
+            spec = self._with_local_files(job, sources)
+            scorer = box.scorer(job.backend, spec.model, often=True)
+            self._check(job, box, scorer)
+            prober = box.measuring_prober(scorer)
+            if job.encoding is None:
+                return Answer(scores=prober.score_itself(spec))
+            return Answer(probe=prober.probe(spec, on_progress=on_progress))
 
     def _scoring_facts(self, box: Toolbox, scorer: Scorer) -> dict[str, Any]:
         # The ffmpeg is not always among them, but all workers are to have the same.
@@ -112,10 +116,10 @@ class WorkerTools:
             setup = box.setup(None, self._fingerprints)
             _require_equal(setup.encoding(encoder_row(job.spec.encode.encoder)), job.encoding)
 
-    def _with_local_files(self, job: Job, cancel: CancelToken) -> ProbeSpec:
+    def _with_local_files(self, job: Job, sources: SourceCache) -> ProbeSpec:
         for file in job.files:
             self._require(file)
-        path = self._local(job.source, cancel)
+        path = self._local(job.source, sources)
         encode = job.spec.encode
         source = dataclasses.replace(encode.source, path=path)
         spec = dataclasses.replace(job.spec, encode=dataclasses.replace(encode, source=source))
@@ -123,21 +127,19 @@ class WorkerTools:
             self._require(job.model)
         return spec
 
-    def _local(self, file: FileRef, cancel: CancelToken) -> Path:
+    def _local(self, file: FileRef, sources: SourceCache) -> Path:
         """Find a source: where the client has it, or a copy of what its URL gives."""
         try:
             self._require(file)
         except ClusterWorkersError:
             if file.url is None:
                 raise
-            return self._fetched(file, file.url, cancel)
+            return self._fetched(file, file.url, sources)
         return Path(file.path)
 
-    def _fetched(self, file: FileRef, url: str, cancel: CancelToken) -> Path:
-        from vmafx_tune.media.fetch import SourceCache
-
+    def _fetched(self, file: FileRef, url: str, sources: SourceCache) -> Path:
         try:
-            return SourceCache(cancel).with_content(url, file.digest, self._fingerprints.of)
+            return sources.with_content(url, file.digest, self._fingerprints.of)
         except UnreadableSourceError as error:
             raise ClusterWorkersError(str(error)) from error
 

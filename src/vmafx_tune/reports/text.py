@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 import shlex
 from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
+
+from vmafx_tune.plain_text import encodable, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,23 +30,11 @@ __all__ = [
 
 ABSENT = "\N{EN DASH}"
 
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 # One character for one, so that columns and pictures keep their shape.
 _STAND_INS = str.maketrans(
     dict(zip("\N{EN DASH}…─│└┤┬✓✗", "-.-|+++vx", strict=True))
     | {chr(dots): "." for dots in range(0x2801, 0x2900)}
 )
-
-
-def encodable(text: str) -> str:
-    """Replace what UTF-8 cannot hold: Python's stand-ins for undecodable bytes of a file name."""
-    return _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def one_line(text: str) -> str:
-    """Make `text` safe to print: one line, without control characters that a terminal obeys."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(encodable(text).splitlines()))
 
 
 def in_encoding(text: str, encoding: str) -> str:

@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import VmafxTuneError
+from vmafx_tune.plain_text import one_line
 from vmafx_tune.server.logs import JsonLog
 from vmafx_tune.server.media_roots import MediaRoots
 from vmafx_tune.server.metrics import Metrics
@@ -63,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
         settings = ServerSettings.from_sources(parse_flags(argv), os.environ)
         return asyncio.run(serve(settings))
     except VmafxTuneError as error:
-        sys.stderr.write(f"vmafx-tune: error: {error}\n")
+        sys.stderr.write(f"vmafx-tune: error: {one_line(str(error))}\n")
         return error.exit_code
 
 

@@ -1,0 +1,226 @@
+"""Local copies of sources that are named by URL.
+
+ffmpeg is held to local files, so that what is at a URL is fetched first: once, whole or not at all,
+and kept for as long as there is room. `source_folder` says what is where.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import hashlib
+import json
+import os
+import time
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.media.file_locks import locked, shared
+from vmafx_tune.media.source_folder import Room, explaining_disk, sources_folder, sweep
+from vmafx_tune.media.urls import parse_url, public_url
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from vmafx_tune.cancel import CancelToken
+    from vmafx_tune.media.http_exchange import TransferLimits
+    from vmafx_tune.media.urls import SourceUrl
+
+__all__ = ["SourceCache"]
+
+_LOCK_PAUSE_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """What is known of the copy of a URL.
+
+    Attributes:
+        file: Where it is: folder and name, relative to the cache.
+        validator: Tells its version at the server; None where nothing does.
+    """
+
+    file: str
+    size_bytes: int
+    mtime_ns: int
+    validator: str | None
+
+
+class SourceCache:
+    """Fetches sources into a folder. Safe among threads and processes.
+
+    Copies that it has given stay until it is closed.
+
+    Args:
+        cancel: Ends a transfer.
+        folder: Where copies go; None for the user's cache folder.
+        limit_bytes: Room that they may take; None for `VMAFX_SOURCES_LIMIT`.
+        limits: When to give up a transfer; None for those that suit any network.
+    """
+
+    def __init__(
+        self,
+        cancel: CancelToken,
+        folder: Path | None = None,
+        limit_bytes: int | None = None,
+        limits: TransferLimits | None = None,
+    ) -> None:
+        self._cancel = cancel
+        self._folder = folder or sources_folder()
+        self._limit_bytes = limit_bytes
+        self._limits = limits
+        self._held = ExitStack()
+
+    def close(self) -> None:
+        """Let go of the copies that were given."""
+        self._held.close()
+
+    def current(self, url: str) -> Path:
+        """Return a copy of what is at `url` now; one that the server says is current is kept.
+
+        Raises:
+            UsageError: It is not a URL.
+            UnreadableSourceError: It cannot be fetched.
+            OutputError: There is no room for it.
+            CancelledError: The work was cancelled.
+        """
+        source = parse_url(url)
+        entry = _digest(source.identity)
+        with explaining_disk(self._folder), self._sole(entry):
+            known = self._recall(entry, source)
+            with self._fetched(source, entry, None if known is None else known.validator) as new:
+                if new is None:
+                    assert known is not None
+                    return self._folder / known.file
+                path = self._put(new.partial, _file_digest(new.partial), source.file_name)
+            self._remember(entry, path, new.validator)
+            return path
+
+    def with_content(self, url: str, digest: str, digest_of: Callable[[Path], str]) -> Path:
+        """Return a copy of what is at `url`, which has to have that content.
+
+        Args:
+            url: Where it is.
+            digest: Of its content.
+            digest_of: Tells a file's digest.
+
+        Raises:
+            UsageError: It is not a URL.
+            UnreadableSourceError: It cannot be fetched, or has other content.
+            OutputError: There is no room for it.
+            CancelledError: The work was cancelled.
+        """
+        source = parse_url(url)
+        with explaining_disk(self._folder), self._sole(digest):
+            for path in sorted((self._folder / digest).glob("*")):
+                if digest_of(path) == digest and self._hold(path):
+                    return path
+                path.unlink(missing_ok=True)
+            with self._fetched(source, digest, None) as new:
+                assert new is not None
+                if digest_of(new.partial) != digest:
+                    raise UnreadableSourceError(
+                        f"'{public_url(source.address)}' does not give the content here that it "
+                        "gave to the client: it has changed, or is made for each request."
+                    )
+                return self._put(new.partial, digest, source.file_name)
+
+    def _put(self, partial: Path, digest: str, name: str) -> Path:
+        """Make a finished file the copy of its content, unless there is one already."""
+        path = self._folder / digest / name
+        with self._sole("copies"):
+            path.parent.mkdir(exist_ok=True)
+            if not (path.exists() and filecmp.cmp(path, partial, shallow=False)):
+                partial.replace(path)
+            held = self._hold(path)
+        assert held, "nobody removes a copy while this lock is held"
+        return path
+
+    def _hold(self, path: Path) -> bool:
+        """Keep a copy from being removed; False where it is gone."""
+        file = shared(path)
+        if file is None:
+            return False
+        # The file's own times stay, by which its content is known to be the same.
+        os.utime(path.parent)
+        self._held.enter_context(closing(file))
+        return True
+
+    def _recall(self, entry: str, url: SourceUrl) -> _Copy | None:
+        """Find the copy of a URL, if the server can be asked whether it is current."""
+        try:
+            copy = _Copy(**json.loads((self._folder / f"{entry}.json").read_text("utf-8")))
+            path = self._folder / copy.file
+            stat = path.stat()
+        except (OSError, ValueError, TypeError):
+            return None
+        whole = (stat.st_size, stat.st_mtime_ns) == (copy.size_bytes, copy.mtime_ns)
+        # A time alone does not tell apart what different people or signatures are given.
+        told = copy.validator is not None and (copy.validator.endswith('"') or not url.is_personal)
+        return copy if whole and told and self._hold(path) else None
+
+    def _remember(self, entry: str, path: Path, validator: str | None) -> None:
+        stat = path.stat()
+        file = str(path.relative_to(self._folder))
+        copy = _Copy(file, stat.st_size, stat.st_mtime_ns, validator)
+        partial = self._folder / f"{entry}.json.part"
+        partial.write_text(json.dumps(asdict(copy)), encoding="utf-8")
+        partial.replace(self._folder / f"{entry}.json")
+
+    @contextmanager
+    def _fetched(
+        self, url: SourceUrl, name: str, validator: str | None
+    ) -> Iterator[_Fetched | None]:
+        # Loading the HTTP client takes a while, and local sources need none.
+        from vmafx_tune.media.http_exchange import TransferLimits
+        from vmafx_tune.media.transfer import Transfer
+
+        sweep(self._folder)
+        partial = self._folder / f"{name}.part"
+        transfer = Transfer(
+            url,
+            partial,
+            cancel=self._cancel,
+            reserve=Room(self._folder, self._limit_bytes).reserve,
+            limits=self._limits or TransferLimits(),
+        )
+        try:
+            changed = transfer.run(validator)
+            if changed:
+                _write_through(partial)
+            yield _Fetched(partial, transfer.validator) if changed else None
+        finally:
+            partial.unlink(missing_ok=True)
+
+    @contextmanager
+    def _sole(self, name: str) -> Iterator[None]:
+        """Be the only one who works on an entry, of all threads and processes."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        while (lock := locked(self._folder / f"{name}.lock", create=True)) is None:
+            self._cancel.raise_if_cancelled()
+            time.sleep(_LOCK_PAUSE_S)
+        with lock:
+            yield
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    partial: Path
+    validator: str | None
+
+
+def _write_through(path: Path) -> None:
+    # Its size would be right after a power cut, and its content zeros.
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
