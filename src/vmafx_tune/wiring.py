@@ -140,8 +140,9 @@ class Toolbox:
     def source_cache(self) -> SourceCache:
         """Fetches sources by URL; the copies stay until the toolbox is closed."""
         from vmafx_tune.media.source_cache import SourceCache
+        from vmafx_tune.probing.fingerprint import Fingerprints, NoMemory
 
-        return SourceCache(self.cancel)
+        return SourceCache(self.cancel, digest_of=Fingerprints(NoMemory()).of)
 
     def copy_of(self, url: str) -> Path:
         """Fetch what is at an http or https URL; the copy stays until the toolbox is closed.

@@ -255,16 +255,17 @@ def test_a_source_of_the_same_name_with_other_content_is_not_taken(
 def test_a_source_at_a_url_is_fetched_once_by_each_worker_that_needs_it(
     cluster: Cluster, clip: Path, locally: Callable[..., Outcome], tmp_path: Path
 ) -> None:
-    here = {"VMAFX_CACHE_DIR": "/proc/self/cwd/cache"}
+    here = {"VMAFX_CACHE_DIR": "/proc/self/cwd/here"}
     line = ("--cluster", cluster.address, *PATIENT)
     with serving(Origin(clip.read_bytes())) as origin:
-        url = f"{origin.url}?X-Amz-Signature=secret"
+        url = f"{origin.url.replace('://', '://me:secret@')}?X-Amz-Signature=secret"
         remote = run_cli(*COMPARE, "-r", url, *line, cwd=tmp_path, env=here)
     copies = [list(w.folder.glob("cache/sources/*/My_clip.mp4")) for w in cluster.workers]
 
     assert remote.exit_code == 0, remote.stderr
     assert max(map(len, copies)) == 1
     assert len(origin.asked) == 1 + sum(map(len, copies))
+    assert {asked["Authorization"] for asked in origin.asked} == {"Basic bWU6c2VjcmV0"}
     assert "secret" not in remote.stdout + remote.stderr
     assert answers(remote) == answers(locally(*COMPARE))
 

@@ -96,7 +96,7 @@ class WorkerTools:
         """
         box = self._box.for_one_job(cancel)
         # The copy of a source has to stay for as long as the job reads it.
-        with closing(SourceCache(cancel)) as sources:
+        with closing(SourceCache(cancel, digest_of=self._fingerprints.of)) as sources:
             spec = self._with_local_files(job, sources)
             scorer = box.scorer(job.backend, spec.model, often=True)
             self._check(job, box, scorer)
@@ -135,11 +135,14 @@ class WorkerTools:
             if file.url is None:
                 raise
             return self._fetched(file, file.url, sources)
-        return Path(file.path)
+        path = Path(file.path)
+        # Machines that are set up alike have their copies under the same name.
+        sources.hold(path)
+        return path
 
     def _fetched(self, file: FileRef, url: str, sources: SourceCache) -> Path:
         try:
-            return sources.with_content(url, file.digest, self._fingerprints.of)
+            return sources.with_content(url, file.digest)
         except UnreadableSourceError as error:
             raise ClusterWorkersError(str(error)) from error
 

@@ -58,6 +58,7 @@ class SourceCache:
         folder: Where copies go; None for the user's cache folder.
         limit_bytes: Room that they may take; None for `VMAFX_SOURCES_LIMIT`.
         limits: When to give up a transfer; None for those that suit any network.
+        digest_of: Tells the digest of a file's content, which names its copy.
     """
 
     def __init__(
@@ -66,16 +67,23 @@ class SourceCache:
         folder: Path | None = None,
         limit_bytes: int | None = None,
         limits: TransferLimits | None = None,
+        digest_of: Callable[[Path], str] | None = None,
     ) -> None:
         self._cancel = cancel
         self._folder = folder or sources_folder()
         self._limit_bytes = limit_bytes
         self._limits = limits
+        self._digest_of = digest_of or _file_digest
         self._held = ExitStack()
 
     def close(self) -> None:
         """Let go of the copies that were given."""
         self._held.close()
+
+    def hold(self, path: Path) -> None:
+        """Keep a file from being removed until this is closed, if it is one of the copies."""
+        if path.is_relative_to(self._folder):
+            self._hold(path)
 
     def current(self, url: str) -> Path:
         """Return a copy of what is at `url` now; one that the server says is current is kept.
@@ -94,17 +102,16 @@ class SourceCache:
                 if new is None:
                     assert known is not None
                     return self._folder / known.file
-                path = self._put(new.partial, _file_digest(new.partial), source.file_name)
+                path = self._put(new.partial, self._digest_of(new.partial), source.file_name)
             self._remember(entry, path, new.validator)
             return path
 
-    def with_content(self, url: str, digest: str, digest_of: Callable[[Path], str]) -> Path:
+    def with_content(self, url: str, digest: str) -> Path:
         """Return a copy of what is at `url`, which has to have that content.
 
         Args:
             url: Where it is.
             digest: Of its content.
-            digest_of: Tells a file's digest.
 
         Raises:
             UsageError: It is not a URL.
@@ -114,18 +121,24 @@ class SourceCache:
         """
         source = parse_url(url)
         with explaining_disk(self._folder), self._sole(digest):
-            for path in sorted((self._folder / digest).glob("*")):
-                if digest_of(path) == digest and self._hold(path):
-                    return path
-                path.unlink(missing_ok=True)
+            if (kept := self._kept(digest)) is not None:
+                return kept
             with self._fetched(source, digest, None) as new:
                 assert new is not None
-                if digest_of(new.partial) != digest:
+                if self._digest_of(new.partial) != digest:
                     raise UnreadableSourceError(
                         f"'{public_url(source.address)}' does not give the content here that it "
                         "gave to the client: it has changed, or is made for each request."
                     )
                 return self._put(new.partial, digest, source.file_name)
+
+    def _kept(self, digest: str) -> Path | None:
+        """Find a copy by its content; one that was damaged goes."""
+        for path in sorted((self._folder / digest).glob("*")):
+            if self._hold(path) and self._digest_of(path) == digest:
+                return path
+            path.unlink(missing_ok=True)
+        return None
 
     def _put(self, partial: Path, digest: str, name: str) -> Path:
         """Make a finished file the copy of its content, unless there is one already."""

@@ -54,17 +54,13 @@ class OneRun(SourceCache):
         with closing(self):
             return super().current(url)
 
-    def with_content(self, url: str, digest: str, digest_of: Callable[[Path], str]) -> Path:
+    def with_content(self, url: str, digest: str) -> Path:
         with closing(self):
-            return super().with_content(url, digest, digest_of)
+            return super().with_content(url, digest)
 
 
 def cache(folder: Path, limit_bytes: int = ROOMY) -> SourceCache:
     return OneRun(CancelToken(), folder, limit_bytes, AT_ONCE)
-
-
-def digest_of(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def leftovers(folder: Path) -> list[Path]:
@@ -212,7 +208,7 @@ def test_many_who_want_the_same_content_fetch_it_once(origin: Origin, tmp_path: 
     digest = hashlib.sha256(origin.content).hexdigest()
 
     def ask(_: int) -> Path:
-        return cache(tmp_path).with_content(origin.url, digest, digest_of)
+        return cache(tmp_path).with_content(origin.url, digest)
 
     with ThreadPoolExecutor(4) as pool:
         paths = set(pool.map(ask, range(4)))
@@ -222,17 +218,17 @@ def test_many_who_want_the_same_content_fetch_it_once(origin: Origin, tmp_path: 
 
 def test_content_that_is_not_the_one_expected_is_refused(origin: Origin, tmp_path: Path) -> None:
     with pytest.raises(UnreadableSourceError, match="it has changed"):
-        cache(tmp_path).with_content(origin.url, "0" * 64, digest_of)
+        cache(tmp_path).with_content(origin.url, "0" * 64)
 
     assert leftovers(tmp_path) == []
 
 
 def test_a_copy_that_was_damaged_is_fetched_anew(origin: Origin, tmp_path: Path) -> None:
     digest = hashlib.sha256(origin.content).hexdigest()
-    path = cache(tmp_path).with_content(origin.url, digest, digest_of)
+    path = cache(tmp_path).with_content(origin.url, digest)
     path.write_bytes(b"damaged")
 
-    assert cache(tmp_path).with_content(origin.url, digest, digest_of) == path
+    assert cache(tmp_path).with_content(origin.url, digest) == path
     assert path.read_bytes() == origin.content
 
 
@@ -298,6 +294,19 @@ def test_a_transfer_that_is_under_way_survives_cleaning(
 
     with raw_origin(answer) as origin:
         assert cache(folder).current(origin.url).read_bytes() == b"halfhalf"
+
+
+def test_a_copy_that_another_run_uses_too_is_kept_for_both(origin: Origin, folder: Path) -> None:
+    path = cache(folder).current(origin.url)
+    with closing(SourceCache(CancelToken(), folder, ROOMY, AT_ONCE)) as running:
+        running.hold(path)
+        clear_sources()
+        assert path.exists()
+
+
+def test_files_elsewhere_are_no_copies(folder: Path, tmp_path: Path) -> None:
+    with closing(SourceCache(CancelToken(), folder)) as running:
+        running.hold(tmp_path / "missing.mp4")
 
 
 def test_clearing_leaves_copies_that_are_in_use(origin: Origin, folder: Path) -> None:
