@@ -24,6 +24,7 @@ __all__ = [
 _RESOLUTION = re.compile(r"(\d+)\s*[xX\N{MULTIPLICATION SIGN}]\s*(\d+)")
 _SAMPLE = re.compile(r"(\d+)\s*[xX\N{MULTIPLICATION SIGN}]\s*(\d+(?:\.\d+)?)\s*s?")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _MAX_SIDE = 65_536
 _MAX_FRAME_RATE = 1_000
@@ -141,5 +142,5 @@ def parse_size_bytes(text: str) -> int:
 
 
 def is_url(name: str) -> bool:
-    """Tell whether a source is named by an http or https URL."""
-    return name.lower().startswith(("http://", "https://"))
+    """Tell whether a source is named by a URL; only those of http and https can be fetched."""
+    return _URL.match(name) is not None

@@ -105,9 +105,9 @@ def parse_url(text: str) -> SourceUrl:
         return _parsed(text)
     except ValueError as error:
         raise UsageError(
-            f"'{public_url(text)}' is not a valid URL: {error}. Write it as "
-            "https://HOST/PATH, and special characters of a password as %40 for @, %3A for :, "
-            "%2F for /."
+            f"'{public_url(text)}' cannot be used as a URL: {error}. Write it as "
+            "https://HOST/PATH, with special characters of a password as %40 (@), %3A (:) or "
+            "%2F (/)."
         ) from error
 
 
@@ -145,7 +145,7 @@ def _parsed(text: str) -> SourceUrl:
 
     scheme = text.partition(":")[0].lower()
     if scheme not in _DEFAULT_PORTS:
-        raise ValueError(f"it is of '{one_line(scheme)}', not of http or https")
+        raise ValueError(f"only http and https can be fetched, not '{one_line(scheme)}'")
     _check_port(text)
     try:
         parts = parse(text)

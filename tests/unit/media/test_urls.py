@@ -28,7 +28,13 @@ SIGNED = [
 
 @pytest.mark.parametrize(
     ("name", "answer"),
-    [("https://a/b.mp4", True), ("HTTP://a/b.mp4", True), ("/a/b.mp4", False), ("file:/a", False)],
+    [
+        ("https://a/b.mp4", True),
+        ("HTTP://a/b.mp4", True),
+        ("s3://a/b.mp4", True),
+        ("/a/b.mp4", False),
+        ("file:/a", False),
+    ],
 )
 def test_urls_are_told_from_files(name: str, answer: bool) -> None:
     assert is_url(name) is answer
@@ -67,6 +73,8 @@ def test_a_url_is_asked_for_in_ascii(url: str, address: str) -> None:
     ("url", "reason"),
     [
         ("http://", "no host"),
+        ("s3://user:secret@bucket/a.mp4", "only http and https"),
+        ("file:///a.mp4", "only http and https"),
         ("http://user:secret@/a.mp4", "host"),
         ("http://host:65536/a.mp4", "port"),
         ("http://host:0/a.mp4", "port"),
@@ -79,7 +87,7 @@ def test_a_url_is_asked_for_in_ascii(url: str, address: str) -> None:
     ],
 )
 def test_what_is_not_a_url_is_a_sentence_without_the_password(url: str, reason: str) -> None:
-    with pytest.raises(UsageError, match=rf"is not a valid URL.*{reason}") as caught:
+    with pytest.raises(UsageError, match=rf"cannot be used as a URL.*{reason}") as caught:
         parse_url(url)
     assert "user" not in str(caught.value)
     assert "se/cret" not in str(caught.value)
