@@ -64,16 +64,16 @@ turns = st.builds(
     version=st.integers(0, 2),
     honours_ranges=st.booleans(),
     checks_versions=st.booleans(),
-    shift=st.sampled_from([0, 0, 0, -1, 1]),
-    sent=st.integers(0, SIZE),
+    shift=st.sampled_from([0, 0, 0, 0, -1, 1]),
+    sent=st.sampled_from([SIZE, SIZE // 2]) | st.integers(0, SIZE),
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=120)
 @given(
-    plan=st.lists(turns, min_size=1, max_size=5),
+    plan=st.lists(turns, min_size=2, max_size=5),
     # A weak tag may stay the same for content that only means the same.
-    tag=st.sampled_from(['"{}"', 'W/"{}"', 'W/"same"', ""]),
+    tag=st.sampled_from(['"{}"', '"{}"', '"{}"', 'W/"{}"', 'W/"same"', ""]),
 )
 def test_what_is_fetched_is_one_version_or_nothing(plan: list[Turn], tag: str) -> None:
     answers = [lambda caller, turn=turn: turn.answer(caller, tag) for turn in plan]
