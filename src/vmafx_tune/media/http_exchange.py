@@ -9,7 +9,6 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPException
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -219,7 +218,7 @@ class _Pump:
                     break
         except TransferError as error:
             self._items.put(error)
-        except (exceptions.HTTPError, HTTPException, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - carried to the thread that waits
             # Nothing here touches the disk, so that whatever it is, the network is at fault.
             self._items.put(explained(error, self._limits.answer_s))
         finally:
