@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.cli import run_cli
+from tests.support.cli import command, run_cli
 from tests.support.origin import Origin, serving
+from tests.support.programs import wait_until
 from tests.support.raw_origin import answering, message, raw_origin
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.clips import ClipFactory
+    from tests.support.raw_origin import Caller
 
 
 def test_score_takes_urls_for_both_clips(clips: ClipFactory, tmp_path: Path) -> None:
@@ -84,3 +88,23 @@ def test_the_http_client_is_loaded_for_urls_only(line: tuple[str, ...], tmp_path
     )
 
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_ctrl_c_ends_a_transfer_that_waits_and_leaves_nothing(tmp_path: Path) -> None:
+    processes: list[subprocess.Popen[str]] = []
+
+    def stall(caller: Caller) -> None:
+        caller.send(message("200 OK", "Content-Length: 8", body=b"half"))
+        wait_until(lambda: list(tmp_path.rglob("*.part")) != [])
+        processes[0].send_signal(signal.SIGINT)
+        caller.ended.wait()
+
+    with raw_origin(stall) as origin:
+        line = command("search", "-r", origin.url, "-c", "libx264", "-t", "90")
+        env = {**os.environ, "VMAFX_CACHE_DIR": str(tmp_path)}
+        processes.append(subprocess.Popen(line, env=env, stderr=subprocess.PIPE, text=True))
+        _, stderr = processes[0].communicate()
+
+    assert processes[0].returncode == 130
+    assert stderr == "vmafx-tune: interrupted.\n"
+    assert list(tmp_path.rglob("*.part")) == []
