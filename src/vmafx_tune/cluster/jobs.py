@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cluster.messages import FileRef, Inquiry, Job
-from vmafx_tune.probing.keys import named_files
+from vmafx_tune.encoders.named_files import named_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -92,7 +92,7 @@ def find_ffmpeg(
 
 def _named(name: str, origin: str, runner: ProcessRunner, environ: Mapping[str, str]) -> Ffmpeg:
     path = Path(name)
-    if not path.exists() and path.name == name:
+    if path.name == name:
         path = Path(shutil.which(name, path=environ.get("PATH")) or name)
     try:
         return _examine(path, origin, runner)

@@ -225,13 +225,13 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _model_file(wanted: str, model_dirs: Sequence[Path]) -> Path:
     path = Path(wanted).expanduser()
-    if path.is_file():
-        return path
-    if path.name == wanted:
-        name = wanted if path.suffix == ".json" else f"{wanted}.json"
-        for folder in model_dirs:
-            if (folder / name).is_file():
-                return folder / name
+    names_file = path.name != wanted or path.suffix == ".json"
+    name = wanted if path.suffix == ".json" else f"{wanted}.json"
+    in_folders = [folder / name for folder in model_dirs if path.name == wanted]
+    # A name is not a path, whatever lies in the working directory under it.
+    for file in [path, *in_folders] if names_file else [*in_folders, path]:
+        if file.is_file():
+            return file
     raise ModelNotFoundError(_unknown(wanted, model_dirs))
 
 

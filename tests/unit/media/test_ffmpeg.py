@@ -141,6 +141,15 @@ def test_a_bare_name_is_looked_up_on_path(tmp_path: Path, runner: ProcessRunner)
     assert (found.path, found.origin) == (mine, "--ffmpeg")
 
 
+def test_a_bare_name_is_not_what_lies_in_the_working_directory(
+    tmp_path: Path, runner: ProcessRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work" / "my-ffmpeg").mkdir(parents=True)
+    program = fake_ffmpeg(tmp_path, name="my-ffmpeg")
+    monkeypatch.chdir(tmp_path / "work")
+    assert find_ffmpeg(Path("my-ffmpeg"), runner, {"PATH": str(tmp_path)}).path == program
+
+
 def test_a_relative_path_becomes_absolute(
     tmp_path: Path, runner: ProcessRunner, monkeypatch: pytest.MonkeyPatch
 ) -> None:

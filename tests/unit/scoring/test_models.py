@@ -98,6 +98,17 @@ def test_a_custom_model_is_found_by_name_in_the_model_folders(tmp_path: Path, na
     assert resolve_model(name, FULL_HD, (first, second)).path == file
 
 
+def test_a_models_name_is_not_what_lies_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write_model(tmp_path / "mine.json")
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "mine").write_text("something else")
+    monkeypatch.chdir(tmp_path / "work")
+
+    assert resolve_model("mine", FULL_HD, (tmp_path,)).path == file
+
+
 def test_the_model_folder_is_named_by_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
