@@ -70,7 +70,7 @@ class ProbeStarted:
 
 @dataclass(frozen=True, slots=True)
 class FramesDone:
-    """A stage (`encode`, `score`) of a job moved on."""
+    """A stage of a job moved on: `encode`, `score`, or `wait` for another process's probe."""
 
     job: str
     stage: str

@@ -400,6 +400,7 @@ class ProbeKey:
         source: Name of the source, for listings; no part of what decides.
         encoder: ffmpeg's name of the encoder, for listings; None for a source against itself.
         size: Size of the encode, or of the source against itself, for listings: `1280x720`.
+        quality: Value of the quality knob; None for a source against itself, or where any will do.
     """
 
     digest: str
@@ -407,3 +408,4 @@ class ProbeKey:
     source: str = field(compare=False)
     encoder: str | None = field(compare=False)
     size: str = field(compare=False)
+    quality: float | None = field(default=None, compare=False)

@@ -45,7 +45,10 @@ class FrameProgress(Protocol):
 
 
 class ProbeProgress(Protocol):
-    """Called now and then while a probe runs: the stage (`encode` or `score`) and its frames."""
+    """Called now and then while a probe runs: the stage and its frames.
+
+    The stage is `encode` or `score`; or `wait` while another process measures the same.
+    """
 
     def __call__(self, stage: str, frames_done: int, /) -> None:
         """Take note of `frames_done` in `stage`."""

@@ -11,8 +11,15 @@ from vmafx_tune.encoders.trial_cache import trial_folder
 from vmafx_tune.errors import OutputError
 from vmafx_tune.folders import cache_folder
 from vmafx_tune.media.source_folder import clear_sources, prune_sources
-from vmafx_tune.probing.database import Database, NewerDatabaseError, is_damage
+from vmafx_tune.probing.claims import CLAIMS_FOLDER, sweep_claims
+from vmafx_tune.probing.database import (
+    DamagedDatabaseError,
+    Database,
+    NewerDatabaseError,
+    is_busy,
+)
 from vmafx_tune.probing.room import make_room, store_limit
+from vmafx_tune.probing.rows import COLUMNS, DamagedRowError, ProbeRow
 from vmafx_tune.probing.store import STORE_NAME
 from vmafx_tune.results import CacheAction, CacheEntry, CacheResult
 
@@ -22,10 +29,9 @@ if TYPE_CHECKING:
 __all__ = ["clear_cache", "examine_cache", "prune_cache"]
 
 _DAY_S = 24 * 3600.0
-_ENTRIES = """
-SELECT source, encoder, quality, size, model, bitrate_kbps, vmaf, length(payload), made_s, used_s
-FROM probes ORDER BY used_s DESC, digest
-"""
+_PATIENCE_S = 60.0
+_AT_ONCE = 200
+_ENTRIES = f"SELECT rowid, {COLUMNS} FROM probes ORDER BY used_s DESC, rowid DESC"  # noqa: S608 - names of our own
 
 
 def examine_cache(*, entries: bool = False) -> CacheResult:
@@ -54,12 +60,13 @@ def clear_cache() -> CacheResult:
     with _explaining(database):
         try:
             removed = _empty(database)
-        except (sqlite3.Error, NewerDatabaseError) as error:
-            if not isinstance(error, NewerDatabaseError) and not is_damage(error):
+        except (sqlite3.Error, DamagedDatabaseError, NewerDatabaseError) as error:
+            if is_busy(error):
                 raise
             database.remove()
-        for path in (*database.damaged_files(), *trial_folder().glob("*.json")):
+        for path in (*database.damaged_files(), *trial_folder().glob("*.*")):
             path.unlink(missing_ok=True)
+        sweep_claims(cache_folder() / CLAIMS_FOLDER)
     clear_sources()
     return _report(database, CacheAction.CLEAR, removed=removed)
 
@@ -78,17 +85,32 @@ def prune_cache(*, limit_bytes: int | None = None, unused_days: float | None = N
     database = _database()
     limit_bytes = store_limit() if limit_bytes is None else limit_bytes
     removed = 0
-    if database.path.exists():
-        with _explaining(database), database.writing() as connection:
-            removed = _forget_unused(connection, unused_days) + make_room(connection, limit_bytes)
-        with _explaining(database):
+    with _explaining(database):
+        if database.path.exists():
+            removed = _pruned(database, limit_bytes, unused_days)
             database.compact()
+        sweep_claims(cache_folder() / CLAIMS_FOLDER)
     prune_sources(unused_days)
     return _report(database, CacheAction.PRUNE, removed=removed)
 
 
+def _pruned(database: Database, limit_bytes: int, unused_days: float | None) -> int:
+    _, damaged = _examined(database)
+    with database.writing() as connection:
+        removed = _forget_unused(connection, unused_days)
+        connection.executemany("DELETE FROM probes WHERE rowid = ?", damaged)
+        removed += len(damaged)
+    gone = _AT_ONCE
+    # In steps, so that runs under way need not wait long to write.
+    while gone == _AT_ONCE:
+        with database.writing() as connection:
+            gone = make_room(connection, limit_bytes, most=_AT_ONCE)
+        removed += gone
+    return removed
+
+
 def _database() -> Database:
-    return Database(cache_folder() / STORE_NAME)
+    return Database(cache_folder() / STORE_NAME, busy_timeout_s=_PATIENCE_S)
 
 
 def _empty(database: Database) -> int:
@@ -109,15 +131,46 @@ def _forget_unused(connection: sqlite3.Connection, unused_days: float | None) ->
     return connection.execute("DELETE FROM probes WHERE used_s < ?", (since_s,)).rowcount
 
 
+def _examined(database: Database) -> tuple[list[CacheEntry], list[tuple[int]]]:
+    """Read all entries: those that are sound, and the places of those that are not."""
+    sound: list[CacheEntry] = []
+    damaged: list[tuple[int]] = []
+    with database.reading() as connection:
+        for place, *columns in connection.execute(_ENTRIES):
+            try:
+                sound.append(_entry(ProbeRow.read(columns)))
+            except DamagedRowError:
+                damaged.append((place,))
+    return sound, damaged
+
+
+def _entry(row: ProbeRow) -> CacheEntry:
+    return CacheEntry(
+        source=row.source,
+        encoder=row.encoder,
+        quality=row.quality,
+        size=row.size,
+        model=row.model,
+        bitrate_kbps=row.bitrate_kbps,
+        vmaf=row.vmaf,
+        stored_bytes=len(row.payload),
+        made_s=row.made_s,
+        used_s=row.used_s,
+    )
+
+
 def _report(
     database: Database, action: CacheAction, *, removed: int = 0, entries: bool = False
 ) -> CacheResult:
-    count, listed = 0, []
+    count = 0
+    listed: list[CacheEntry] = []
+    damaged: list[tuple[int]] = []
     if database.path.exists():
-        with _explaining(database), database.reading() as connection:
-            (count,) = connection.execute("SELECT count(*) FROM probes").fetchone()
-            rows = connection.execute(_ENTRIES).fetchall() if entries else []
-            listed = [CacheEntry(*row) for row in rows]
+        with _explaining(database):
+            with database.reading() as connection:
+                (count,) = connection.execute("SELECT count(*) FROM probes").fetchone()
+            if entries:
+                listed, damaged = _examined(database)
     return CacheResult(
         action=action,
         path=database.path,
@@ -127,6 +180,7 @@ def _report(
         n_removed=removed,
         entries=tuple(listed) if entries else None,
         damaged=tuple(database.damaged_files()),
+        n_damaged=len(damaged),
     )
 
 
@@ -140,8 +194,13 @@ def _explaining(database: Database) -> Iterator[None]:
             f"The probe store '{path}' was written by a later version of vmafx-tune. Use that one, "
             "or remove it with `vmafx-tune cache clear`."
         ) from error
+    except DamagedDatabaseError as error:
+        raise OutputError(
+            f"The probe store '{path}' is damaged: {error}. Remove it with "
+            "`vmafx-tune cache clear`."
+        ) from error
     except (sqlite3.Error, OSError) as error:
         advice = "Name another cache folder with VMAFX_CACHE_DIR."
-        if is_damage(error):
-            advice = "It is damaged: remove it with `vmafx-tune cache clear`."
+        if is_busy(error):
+            advice = "Other processes are using it: try again."
         raise OutputError(f"The probe store '{path}' cannot be used: {error}. {advice}") from error

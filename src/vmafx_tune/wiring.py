@@ -305,6 +305,7 @@ class Toolbox:
         )
 
     def _remembering(self, prober: Prober, scorer: Scorer, observe: Observer) -> Prober:
+        from vmafx_tune.probing.claims import CLAIMS_FOLDER, Claims
         from vmafx_tune.probing.fingerprint import Fingerprints
         from vmafx_tune.probing.keys import ProbeKeys
         from vmafx_tune.probing.remembering import RememberingProber
@@ -316,6 +317,7 @@ class Toolbox:
             store,
             ProbeKeys(fingerprints, self.setup(scorer, fingerprints)),
             command=self.user_command,
+            claim=Claims(cache_folder() / CLAIMS_FOLDER, self.cancel),
             refresh=self.tools.refresh,
         )
 

@@ -134,6 +134,8 @@ class _LiveLines:
                 kind = "look " if look else "#"
                 probe = f"{kind}{number} → {target:g}: Q {quality:g}"
                 self._update(name, completed=0, probe=probe)
+            case FramesDone(name, "wait"):
+                self._update(name, last="another run measures this")
             case FramesDone(name, stage, frames_done):
                 self._move(name, stage, frames_done)
             case ProbeFinished(look=True):

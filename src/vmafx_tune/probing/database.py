@@ -2,6 +2,10 @@
 
 Connections live no longer than a transaction. That costs a fraction of a millisecond against
 encodes of seconds, and leaves nothing open across threads, forks and the end of the program.
+
+Whatever is wrong with the file itself comes out as `DamagedDatabaseError`: what SQLite finds, text
+that cannot be decoded, and tables other than those that are made here. Rows are checked by whoever
+reads them (`rows`).
 """
 
 from __future__ import annotations
@@ -11,18 +15,19 @@ import os
 import sqlite3
 import time
 from contextlib import closing, contextmanager
+from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["BUSY_TIMEOUT_S", "Database", "NewerDatabaseError", "is_damage"]
+__all__ = ["BUSY_TIMEOUT_S", "DamagedDatabaseError", "Database", "NewerDatabaseError", "is_busy"]
 
 BUSY_TIMEOUT_S = 5.0
 """How long a transaction waits for those of other processes, which take milliseconds."""
 
-_FIRST_LAYOUT = """
+_LAYOUT = """
 CREATE TABLE probes (
     digest TEXT PRIMARY KEY,
     curve TEXT NOT NULL,
@@ -35,28 +40,38 @@ CREATE TABLE probes (
     vmaf REAL,
     made_s REAL NOT NULL,
     used_s REAL NOT NULL,
-    payload BLOB NOT NULL
+    payload BLOB NOT NULL,
+    checksum TEXT NOT NULL
 );
 CREATE INDEX probes_by_curve ON probes (curve);
-CREATE INDEX probes_by_use ON probes (used_s, digest);
+CREATE INDEX probes_by_use ON probes (used_s);
 CREATE TABLE files (
     signature TEXT PRIMARY KEY,
     digest TEXT NOT NULL,
-    used_s REAL NOT NULL
-) WITHOUT ROWID;
-"""
-_SIZES = """
+    made_s REAL NOT NULL,
+    checksum TEXT NOT NULL
+);
 CREATE TABLE sizes (
     digest TEXT PRIMARY KEY,
     least_kbps REAL NOT NULL,
-    made_s REAL NOT NULL
-) WITHOUT ROWID;
+    made_s REAL NOT NULL,
+    checksum TEXT NOT NULL
+);
 """
-_LAYOUTS = (_FIRST_LAYOUT, _SIZES)
-"""What makes each version of a layout out of the one before it."""
+# Rows of versions 1 and 2 have no checksum, so nothing says whether they are what was written.
+_DROP_OLD = "".join(f"DROP TABLE IF EXISTS {table};" for table in ("probes", "files", "sizes"))
+_VERSION = 3
+_APPLICATION_ID = 0x564D4146  # "VMAF"
+_COMPANIONS = ("", "-wal", "-shm", "-journal")
+_DAMAGE = frozenset(
+    {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR, sqlite3.SQLITE_TOOBIG}
+)
+_SHRUNK_PAGES = 2000
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
-_VERSION = len(_LAYOUTS)
-_COMPANIONS = ("", "-wal", "-shm")
+
+class DamagedDatabaseError(Exception):
+    """The file is broken, or is not one of ours; not: it is out of reach."""
 
 
 class NewerDatabaseError(Exception):
@@ -80,22 +95,25 @@ class Database:
         """Give the block a connection to read with.
 
         Raises:
+            DamagedDatabaseError: The file is broken, or not one of ours.
             NewerDatabaseError: A later version wrote the file.
             sqlite3.Error, OSError: It cannot be used.
         """
-        if not self.path.exists():
-            self._create()
-        with closing(self._connect()) as connection:
-            if _version(connection) < _VERSION:
+        with _recognising_damage():
+            if not self.path.exists():
                 self._create()
-            yield connection
+            with closing(self._connect()) as connection:
+                if _version(connection) < _VERSION:
+                    self._create()
+                _check_layout(connection)
+                yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Give the block a connection and a transaction, which ends with the block.
 
         Raises:
-            NewerDatabaseError: A later version wrote the file.
+            DamagedDatabaseError, NewerDatabaseError: As `reading`.
             sqlite3.Error, OSError: It cannot be used; nothing is changed.
         """
         with self.reading() as connection:
@@ -120,12 +138,17 @@ class Database:
         with self._alone():
             if self._is_sound():
                 return None
-            stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
-            target = self.path.with_name(f"{self.path.name}.damaged-{stamp}")
+            target = self._unused_name()
             for part, companion in zip(self._parts(), _COMPANIONS, strict=True):
                 if part.exists():
                     part.replace(f"{target}{companion}")
             return target
+
+    def _unused_name(self) -> Path:
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        name = f"{self.path.name}.damaged-{stamp}"
+        names = (f"{name}{count}" for count in ("", *(f".{n}" for n in range(1, 1000))))
+        return next(path for path in map(self.path.with_name, names) if not path.exists())
 
     def damaged_files(self) -> list[Path]:
         """List what was set aside."""
@@ -142,15 +165,13 @@ class Database:
                 part.unlink(missing_ok=True)
 
     def compact(self) -> None:
-        """Give room that is no longer used back to the disk.
+        """Give room that is no longer used back to the disk, unless others keep the file busy.
 
         Raises:
-            NewerDatabaseError: A later version wrote the file.
-            sqlite3.Error, OSError: It cannot be used.
+            DamagedDatabaseError, NewerDatabaseError, sqlite3.Error, OSError: As `reading`.
         """
         with self.reading() as connection:
-            # Not `execute`, which would do one step of the first and leave it at that.
-            connection.executescript("PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE);")
+            _shrink(connection)
 
     @property
     def size_bytes(self) -> int:
@@ -161,6 +182,9 @@ class Database:
         return [self.path.with_name(f"{self.path.name}{suffix}") for suffix in _COMPANIONS]
 
     def _connect(self) -> sqlite3.Connection:
+        # SQLite would wait for the other end of a pipe, and for ever.
+        if self.path.exists() and not self.path.is_file():
+            raise OSError("it is not a regular file")
         try:
             return self._open(str(self.path))
         except sqlite3.OperationalError:
@@ -177,9 +201,12 @@ class Database:
             name, timeout=self._busy_timeout_s, isolation_level=None, uri=name.startswith("file:")
         )
         try:
-            _refuse_newer(connection)
+            # Bytes that are not UTF-8 come as text that no checksum fits, not as an error midway.
+            connection.text_factory = _text
+            _refuse_foreign(connection)
             # With a write-ahead log this loses at most the last entries in a power cut, never more.
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA cell_size_check = ON")
         except BaseException:
             connection.close()
             raise
@@ -189,14 +216,19 @@ class Database:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self._alone(), closing(self._connect()) as connection:
             version = _version(connection)
+            if version == _VERSION:
+                return
             if version == 0:
                 # Must come before the first table; lets pruning give room back to the disk.
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 connection.execute("PRAGMA journal_mode = WAL")
-            if missing := "".join(_LAYOUTS[version:]):
-                connection.executescript(
-                    f"BEGIN IMMEDIATE; {missing} PRAGMA user_version = {_VERSION}; COMMIT;"
-                )
+            connection.executescript(
+                f"BEGIN IMMEDIATE; {_DROP_OLD if version else ''} {_LAYOUT} "
+                f"PRAGMA application_id = {_APPLICATION_ID}; "
+                f"PRAGMA user_version = {_VERSION}; COMMIT;"
+            )
+            if version:
+                _shrink(connection)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -212,30 +244,89 @@ class Database:
         if not self.path.exists():
             return True
         try:
-            with closing(self._connect()) as connection:
+            with _recognising_damage(), closing(self._connect()) as connection:
+                if _version(connection) != _VERSION:
+                    return False
+                _check_layout(connection)
                 (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-                connection.execute("SELECT 1 FROM probes, files, sizes LIMIT 1")
-        except sqlite3.Error:
+        except (sqlite3.Error, DamagedDatabaseError):
             return False
         return bool(verdict == "ok")
 
 
-def is_damage(error: Exception) -> bool:
-    """Tell whether an error means that the file's content is broken, not that it is out of reach.
+def _shrink(connection: sqlite3.Connection) -> None:
+    # In steps, so that nobody waits long. Not with `execute`, which would do one page of each.
+    step = f"PRAGMA incremental_vacuum({_SHRUNK_PAGES});"
+    try:
+        (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+        connection.executescript(step * -(-free // _SHRUNK_PAGES))
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error as error:
+        if not is_busy(error):
+            raise
 
-    A table that is missing counts: nothing but damage removes one.
-    """
+
+def is_busy(error: Exception) -> bool:
+    """Tell whether other processes kept the file for too long."""
+    return isinstance(error, sqlite3.Error) and _code(error) in _BUSY
+
+
+@contextmanager
+def _recognising_damage() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        if _code(error) in _DAMAGE:
+            raise DamagedDatabaseError(str(error)) from error
+        raise
+    except UnicodeDecodeError as error:
+        # SQLite's own message, which repeats a name in the file.
+        raise DamagedDatabaseError("its schema is not text") from error
+    except MemoryError as error:
+        raise DamagedDatabaseError("it holds a value of impossible size") from error
+
+
+def _code(error: sqlite3.Error) -> int | None:
     code = getattr(error, "sqlite_errorcode", None)
-    broken = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
     # The low byte is the error, the rest its circumstances.
-    return code is not None and code & 0xFF in broken
+    return None if code is None else code & 0xFF
 
 
-def _refuse_newer(connection: sqlite3.Connection) -> None:
-    if _version(connection) > _VERSION:
+def _refuse_foreign(connection: sqlite3.Connection) -> None:
+    version = _version(connection)
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if version < 0 or application not in {0, _APPLICATION_ID}:
+        raise DamagedDatabaseError("it is not a probe store")
+    if version > _VERSION:
         raise NewerDatabaseError("It was written by a later version of vmafx-tune.")
+
+
+def _check_layout(connection: sqlite3.Connection) -> None:
+    if _schema(connection) != _expected_schema():
+        raise DamagedDatabaseError("its tables are not those of a probe store")
+
+
+@cache
+def _expected_schema() -> frozenset[tuple[str, ...]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(_LAYOUT)
+        return _schema(connection)
+
+
+def _schema(connection: sqlite3.Connection) -> frozenset[tuple[str, ...]]:
+    # SQLite keeps tables of its own beside them, with statistics for example.
+    return frozenset(
+        connection.execute(
+            "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite!_%' "
+            "ESCAPE '!'"
+        ).fetchall()
+    )
 
 
 def _version(connection: sqlite3.Connection) -> int:
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")

@@ -9,32 +9,30 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.encoders.argv import encode_arguments
+from vmafx_tune.encoders.named_files import named_files
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.model import ProbeKey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from vmafx_tune.encoders.row import EncoderRow
     from vmafx_tune.model import EncodeSpec, ProbeSpec, Source, VmafModel
     from vmafx_tune.probing.fingerprint import Fingerprints
     from vmafx_tune.probing.setup import Setup
 
-__all__ = ["KEY_VERSION", "ProbeKeys", "named_files"]
+__all__ = ["KEY_VERSION", "ProbeKeys"]
 
 KEY_VERSION = 3
 """Counts the meanings of a key. It goes up when the same facts come to give another measurement:
-when frames are paired, scaled or counted in another way."""
+when frames are paired, scaled or counted in another way, or files are found in another way."""
 
 _SOURCE, _ENCODED = "source", "encoded.mp4"
-# What may stand around the name of a file in an encoder's or a filter's arguments.
-_SEPARATORS = re.compile(r"[=:,;'\"\[\]|]")
 
 
 class ProbeKeys:
@@ -65,6 +63,7 @@ class ProbeKeys:
             source=str(encode.source.path),
             encoder=row.name,
             size=str(size),
+            quality=encode.quality,
         )
 
     def of_itself(self, spec: ProbeSpec) -> ProbeKey:
@@ -118,12 +117,6 @@ def _arguments(encode: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
     nameless = dataclasses.replace(encode.source, path=Path(_SOURCE))
     arguments = encode_arguments(dataclasses.replace(encode, source=nameless), row, _ENCODED)
     return {"arguments": arguments}
-
-
-def named_files(extra_args: Iterable[str]) -> list[Path]:
-    """Find the files that a user's arguments name, such as a look-up table: content decides."""
-    pieces = (piece for argument in extra_args for piece in _SEPARATORS.split(argument) if piece)
-    return [path for piece in pieces if (path := Path(piece)).is_file()]
 
 
 def _digest(facts: Mapping[str, Any]) -> str:

@@ -1,8 +1,12 @@
-"""Probes as bytes and back, without losing a bit of any number."""
+"""Probes as bytes and back, without losing a bit of any number.
+
+Both ways check that it is a measurement: finite numbers, in their ranges, one score per frame.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import zlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,11 +21,16 @@ __all__ = ["UnreadablePayloadError", "pack_probe", "pack_scores", "unpack_probe"
 
 
 class UnreadablePayloadError(Exception):
-    """The bytes are not what a pack function gave."""
+    """The bytes are not what a pack function gives, or it was given no measurement."""
 
 
 def pack_probe(probe: Probe) -> bytes:
-    """Write a probe, but for its command, which names the source as it was called at the time."""
+    """Write a probe, but for its command, which names the source as it was called at the time.
+
+    Raises:
+        UnreadablePayloadError: It is not a measurement.
+    """
+    _check_probe(probe)
     return _pack(
         {
             "quality": probe.quality,
@@ -48,13 +57,20 @@ def unpack_probe(payload: bytes) -> Probe:
     def build(facts: dict[str, Any]) -> Probe:
         keyframe_bytes = tuple(facts["keyframe_bytes"])
         scores = _score_set(facts["scores"])
-        return Probe(**{**facts, "keyframe_bytes": keyframe_bytes, "scores": scores})
+        probe = Probe(**{**facts, "keyframe_bytes": keyframe_bytes, "scores": scores})
+        _check_probe(probe)
+        return probe
 
     return _unpack(payload, build)
 
 
 def pack_scores(scores: ScoreSet) -> bytes:
-    """Write a set of scores."""
+    """Write a set of scores.
+
+    Raises:
+        UnreadablePayloadError: It is not a measurement.
+    """
+    _check_scores(scores)
     return _pack(_score_facts(scores))
 
 
@@ -75,7 +91,10 @@ def _pack(facts: dict[str, Any]) -> bytes:
 def _unpack(payload: bytes, build: Callable[[dict[str, Any]], T]) -> T:
     try:
         return build(json.loads(zlib.decompress(payload)))
-    except (zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        zlib.error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
+        RecursionError, MemoryError,
+    ) as error:  # fmt: skip
         raise UnreadablePayloadError(str(error)) from error
 
 
@@ -93,4 +112,51 @@ def _score_facts(scores: ScoreSet) -> dict[str, Any]:
 
 def _score_set(facts: dict[str, Any]) -> ScoreSet:
     features = {name: tuple(values) for name, values in facts["features"].items()}
-    return ScoreSet(**{**facts, "frames": tuple(facts["frames"]), "features": features})
+    scores = ScoreSet(**{**facts, "frames": tuple(facts["frames"]), "features": features})
+    _check_scores(scores)
+    return scores
+
+
+def _check_probe(probe: Probe) -> None:
+    times = (probe.encode_time_s, probe.score_time_s)
+    peak = () if probe.peak_bitrate_kbps is None else (probe.peak_bitrate_kbps,)
+    _require(
+        _is_number(probe.quality)
+        and all(_is_number(value) and value > 0 for value in (probe.bitrate_kbps, *peak))
+        and _is_count(probe.size_bytes)
+        and all(map(_is_count, probe.keyframe_bytes))
+        and all(_is_number(value) and value >= 0 for value in times)
+        and all(isinstance(text, str) for text in (probe.encoder_version, probe.codecs))
+    )
+    _check_scores(probe.scores)
+
+
+def _check_scores(scores: ScoreSet) -> None:
+    _require(_is_count(scores.n_frames) and _is_count(scores.subsample))
+    n_scored = -(-scores.n_frames // scores.subsample)
+    _require(
+        len(scores.frames) == n_scored
+        and all(map(_is_number, scores.frames))
+        and all(len(values) == n_scored for values in scores.features.values())
+        # A feature may be infinite, as the PSNR of equal frames is.
+        and all(_is_real(value) for values in scores.features.values() for value in values)
+        and all(isinstance(text, str) for text in (scores.model, *scores.features))
+        and all(isinstance(text, str) for text in (scores.backend, scores.backend_version))
+    )
+
+
+def _require(holds: object) -> None:
+    if not holds:
+        raise UnreadablePayloadError("It is not a measurement.")
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return _is_real(value) and math.isfinite(value)  # type: ignore[arg-type]
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0

@@ -9,12 +9,15 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from vmafx_tune.errors import TooLargeError, VmafxTuneError
+from vmafx_tune.probing.claims import no_claim
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from vmafx_tune.model import EncodeSpec, Probe, ProbeKey, ProbeSpec, ScoreSet
     from vmafx_tune.ports import ProbeProgress, Prober, ProbeStore
+    from vmafx_tune.probing.claims import Claim
 
 T = TypeVar("T")
 
@@ -39,14 +42,17 @@ class RememberingProber:
     """Implements `ports.Prober` with another prober and a store. Thread-safe.
 
     Each probe is kept as soon as it is measured, so that a run that is killed is taken up again
-    where it ended. Threads that ask for the same probe at once wait for the first of them.
+    where it ended. Threads and processes that ask for the same probe at once wait for the first of
+    them; the next one takes over where that fails.
 
     Args:
         prober: Measures what is not known.
         store: Keeps what was measured.
         keys: Names what is to be measured.
         command: Builds the command that reproduces an encode, for the source's name of today.
-        refresh: Whether to measure anew what earlier runs measured, and to keep that instead.
+        claim: Claims what is to be measured, so that other processes wait for it.
+        refresh: Whether to measure anew what earlier runs measured, and to keep that instead. What
+            another process measures meanwhile is then not waited for.
     """
 
     def __init__(
@@ -56,12 +62,14 @@ class RememberingProber:
         keys: KeyMaker,
         *,
         command: Callable[[EncodeSpec], tuple[str, ...]],
+        claim: Claim = no_claim,
         refresh: bool = False,
     ) -> None:
         self._prober = prober
         self._store = store
         self._keys = keys
         self._command = command
+        self._claim = claim
         self._refresh = refresh
         self._turns = _Turns()
         self._probes: dict[str, Probe] = {}
@@ -77,11 +85,20 @@ class RememberingProber:
             if known is not None:
                 self._probes[key.digest] = known
                 return self._recalled(known, spec)
-            made = self._measured(key, spec, on_progress)
-            if _key(self._keys.of, spec) == key:
-                self._probes[key.digest] = made
-                self._store.put(key, made)
-            return made
+            with self._claimed(key, on_progress):
+                # It may have been measured while the claim was waited for.
+                known = self._recall(self._store.get, key)
+                if known is None:
+                    return self._made(key, spec, on_progress)
+            self._probes[key.digest] = known
+            return self._recalled(known, spec)
+
+    def _made(self, key: ProbeKey, spec: ProbeSpec, on_progress: ProbeProgress | None) -> Probe:
+        made = self._measured(key, spec, on_progress)
+        if _key(self._keys.of, spec) == key:
+            self._probes[key.digest] = made
+            self._store.put(key, made)
+        return made
 
     def _measured(self, key: ProbeKey, spec: ProbeSpec, on_progress: ProbeProgress | None) -> Probe:
         """Measure, or find out from here or from an earlier run that the encode is too large."""
@@ -106,10 +123,13 @@ class RememberingProber:
         with self._turns.of(key):
             known = self._scores.get(key.digest) or self._recall(self._store.get_scores, key)
             if known is None:
-                known = self._prober.score_itself(spec)
-                if _key(self._keys.of_itself, spec) != key:
-                    return known
-                self._store.put_scores(key, known)
+                with self._claimed(key):
+                    known = self._recall(self._store.get_scores, key)
+                    if known is None:
+                        known = self._prober.score_itself(spec)
+                        if _key(self._keys.of_itself, spec) != key:
+                            return known
+                        self._store.put_scores(key, known)
             self._scores[key.digest] = known
             return known
 
@@ -138,6 +158,15 @@ class RememberingProber:
     def cancel(self) -> None:
         """Stop all running probes now."""
         self._prober.cancel()
+
+    def _claimed(
+        self, key: ProbeKey, on_progress: ProbeProgress | None = None
+    ) -> AbstractContextManager[None]:
+        def on_wait() -> None:
+            if on_progress is not None:
+                on_progress("wait", 0)
+
+        return self._claim(key.digest, wait=not self._refresh, on_wait=on_wait)
 
     def _recall(self, get: Callable[[ProbeKey], T | None], key: ProbeKey) -> T | None:
         return None if self._refresh else get(key)

@@ -38,12 +38,13 @@ def used_bytes(connection: sqlite3.Connection) -> int:
     )
 
 
-def make_room(connection: sqlite3.Connection, limit_bytes: int) -> int:
+def make_room(connection: sqlite3.Connection, limit_bytes: int, *, most: int = -1) -> int:
     """Delete entries, those that were used last the longest ago first, until the rest fits.
 
     Args:
         connection: In a transaction.
         limit_bytes: Nothing goes as long as no more is used.
+        most: How many entries may go, so that a transaction stays short; negative for any number.
 
     Returns:
         How many entries went.
@@ -51,12 +52,14 @@ def make_room(connection: sqlite3.Connection, limit_bytes: int) -> int:
     if used_bytes(connection) <= limit_bytes:
         return 0
     kept_bytes = int(limit_bytes * _KEPT_SHARE)
-    oldest = connection.execute("SELECT digest FROM probes ORDER BY used_s, digest").fetchall()
+    oldest = connection.execute(
+        "SELECT rowid FROM probes ORDER BY used_s, rowid LIMIT ?", (most,)
+    ).fetchall()
     gone = 0
-    for digest in oldest:
+    for place in oldest:
         if used_bytes(connection) <= kept_bytes:
             break
-        connection.execute("DELETE FROM probes WHERE digest = ?", digest)
+        connection.execute("DELETE FROM probes WHERE rowid = ?", place)
         gone += 1
     return gone
 

@@ -6,24 +6,31 @@ import logging
 import sqlite3
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from vmafx_tune.core.pooling import pool_scores
-from vmafx_tune.model import PoolMethod
-from vmafx_tune.probing.database import BUSY_TIMEOUT_S, Database, NewerDatabaseError, is_damage
-from vmafx_tune.probing.payload import (
-    UnreadablePayloadError,
-    pack_probe,
-    pack_scores,
-    unpack_probe,
-    unpack_scores,
+from vmafx_tune.probing.database import (
+    BUSY_TIMEOUT_S,
+    DamagedDatabaseError,
+    Database,
+    NewerDatabaseError,
 )
+from vmafx_tune.probing.payload import UnreadablePayloadError
 from vmafx_tune.probing.room import make_room
+from vmafx_tune.probing.rows import (
+    COLUMNS,
+    DamagedRowError,
+    ProbeRow,
+    checksum,
+    fact_of,
+    probe_of,
+    scores_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from typing import Any
 
     from vmafx_tune.model import Probe, ProbeKey, ScoreSet
 
@@ -38,30 +45,21 @@ _ADVICE = "Name another folder with VMAFX_CACHE_DIR, or turn the store off with 
 # Noting every use would make a write of each read; pruning by last use needs no such precision.
 _USE_NOTED_AFTER_S = 3600.0
 _FORGET_FACTS_AFTER_S = 365 * 24 * 3600.0
-_INSERT = """
-INSERT OR REPLACE INTO probes (digest, curve, source, encoder, quality, size, model, bitrate_kbps,
-    vmaf, made_s, used_s, payload)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+_PROBES = f"SELECT rowid, {COLUMNS} FROM probes"  # noqa: S608 - names of our own
+_PLACES = ", ".join("?" * len(COLUMNS.split()))
+_INSERT = f"INSERT OR REPLACE INTO probes ({COLUMNS}) VALUES ({_PLACES})"  # noqa: S608 - names of our own
+_SIZE = "SELECT rowid, digest, least_kbps, made_s, checksum FROM sizes WHERE digest = ?"
+_FILE = "SELECT rowid, signature, digest, made_s, checksum FROM files WHERE signature = ?"
+_FAILURES = (sqlite3.Error, OSError, DamagedDatabaseError, NewerDatabaseError)
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """What a row says beside its payload, for listings."""
-
-    encoder: str | None
-    quality: float | None
-    bitrate_kbps: float | None
-    scores: ScoreSet
-    payload: bytes
 
 
 class SqliteProbeStore:
     """Implements `ports.ProbeStore` and remembers digests of files. Thread-safe.
 
-    Nothing here fails a run. A store that cannot be used is told of once and left alone for the
-    rest of the run; a damaged one is set aside and begun anew.
+    Nothing here fails a run, and nothing damaged is believed. A store that cannot be used is told
+    of once and left alone for the rest of the run; a damaged file is set aside and begun anew; a
+    damaged entry is removed, and what it stood for is measured again.
 
     Args:
         path: The SQLite file; it is made when it is first used.
@@ -87,140 +85,144 @@ class SqliteProbeStore:
         self._lock = threading.Lock()
         self._readable = True
         self._writable = True
+        self._told_of_entries = False
 
     def get(self, key: ProbeKey) -> Probe | None:
         """Return the probe of a key; see `ports.ProbeStore`."""
-        return self._read(key, unpack_probe)
+        return self._read(key, lambda row: probe_of(row, key))
 
     def put(self, key: ProbeKey, probe: Probe) -> None:
         """Keep a probe under its key; see `ports.ProbeStore`."""
-        payload = pack_probe(probe)
-        measured = _Measured(key.encoder, probe.quality, probe.bitrate_kbps, probe.scores, payload)
-        self._keep(key, measured)
+        self._keep(lambda now_s: ProbeRow.of_probe(key, probe, now_s))
 
     def get_scores(self, key: ProbeKey) -> ScoreSet | None:
         """Return the scores of a source against itself; see `ports.ProbeStore`."""
-        return self._read(key, unpack_scores)
+        return self._read(key, lambda row: scores_of(row, key))
 
     def put_scores(self, key: ProbeKey, scores: ScoreSet) -> None:
         """Keep the scores of a source against itself; see `ports.ProbeStore`."""
-        self._keep(key, _Measured(None, None, None, scores, pack_scores(scores)))
+        self._keep(lambda now_s: ProbeRow.of_scores(key, scores, now_s))
 
     def least_kbps(self, key: ProbeKey) -> float | None:
         """Return what an encode's bitrate is at least; see `ports.ProbeStore`."""
-
-        def read() -> float | None:
-            with self._database.reading() as connection:
-                row = connection.execute(
-                    "SELECT least_kbps FROM sizes WHERE digest = ?", (key.digest,)
-                ).fetchone()
-            return None if row is None else float(row[0])
-
-        return self._reading(read)
+        return self._fact("sizes", _SIZE, key.digest, float)
 
     def put_least_kbps(self, key: ProbeKey, bitrate_kbps: float) -> None:
         """Keep what an encode's bitrate is at least; see `ports.ProbeStore`."""
-
-        def write() -> None:
-            now_s = self._clock()
-            with self._database.writing() as connection:
-                connection.execute(
-                    "INSERT INTO sizes (digest, least_kbps, made_s) VALUES (?, ?, ?) ON CONFLICT "
-                    "DO UPDATE SET least_kbps = max(least_kbps, excluded.least_kbps), "
-                    "made_s = excluded.made_s",
-                    (key.digest, bitrate_kbps, now_s),
-                )
-                connection.execute(
-                    "DELETE FROM sizes WHERE made_s < ?", (now_s - _FORGET_FACTS_AFTER_S,)
-                )
-
-        self._writing(write)
+        known_kbps = self.least_kbps(key)
+        if known_kbps is None or known_kbps < bitrate_kbps:
+            self._keep_fact("sizes", key.digest, float(bitrate_kbps))
 
     def curve(self, key: ProbeKey) -> tuple[Probe, ...]:
         """Return all probes that differ from `key` in quality only; see `ports.ProbeStore`."""
+        query = f"{_PROBES} WHERE curve = ? AND encoder IS NOT NULL ORDER BY quality"
+        rows = self._rows(query, key.curve)
 
-        def read() -> list[tuple[bytes]]:
-            with self._database.reading() as connection:
-                return connection.execute(
-                    "SELECT payload FROM probes WHERE curve = ? AND encoder IS NOT NULL "
-                    "ORDER BY quality",
-                    (key.curve,),
-                ).fetchall()
+        def probe(columns: tuple[Any, ...]) -> Probe:
+            row = ProbeRow.read(columns)
+            return probe_of(row, replace(key, digest=row.digest, quality=None))
 
-        found = (_unpacked(payload, unpack_probe) for (payload,) in self._reading(read) or ())
+        found = (self._decoded("probes", row, probe) for row in rows)
         return tuple(probe for probe in found if probe is not None)
 
     def recall_digest(self, signature: str) -> str | None:
         """Return the digest of the file with that signature; None where it is not known."""
-
-        def read() -> str | None:
-            with self._database.reading() as connection:
-                row = connection.execute(
-                    "SELECT digest FROM files WHERE signature = ?", (signature,)
-                ).fetchone()
-            return None if row is None else str(row[0])
-
-        return self._reading(read)
+        return self._fact("files", _FILE, signature, str)
 
     def remember_digest(self, signature: str, digest: str) -> None:
         """Keep the digest of a file."""
+        self._keep_fact("files", signature, digest)
 
-        def write() -> None:
-            now_s = self._clock()
-            with self._database.writing() as connection:
-                connection.execute(
-                    "INSERT OR REPLACE INTO files (signature, digest, used_s) VALUES (?, ?, ?)",
-                    (signature, digest, now_s),
-                )
-                connection.execute(
-                    "DELETE FROM files WHERE used_s < ?", (now_s - _FORGET_FACTS_AFTER_S,)
-                )
+    def _read(self, key: ProbeKey, value_of: Callable[[ProbeRow], T]) -> T | None:
+        for row in self._rows(f"{_PROBES} WHERE digest = ?", key.digest):
+            found = self._decoded("probes", row, lambda columns: _entry(columns, value_of))
+            if found is not None:
+                value, used_s = found
+                self._note_use(row[0], used_s)
+                return value
+        return None
 
-        self._writing(write)
+    def _fact(self, table: str, query: str, name: str, kind: type[T]) -> T | None:
+        def fact(columns: tuple[Any, ...]) -> T:
+            found = fact_of(table, name, columns)
+            if not isinstance(found, kind):
+                raise DamagedRowError("It is of another kind.")
+            return found
 
-    def _read(self, key: ProbeKey, unpack: Callable[[bytes], T]) -> T | None:
-        def read() -> tuple[bytes, float] | None:
+        for row in self._rows(query, name):
+            return self._decoded(table, row, fact)
+        return None
+
+    def _rows(self, query: str, name: str) -> list[tuple[Any, ...]]:
+        def read() -> list[tuple[Any, ...]]:
             with self._database.reading() as connection:
-                row: tuple[bytes, float] | None = connection.execute(
-                    "SELECT payload, used_s FROM probes WHERE digest = ?", (key.digest,)
-                ).fetchone()
-                return row
+                return connection.execute(query, (name,)).fetchall()
 
-        row = self._reading(read)
-        if row is None:
-            return None
-        payload, used_s = row
-        self._note_use(key, used_s)
-        return _unpacked(payload, unpack)
+        return self._reading(read) or []
 
-    def _note_use(self, key: ProbeKey, used_s: float) -> None:
+    def _decoded(
+        self, table: str, row: tuple[Any, ...], decode: Callable[[tuple[Any, ...]], T]
+    ) -> T | None:
+        """Read a row, the first column of which is its place; remove it where it is damaged."""
+        place, *columns = row
+        try:
+            return decode(tuple(columns))
+        except DamagedRowError as error:
+            _log.debug("Row %s of %s is damaged: %s", place, table, error)
+        self._warn_of_entries()
+        self._quietly(f"DELETE FROM {table} WHERE rowid = ?", place)  # noqa: S608 - names of our own
+        return None
+
+    def _warn_of_entries(self) -> None:
+        with self._lock:
+            told, self._told_of_entries = self._told_of_entries, True
+        if not told:
+            self._warn(
+                f"The probe store '{self._database.path}' has damaged entries. They are removed, "
+                "and what they stood for is measured again."
+            )
+
+    def _note_use(self, place: int, used_s: float) -> None:
         now_s = self._clock()
-        if now_s - used_s < _USE_NOTED_AFTER_S or not self._writable:
+        if now_s - used_s >= _USE_NOTED_AFTER_S:
+            self._quietly("UPDATE probes SET used_s = ? WHERE rowid = ?", now_s, place)
+
+    def _quietly(self, statement: str, *values: float) -> None:
+        """Change what a run can do without."""
+        if not self._writable:
             return
         try:
             with self._database.writing() as connection:
-                connection.execute(
-                    "UPDATE probes SET used_s = ? WHERE digest = ?", (now_s, key.digest)
-                )
-        except (sqlite3.Error, OSError, NewerDatabaseError) as error:
-            _log.debug("The use of an entry cannot be noted: %s", error)
+                connection.execute(statement, values)
+        except _FAILURES as error:
+            _log.debug("The probe store cannot be changed: %s", error)
 
-    def _keep(self, key: ProbeKey, measured: _Measured) -> None:
-        now_s = self._clock()
-        vmaf = pool_scores(measured.scores.frames, PoolMethod.MEAN)
-        # A name that is no UTF-8 is for people only, so it may lose what nobody can read.
-        source = key.source.encode("utf-8", "replace").decode()
-        row = (
-            key.digest, key.curve, source, measured.encoder, measured.quality, key.size,
-            measured.scores.model, measured.bitrate_kbps, vmaf, now_s, now_s, measured.payload,
-        )  # fmt: skip
+    def _keep(self, row_at: Callable[[float], ProbeRow]) -> None:
+        try:
+            row = row_at(self._clock())
+        except UnreadablePayloadError as error:
+            _log.debug("A probe is not kept: %s", error)
+            return
 
         def write() -> None:
             with self._database.writing() as connection:
-                connection.execute(_INSERT, row)
+                connection.execute(_INSERT, row.values)
                 gone = make_room(connection, self._limit_bytes)
             if gone:
                 self._database.compact()
+
+        self._writing(write)
+
+    def _keep_fact(self, table: str, name: str, fact: object) -> None:
+        now_s = self._clock()
+        facts = (name, fact, now_s)
+        insert = f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)"  # noqa: S608 - names of our own
+        forget = f"DELETE FROM {table} WHERE made_s < ?"  # noqa: S608 - names of our own
+
+        def write() -> None:
+            with self._database.writing() as connection:
+                connection.execute(insert, (*facts, checksum(table, facts)))
+                connection.execute(forget, (now_s - _FORGET_FACTS_AFTER_S,))
 
         self._writing(write)
 
@@ -241,16 +243,14 @@ class SqliteProbeStore:
         try:
             try:
                 return work()
-            except sqlite3.Error as error:
-                if not is_damage(error):
-                    raise
+            except DamagedDatabaseError as error:
                 self._replace(error)
                 return work()
-        except (sqlite3.Error, OSError, NewerDatabaseError) as error:
+        except _FAILURES as error:
             give_up(error)
             return None
 
-    def _replace(self, error: sqlite3.Error) -> None:
+    def _replace(self, error: DamagedDatabaseError) -> None:
         aside = self._database.set_aside()
         if aside is not None:
             self._warn(
@@ -279,10 +279,6 @@ class SqliteProbeStore:
         return f"The probe store '{path}' cannot be used: {error}."
 
 
-def _unpacked(payload: bytes, unpack: Callable[[bytes], T]) -> T | None:
-    try:
-        return unpack(payload)
-    except UnreadablePayloadError as error:
-        # It is measured again, and the new entry takes its place.
-        _log.debug("An entry of the probe store cannot be read: %s", error)
-        return None
+def _entry(columns: tuple[Any, ...], value_of: Callable[[ProbeRow], T]) -> tuple[T, float]:
+    row = ProbeRow.read(columns)
+    return value_of(row), row.used_s

@@ -54,6 +54,8 @@ class CacheResult:
         n_removed: Entries that the action removed.
         entries: All of them, the last used first, where they were asked for.
         damaged: Stores that were found damaged and set aside.
+        n_damaged: Of the entries, those that `list` finds damaged and leaves out; `prune` removes
+            them.
     """
 
     action: CacheAction
@@ -64,3 +66,4 @@ class CacheResult:
     n_removed: int = 0
     entries: tuple[CacheEntry, ...] | None = None
     damaged: tuple[Path, ...] = ()
+    n_damaged: int = 0

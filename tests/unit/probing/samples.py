@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["key", "open_store", "probe", "scores"]
+__all__ = ["key", "of_itself", "open_store", "probe", "scores"]
 
 _ROOMY = 1 << 30
 
@@ -38,6 +38,10 @@ def probe(quality: float = 23.0, *, n_frames: int = 3) -> Probe:
 
 def key(digest: str = "a", *, curve: str = "c", source: str = "clip.mp4") -> ProbeKey:
     return ProbeKey(digest, curve, source, "libx264", "1280x720")
+
+
+def of_itself(digest: str = "i") -> ProbeKey:
+    return ProbeKey(digest, digest, "clip.mp4", None, "1280x720")
 
 
 def open_store(

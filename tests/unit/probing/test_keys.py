@@ -194,6 +194,21 @@ def test_the_content_of_a_file_that_an_argument_names_counts(bench: Bench) -> No
     assert bench.key(spec) != first
 
 
+def test_a_file_that_is_called_as_a_number_is_no_part_of_an_encode(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(bench.folder)
+    spec = bench.spec(encoder="libx265", extra_args=("-x265-params", "aq-mode=1"))
+    first = bench.key(spec)
+    bench.file("1", "notes")
+    assert bench.key(spec) == first
+
+
+def test_a_key_says_which_quality_it_is_of(bench: Bench) -> None:
+    assert bench.key(bench.spec(quality=24)).quality == 24
+    assert bench.keys().of_itself(bench.spec()).quality is None
+
+
 def test_the_number_of_processors_counts_where_the_encoder_chooses_its_threads(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 import threading
 from contextlib import closing
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.users import ordinary_user
-from tests.unit.probing.samples import key, open_store, probe, scores
+from tests.unit.probing.samples import key, of_itself, open_store, probe, scores
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,8 +53,8 @@ def test_a_probe_put_again_takes_the_place_of_the_first(path: Path) -> None:
 def test_scores_of_a_source_against_itself_are_kept_beside_probes(path: Path) -> None:
     store = open_store(path)
     store.put(key("a"), probe())
-    store.put_scores(key("b"), scores(4))
-    assert store.get_scores(key("b")) == scores(4)
+    store.put_scores(of_itself("b"), scores(4))
+    assert store.get_scores(of_itself("b")) == scores(4)
 
 
 def test_a_curve_has_its_probes_in_the_order_of_quality_and_nothing_else(path: Path) -> None:
@@ -86,19 +88,6 @@ def test_entries_used_the_longest_ago_go_when_room_is_short(path: Path) -> None:
     assert store.get(key("second")) is None
     assert store.get(key("more 39")) is not None
     assert path.stat().st_size < 500_000
-
-
-def test_an_entry_that_cannot_be_read_is_measured_again(path: Path) -> None:
-    warned: list[str] = []
-    store = open_store(path, warned=warned)
-    store.put(key(), probe())
-    with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute("UPDATE probes SET payload = ?", (b"not what was packed",))
-    assert store.get(key()) is None
-    assert store.curve(key()) == ()
-    store.put(key(), probe())
-    assert store.get(key()) == probe()
-    assert warned == []
 
 
 @pytest.mark.parametrize("content", [b"no database at all\n" * 100, b"SQLite format 3\0" * 300])
@@ -237,14 +226,30 @@ def test_the_highest_bitrate_that_an_encode_is_known_to_have_at_least_is_kept(pa
     assert store.get(key()) is None
 
 
-def test_a_store_of_the_first_version_is_used_on_with_all_that_it_holds(path: Path) -> None:
-    open_store(path).put(key(), probe())
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_store_of_an_earlier_version_is_begun_anew(path: Path, version: int) -> None:
+    path.parent.mkdir()
     with closing(sqlite3.connect(path)) as connection:
-        connection.executescript("DROP TABLE sizes; PRAGMA user_version = 1;")
+        connection.executescript(
+            "CREATE TABLE probes (digest TEXT PRIMARY KEY, curve TEXT, payload BLOB);"
+            "INSERT INTO probes VALUES ('a', 'c', zeroblob(1000000));"
+            f"PRAGMA user_version = {version};"
+        )
     warned: list[str] = []
     store = open_store(path, warned=warned)
+    assert store.get(key()) is None
+    assert store.curve(key()) == ()
+    store.put(key(), probe())
     assert store.get(key()) == probe()
-    store.put_least_kbps(key("b"), 512.0)
-    assert store.least_kbps(key("b")) == 512.0
     assert warned == []
     assert [found.name for found in path.parent.glob("*.damaged-*")] == []
+
+
+def test_a_measurement_that_is_none_is_not_kept(path: Path) -> None:
+    warned: list[str] = []
+    store = open_store(path, warned=warned)
+    store.put(key(), replace(probe(), bitrate_kbps=math.nan))
+    store.put_scores(of_itself(), replace(scores(), frames=(90.0,)))
+    assert store.get(key()) is None
+    assert store.get_scores(of_itself()) is None
+    assert warned == []

@@ -45,6 +45,9 @@ class CacheDocument(Document):
     n_entries: int = Field(description="Entries that it holds.")
     n_removed: int = Field(description="Entries that the action removed.")
     damaged: list[Text] = Field(description="Damaged stores that were set aside.")
+    n_damaged: int = Field(
+        description="Damaged entries, which `list` counts and leaves out, and `prune` removes."
+    )
     entries: list[CacheEntryPart] | None = Field(
         description="Every entry, the last used first; null unless listed."
     )
@@ -62,6 +65,7 @@ def cache_document(result: CacheResult) -> CacheDocument:
         n_entries=result.n_entries,
         n_removed=result.n_removed,
         damaged=[path_text(path) for path in result.damaged],
+        n_damaged=result.n_damaged,
         entries=None if result.entries is None else [_entry(entry) for entry in result.entries],
     )
 

@@ -38,6 +38,7 @@ def cache_parts(result: CacheResult) -> Iterator[Part]:
         [
             ("Store", str(result.path)),
             ("Entries", f"{result.n_entries:,}"),
+            ("Damaged", f"{result.n_damaged:,}" if result.n_damaged else ""),
             ("Removed", f"{result.n_removed:,}" if result.n_removed else ""),
             ("Takes", f"{text.file_size(result.size_bytes)} of {_limit(result)}"),
             ("Set aside as damaged", "\n".join(map(str, result.damaged))),

@@ -1,0 +1,196 @@
+"""Rows of the probe store: how each is sealed, and the one place where they are read.
+
+Every row has a checksum of all that it says, its key included. A row whose checksum does not fit,
+or whose content is not what is written here, is damaged: it is never believed, not even in part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import astuple, dataclass, fields
+from typing import TYPE_CHECKING, TypeVar
+
+from vmafx_tune.core.pooling import pool_scores
+from vmafx_tune.model import PoolMethod, Probe, ProbeKey, ScoreSet
+from vmafx_tune.probing.payload import (
+    UnreadablePayloadError,
+    pack_probe,
+    pack_scores,
+    unpack_probe,
+    unpack_scores,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+T = TypeVar("T")
+
+__all__ = ["COLUMNS", "DamagedRowError", "ProbeRow", "checksum", "fact_of", "probe_of", "scores_of"]
+
+_LAST_TIME_S = 253_402_300_799.0  # the end of the year 9999
+
+
+class DamagedRowError(Exception):
+    """A row is not what was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeRow:
+    """A row of `probes`; the columns beside the payload are for look-ups and listings."""
+
+    digest: str
+    curve: str
+    source: str
+    encoder: str | None
+    quality: float | None
+    size: str
+    model: str
+    bitrate_kbps: float | None
+    vmaf: float
+    made_s: float
+    payload: bytes
+    checksum: str
+    used_s: float
+
+    @classmethod
+    def of_probe(cls, key: ProbeKey, probe: Probe, now_s: float) -> ProbeRow:
+        """Write a probe.
+
+        Raises:
+            UnreadablePayloadError: It is not a measurement that could be read again.
+        """
+        payload = pack_probe(probe)
+        return cls._of(key, probe.scores, payload, now_s, probe.quality, probe.bitrate_kbps)
+
+    @classmethod
+    def of_scores(cls, key: ProbeKey, scores: ScoreSet, now_s: float) -> ProbeRow:
+        """Write the scores of a source against itself.
+
+        Raises:
+            UnreadablePayloadError: They are not a measurement that could be read again.
+        """
+        return cls._of(key, scores, pack_scores(scores), now_s)
+
+    @classmethod
+    def _of(
+        cls,
+        key: ProbeKey,
+        scores: ScoreSet,
+        payload: bytes,
+        now_s: float,
+        quality: float | None = None,
+        bitrate_kbps: float | None = None,
+    ) -> ProbeRow:
+        # A name that is not UTF-8 is for people only, so it may lose what nobody can read.
+        source = key.source.encode("utf-8", "replace").decode()
+        quality = None if quality is None else float(quality)
+        vmaf = pool_scores(scores.frames, PoolMethod.MEAN)
+        facts = (
+            key.digest, key.curve, source, key.encoder, quality, key.size, scores.model,
+            bitrate_kbps, vmaf, now_s,
+        )  # fmt: skip
+        return cls(*facts, payload, checksum("probes", facts, payload), now_s)
+
+    @classmethod
+    def read(cls, columns: Sequence[object]) -> ProbeRow:
+        """Read a row, of the columns in `COLUMNS`.
+
+        Raises:
+            DamagedRowError: It is not what was written.
+        """
+        *facts, payload, kept, used_s = columns
+        _require_checksum(kept, "probes", facts, payload)
+        if not isinstance(used_s, float) or not 0 <= used_s <= _LAST_TIME_S:
+            raise DamagedRowError("The time of its last use is not a time.")
+        return cls(*columns)  # type: ignore[arg-type]
+
+    @property
+    def values(self) -> tuple[object, ...]:
+        """The columns, in the order of `COLUMNS`."""
+        return astuple(self)
+
+
+COLUMNS = ", ".join(field.name for field in fields(ProbeRow))
+"""Columns of `probes`, as `ProbeRow` has them."""
+
+
+def checksum(table: str, facts: Sequence[object], payload: bytes = b"") -> str:
+    """Hash what a row of `table` says, its key included."""
+    return hashlib.sha256(json.dumps([table, *facts]).encode() + b"\0" + payload).hexdigest()
+
+
+def probe_of(row: ProbeRow, key: ProbeKey | None = None) -> Probe:
+    """Read the probe of a row.
+
+    Args:
+        row: Of a probe.
+        key: What was asked for; None for any probe.
+
+    Raises:
+        DamagedRowError: It is not a probe, or not that one.
+    """
+    probe = _unpacked(row, unpack_probe)
+    _check(row, probe.scores, key)
+    if (probe.quality, probe.bitrate_kbps) != (row.quality, row.bitrate_kbps):
+        raise DamagedRowError("Its columns say other things than the probe itself.")
+    return probe
+
+
+def scores_of(row: ProbeRow, key: ProbeKey) -> ScoreSet:
+    """Read the scores of a row, of a source against itself.
+
+    Raises:
+        DamagedRowError: They are not scores, or not those.
+    """
+    scores = _unpacked(row, unpack_scores)
+    _check(row, scores, key)
+    return scores
+
+
+def fact_of(table: str, name: str, columns: Sequence[object]) -> object:
+    """Read a row of `files` or `sizes`: what is kept under a name.
+
+    Args:
+        table: Its name.
+        name: What was asked for.
+        columns: The name, the fact, when it was noted, and the checksum.
+
+    Raises:
+        DamagedRowError: It is not what was written.
+    """
+    *facts, kept = columns
+    _require_checksum(kept, table, facts)
+    if facts[0] != name:
+        raise DamagedRowError("It is of something else.")
+    return facts[1]
+
+
+def _require_checksum(
+    kept: object, table: str, facts: Sequence[object], payload: object = b""
+) -> None:
+    try:
+        fits = kept == checksum(table, facts, payload)  # type: ignore[arg-type]
+    except TypeError:
+        # A value of a type that is never written there.
+        fits = False
+    if not fits:
+        raise DamagedRowError("Its checksum does not fit.")
+
+
+def _unpacked(row: ProbeRow, unpack: Callable[[bytes], T]) -> T:
+    try:
+        return unpack(row.payload)
+    except UnreadablePayloadError as error:
+        raise DamagedRowError(str(error)) from error
+
+
+def _check(row: ProbeRow, scores: ScoreSet, key: ProbeKey | None) -> None:
+    if scores.model != row.model:
+        raise DamagedRowError("Its columns say other things than the scores themselves.")
+    if key is not None and (row.digest, row.curve, row.encoder, row.size) != (
+        key.digest, key.curve, key.encoder, key.size,
+    ):  # fmt: skip
+        raise DamagedRowError("It is of something else.")
+    if key is not None and key.quality not in {None, row.quality}:
+        raise DamagedRowError("It is of another quality.")
