@@ -6,16 +6,21 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.caches import new_cache, store_in
 from tests.support.cli import Outcome, command, run_cli
+from vmafx_tune.cancel import CancelToken
+from vmafx_tune.probing.claims import Claims
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.clips import ClipFactory
@@ -171,6 +176,66 @@ def test_many_processes_share_a_store_that_none_has_made_yet(
     assert [warnings(outcome) for outcome in outcomes] == [[]] * 4
     assert run_cli("cache").document["damaged"] == []
     assert encodes(search(clips.moving())) == 0
+
+
+def test_processes_that_want_the_same_probes_make_each_of_them_once(
+    clips: ClipFactory, own_cache: Path
+) -> None:
+    line = ("compare", "-r", clips.moving(), "-c", "libx264,libx265", "-t", "50,60", *QUICK)
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lambda _: run_cli(*line, *NARROW, "-v"), range(4)))
+    kept = run_cli("cache", "list").document["entries"]
+    probes = [entry for entry in kept if entry["codec"] is not None]
+    assert sum(map(encodes, outcomes)) == len(probes)
+    answers = {json.dumps(timeless(outcome.document["rows"])) for outcome in outcomes}
+    assert len(answers) == 1
+    assert list((own_cache / "claims").iterdir()) == []
+
+
+@contextmanager
+def claimed(own_cache: Path) -> Iterator[None]:
+    """Have the claims on all probes that a search made, and forget the probes."""
+    with closing(sqlite3.connect(store_in(own_cache))) as connection, connection:
+        digests = [digest for (digest,) in connection.execute("SELECT digest FROM probes")]
+        connection.execute("DELETE FROM probes")
+    with ExitStack() as held:
+        for digest in digests:
+            claims = Claims(own_cache / "claims", CancelToken())
+            held.enter_context(claims(digest, wait=False, on_wait=lambda: None))
+        yield
+
+
+@contextmanager
+def waiting_search(clip: Path) -> Iterator[subprocess.Popen[str]]:
+    """A search that waits for a probe of another process."""
+    line = command("search", "-r", clip, "-t", "60", *QUICK, *NARROW, "--progress", "json")
+    with subprocess.Popen(line, stdout=-1, stderr=-1, text=True) as run:
+        assert run.stderr is not None
+        assert any(json.loads(text).get("stage") == "wait" for text in run.stderr)
+        yield run
+
+
+def test_a_run_that_waits_for_another_is_interrupted_at_once(
+    clips: ClipFactory, own_cache: Path
+) -> None:
+    search(clips.moving())
+    with claimed(own_cache), waiting_search(clips.moving()) as run:
+        run.send_signal(signal.SIGINT)
+        run.communicate()
+        assert run.returncode == 130
+
+
+def test_a_run_that_waits_for_another_takes_over_when_that_has_no_result(
+    clips: ClipFactory, own_cache: Path
+) -> None:
+    first = search(clips.moving())
+    with ExitStack() as held:
+        held.enter_context(claimed(own_cache))
+        with waiting_search(clips.moving()) as run:
+            held.close()
+            document = json.loads(run.communicate()[0])
+    assert run.returncode == 0
+    assert document["new_probes"] == first.document["new_probes"]
 
 
 def test_a_damaged_store_is_replaced_with_one_warning(clips: ClipFactory, own_cache: Path) -> None:

@@ -182,9 +182,10 @@ class Database:
         return [self.path.with_name(f"{self.path.name}{suffix}") for suffix in _COMPANIONS]
 
     def _connect(self) -> sqlite3.Connection:
-        # SQLite would wait for the other end of a pipe, and for ever.
-        if self.path.exists() and not self.path.is_file():
-            raise OSError("it is not a regular file")
+        for part in self._parts():
+            # SQLite would wait for the other end of a pipe, and for ever.
+            if part.exists() and not part.is_file():
+                raise OSError(f"'{part.name}' is not a regular file")
         try:
             return self._open(str(self.path))
         except sqlite3.OperationalError:

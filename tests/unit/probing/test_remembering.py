@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,14 @@ from tests.unit.probing.samples import probe, scores
 from tests.unit.workflows.fakes import CurveProber, request
 from vmafx_tune.errors import EncodeFailedError, TooLargeError
 from vmafx_tune.model import EncodeSpec, Probe, ProbeKey, ProbeSpec, ScoreSet
+from vmafx_tune.probing.claims import no_claim
 from vmafx_tune.probing.remembering import RememberingProber
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from vmafx_tune.ports import ProbeProgress
+    from vmafx_tune.probing.claims import Claim
 
 TEMPLATE = request().template
 
@@ -86,9 +91,16 @@ def made() -> CurveProber:
 
 
 def remembering(
-    made: CurveProber, store: MemoryStore, keys: Keys | None = None, *, refresh: bool = False
+    made: CurveProber,
+    store: MemoryStore,
+    keys: Keys | None = None,
+    *,
+    refresh: bool = False,
+    claim: Claim = no_claim,
 ) -> RememberingProber:
-    return RememberingProber(made, store, keys or Keys(), command=command, refresh=refresh)
+    return RememberingProber(
+        made, store, keys or Keys(), command=command, claim=claim, refresh=refresh
+    )
 
 
 def test_a_probe_that_a_run_made_is_recalled_by_the_next(made: CurveProber) -> None:
@@ -289,3 +301,82 @@ def test_of_a_source_that_changed_meanwhile_nothing_is_kept_of_a_stopped_encode(
     with pytest.raises(TooLargeError):
         remembering(Changing(lambda quality: 90), store, keys).probe(within(23, 400))
     assert store.sizes == {}
+
+
+class Meanwhile:
+    """A claim that another process has first, which does something while it has it."""
+
+    def __init__(self, store: MemoryStore, does: Callable[[MemoryStore], None]) -> None:
+        self._store = store
+        self._does = does
+        self.held: list[str] = []
+        self.waited: list[bool] = []
+
+    @contextmanager
+    def __call__(
+        self, digest: str, /, *, wait: bool, on_wait: Callable[[], None]
+    ) -> Iterator[None]:
+        self.waited.append(wait)
+        if wait:
+            on_wait()
+        self._does(self._store)
+        self.held.append(digest)
+        yield
+        self.held.remove(digest)
+
+
+def test_what_another_process_measured_while_it_was_waited_for_is_recalled(
+    made: CurveProber,
+) -> None:
+    other = CurveProber(lambda quality: 90.0)
+    store = MemoryStore()
+
+    def measure(store: MemoryStore) -> None:
+        remembering(other, store).probe(at(23))
+        remembering(other, store).score_itself(at(23))
+
+    claim = Meanwhile(store, measure)
+    stages: list[str] = []
+    prober = remembering(made, store, claim=claim)
+    found = prober.probe(at(23), on_progress=lambda stage, frames: stages.append(stage))
+    assert found.cached
+    assert prober.score_itself(at(24)) == other.score_itself(at(24))
+    assert (made.asked, other.asked, stages) == ([], [23], ["wait"])
+
+
+def test_an_encode_that_another_process_found_too_large_is_not_begun(made: CurveProber) -> None:
+    store = MemoryStore()
+    claim = Meanwhile(store, lambda store: store.put_least_kbps(Keys().of(at(23)), 512))
+    with pytest.raises(TooLargeError):
+        remembering(made, store, claim=claim).probe(within(23, 400))
+    assert made.asked == []
+
+
+def test_a_probe_is_kept_before_the_claim_ends(made: CurveProber) -> None:
+    store = MemoryStore()
+    claim = Meanwhile(store, lambda store: None)
+
+    class Watching(MemoryStore):
+        def put(self, key: ProbeKey, probe: Probe) -> None:
+            assert claim.held == [key.digest]
+            super().put(key, probe)
+
+    watching = Watching()
+    remembering(made, watching, claim=claim).probe(at(23))
+    assert len(watching.probes) == 1
+    assert claim.held == []
+
+
+def test_refreshing_waits_for_nobody(made: CurveProber) -> None:
+    store = MemoryStore()
+    claim = Meanwhile(store, lambda store: None)
+    remembering(made, store, claim=claim, refresh=True).probe(at(23))
+    assert claim.waited == [False]
+
+
+def test_what_is_known_is_not_claimed(made: CurveProber) -> None:
+    store = MemoryStore()
+    remembering(made, store).probe(at(23))
+    claim = Meanwhile(store, lambda store: None)
+    remembering(made, store, claim=claim).probe(at(23))
+    assert claim.waited == []
