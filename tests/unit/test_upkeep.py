@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.probing.samples import key, open_store, probe
+from vmafx_tune import upkeep
 from vmafx_tune.errors import OutputError
 from vmafx_tune.upkeep import clear_cache, examine_cache, prune_cache
 
@@ -81,3 +84,90 @@ def test_a_store_that_cannot_be_opened_is_an_error_with_advice(
     (tmp_path / "probes.sqlite").mkdir()
     with pytest.raises(OutputError, match="VMAFX_CACHE_DIR"):
         examine_cache()
+
+
+def edit(path: Path, statement: str) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+
+
+def test_damaged_entries_are_counted_not_listed_and_pruned(path: Path) -> None:
+    edit(path, "UPDATE probes SET source = CAST(x'ff' AS TEXT) WHERE rowid = 3")
+    edit(path, "UPDATE probes SET used_s = 1e300 WHERE rowid = 4")
+    listed = examine_cache(entries=True)
+    assert (listed.n_entries, listed.n_damaged) == (_N_ENTRIES, 2)
+    assert len(listed.entries or ()) == _N_ENTRIES - 2
+    pruned = prune_cache()
+    assert (pruned.n_removed, pruned.n_entries) == (2, _N_ENTRIES - 2)
+    assert examine_cache(entries=True).n_damaged == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE files",
+        "CREATE TRIGGER wrong AFTER DELETE ON probes BEGIN SELECT raise(ABORT, 'no'); END",
+        "PRAGMA application_id = 7",
+        "PRAGMA user_version = -1",
+    ],
+)
+def test_a_damaged_store_is_told_with_what_to_do_and_cleared(path: Path, statement: str) -> None:
+    edit(path, statement)
+    for action in (examine_cache, partial(examine_cache, entries=True), prune_cache):
+        with pytest.raises(OutputError, match="cache clear"):
+            action()
+    clear_cache()
+    assert examine_cache().n_entries == 0
+
+
+def test_a_store_whose_header_forbids_writing_is_cleared(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[18] = 9  # the version that a writer must know
+    path.write_bytes(content)
+    assert clear_cache().n_entries == 0
+    open_store(path).put(key(), probe())
+    assert open_store(path).get(key()) == probe()
+
+
+def test_clearing_and_pruning_sweep_what_killed_processes_left(path: Path) -> None:
+    claims, trials = path.parent / "claims", path.parent / "encoders"
+    for folder in (claims, trials):
+        folder.mkdir()
+    for action in (prune_cache, clear_cache):
+        (claims / "left").touch()
+        action()
+        assert list(claims.iterdir()) == []
+    (trials / "libx264.123-abc.part").touch()
+    clear_cache()
+    assert list(trials.iterdir()) == []
+
+
+def test_pruning_twice_at_once_leaves_a_run_that_writes_alone(path: Path) -> None:
+    warned: list[str] = []
+    store = open_store(path, warned=warned)
+    done = threading.Event()
+
+    def prune() -> None:
+        while not done.is_set():
+            prune_cache(limit_bytes=100_000)
+
+    with ThreadPoolExecutor(2) as pool:
+        pruning = [pool.submit(prune) for _ in range(2)]
+        for number in range(30):
+            store.put(key(f"new {number}"), probe(n_frames=300))
+        done.set()
+    assert [future.exception() for future in pruning] == [None, None]
+    assert warned == []
+    assert examine_cache(entries=True).n_damaged == 0
+
+
+def test_a_store_that_others_keep_busy_is_not_called_broken(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "_PATIENCE_S", 0.05)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for action in (prune_cache, clear_cache):
+            with pytest.raises(OutputError, match="try again"):
+                action()
+    assert examine_cache().n_entries == _N_ENTRIES

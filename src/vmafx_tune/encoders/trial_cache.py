@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["TrialCache", "hardware_devices", "trial_folder"]
 
 _HARDWARE_MAX_AGE_S = 24 * 3600.0
+_MOST_BYTES = 1 << 16
 _log = logging.getLogger(__name__)
 
 
@@ -34,7 +35,8 @@ class TrialCache:
     """One small file for each encoder and ffmpeg that went together.
 
     Nothing here fails a run: a cache that cannot be read is empty, one that cannot be written stays
-    as it is. Files are replaced whole, so that runs at the same time do no harm.
+    as it is. Files are replaced whole, so that runs at the same time do no harm. Each has a
+    checksum of its name and content; a damaged one counts for nothing, and is replaced.
 
     Args:
         folder: Where to keep the files; None for the user's cache folder.
@@ -61,13 +63,13 @@ class TrialCache:
             age_s = time.time() - path.stat().st_mtime
             if row.kind.is_hardware and age_s > _HARDWARE_MAX_AGE_S:
                 return None
-            version = json.loads(path.read_text(encoding="utf-8"))["version"]
+            return _version(path)
         except FileNotFoundError:
             return None
+        # A RecursionError, from JSON of any depth, is a RuntimeError.
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             _log.debug("The trial of %s is not remembered: %s", row.name, error)
             return None
-        return version if isinstance(version, str) else None
 
     def remember(
         self,
@@ -77,9 +79,10 @@ class TrialCache:
         command: tuple[str, ...] | None = None,
     ) -> None:
         """Keep the version of an encoder that opened in a trial; see `recall`."""
-        text = json.dumps({"encoder": row.name, "version": version})
         try:
-            _replace(self._path(row, ffmpeg, command), text)
+            path = self._path(row, ffmpeg, command)
+            facts = {"encoder": row.name, "version": version, "checksum": _checksum(path, version)}
+            _replace(path, json.dumps(facts))
         except (OSError, RuntimeError) as error:
             _log.debug("The trial of %s cannot be remembered: %s", row.name, error)
 
@@ -91,6 +94,27 @@ class TrialCache:
 def trial_folder() -> Path:
     """Name the folder where trials are remembered unless told otherwise; it need not exist."""
     return cache_folder() / "encoders"
+
+
+def _version(path: Path) -> str:
+    """Read the version in a file.
+
+    Raises:
+        ValueError, KeyError, TypeError, RecursionError, OSError: It is not what was written.
+    """
+    # Opening a pipe would wait for its other end.
+    if not path.is_file():
+        raise ValueError(f"'{path}' is not a regular file.")
+    with path.open("rb") as file:
+        facts = json.loads(file.read(_MOST_BYTES))
+    version = facts["version"]
+    if facts["checksum"] != _checksum(path, version):
+        raise ValueError(f"The checksum of '{path}' does not fit.")
+    return str(version)
+
+
+def _checksum(path: Path, version: str) -> str:
+    return hashlib.sha256(json.dumps([path.name, version]).encode()).hexdigest()
 
 
 def _fingerprint(row: EncoderRow, ffmpeg: Ffmpeg, command: tuple[str, ...]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.support.programs import make_program
 from vmafx_tune.encoders import trial_cache
 from vmafx_tune.encoders.availability import Availability, check_encoder, require_encoder
 from vmafx_tune.encoders.registry import encoder_row
+from vmafx_tune.encoders.trial_cache import TrialCache
 from vmafx_tune.errors import CancelledError, EncoderUnavailableError
 from vmafx_tune.media.ffmpeg import Ffmpeg
 from vmafx_tune.media.process import ProcessRunner
@@ -82,9 +84,7 @@ def test_without_the_cache_every_check_is_a_trial(fake: FakeFfmpeg, cache: Path)
 
 
 def test_a_refreshed_trial_takes_the_place_of_the_one_before(fake: FakeFfmpeg, cache: Path) -> None:
-    check(fake, cache)
-    (entry,) = cache.iterdir()
-    entry.write_text(entry.read_text().replace(check(fake, cache).version, "an older version"))
+    TrialCache(cache).remember(X264, fake.ffmpeg, "an older version")
     assert check(fake, cache).version == "an older version"
     fresh = check_encoder(X264, fake.ffmpeg, ProcessRunner(), refresh=True, cache_dir=cache)
     assert check(fake, cache) == fresh
@@ -147,14 +147,37 @@ def test_a_hardware_encoder_is_tried_again_when_devices_come_or_go(
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"not json", b"\xff\xfe\x00", b"[]", b"{}", b'{"version": 7}', b"null"]
-)
+    "content",
+    [
+        b"", b"not json", b"\xff\xfe\x00", b"[]", b"{}", b"null", b"[" * 60_000,
+        b'{"version": 7}', b'{"version": "x264 core 165"}',
+        b'{"version": "x264 core 1", "checksum": "abc"}',
+    ],
+)  # fmt: skip
 def test_a_damaged_memory_is_no_memory(fake: FakeFfmpeg, cache: Path, content: bytes) -> None:
     check(fake, cache)
     (entry,) = cache.iterdir()
     entry.write_bytes(content)
     assert check(fake, cache).version == "x264 core 165"
     assert json.loads(entry.read_text())["version"] == "x264 core 165"
+
+
+def test_the_trial_of_one_encoder_is_never_that_of_another(fake: FakeFfmpeg, cache: Path) -> None:
+    check(fake, cache)
+    (entry,) = cache.iterdir()
+    check_nvenc(fake, cache)
+    (other,) = set(cache.iterdir()) - {entry}
+    shutil.copy(entry, other)
+    check_nvenc(fake, cache)
+    assert fake.n_trials == 3
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(fake: FakeFfmpeg, cache: Path) -> None:
+    check(fake, cache)
+    (entry,) = cache.iterdir()
+    entry.unlink()
+    os.mkfifo(entry)
+    assert check(fake, cache).version == "x264 core 165"
 
 
 @pytest.mark.parametrize("folder", ["/dev/null/cache", "/proc/cache"])
