@@ -14,7 +14,7 @@ from vmafx_tune.encoders.ffmpeg_options import RATE_KEYS, Touches, output_option
 from vmafx_tune.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
 __all__ = [
     "check_extra_args",
@@ -24,7 +24,6 @@ __all__ = [
     "is_dictionary",
     "join_filters",
     "join_parameters",
-    "named_values",
 ]
 
 _FILTER_OPTIONS = frozenset({"vf", "filter"})
@@ -104,13 +103,6 @@ def find_value(args: Sequence[str], name: str) -> str | None:
     """Find the value that ffmpeg would use for an option: the last one given, None without any."""
     index = _value_index(args, {name})
     return None if index is None else args[index]
-
-
-def named_values(args: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Give each option's name, without dash and stream specifier, and what follows it."""
-    for index, name in _options(args):
-        if index + 1 < len(args):
-            yield name, args[index + 1]
 
 
 def has_filters(args: Sequence[str]) -> bool:

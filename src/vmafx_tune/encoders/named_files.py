@@ -7,11 +7,10 @@ lies in the working directory. Files that an option writes are left out.
 from __future__ import annotations
 
 import re
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmafx_tune.encoders.extra_args import is_dictionary, named_values
+from vmafx_tune.encoders.ffmpeg_options import output_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -85,12 +84,7 @@ _PARAMETERS = {
 }  # fmt: skip
 # Of options that take a built-in thing or a file.
 _BUILT_IN = {"cqm": {"flat", "jvt"}, "scaling-list": {"default", "off"}}
-_OPTIONS = frozenset({"attach", "fpre", "passlogfile", "stats", "x265-stats"})
-# A log of a first pass has companions, and ffmpeg numbers those that it names itself.
-_LOGS = frozenset({"passlogfile", "stats", "x265-stats", "second-pass-log"})
-_LOG_ENDINGS = (".mbtree", ".cutree", "-0.log", "-0.log.mbtree", "-0.log.cutree")
-_CHAINS = frozenset({"vf", "filter", "filter_complex", "lavfi", "af"})
-_SCRIPTS = frozenset({"filter_script", "filter_complex_script"})
+_CHAINS = frozenset({"vf", "filter", "filter_complex", "lavfi"})
 
 _GAP = " \t\r\n"
 _KEY = re.compile(r"\s*(?P<key>[\w-]+)\s*=(?P<value>.*)", re.DOTALL)
@@ -128,38 +122,13 @@ def _existing(names: Iterable[str]) -> list[Path]:
 
 
 def _in_arguments(args: Sequence[str]) -> Iterator[str]:
-    # `-/OPTION FILE` takes an option's value from a file.
-    for option, name in pairwise(args):
-        if option.startswith("-/"):
-            yield from _in_script(name)
-    for name, value in named_values(args):
-        if name in _CHAINS:
+    for option in output_options(args):
+        value = option.value or ""
+        if option.name in _CHAINS:
             yield from _in_filters(value)
-        elif name in _SCRIPTS:
-            yield from _in_script(value)
-        elif is_dictionary(name):
-            for key, named in _pairs(value):
-                if key in _PARAMETERS.get(name, ()):
-                    yield from _of_option(key, named)
-        elif name in _OPTIONS:
-            yield from _of_option(name, value)
-
-
-def _of_option(name: str, value: str) -> Iterator[str]:
-    if value in _BUILT_IN.get(name, ()):
-        return
-    yield value
-    if name in _LOGS:
-        yield from (f"{value}{ending}" for ending in _LOG_ENDINGS)
-
-
-def _in_script(name: str) -> Iterator[str]:
-    yield name
-    try:
-        text = Path(name).read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return
-    yield from _in_filters(text)
+        for key, name in _pairs(value) if option.name in _PARAMETERS else ():
+            if key in _PARAMETERS[option.name] and name not in _BUILT_IN.get(key, ()):
+                yield name
 
 
 def _in_filters(chain: str) -> Iterator[str]:

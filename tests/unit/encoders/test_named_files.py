@@ -15,7 +15,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     names = (
         "1 0 8 film default off flat a.txt look.cube subs.ass font.ttf logo.png it's,odd.cube "
-        "grain.tbl log-0.log log-0.log.mbtree x265.log x265.log.cutree model.json 30000"
+        "grain.tbl model.json 30000"
     )
     for name in names.split():
         Path(name).write_text(name)
@@ -60,8 +60,7 @@ def test_a_value_that_happens_to_be_the_name_of_a_file_names_none(args: tuple[st
         (("-svtav1-params", "fgs-table=grain.tbl:film-grain=8"), ["grain.tbl"]),
         (("-aom-params", "film-grain-table=grain.tbl"), ["grain.tbl"]),
         (("-aom-params", "tune=vmaf:vmaf-model-path=model.json"), ["model.json"]),
-        (("-passlogfile", "log"), ["log-0.log", "log-0.log.mbtree"]),
-        (("-x265-params", "stats=x265.log"), ["x265.log", "x265.log.cutree"]),
+        (("-x265-params", "analysis-load=a.txt"), ["a.txt"]),
         (("-vf", "lut3d=look.cube"), ["look.cube"]),
         (("-filter:v", "format=yuv420p,lut3d=file=look.cube:interp=0"), ["look.cube"]),
         (("-g", "8", "-filter_complex", "movie=logo.png[l];[0:v][l]overlay=1:0"), ["logo.png"]),
@@ -100,9 +99,3 @@ def test_the_files_that_a_filter_reads_are_found(chain: str, found: list[str]) -
 def test_a_file_that_a_filter_reads_without_being_told_is_found() -> None:
     Path("transforms.trf").write_text("as vidstabdetect calls it")
     assert names(filter_files("vidstabtransform=smoothing=8")) == ["transforms.trf"]
-
-
-@pytest.mark.parametrize("option", ["-/filter:v", "-filter_script:v"])
-def test_a_chain_in_a_file_is_looked_into(option: str) -> None:
-    Path("chain.txt").write_text("crop=8:8,\nlut3d=look.cube\n")
-    assert names(named_files((option, "chain.txt"))) == ["chain.txt", "look.cube"]
