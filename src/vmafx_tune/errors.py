@@ -49,6 +49,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from vmafx_tune.formatting import given, rough_bitrate
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -303,8 +305,8 @@ class TooLargeError(SearchError):
 
     def __str__(self) -> str:
         return (
-            f"The encode has {self.at_least_kbps:.0f} kb/s or more, and may have "
-            f"{self.limit_kbps:g} kb/s. Allow more, or ask for less quality."
+            f"The encode has {rough_bitrate(self.at_least_kbps)} kb/s or more, and may have "
+            f"{given(self.limit_kbps)} kb/s. Allow more, or ask for less quality."
         )
 
 

@@ -15,6 +15,7 @@ from vmafx_tune.cli.common import (
     running,
 )
 from vmafx_tune.cli.failure import say
+from vmafx_tune.formatting import given
 from vmafx_tune.options import (
     ClusterOptions,
     EncodingOptions,
@@ -97,4 +98,4 @@ def exit_code(result: CompareResult) -> int:
 def _tell_failures(result: CompareResult) -> None:
     for row in result.rows:
         if row.error is not None:
-            say(f"{row.encoder} at {row.target:g}: {row.error}")
+            say(f"{row.encoder} at {given(row.target)}: {row.error}")

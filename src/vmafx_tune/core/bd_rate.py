@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from vmafx_tune.core.curve import PchipCurve
+from vmafx_tune.formatting import vmaf
 from vmafx_tune.results import BdRate
 
 if TYPE_CHECKING:
@@ -163,4 +164,4 @@ def _too_few(name: str, n_points: int) -> str:
 
 
 def _range(name: str, curve: Sequence[_Point]) -> str:
-    return f"{name}'s scores ({curve[0].vmaf:.2f} to {curve[-1].vmaf:.2f})"
+    return f"{name}'s scores ({vmaf(curve[0].vmaf)} to {vmaf(curve[-1].vmaf)})"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.formatting import given, rough_bitrate, vmaf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -107,35 +108,35 @@ def _notes(hull: Sequence[RateQuality], caps: Caps, start: int, end: int) -> Ite
         if wanted.bitrate_kbps < low:
             yield (
                 f"The bottom of the ladder is missing: {_told(wanted)} is under --min-bitrate "
-                f"{low:g}, so the ladder starts at {_told(hull[start])}."
+                f"{given(low)}, so the ladder starts at {_told(hull[start])}."
             )
     if high is not None:
         wanted = hull[_end_of_allowed(hull, replace(caps, max_bitrate_kbps=None)) - 1]
         if wanted.bitrate_kbps > high:
             yield (
                 f"The top of the ladder is missing: {_told(wanted)} is over --max-bitrate "
-                f"{high:g}, so the ladder ends at {_told(hull[end - 1])}."
+                f"{given(high)}, so the ladder ends at {_told(hull[end - 1])}."
             )
     if caps.max_vmaf is not None and hull[-1].vmaf < caps.max_vmaf:
         yield (
-            f"The top of the ladder is missing: no point reaches VMAF {caps.max_vmaf:g}. The best "
-            f"one is {_told(hull[-1])}; sample at a higher target or resolution to reach it."
+            f"The top of the ladder is missing: no point reaches VMAF {given(caps.max_vmaf)}. The "
+            f"best one is {_told(hull[-1])}; sample at a higher target or resolution to reach it."
         )
 
 
 def _limits(caps: Caps) -> Iterator[str]:
     if caps.min_vmaf is not None:
-        yield f"VMAF at least {caps.min_vmaf:g}"
+        yield f"VMAF at least {given(caps.min_vmaf)}"
     if caps.max_vmaf is not None:
-        yield f"nothing above the first to reach VMAF {caps.max_vmaf:g}"
+        yield f"nothing above the first to reach VMAF {given(caps.max_vmaf)}"
     if caps.min_bitrate_kbps is not None:
-        yield f"at least {caps.min_bitrate_kbps:g} kb/s"
+        yield f"at least {given(caps.min_bitrate_kbps)} kb/s"
     if caps.max_bitrate_kbps is not None:
-        yield f"at most {caps.max_bitrate_kbps:g} kb/s"
+        yield f"at most {given(caps.max_bitrate_kbps)} kb/s"
 
 
 def _told(point: RateQuality) -> str:
-    return f"VMAF {point.vmaf:.2f} at {point.bitrate_kbps:.0f} kb/s"
+    return f"VMAF {vmaf(point.vmaf)} at {rough_bitrate(point.bitrate_kbps)} kb/s"
 
 
 def _vmaf(point: RateQuality) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from vmafx_tune.formatting import given, rough_bitrate, vmaf
 from vmafx_tune.results import Spacing
 
 if TYPE_CHECKING:
@@ -63,14 +64,14 @@ def _lost_to_the_gap(
 ) -> Iterator[str]:
     if dropped := [point for point in spaced if point not in rungs]:
         yield (
-            f"--min-bitrate-gap {min_gap_kbps:g} dropped the {_at(dropped, 'rung')}: too close to "
+            f"--min-bitrate-gap {given(min_gap_kbps)} dropped the {_at(dropped, 'rung')}: too close to "
             "a neighbour."
         )
 
 
 def _at(points: Sequence[RateQuality], what: str) -> str:
     """Name points by their bitrates."""
-    *others, last = (f"{point.bitrate_kbps:.0f}" for point in points)
+    *others, last = (rough_bitrate(point.bitrate_kbps) for point in points)
     together = f"{', '.join(others)} and {last}" if others else last
     return f"{what}{'s' if others else ''} at {together} kb/s"
 
@@ -89,7 +90,7 @@ def _missing_ends(
         if point in rungs:
             continue
         if point in spaced:
-            cause = f"--min-bitrate-gap {options.min_gap_kbps:g}"
+            cause = f"--min-bitrate-gap {given(options.min_gap_kbps)}"
         elif point in free:
             cause = "no --mixed-resolutions"
         elif options.spacing is Spacing.OPTIMAL:
@@ -97,9 +98,8 @@ def _missing_ends(
         else:
             cause = f"--max-rungs {options.max_rungs}"
         yield (
-            f"The {end} of the hull, VMAF {point.vmaf:.2f} at {point.bitrate_kbps:.0f} kb/s, has "
-            f"no rung ({cause}): the ladder {verb} with VMAF {rung.vmaf:.2f} at "
-            f"{rung.bitrate_kbps:.0f} kb/s."
+            f"The {end} of the hull, {_told(point)}, has no rung ({cause}): the ladder {verb} with "
+            f"{_told(rung)}."
         )
 
 
@@ -113,7 +113,9 @@ def _unusual_ratios(rungs: Sequence[RateQuality]) -> Iterator[str]:
             if ratio < _LEAST_RATIO
             else f"more than {_HIGHEST_RATIO}: a switch between them will show"
         )
-        yield (
-            f"The rungs at {lower.bitrate_kbps:.0f} and {upper.bitrate_kbps:.0f} kb/s are a factor "
-            f"of {ratio:.2f} apart, {remark}."
-        )
+        rates = " and ".join(rough_bitrate(rung.bitrate_kbps) for rung in (lower, upper))
+        yield f"The rungs at {rates} kb/s are a factor of {ratio:.2f} apart, {remark}."
+
+
+def _told(point: RateQuality) -> str:
+    return f"VMAF {vmaf(point.vmaf)} at {rough_bitrate(point.bitrate_kbps)} kb/s"

@@ -102,7 +102,8 @@ def missed(search: SearchResult) -> str:
     if search.answer is None or (search.limit and search.limit.kind == "max_bitrate"):
         return reason
     return (
-        f"VMAF {search.target:g} is not reached; the best is {text.vmaf(search.vmaf)} at "
+        f"VMAF {text.given(search.target)} is not reached; the best is "
+        f"{text.vmaf(search.vmaf, target=search.target)} at "
         f"{knob(search.encoder)} {text.quality(search.answer.quality)}, "
         f"{text.bitrate(search.answer.bitrate_kbps)} kb/s. {reason}"
     )
@@ -111,12 +112,12 @@ def missed(search: SearchResult) -> str:
 def limit_of(result: SearchResult | CompareResult) -> str:
     """Say what an answer may cost; empty where there is no limit."""
     limit_kbps = result.max_bitrate_kbps
-    return "" if limit_kbps is None else f"at most {limit_kbps:g} kb/s"
+    return "" if limit_kbps is None else f"at most {text.given(limit_kbps)} kb/s"
 
 
 def stopped(search: SearchResult) -> str:
     """Say why an encode has no score."""
-    return f"stopped: over {search.max_bitrate_kbps:g} kb/s"
+    return f"stopped: over {text.given(search.max_bitrate_kbps)} kb/s"
 
 
 def proof(search: SearchResult) -> str:
@@ -126,7 +127,7 @@ def proof(search: SearchResult) -> str:
     worse = next_worse_point(search)
     if worse is None:
         return "end of range"
-    return f"{text.quality(worse[0].quality)}: {text.vmaf(worse[1])}"
+    return f"{text.quality(worse[0].quality)}: {text.vmaf(worse[1], target=search.target)}"
 
 
 def speed(source: Source, probe: Probe | None) -> str:
@@ -160,7 +161,7 @@ def describe_sample(search: SearchResult | None) -> str:
     if found is None or not sample.verified:
         return told
     return (
-        f"{told}; said VMAF {text.vmaf(found.vmaf)} at "
+        f"{told}; said VMAF {text.vmaf(found.vmaf, target=search.target)} at "
         f"{knob(search.encoder)} {text.quality(found.quality)}, "
         f"{text.bitrate(found.bitrate_kbps)} kb/s"
     )

@@ -151,7 +151,7 @@ def cell_sheet(result: LadderResult, targets: Sequence[float] | None = None) -> 
         )
         for size in result.resolutions
     )
-    columns = (Heading(f"VMAF {target:g}") for target in shown)
+    columns = (Heading(f"VMAF {text.given(target)}") for target in shown)
     return Sheet((Heading("Resolution", number=False), *columns), rows)
 
 
@@ -270,11 +270,15 @@ def _choice(choice: RungChoice) -> str:
 
 
 def _least_gap(kbps: float) -> str:
-    return f"at least {kbps:g} kb/s or a quarter apart" if kbps else ""
+    return f"at least {text.given(kbps)} kb/s or a quarter apart" if kbps else ""
 
 
 def _limits(unit: str, low: float | None, high: float | None) -> str:
-    ends = [f"{word} {end:g}" for word, end in (("from", low), ("up to", high)) if end is not None]
+    ends = [
+        f"{word} {text.given(end)}"
+        for word, end in (("from", low), ("up to", high))
+        if end is not None
+    ]
     return f"{unit} {' '.join(ends)}" if ends else ""
 
 
@@ -294,7 +298,7 @@ def _rung_cells(number: int, rung: LadderRung) -> tuple[str, ...]:
         text.vmaf(point.vmaf),
         text.vmaf(point.pooled.p5 if point.pooled else None),
         text.vmaf(point.pooled.min if point.pooled else None),
-        text.ABSENT if rung.target is None else f"{rung.target:g}",
+        text.ABSENT if rung.target is None else text.given(rung.target),
         point.codecs or text.ABSENT,
     )
 
@@ -318,7 +322,11 @@ def _cell_text(cell: LadderCell | None, best: float | None, *, adaptive: bool) -
         return "left out"
     if cell.error_kind != "unreachable":
         return "failed"
-    return "missed" if best is None or best >= cell.target else f"max {text.vmaf(best)}"
+    return (
+        "missed"
+        if best is None or best >= cell.target
+        else f"max {text.vmaf(best, target=cell.target)}"
+    )
 
 
 def _target(cell: LadderCell) -> float:
@@ -331,7 +339,7 @@ def _places(result: LadderResult, cells: Sequence[LadderCell]) -> str:
         return "Every cell"
     targets: dict[Resolution, list[str]] = {}
     for cell in cells:
-        targets.setdefault(cell.resolution, []).append(f"{cell.target:g}")
+        targets.setdefault(cell.resolution, []).append(text.given(cell.target))
     return "; ".join(_lines_of(targets))
 
 

@@ -157,7 +157,9 @@ def scorer(result: CompareResult) -> str:
 
 def bd_overlap(bd: BdRate) -> str:
     """Tell the VMAF interval that a BD-rate was integrated over."""
-    return text.ABSENT if bd.overlap is None else "{:.1f} to {:.1f}".format(*bd.overlap)
+    return (
+        text.ABSENT if bd.overlap is None else " to ".join(text.vmaf(end, 1) for end in bd.overlap)
+    )
 
 
 def heading(result: CompareResult) -> str:
@@ -166,13 +168,13 @@ def heading(result: CompareResult) -> str:
 
 
 def _numbers(numbers: Sequence[float]) -> str:
-    return text.enumerated([f"{number:g}" for number in numbers])
+    return text.enumerated([text.given(number) for number in numbers])
 
 
 def samples(result: CompareResult) -> list[tuple[str, str]]:
     """List what stood for the source, by encoder and target where that was verified."""
     told = {
-        f"{row.encoder}, {row.target:g}": describe_sample(row.search)
+        f"{row.encoder}, {text.given(row.target)}": describe_sample(row.search)
         for row in result.rows
         if row.search and row.search.sample
     }
@@ -195,5 +197,7 @@ def commands(result: CompareResult) -> list[tuple[str, Sequence[str]]]:
         command
         for row in result.rows
         if row.ok and row.search and row.search.answer
-        for command in encode_commands(f"{row.encoder}, VMAF {row.target:g}", row.search.answer)
+        for command in encode_commands(
+            f"{row.encoder}, VMAF {text.given(row.target)}", row.search.answer
+        )
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.core.pooling import pool_scores, summarize
 from vmafx_tune.events import FramesDone, JobFinished, JobStarted, Observer, ignore
+from vmafx_tune.formatting import vmaf
 from vmafx_tune.results import ScoreResult
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def score(job: ScoreJob, scorer: Scorer, *, observe: Observer = ignore) -> Score
         hdr=request.reference.is_hdr,
         wall_time_s=time.monotonic() - started,
     )
-    observe(JobFinished(JOB, ok=True, summary=f"VMAF {result.score:.2f}"))
+    observe(JobFinished(JOB, ok=True, summary=f"VMAF {vmaf(result.score)}"))
     return result
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from vmafx_tune import formatting
 from vmafx_tune.core.search import SearchProblem
 from vmafx_tune.events import JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.results import SearchLimit, SearchResult, SearchStrategy
@@ -145,12 +146,14 @@ def failed_search(
 def describe(result: SearchResult, knob: str) -> str:
     """Say in a sentence what a search found."""
     if result.answer is None or result.vmaf is None:
-        limit = result.max_bitrate_kbps
-        return f"no encode is within {limit:g} kb/s" if result.too_large else "no probe was made"
-    found = f"{knob} {result.answer.quality:g}, {result.answer.bitrate_kbps:.0f} kb/s"
-    if result.ok:
-        return f"VMAF {result.vmaf:.2f} at {found}"
-    return f"missed {result.target:g}: best is VMAF {result.vmaf:.2f} at {found}"
+        limit = formatting.given(result.max_bitrate_kbps)
+        return f"no encode is within {limit} kb/s" if result.too_large else "no probe was made"
+    found = (
+        f"VMAF {formatting.vmaf(result.vmaf, target=result.target)} at {knob} "
+        f"{formatting.quality(result.answer.quality)}, "
+        f"{formatting.rough_bitrate(result.answer.bitrate_kbps)} kb/s"
+    )
+    return found if result.ok else f"missed {formatting.given(result.target)}: best is {found}"
 
 
 def _result(
@@ -244,20 +247,25 @@ def _sample_limit(
 
 
 def _why_too_large(request: SearchRequest, book: ProbeBook, outcome: SearchOutcome) -> SearchLimit:
-    limit = f"{request.max_bitrate_kbps:g} kb/s"
+    limit = f"{formatting.given(request.max_bitrate_kbps)} kb/s"
     if outcome.best_step is None:
         worst = request.grid.quality_of(request.grid.last_step)
         found = f"No encode is within {limit}, not even that at {request.knob} {worst:g}"
     else:
         best, vmaf = book.probe_at(outcome.best_step), outcome.scores[outcome.best_step]
-        told = f"VMAF {vmaf:.2f} at {request.knob} {best.quality:g}, {best.bitrate_kbps:.0f} kb/s"
+        told = (
+            f"VMAF {formatting.vmaf(vmaf, target=request.target)} at {request.knob} "
+            f"{formatting.quality(best.quality)}, "
+            f"{formatting.rough_bitrate(best.bitrate_kbps)} kb/s"
+        )
         if outcome.reached:
             return SearchLimit(
                 "max_bitrate",
                 f"{told}, is within {limit}, but a worse setting is not, so a cheaper answer may "
                 "be further on. Narrow the range with --crf-lo and --crf-hi.",
             )
-        found = f"No encode within {limit} reaches {request.target:g}: the best is {told}"
+        target = formatting.given(request.target)
+        found = f"No encode within {limit} reaches {target}: the best is {told}"
     return SearchLimit(
         "max_bitrate", f"{found}. Allow more with --max-bitrate, or lower the target."
     )
@@ -268,8 +276,9 @@ def _why_unreachable(request: SearchRequest, book: ProbeBook) -> SearchLimit:
     if ceiling < request.target:
         return SearchLimit(
             "clip_ceiling",
-            f"The source scores only {ceiling:.2f} against itself, so no encode of it can reach "
-            f"{request.target:g}. Lower the target.",
+            "The source scores only "
+            f"{formatting.vmaf(ceiling, target=request.target)} against itself, so no encode of it "
+            f"can reach {formatting.given(request.target)}. Lower the target.",
         )
     return SearchLimit(
         "knob_range",

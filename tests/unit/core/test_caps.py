@@ -39,7 +39,7 @@ def test_where_no_point_reaches_the_highest_vmaf_the_top_stays_and_is_told() -> 
     assert notes == (
         (
             "The top of the ladder is missing: no point reaches VMAF 99. The best one is VMAF "
-            "98.00 at 6000 kb/s; sample at a higher target or resolution to reach it."
+            "98.00 at 6,000 kb/s; sample at a higher target or resolution to reach it."
         ),
     )
 
@@ -54,8 +54,8 @@ def test_ends_that_a_limit_of_bitrate_takes_away_are_told() -> None:
             "--min-bitrate 300, so the ladder starts at VMAF 70.00 at 500 kb/s."
         ),
         (
-            "The top of the ladder is missing: VMAF 98.00 at 6000 kb/s is over "
-            "--max-bitrate 3000, so the ladder ends at VMAF 95.00 at 3000 kb/s."
+            "The top of the ladder is missing: VMAF 98.00 at 6,000 kb/s is over "
+            "--max-bitrate 3000, so the ladder ends at VMAF 95.00 at 3,000 kb/s."
         ),
     )
 

@@ -65,9 +65,9 @@ def test_a_bottom_that_is_too_close_to_the_top_names_the_gap() -> None:
     notes = select_rungs(points((1000, 80), (1050, 81)), options).notes
 
     assert notes == (
-        "--min-bitrate-gap 100 dropped the rung at 1000 kb/s: too close to a neighbour.",
+        "--min-bitrate-gap 100 dropped the rung at 1,000 kb/s: too close to a neighbour.",
         (
-            "The bottom of the hull, VMAF 80.00 at 1000 kb/s, has no rung (--min-bitrate-gap 100): "
+            "The bottom of the hull, VMAF 80.00 at 1,000 kb/s, has no rung (--min-bitrate-gap 100): "
             "the ladder starts with VMAF 81.00 at 1050 kb/s."
         ),
     )
@@ -149,7 +149,7 @@ def test_neighbours_outside_the_customary_ratio_are_told() -> None:
             "adds little."
         ),
         (
-            "The rungs at 700 and 2100 kb/s are a factor of 3.00 apart, more than 2.5: a switch "
+            "The rungs at 700 and 2,100 kb/s are a factor of 3.00 apart, more than 2.5: a switch "
             "between them will show."
         ),
     )
@@ -179,7 +179,7 @@ def test_an_end_of_the_hull_without_a_rung_names_the_option_that_took_it(
     start = selection.rungs[0]
     assert (
         f"The bottom of the hull, VMAF 40.00 at 200 kb/s, has no rung ({cause}): the ladder starts "
-        f"with VMAF {start.vmaf:.2f} at {start.bitrate_kbps:.0f} kb/s."
+        f"with VMAF {start.vmaf:.2f} at {start.bitrate_kbps:,.0f} kb/s."
     ) in selection.notes
 
 

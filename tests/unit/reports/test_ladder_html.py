@@ -39,7 +39,7 @@ def test_the_page_needs_nothing_from_elsewhere() -> None:
 def test_rungs_and_cells_are_in_their_tables() -> None:
     cells = Page(ladder_html(factories.ladder_result())).texts["td"]
     assert cells[:6] == ["1", "640x360", "31", "243.1", "334.3", "71.04"]
-    assert cells[-4:] == ["640x360", "243 @ 31", "1,013 @ 17", "max 91.27"]
+    assert cells[-4:] == ["640x360", "244 @ 31", "1,013 @ 17", "max 91.27"]
 
 
 def test_the_chart_has_a_line_per_resolution_the_hull_and_numbered_rungs() -> None:

@@ -26,7 +26,7 @@ def test_the_title_tells_what_was_found() -> None:
 def test_rungs_and_cells_are_tables() -> None:
     text = ladder_markdown(factories.ladder_result())
     assert "| 1 | 640x360 | 31 | 243.1 | 334.3 | 71.04 | 67.04 | 62.04 | 70 | avc1.64001E |" in text
-    assert "| 640x360 | 243 @ 31 | 1,013 @ 17 | max 91.27 |" in text
+    assert "| 640x360 | 244 @ 31 | 1,013 @ 17 | max 91.27 |" in text
 
 
 def test_failures_and_notes_are_lists() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from vmafx_tune.formatting import given
 from vmafx_tune.reports.axes import Axes, axes_around, bitrate_ticks, drawable, vmaf_ticks
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _vmaf_axis(axes: Axes) -> Iterator[str]:
 def _target(axes: Axes, target: float) -> Iterator[str]:
     y, right = _y(axes, target), _WIDTH - _RIGHT
     yield f'<line class="target" x1="{_LEFT}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}"/>'
-    yield _label(_LEFT + 6, y - 5, f"target {target:g}", anchor="start")
+    yield _label(_LEFT + 6, y - 5, f"target {given(target)}", anchor="start")
 
 
 def _hull(axes: Axes, hull: Sequence[ChartPoint]) -> Iterator[str]:

@@ -35,7 +35,7 @@ def compare_html(result: CompareResult) -> str:
 
 def _sections(result: CompareResult) -> Iterator[str]:
     for target in result.targets:
-        yield elements.heading(f"VMAF {target:g}")
+        yield elements.heading(f"VMAF {text.given(target)}")
         yield _target_table(result, target)
     for who, why in ranking.failures(result):
         yield elements.paragraph(f"{who}: {why}", "failure")
@@ -111,7 +111,7 @@ def _row(result: CompareResult, ranked: ranking.RankedRow) -> tuple[str, Sequenc
         str(ranked.rank or text.ABSENT),
         ranked.row.encoder,
         ranked.setting,
-        text.vmaf(search.vmaf if search and answer else None),
+        text.vmaf(search.vmaf if search and answer else None, target=ranked.row.target),
         text.bitrate(answer.bitrate_kbps if answer else None),
         text.percent(ranked.versus_percent),
         text.duration(answer.encode_time_s if answer else None),

@@ -59,7 +59,7 @@ def _circumstances(result: CompareResult) -> str:
 
 
 def _target_section(result: CompareResult, target: float) -> Iterable[str]:
-    yield f"## VMAF {target:g}"
+    yield f"## VMAF {text.given(target)}"
     yield table(_COLUMNS, _ALIGNMENT, (_cells(row) for row in ranking.ranked_rows(result, target)))
 
 
@@ -70,9 +70,9 @@ def _cells(ranked: ranking.RankedRow) -> Sequence[str]:
         escape(ranked.row.encoder),
         escape(facts.encoder_version_of(search)) or text.ABSENT,
         ranked.setting,
-        f"{answer.bitrate_kbps:.1f}" if answer else text.ABSENT,
+        text.bitrate(answer.bitrate_kbps if answer else None),
         f"{answer.encode_time_s * 1000:.0f}" if answer else text.ABSENT,
-        text.vmaf(search.vmaf if search and answer else None),
+        text.vmaf(search.vmaf if search and answer else None, target=ranked.row.target),
         escape(ranking.status(ranked.row)),
     )
 

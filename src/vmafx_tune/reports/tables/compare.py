@@ -47,7 +47,7 @@ def compare_parts(result: CompareResult) -> Iterator[Part]:
     for target in result.targets:
         yield ""
         if len(result.targets) > 1:
-            yield plain(f"VMAF {target:g}", "bold")
+            yield plain(f"VMAF {text.given(target)}", "bold")
         yield _target_table(result, target)
     yield from _failures(result)
     yield from _notes(result)
@@ -92,7 +92,7 @@ def _cells(result: CompareResult, ranked: ranking.RankedRow) -> list[Text]:
         str(ranked.rank or text.ABSENT),
         ranked.row.encoder,
         ranked.setting,
-        text.vmaf(search.vmaf if search and answer else None),
+        text.vmaf(search.vmaf if search and answer else None, target=ranked.row.target),
         text.bitrate(answer.bitrate_kbps if answer else None),
         text.percent(ranked.versus_percent),
         text.duration(answer.encode_time_s if answer else None),

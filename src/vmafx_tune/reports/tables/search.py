@@ -55,7 +55,8 @@ def _answer(result: SearchResult) -> Text:
         return plain(facts.missed(result), "red")
     return Text.assemble(
         (_encode_name(result.encoder, answer), "bold green"),
-        f" reaches VMAF {result.target:g} with {text.vmaf(result.vmaf)}"
+        f" reaches VMAF {text.given(result.target)}"
+        f" with {text.vmaf(result.vmaf, target=result.target)}"
         f" at {text.bitrate(answer.bitrate_kbps)} kb/s",
     )
 
@@ -103,7 +104,7 @@ def _probe_cells(result: SearchResult, probe: Probe, score: float) -> list[Text]
     style = "bold" if is_answer else ""
     cells = (
         facts.setting(result.encoder, probe.quality),
-        text.vmaf(score),
+        text.vmaf(score, target=result.target),
         text.bitrate(probe.bitrate_kbps),
         text.duration(probe.encode_time_s),
         facts.speed(result.source, probe),

@@ -1,0 +1,74 @@
+"""Numbers as people read them: the one place that decides decimals and rounds.
+
+Rounding never flatters: scores go down and bitrates up, so that a miss cannot read as a hit.
+"""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+__all__ = ["ABSENT", "bitrate", "given", "quality", "rough_bitrate", "vmaf"]
+
+ABSENT = "\N{EN DASH}"
+"""Stands for a number that is not known."""
+
+_MOST_DECIMALS = 12
+
+
+def vmaf(score: float | None, decimals: int = 2, *, target: float | None = None) -> str:
+    """Format VMAF points, rounded down.
+
+    Args:
+        score: The score; None, or not finite, where there is none.
+        decimals: At least so many.
+        target: A score that it is held against. There are enough decimals then for what is shown
+            to reach the target exactly where `score` does.
+    """
+    if score is None or not math.isfinite(score):
+        return ABSENT
+    if target is not None:
+        decimals = max(decimals, min(_decimals_of(target), _MOST_DECIMALS))
+    return str(_exact(score).quantize(_unit(decimals), rounding=ROUND_FLOOR))
+
+
+def bitrate(kbps: float | None) -> str:
+    """Format kilobits per second, rounded up, with thousands separators."""
+    return ABSENT if kbps is None or not math.isfinite(kbps) else _rounded_up(kbps, 1)
+
+
+def rough_bitrate(kbps: float | None) -> str:
+    """Format kilobits per second in a sentence or where there is little room.
+
+    Rounded up, with no decimals from 100 up.
+    """
+    if kbps is None or not math.isfinite(kbps):
+        return ABSENT
+    return _rounded_up(kbps, 0 if kbps > 99.9 else 1)
+
+
+def quality(value: float) -> str:
+    """Format a value of the quality knob: `23`, `23.5`."""
+    return f"{value:g}"
+
+
+def given(number: float | None) -> str:
+    """Format a target or a limit as it was given: `95`, `93.125`, `1234567`."""
+    return ABSENT if number is None else f"{number:.15g}"
+
+
+def _rounded_up(number: float, decimals: int) -> str:
+    return f"{_exact(number).quantize(_unit(decimals), rounding=ROUND_CEILING):,}"
+
+
+def _exact(number: float) -> Decimal:
+    return Decimal(repr(float(number)))
+
+
+def _unit(decimals: int) -> Decimal:
+    return Decimal(1).scaleb(-decimals)
+
+
+def _decimals_of(number: float) -> int:
+    exponent = _exact(number).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
