@@ -138,10 +138,16 @@ class ScoringClient:
         Raises:
             VmafxTuneError: The server's error, as it was raised there as far as it tells.
             ServerUnreachableError: There is no server.
+            UsageError: A name is not UTF-8.
         """
         from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
 
-        request = pb.ScoreRequest(reference=reference, distorted=distorted, model=model)
+        try:
+            request = pb.ScoreRequest(reference=reference, distorted=distorted, model=model)
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"A server takes names in UTF-8 only, and '{error.object}' is not. Rename the file."
+            ) from error
         with self._errors():
             answer, call = self._stub.Score.with_call(
                 request, timeout=self._timeout_s, metadata=self._metadata

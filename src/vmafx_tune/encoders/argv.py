@@ -6,6 +6,7 @@ ffmpeg reports meanwhile, and in what it refuses to read, so both write the same
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from vmafx_tune.media.ffmpeg import (
     excerpt_filters,
     file_url,
     input_options,
+    node_name,
+    plain_names,
     stream_specifier,
 )
 
@@ -36,6 +39,8 @@ __all__ = [
     "user_command",
 ]
 
+# The most that ext4, XFS, APFS, NTFS and others take for one name.
+_MAX_NAME_BYTES = 255
 _GLOBAL = ("-hide_banner", "-nostdin")
 _OVERWRITE = ("-y",)
 _PROGRESS = ("-nostats", "-progress", "pipe:1")
@@ -144,11 +149,11 @@ def encode_arguments(
     import ffmpeg as graph
 
     described = {**(guard or {}), **input_options(spec.source), **dict(row.input_options)}
-    source = graph.input(file_url(spec.source.path), **described)
+    source = graph.input(node_name(file_url(spec.source.path)), **described)
     options, extra_args = _with_extra_args(_output_options(spec, row), spec.extra_args)
     chosen = source[stream_specifier(spec.source)]
-    stream = graph.output(chosen, output, format="mp4", **options)
-    *arguments, name = graph.get_args(stream)
+    stream = graph.output(chosen, node_name(output), format="mp4", **options)
+    *arguments, name = plain_names(graph.get_args(stream))
     return (*arguments, *extra_args, name)
 
 
@@ -178,14 +183,28 @@ def join_command(
 def output_name(spec: EncodeSpec, row: EncoderRow) -> str:
     """Name an encode after its source, encoder and quality: `clip.libx264.crf23.mp4`.
 
-    That of an excerpt names its frames too: `clip.libx264.crf23.frames0-249.mp4`.
+    That of an excerpt names its frames too: `clip.libx264.crf23.frames0-249.mp4`. Of a long name
+    as much is kept as file systems take, with a digest that tells it from others.
     """
     size = f".{spec.size}" if spec.size else ""
     quality = f"{row.knob.label}{Knob.text(spec.quality)}"
     frames = ""
     if (part := spec.source.excerpt) is not None:
         frames = f".frames{part.first_frame}-{part.first_frame + part.n_frames - 1}"
-    return f"{spec.source.path.stem}{size}.{row.name}.{quality}{frames}.mp4"
+    suffix = f"{size}.{row.name}.{quality}{frames}.mp4"
+    return f"{_shortened(spec.source.path.stem, _MAX_NAME_BYTES - len(suffix))}{suffix}"
+
+
+def _shortened(stem: str, max_bytes: int) -> str:
+    data = stem.encode("utf-8", "surrogateescape")
+    if len(data) <= max_bytes:
+        return stem
+    digest = f"~{hashlib.sha256(data).hexdigest()[:8]}"
+    # No character is cut in two.
+    end = max_bytes - len(digest)
+    while end > 0 and data[end] & 0xC0 == 0x80:
+        end -= 1
+    return data[:end].decode("utf-8", "surrogateescape") + digest
 
 
 def _output_options(spec: EncodeSpec, row: EncoderRow) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from vmafx_tune.errors import ToolError, ToolNotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from vmafx_tune.media.process import ProcessRunner
     from vmafx_tune.model import Source
@@ -26,6 +26,8 @@ __all__ = [
     "find_ffmpeg",
     "input_options",
     "list_encoders",
+    "node_name",
+    "plain_names",
     "stream_specifier",
 ]
 
@@ -36,6 +38,8 @@ _ADVICE = (
     f"Name one with {_OPTION} or {_VARIABLE}, install ffmpeg, or reinstall the {_BUNDLE} package, "
     "which brings one."
 )
+# Begins no name: those of files begin with "file:" where there is a colon in them.
+_HEX_NAME = "bytes:"
 _ANSWER_TIMEOUT_S = 60.0
 # 5.1 brought -fps_mode.
 _OLDEST = (5, 1)
@@ -179,6 +183,28 @@ def file_url(path: Path) -> str:
 def stream_specifier(source: Source) -> str:
     """Name a source's video stream to ffmpeg; cover pictures do not count, as in probing."""
     return f"V:{source.stream}"
+
+
+def node_name(name: str) -> str:
+    """Write a name so that ffmpeg-python, which hashes its nodes as UTF-8, takes it.
+
+    `plain_names` undoes it in the arguments that come out.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return _HEX_NAME + name.encode("utf-8", "surrogateescape").hex()
+    return name
+
+
+def plain_names(arguments: Iterable[str]) -> tuple[str, ...]:
+    """Put the names back that `node_name` stands for."""
+    return tuple(
+        bytes.fromhex(argument.removeprefix(_HEX_NAME)).decode("utf-8", "surrogateescape")
+        if argument.startswith(_HEX_NAME)
+        else argument
+        for argument in arguments
+    )
 
 
 def input_options(source: Source) -> dict[str, Any]:

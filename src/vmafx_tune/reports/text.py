@@ -1,12 +1,12 @@
-"""Texts and numbers as people read them: the one place that decides decimals and dashes."""
+"""Texts and numbers as people read them."""
 
 from __future__ import annotations
 
 import math
-import shlex
-from decimal import ROUND_FLOOR, Decimal
 from typing import TYPE_CHECKING
 
+from vmafx_tune import shell
+from vmafx_tune.formatting import ABSENT, bitrate, given, quality, rough_bitrate, vmaf
 from vmafx_tune.plain_text import encodable, one_line
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ __all__ = [
     "encodable",
     "enumerated",
     "file_size",
+    "given",
     "in_encoding",
     "one_line",
     "percent",
@@ -27,8 +28,6 @@ __all__ = [
     "rough_bitrate",
     "vmaf",
 ]
-
-ABSENT = "\N{EN DASH}"
 
 # One character for one, so that columns and pictures keep their shape.
 _STAND_INS = str.maketrans(
@@ -58,37 +57,14 @@ def enumerated(items: Sequence[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def command_line(argv: Sequence[str]) -> str:
-    """Quote `argv` for a POSIX shell, so that pasting the line runs the same command."""
-    return encodable(shlex.join(argv))
+def command_line(argv: Sequence[str], *, one_line: bool = False) -> str:
+    """Quote `argv` for a POSIX shell, so that pasting the text runs the same command.
 
-
-def vmaf(score: float | None, decimals: int = 2) -> str:
-    """Format VMAF points, rounded down.
-
-    A score just below a target must not read as if it reached it.
+    Args:
+        argv: The command.
+        one_line: Whether it must be one line, although an argument has several.
     """
-    if score is None or not math.isfinite(score):
-        return ABSENT
-    step = Decimal(1).scaleb(-decimals)
-    return str(Decimal(repr(float(score))).quantize(step, rounding=ROUND_FLOOR))
-
-
-def quality(value: float) -> str:
-    """Format a value of the quality knob: `23`, `23.5`."""
-    return f"{value:g}"
-
-
-def bitrate(kbps: float | None) -> str:
-    """Format kilobits per second with thousands separators."""
-    return ABSENT if kbps is None or not math.isfinite(kbps) else f"{kbps:,.1f}"
-
-
-def rough_bitrate(kbps: float | None) -> str:
-    """Format kilobits per second where there is little room: no decimals from 100 up."""
-    if kbps is None or not math.isfinite(kbps):
-        return ABSENT
-    return f"{kbps:,.0f}" if kbps >= 99.95 else f"{kbps:.1f}"
+    return encodable(shell.join(argv, one_line=one_line))
 
 
 def percent(value: float | None) -> str:

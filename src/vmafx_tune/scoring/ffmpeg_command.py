@@ -9,7 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.media.demuxers import input_guard
-from vmafx_tune.media.ffmpeg import excerpt_filters, file_url, input_options, stream_specifier
+from vmafx_tune.media.ffmpeg import (
+    excerpt_filters,
+    file_url,
+    input_options,
+    node_name,
+    plain_names,
+    stream_specifier,
+)
 from vmafx_tune.scoring.conversion import as_planar, conversion
 
 if TYPE_CHECKING:
@@ -95,7 +102,7 @@ def score_arguments(
         **({"shortest": 1} if is_part(request) else {}),
     )
     outputs = [scored.output("-", format="null"), *written]
-    return (*_QUIET, *_TELLING, *ffmpeg.get_args(ffmpeg.merge_outputs(*outputs)))
+    return (*_QUIET, *_TELLING, *plain_names(ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))))
 
 
 def is_one_clip(request: ScoreRequest) -> bool:
@@ -125,7 +132,7 @@ def decode_arguments(source: Source, plan: ScoringPlan, name: str) -> tuple[str,
     import ffmpeg
 
     written = _headerless(_prepared(source, plan, None), name)
-    return (*_QUIET, *_TELLING, *ffmpeg.get_args(written))
+    return (*_QUIET, *_TELLING, *plain_names(ffmpeg.get_args(written)))
 
 
 def model_check_arguments(model: VmafModel) -> tuple[str, ...]:
@@ -171,7 +178,8 @@ def _prepared(source: Source, plan: ScoringPlan, threads: int | None) -> Any:
     options = input_guard() | input_options(source)
     if threads is not None:
         options |= {"threads": threads}
-    stream = ffmpeg.input(file_url(source.path.absolute()), **options)[stream_specifier(source)]
+    name = node_name(file_url(source.path.absolute()))
+    stream = ffmpeg.input(name, **options)[stream_specifier(source)]
     for name, settings in excerpt_filters(source):
         stream = stream.filter(name, **settings)
     stream = _paired(stream)
@@ -185,7 +193,8 @@ def _copied(clip: Source) -> Any:
     """Read what `_prepared` gave of a clip."""
     import ffmpeg
 
-    stream = ffmpeg.input(file_url(clip.path), **input_guard(), **input_options(clip))["V:0"]
+    name = node_name(file_url(clip.path))
+    stream = ffmpeg.input(name, **input_guard(), **input_options(clip))["V:0"]
     return _paired(stream).filter("setparams", **_ONE_LABEL)
 
 
@@ -194,4 +203,4 @@ def _paired(stream: Any) -> Any:
 
 
 def _headerless(stream: Any, name: str) -> Any:
-    return stream.output(name, format="rawvideo", fps_mode="passthrough")
+    return stream.output(node_name(name), format="rawvideo", fps_mode="passthrough")

@@ -200,8 +200,9 @@ def _choice(*names: str) -> Callable[[str], str]:
 
 
 def _host(text: str) -> str:
-    if not text or any(character.isspace() for character in text):
-        raise ValueError("it is no host name or address")
+    # Names in other alphabets are written as xn--… on the network.
+    if not text.isascii() or not text or any(character.isspace() for character in text):
+        raise ValueError("it is not a host name or an address in ASCII")
     return text
 
 

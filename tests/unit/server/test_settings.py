@@ -14,7 +14,7 @@ BAD_VALUES = [
     ("--port", "65536", "whole number from 0 to 65535"),
     ("--port", "-1", "whole number from 0 to 65535"),
     ("--grpc-port", "http", "whole number from 0 to 65535"),
-    ("--host", "two words", "no host name or address"),
+    ("--host", "two words", "not a host name or an address"),
     ("--log-level", "chatty", "none of debug, info, warning, error"),
     ("--backend", "psnr", "none of auto, libvmaf, ffmpeg, vmaf"),
     ("--max-concurrent", "0", "whole number of at least 1"),

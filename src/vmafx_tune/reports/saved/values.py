@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import math
 import re
-import shlex
 from enum import StrEnum
 from fractions import Fraction
 from typing import TypeVar
 
+from vmafx_tune import shell
 from vmafx_tune.errors import UsageError
 from vmafx_tune.model import Resolution
 from vmafx_tune.parsing import parse_resolution
@@ -125,6 +125,6 @@ def known(value: float | None) -> float:
 def command(text: str | None, where: str) -> tuple[str, ...]:
     """Split a shell command into its arguments; None has none."""
     try:
-        return tuple(shlex.split(text or ""))
+        return shell.split(text or "")
     except ValueError as error:
         refuse_value(text, where, "a command whose quotes are closed", cause=error)

@@ -122,4 +122,4 @@ def commands(labelled: Iterable[tuple[str, Sequence[str]]]) -> Iterator[Part]:
     for label, argv in labelled:
         yield ""
         yield plain(f"# {label}", "dim")
-        yield Unwrapped(plain(command_line(argv)))
+        yield Unwrapped(plain(command_line(argv, one_line=True)))

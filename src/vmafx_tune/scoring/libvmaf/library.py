@@ -95,7 +95,8 @@ def _load(named: str | None, conda: str | None) -> Libvmaf:
     for path, origin in candidates:
         try:
             return Libvmaf(path, origin)
-        except OSError as error:
+        # Where its own name is not UTF-8, the linker's complaint cannot even be read.
+        except (OSError, UnicodeError) as error:
             tried.append((path, str(error).removeprefix(f"{path}: ")))
     raise LibvmafNotFoundError(tried)
 
