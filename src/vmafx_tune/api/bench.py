@@ -17,6 +17,7 @@ from vmafx_tune.core.segments import LOOK_LEAD_IN, look_plan
 from vmafx_tune.encoders.argument_trial import unused_arguments_error
 from vmafx_tune.errors import EncoderUnavailableError, UsageError
 from vmafx_tune.events import ignore
+from vmafx_tune.formatting import given
 from vmafx_tune.model import EncodeSpec, ProbeSpec, Resolution, Source, VmafModel
 from vmafx_tune.options import EncodingOptions, ScoringOptions
 from vmafx_tune.parsing import parse_arguments
@@ -25,7 +26,7 @@ from vmafx_tune.workflows.estimates import sample_of
 from vmafx_tune.workflows.request import SearchRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from vmafx_tune.core.segments import SamplePlan, Segment
     from vmafx_tune.encoders.registry import EncoderRow
@@ -37,8 +38,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Bench",
     "checked_max_bitrate",
-    "checked_target",
-    "checked_targets",
     "row_of",
 ]
 
@@ -274,29 +273,6 @@ def row_of(name: str) -> EncoderRow:
     return encoder_row(name)
 
 
-def checked_targets(targets: Iterable[float], model: VmafModel) -> tuple[float, ...]:
-    """Check targets, and put them in ascending order without repeats.
-
-    Raises:
-        UsageError: One is out of the model's range.
-    """
-    return tuple(sorted({checked_target(target, model) for target in targets}))
-
-
-def checked_target(target: float, model: VmafModel) -> float:
-    """Check a target.
-
-    Raises:
-        UsageError: It is out of the model's range.
-    """
-    if not (math.isfinite(target) and 0 < target <= model.ceiling):
-        raise UsageError(
-            f"A target of {target:g} is out of the model's range: {model.name} goes up to "
-            f"{model.ceiling:g}, and a target is above 0."
-        )
-    return float(target)
-
-
 def checked_max_bitrate(max_bitrate_kbps: float | None) -> float | None:
     """Check what an answer may have.
 
@@ -307,7 +283,8 @@ def checked_max_bitrate(max_bitrate_kbps: float | None) -> float | None:
         return None
     if not (math.isfinite(max_bitrate_kbps) and max_bitrate_kbps > 0):
         raise UsageError(
-            f"{max_bitrate_kbps:g} kb/s is no bitrate that an encode can have. Give more than 0."
+            f"{given(max_bitrate_kbps)} kb/s is not a bitrate that an encode can have. Give more "
+            "than 0."
         )
     return float(max_bitrate_kbps)
 

@@ -6,8 +6,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmafx_tune.api.bench import Bench, checked_max_bitrate, checked_targets, row_of
+from vmafx_tune.api.bench import Bench, checked_max_bitrate, row_of
 from vmafx_tune.api.sources import open_source
+from vmafx_tune.core.targets import checked_targets
 from vmafx_tune.errors import EncoderUnavailableError, MediaError, UsageError
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.results import CompareResult

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from vmafx_tune.api.bench import Bench, checked_targets, row_of
+from vmafx_tune.api.bench import Bench, row_of
 from vmafx_tune.api.rungs import changed_choice, selection_options
 from vmafx_tune.api.sources import open_source
 from vmafx_tune.api.workers import LocalCores
 from vmafx_tune.core.picture_size import shrinks
 from vmafx_tune.core.resolutions import check_resolutions, default_resolutions
 from vmafx_tune.core.selection_options import default_choice
+from vmafx_tune.core.targets import checked_score, checked_targets
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.media.peak import segment_length
+from vmafx_tune.model import VmafModel
 from vmafx_tune.options import (
     EncodingOptions,
     RungOptions,
@@ -25,6 +28,7 @@ from vmafx_tune.options import (
     ToolOptions,
 )
 from vmafx_tune.results import LadderResult, LadderTitle, Sampling, ScoreAt
+from vmafx_tune.scoring.models import BUILT_IN_MODELS
 from vmafx_tune.wiring import opened
 from vmafx_tune.workflows.ladder import LadderRequest, build_ladder, select_ladder
 from vmafx_tune.workflows.sampling import SearchingSampler, gop_frames, rendition_search
@@ -114,7 +118,8 @@ def ladder(
             else Bench.prepare(probed, encoding, scoring, box, gop_frames=gop, observe=observe)
         )
         wanted = _checked_targets(targets, bench)
-        choice = changed_choice(default_choice(wanted), rungs or RungOptions())
+        rungs = _checked_rungs(rungs, bench.model if bench else _known_model(None))
+        choice = changed_choice(default_choice(wanted), rungs)
         cores = bench.cores if bench else LocalCores(probed.resolution)
         request = LadderRequest(
             resolutions=sizes,
@@ -166,7 +171,7 @@ def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderRe
     Raises:
         UsageError: An option makes no sense.
     """
-    choice = changed_choice(result.choice, rungs or RungOptions())
+    choice = changed_choice(result.choice, _checked_rungs(rungs, _known_model(result.model)))
     points = [rung.point for rung in result.rungs]
     is_allowed = choice.mixed_resolutions or not shrinks(points, attrgetter("pixels"))
     if choice == result.choice and points and is_allowed:
@@ -245,9 +250,21 @@ def _circumstances(bench: Bench) -> dict[str, Any]:
 def _checked_targets(targets: Sequence[float], bench: Bench | None) -> tuple[float, ...]:
     if not targets:
         raise InvalidLadderError("A ladder needs at least one target.")
-    if bench is not None:
-        return checked_targets(targets, bench.model)
-    return tuple(sorted({float(target) for target in targets}))
+    return checked_targets(targets, bench.model if bench else _known_model(None))
+
+
+def _checked_rungs(rungs: RungOptions | None, model: VmafModel) -> RungOptions:
+    rungs = rungs or RungOptions()
+    if rungs.min_vmaf:  # 0 is a way to say that there is no limit
+        checked_score(rungs.min_vmaf, model, "A --min-vmaf")
+    if rungs.max_vmaf is not None:
+        checked_score(rungs.max_vmaf, model, "A --max-vmaf")
+    return rungs
+
+
+def _known_model(name: str | None) -> VmafModel:
+    """Find what is known of the model that scored a ladder, perhaps elsewhere."""
+    return BUILT_IN_MODELS.get(name or "", VmafModel(name or "the model", ceiling=math.inf))
 
 
 def _title(source: Source) -> LadderTitle:

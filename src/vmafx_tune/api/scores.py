@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.api.sources import display_size, open_source, read_source
 from vmafx_tune.core.alignment import pair_notes
+from vmafx_tune.core.targets import checked_score
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.model import ScoreRequest
 from vmafx_tune.options import ScoringOptions, SourceOptions, ToolOptions
@@ -26,6 +27,7 @@ def score(
     reference: str | Path,
     distorted: str | Path,
     *,
+    min_score: float | None = None,
     scoring: ScoringOptions | None = None,
     sources: SourceOptions | None = None,
     tools: ToolOptions | None = None,
@@ -38,6 +40,8 @@ def score(
         reference: The clip as it should look: a file, or an http or https URL.
         distorted: The clip to judge, likewise; scaled to the reference's size where its own
             differs.
+        min_score: What the caller will hold the score against. It changes nothing of the result,
+            and is refused where the model cannot give it.
         scoring: Model, backend, pooling, subsampling.
         sources: How sources are read.
         tools: Which programs to use, and where to work.
@@ -61,6 +65,8 @@ def score(
         for note in pair_notes(source, encoded, display, allow_hdr=scoring.allow_hdr):
             observe(Warned(note))
         model = box.model(scoring.model, display)
+        if min_score is not None:
+            checked_score(min_score, model, "A minimum score")
         request = ScoreRequest(
             reference=source,
             distorted=encoded,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmafx_tune.api.bench import Bench, checked_max_bitrate, checked_target, row_of
+from vmafx_tune.api.bench import Bench, checked_max_bitrate, row_of
 from vmafx_tune.api.sources import open_source
+from vmafx_tune.core.targets import checked_score
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.wiring import opened
 from vmafx_tune.workflows.search import search as run_search
@@ -62,7 +63,7 @@ def search(
         row = row_of(encoder)
         request = bench.request(
             row,
-            checked_target(target, bench.model),
+            checked_score(target, bench.model, "A target"),
             max_bitrate_kbps=checked_max_bitrate(max_bitrate_kbps),
         )
         bench.require(row)

@@ -110,7 +110,7 @@ def default_choice(targets: Sequence[float]) -> RungChoice:
         min_bitrate_gap_kbps=usual.min_gap_kbps,
         vmaf_step=usual.vmaf_step,
         min_vmaf=min(targets, default=None),
-        max_vmaf=max(DEFAULT_MAX_VMAF, *targets),
+        max_vmaf=max((DEFAULT_MAX_VMAF, *targets)),
         min_bitrate_kbps=None,
         max_bitrate_kbps=None,
         throughput=None,
