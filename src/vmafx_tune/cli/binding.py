@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from vmafx_tune.cli.typed import Typed, noted
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["takes_options"]
+
+_CONTEXT = inspect.Parameter(
+    "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+)
 
 
 def takes_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -25,20 +31,45 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
     groups = {name: hint for name, hint in hints.items() if hasattr(hint, "__dataclass_fields__")}
     owners = {field.name: name for name, group in groups.items() for field in fields(group)}
 
+    parameters = _parameters(command, hints, groups)
+
     @wraps(command)
-    def call(**typed: Any) -> None:
+    def call(context: typer.Context, **typed: Any) -> None:
         values: dict[str, dict[str, Any]] = {name: {} for name in groups}
         plain: dict[str, Any] = {}
         for name, value in typed.items():
             (values[owners[name]] if name in owners else plain)[name] = value
-        command(**plain, **{name: group(**values[name]) for name, group in groups.items()})
+        with noted([_typed(context, parameter, typed) for parameter in parameters]):
+            command(**plain, **{name: group(**values[name]) for name, group in groups.items()})
 
-    parameters = _parameters(command, hints, groups)
-    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # set for Typer
-    call.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    signature = inspect.Signature([_CONTEXT, *parameters])
+    call.__signature__ = signature  # type: ignore[attr-defined] # set for Typer
+    call.__annotations__ = {
+        parameter.name: parameter.annotation for parameter in signature.parameters.values()
+    }
     # Typer follows __wrapped__ to the original signature, which it must not see.
     del call.__wrapped__
     return call
+
+
+def _typed(context: typer.Context, parameter: inspect.Parameter, values: dict[str, Any]) -> Typed:
+    name = parameter.name
+    hint, info = parameter.annotation.__origin__, parameter.annotation.__metadata__[0]
+    # Within Annotated, Typer takes the first flag for the default until it looks closer.
+    flags = [flag for flag in (info.default, *(info.param_decls or ())) if _is_long_flag(flag)]
+    source = context.get_parameter_source(name)
+    return Typed(
+        name,
+        label=flags[0].partition("/")[0] if flags else name.upper(),
+        value=values[name],
+        given=source is not None and source.name == "COMMANDLINE",
+        # What stands without a flag is what the command works on.
+        holds=info.metavar or ("FILE" if hint is str and not flags else str(hint)),
+    )
+
+
+def _is_long_flag(flag: object) -> bool:
+    return isinstance(flag, str) and flag.startswith("--")
 
 
 def _parameters(

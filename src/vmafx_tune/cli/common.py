@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -12,9 +11,11 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from vmafx_tune import shell
 from vmafx_tune.choices import ProgressMode
 from vmafx_tune.cli.failure import reporting_failures, say
 from vmafx_tune.cli.output import Destination, choose_format
+from vmafx_tune.cli.typed import refuse_undecodable
 from vmafx_tune.options import ClusterOptions, SourceOptions, ToolOptions, option, option_group
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def running(
     from vmafx_tune.reports.render import FORMATS
 
     with reporting_failures():
+        refuse_undecodable()
         destination = Destination(output.output)
         chosen = choose_format(output.format, destination, FORMATS[command])
         with closing(_toolbox(tools, sources, cluster, verbose=output.verbose)) as box:
@@ -169,4 +171,4 @@ def _load_writer(chosen: str) -> None:
 def _show_command(argv: tuple[str, ...]) -> None:
     from vmafx_tune.media.demuxers import without_guard
 
-    say(f"$ {shlex.join(without_guard(argv))}")
+    say(f"$ {shell.join(without_guard(argv), one_line=True)}")

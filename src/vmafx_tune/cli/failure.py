@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import typer
 
+from vmafx_tune import shell
 from vmafx_tune.errors import CancelledError, ClusterLostError, ToolError, VmafxTuneError
 from vmafx_tune.plain_text import one_line
 from vmafx_tune.signals import Signalled
@@ -23,9 +23,14 @@ _BROKEN_PIPE = 128 + 13
 
 
 def say(message: str) -> None:
-    """Print one line for people to stderr, whatever files and servers put into it."""
+    """Print one line for people to stderr."""
+    _write(f"vmafx-tune: {message}")
+
+
+def _write(line: str) -> None:
+    # Names of files, and what tools print, may hold what a terminal obeys.
     with suppress(OSError):
-        sys.stderr.write(f"vmafx-tune: {one_line(message)}\n")
+        sys.stderr.write(f"{one_line(line)}\n")
         sys.stderr.flush()
 
 
@@ -63,8 +68,8 @@ def _show_tool(error: ToolError) -> None:
     if error.argv:
         from vmafx_tune.media.demuxers import without_guard
 
-        say(f"command: {shlex.join(without_guard(error.argv))}")
+        say(f"command: {shell.join(without_guard(error.argv), one_line=True)}")
     if error.stderr_tail:
         say("its last words:")
         for line in error.stderr_tail.splitlines():
-            sys.stderr.write(f"{one_line(line)}\n")
+            _write(line)

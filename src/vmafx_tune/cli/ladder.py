@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from vmafx_tune.choices import Sampling, ScoreAt
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, Run, running
 from vmafx_tune.cli.failure import say
+from vmafx_tune.cli.typed import given_besides
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.options import (
     ClusterOptions,
@@ -116,9 +118,7 @@ def ladder(
         from vmafx_tune.parsing import parse_numbers
 
         if from_json is not None:
-            _refuse_together(
-                reference=reference, codec=codec, targets=targets, resolutions=resolutions
-            )
+            _refuse_measuring()
             _finish(run, output, api.reselect(_saved(from_json), rungs))
             return
         if reference is None:
@@ -154,12 +154,13 @@ def exit_code(result: LadderResult) -> int:
     return 1 if kinds == {"failed"} else MISSED_TARGET
 
 
-def _refuse_together(**given: object) -> None:
-    named = [f"--{name}" for name, value in given.items() if value is not None]
-    if named:
+def _refuse_measuring() -> None:
+    names = (field.name for group in (RungOptions, OutputOptions) for field in fields(group))
+    if given := given_besides({"from_json", *names}):
         raise UsageError(
-            f"--from-json chooses from what was measured before, and {', '.join(named)} asks for "
-            "new measurements. Give one or the other."
+            "--from-json chooses from what was measured before, and measures nothing, so that "
+            f"{', '.join(given)} would change nothing. Leave it out, or measure anew without "
+            "--from-json."
         )
 
 

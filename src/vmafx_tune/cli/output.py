@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vmafx_tune.cli.typed import named_files
 from vmafx_tune.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = ["Destination", "choose_format"]
+
+# Not made of the output's own name, which may be as long as names can be.
+_TEMPORARY = ".vmafx-tune-"
 
 _SUFFIXES = {
     ".json": "json",
@@ -34,13 +39,16 @@ class Destination:
 
     Args:
         path: The file; None for standard output.
+        option: Name of the parameter that `path` comes from.
 
     Raises:
-        OutputError: The file could not be written; found out before any work is done.
+        UsageError: It is a file that the command reads; found out before any work is done.
+        OutputError: The file could not be written; likewise.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, option: str = "output") -> None:
         self.path = path
+        _refuse_inputs(path, option)
         if path is not None:
             _check_writable(path)
 
@@ -73,20 +81,54 @@ def choose_format(asked: str | None, destination: Destination, formats: Sequence
     Args:
         asked: The value of `--format`.
         destination: Its suffix decides where nothing was asked; without one a terminal gets a
-            table, a pipe JSON.
+            table, a pipe or a file JSON.
         formats: What the command can write.
 
     Raises:
-        UsageError: The format asked for is not one of `formats`.
+        UsageError: The format asked for is not one of `formats`, or the suffix is that of none.
     """
     if asked is not None:
         if asked not in formats:
             raise UsageError(f"'{asked}' is not a format. Choose one of {', '.join(formats)}.")
         return asked
-    by_suffix = _SUFFIXES.get(destination.path.suffix.lower()) if destination.path else None
-    if by_suffix in formats:
-        return str(by_suffix)
-    return "table" if destination.is_terminal else "json"
+    suffix = destination.path.suffix if destination.path else ""
+    if not suffix:
+        return "table" if destination.is_terminal else "json"
+    by_suffix = _SUFFIXES.get(suffix.lower(), "")
+    if by_suffix not in formats:
+        raise UsageError(
+            f"'{destination.path}' ends in {suffix}, which is not the suffix of a format that this "
+            f"command writes. It writes {_with_suffixes(formats)}. Rename the output, or name a "
+            "format with --format."
+        )
+    return by_suffix
+
+
+def _with_suffixes(formats: Sequence[str]) -> str:
+    suffixes: dict[str, str] = {}
+    for suffix, name in _SUFFIXES.items():
+        suffixes.setdefault(name, suffix)
+    return ", ".join(f"{name} ({suffixes[name]})" for name in formats)
+
+
+def _refuse_inputs(path: Path | None, option: str) -> None:
+    """Refuse to write what the command reads, whatever the two are called.
+
+    Where standard output is a file, it is that one that must be another.
+    """
+    try:
+        written = os.fstat(sys.stdout.fileno()) if path is None else path.stat()
+    except (OSError, ValueError):  # it is not there yet, or no file at all
+        return
+    if not stat.S_ISREG(written.st_mode):
+        return
+    for label, name, read in named_files(but=option):
+        if os.path.samestat(written, read):
+            output = "Standard output" if path is None else f"The output '{path}'"
+            raise UsageError(
+                f"{output} is the file that {label} names, '{name}', and would replace it. Write "
+                "to another file."
+            )
 
 
 def _check_writable(path: Path) -> None:
@@ -104,7 +146,7 @@ def _write_whole(path: Path, text: str) -> None:
         _write_stream(path, text)
         return
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
     except OSError as error:
         raise _unwritable(path, error) from error
     temporary = Path(name)

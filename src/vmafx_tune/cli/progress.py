@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vmafx_tune import formatting
 from vmafx_tune.choices import ProgressMode
 from vmafx_tune.cli.failure import say
 from vmafx_tune.events import (
@@ -22,7 +23,7 @@ from vmafx_tune.events import (
     ProbeStopped,
     Warned,
 )
-from vmafx_tune.plain_text import one_line
+from vmafx_tune.plain_text import encodable, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +84,7 @@ class _JsonLines:
 def _facts(event: Event) -> dict[str, Any]:
     names = [name for name in event.__dataclass_fields__ if name != "probe"]
     facts: dict[str, Any] = {"event": _snake(type(event).__name__)}
-    facts |= {name: getattr(event, name) for name in names}
+    facts |= {name: _readable(getattr(event, name)) for name in names}
     if isinstance(event, ProbeFinished):
         facts |= {
             "quality": event.probe.quality,
@@ -93,6 +94,11 @@ def _facts(event: Event) -> dict[str, Any]:
             "cached": event.probe.cached,
         }
     return facts
+
+
+def _readable(value: object) -> object:
+    # A message may have a file's name in it, whose bytes need not be text.
+    return encodable(value) if isinstance(value, str) else value
 
 
 def _snake(name: str) -> str:
@@ -132,25 +138,28 @@ class _LiveLines:
                 self._start(name, n_frames)
             case ProbeStarted(name, number, quality, target, look):
                 kind = "look " if look else "#"
-                probe = f"{kind}{number} → {target:g}: Q {quality:g}"
+                probe = (
+                    f"{kind}{number} → {formatting.given(target)}: Q {formatting.quality(quality)}"
+                )
                 self._update(name, completed=0, probe=probe)
             case FramesDone(name, "wait"):
                 self._update(name, last="another run measures this")
             case FramesDone(name, stage, frames_done):
                 self._move(name, stage, frames_done)
             case ProbeFinished(look=True):
-                self._update(event.job, last=f"about VMAF {event.vmaf:.1f}")
+                self._update(event.job, last=f"about VMAF {formatting.vmaf(event.vmaf, 1)}")
             case ProbeFinished(probe=probe, vmaf=vmaf):
-                last = f"VMAF {vmaf:.2f} {probe.bitrate_kbps:.0f} kb/s"
+                rate = formatting.rough_bitrate(probe.bitrate_kbps)
+                last = f"VMAF {formatting.vmaf(vmaf)} {rate} kb/s"
                 self._finish_probe(event.job, last, event.probes_left, known=probe.cached)
             case ProbeStopped(limit_kbps=limit):
-                last = f"stopped: over {limit:g} kb/s"
+                last = f"stopped: over {formatting.given(limit)} kb/s"
                 self._finish_probe(event.job, last, event.probes_left, known=event.recalled)
             case JobFinished(name, ok, summary):
                 mark = "[green]✓[/]" if ok else "[red]✗[/]"
                 job = self._jobs[name]
                 self._update(name, completed=2 * job.n_frames, left="", probe="", mark=mark)
-                self._update(name, last=summary)
+                self._update(name, last=one_line(summary))
 
     def _show_whole(self, event: Event) -> None:
         """Keep the line of a ladder as a whole, above those of its resolutions."""

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, running
 from vmafx_tune.cli.failure import say
+from vmafx_tune.cli.typed import given_besides
 from vmafx_tune.errors import UsageError
+from vmafx_tune.formatting import given, vmaf
 from vmafx_tune.options import ScoringOptions, SourceOptions, ToolOptions
 from vmafx_tune.parsing import is_url
 
+if TYPE_CHECKING:
+    from vmafx_tune.model import VmafModel
+
 __all__ = ["score"]
+
+_REMOTE = {
+    *("reference", "distorted", "min_score", "server", "server_ca", "model"),
+    *(field.name for field in fields(OutputOptions)),
+}
+"""Parameters that mean something where a server scores."""
 
 
 @takes_options
@@ -56,11 +69,18 @@ def score(
         _score_remotely(server, server_ca, reference, distorted, scoring, min_score, output)
         return
     with running(output, "score", tools=tools, sources=sources) as run:
+        if server_ca is not None:
+            raise UsageError("--server-ca is for --server only. Give both, or neither.")
         from vmafx_tune import api
 
         with run.observing() as observe:
             result = api.score(
-                reference, distorted, scoring=scoring, observe=observe, toolbox=run.toolbox
+                reference,
+                distorted,
+                min_score=min_score,
+                scoring=scoring,
+                observe=observe,
+                toolbox=run.toolbox,
             )
         run.finish(result, exit_code=_exit_code(result.score, min_score), frames=frames)
 
@@ -76,18 +96,21 @@ def _score_remotely(
 ) -> None:
     with running(output, "remote_score") as run:
         from vmafx_tune.client import ScoringClient
+        from vmafx_tune.core.targets import checked_score
         from vmafx_tune.results import RemoteScoreResult
 
-        if scoring != ScoringOptions(model=scoring.model):
+        if others := given_besides(_REMOTE):
             raise UsageError(
-                "A server scores every frame with its own settings. Leave out all scoring options "
-                "but --model."
+                f"A server scores every frame with its own settings, so that {', '.join(others)} "
+                "would change nothing. Leave it out, or score without --server."
             )
         if is_url(reference) or is_url(distorted):
             raise UsageError(
                 "A server scores files of its own, not URLs. Name files under its media roots, or "
                 "leave out --server."
             )
+        if min_score is not None:
+            checked_score(min_score, _model_there(scoring.model), "A minimum score")
         started = time.monotonic()
         token = os.environ.get("VMAFX_API_TOKEN")
         with ScoringClient(server, token=token, tls_ca=server_ca) as client:
@@ -105,8 +128,16 @@ def _score_remotely(
         run.finish(result, exit_code=_exit_code(result.score, min_score))
 
 
+def _model_there(name: str | None) -> VmafModel:
+    """Find what is known here of a model that a server has; of its own, nothing is."""
+    from vmafx_tune.model import VmafModel
+    from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL
+
+    return BUILT_IN_MODELS.get(name or DEFAULT_MODEL, VmafModel(str(name), ceiling=math.inf))
+
+
 def _exit_code(score: float, min_score: float | None) -> int:
     if min_score is None or score >= min_score:
         return 0
-    say(f"VMAF {score:.4f} is below --min-score {min_score:g}.")
+    say(f"VMAF {vmaf(score, 4, target=min_score)} is below --min-score {given(min_score)}.")
     return MISSED_TARGET

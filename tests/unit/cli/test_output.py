@@ -80,8 +80,23 @@ def test_the_suffix_of_the_output_chooses_the_format(
     assert choose_format(None, Destination(tmp_path / name), FORMATS) == chosen
 
 
-def test_a_suffix_that_the_command_cannot_write_means_json(tmp_path: Path) -> None:
-    assert choose_format(None, Destination(tmp_path / "a.m3u8"), FORMATS) == "json"
+@pytest.mark.parametrize("name", ["a.m3u8", "a.xlsx", "a.csv.gz", "a.Html"])
+def test_a_suffix_of_no_format_of_the_command_is_refused_with_those_it_has(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(UsageError, match=r"table \(\.txt\), json \(\.json\), markdown \(\.md\)"):
+        choose_format(None, Destination(tmp_path / name), FORMATS)
+
+
+@pytest.mark.parametrize("name", ["result", ".json", "result."])
+def test_a_file_without_a_suffix_gets_json(tmp_path: Path, name: str) -> None:
+    assert choose_format(None, Destination(tmp_path / name), FORMATS) == "json"
+
+
+def test_the_longest_name_that_a_file_can_have_is_written(tmp_path: Path) -> None:
+    path = tmp_path / f"{'n' * 250}.json"
+    Destination(path).write("{}")
+    assert [path] == list(tmp_path.iterdir())
 
 
 def test_an_asked_format_wins_over_the_suffix(tmp_path: Path) -> None:
