@@ -40,7 +40,9 @@ def cli_page() -> Iterator[str]:
 
 
 def _command(function: Callable[..., None]) -> Iterator[str]:
-    parameters = inspect.signature(function, eval_str=True).parameters.values()
+    signature = inspect.signature(function, eval_str=True)
+    # Typer's context is no parameter of the command line.
+    parameters = [p for p in signature.parameters.values() if get_args(p.annotation)]
     arguments = [p for p in parameters if isinstance(_info(p), ArgumentInfo)]
     options = [p for p in parameters if p not in arguments]
     usage = "".join(f" {argument.name.upper()}" for argument in arguments)

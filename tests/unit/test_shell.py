@@ -14,7 +14,7 @@ from vmafx_tune import shell
 
 ARGUMENTS = st.lists(
     st.one_of(
-        st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",))),
+        st.text(st.characters(exclude_characters="\0", codec="utf-8")),
         st.binary().filter(lambda data: b"\0" not in data).map(os.fsdecode),
     ),
     min_size=1,

@@ -64,8 +64,8 @@ def _lost_to_the_gap(
 ) -> Iterator[str]:
     if dropped := [point for point in spaced if point not in rungs]:
         yield (
-            f"--min-bitrate-gap {given(min_gap_kbps)} dropped the {_at(dropped, 'rung')}: too close to "
-            "a neighbour."
+            f"--min-bitrate-gap {given(min_gap_kbps)} dropped the {_at(dropped, 'rung')}: too "
+            "close to a neighbour."
         )
 
 

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vmafx_tune import formatting
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import JobFinished, JobStarted, Observer, ignore
-from vmafx_tune.formatting import given, quality, rough_bitrate, vmaf
 from vmafx_tune.results import BdRate, CompareRow, SearchResult
 from vmafx_tune.workflows.estimates import scout_of
 from vmafx_tune.workflows.probe_book import ProbeBook
@@ -190,9 +190,10 @@ def why_missed(result: SearchResult, knob: str) -> str:
     if result.answer is None or result.vmaf is None or _names_the_best(result):
         return reason
     return (
-        f"VMAF {given(result.target)} is not reached; the best is "
-        f"{vmaf(result.vmaf, target=result.target)} at {knob} {quality(result.answer.quality)}, "
-        f"{rough_bitrate(result.answer.bitrate_kbps)} kb/s. {reason}"
+        f"VMAF {formatting.given(result.target)} is not reached; the best is "
+        f"{formatting.vmaf(result.vmaf, target=result.target)} at "
+        f"{knob} {formatting.quality(result.answer.quality)}, "
+        f"{formatting.rough_bitrate(result.answer.bitrate_kbps)} kb/s. {reason}"
     )
 
 

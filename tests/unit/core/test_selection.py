@@ -54,8 +54,8 @@ def test_the_note_of_a_dropped_rung_names_the_option_that_dropped_it() -> None:
     selection = select_rungs(crowded, SelectionOptions(min_gap_kbps=100))
 
     assert bitrates_of(selection.rungs) == [1000, 2000]
-    assert selection.notes[1:2] == (
-        "--min-bitrate-gap 100 dropped the rungs at 1050 and 1090 kb/s: too close to a neighbour.",
+    assert selection.notes[1] == (
+        "--min-bitrate-gap 100 dropped the rungs at 1,050 and 1,090 kb/s: too close to a neighbour."
     )
 
 
@@ -67,8 +67,8 @@ def test_a_bottom_that_is_too_close_to_the_top_names_the_gap() -> None:
     assert notes == (
         "--min-bitrate-gap 100 dropped the rung at 1,000 kb/s: too close to a neighbour.",
         (
-            "The bottom of the hull, VMAF 80.00 at 1,000 kb/s, has no rung (--min-bitrate-gap 100): "
-            "the ladder starts with VMAF 81.00 at 1050 kb/s."
+            "The bottom of the hull, VMAF 80.00 at 1,000 kb/s, has no rung "
+            "(--min-bitrate-gap 100): the ladder starts with VMAF 81.00 at 1,050 kb/s."
         ),
     )
 

@@ -96,8 +96,6 @@ def _document(data: dict[str, Any]) -> LadderDocument:
 
 def _result(document: LadderDocument) -> LadderResult:
     targets = tuple(sorted(set(document.target_vmafs)))
-    if not targets:
-        raise UnreadableError("has no target in target_vmafs")
     resolutions = _resolutions(document)
     points = _points(document)
     return LadderResult(
