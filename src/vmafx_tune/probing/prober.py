@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cpus import available_cpus
+from vmafx_tune.errors import FrameCountMismatchError, VmafxTuneError
+from vmafx_tune.formatting import quality
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.model import Probe, ProbeSpec, ScoreRequest, ScoreSet
 from vmafx_tune.probing.shares import CoreShares
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from vmafx_tune.cancel import CancelToken
@@ -54,9 +58,10 @@ class EncodingProber:
                 spec.encode, folder / "probe.mp4", on_progress=_stage(on_progress, "encode")
             )
             started = time.monotonic()
-            scores = self._scorer.score(
-                self._request(spec, outcome.encoded), on_progress=_stage(on_progress, "score")
-            )
+            with _naming_encode(spec, outcome.encoded):
+                scores = self._scorer.score(
+                    self._request(spec, outcome.encoded), on_progress=_stage(on_progress, "score")
+                )
             return _probe(spec, outcome, scores, score_time_s=time.monotonic() - started)
 
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
@@ -96,6 +101,30 @@ def _probe(
         codecs=outcome.codecs,
         peak_bitrate_kbps=outcome.peak_bitrate_kbps,
     )
+
+
+@contextmanager
+def _naming_encode(spec: ProbeSpec, encoded: Source) -> Iterator[None]:
+    """Have errors of the block say which encode it was: its file is gone when they are read."""
+    encode = spec.encode
+    source = f"'{encode.source.path}'"
+    name = f"the encode of {source} with {encode.encoder} at {quality(encode.quality)}"
+    try:
+        yield
+    except FrameCountMismatchError as error:
+        message = (
+            f"The source {source} has {error.reference_frames} frames, and {name} has "
+            f"{error.distorted_frames}. Check that no encoder argument drops or adds frames, and "
+            "that the source can be decoded to its end."
+        )
+        error.args = (message,)
+        raise
+    except VmafxTuneError as error:
+        error.args = tuple(
+            arg.replace(f"'{encoded.path}'", name) if isinstance(arg, str) else arg
+            for arg in error.args
+        )
+        raise
 
 
 class _StageProgress:

@@ -146,12 +146,15 @@ def check_picture_size(size: Resolution, model: VmafModel) -> None:
     Raises:
         ScoringError: A side of `size` is shorter than the model needs.
     """
-    if min(size.width, size.height) < model.min_side:
-        raise ScoringError(
-            f"The model {model.name} needs pictures of at least {model.min_side} samples a side, "
-            f"and these are {size}. Compare at a larger size, or take a model for small pictures, "
-            "such as vmaf_v0.6.1."
-        )
+    side = min(size.width, size.height)
+    if side >= model.min_side:
+        return
+    smaller = next((other.name for other in BUILT_IN_MODELS.values() if side >= other.min_side), "")
+    raise ScoringError(
+        f"The model {model.name} needs pictures of at least {model.min_side} samples a side, and "
+        f"these are {size}. Compare at a larger size"
+        f"{f', or with a model for small pictures, such as {smaller}' if smaller else ''}."
+    )
 
 
 def load_custom_model(path: Path) -> VmafModel:

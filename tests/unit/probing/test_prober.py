@@ -8,14 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.unit.probing.samples import scores
 from tests.unit.workflows.fakes import request
 from vmafx_tune.cancel import CancelToken
+from vmafx_tune.errors import FrameCountMismatchError, UnreadableSourceError, VmafxTuneError
 from vmafx_tune.model import EncodeOutcome, ScoreRequest, ScoreSet
 from vmafx_tune.probing.prober import EncodingProber
 from vmafx_tune.probing.shares import CoreShares
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from vmafx_tune.model import EncodeSpec
@@ -91,3 +95,33 @@ def test_a_number_of_threads_that_was_asked_for_is_passed_on(tmp_path: Path) -> 
     scorer = Scorer()
     prober_of(Encoder(), scorer, tmp_path).probe(dataclasses.replace(SPEC, threads=3))
     assert [request.threads for request in scorer.asked] == [3]
+
+
+class Refusing(Scorer):
+    """Raises what scorers raise of an encode, which they know by its file."""
+
+    def __init__(self, error: Callable[[Path], VmafxTuneError]) -> None:
+        super().__init__()
+        self._error = error
+
+    def score(self, request: ScoreRequest, *, on_progress: FrameProgress | None = None) -> ScoreSet:
+        raise self._error(request.distorted.path)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lambda encode: FrameCountMismatchError("clip.mp4", 100, str(encode), 96),
+        lambda encode: UnreadableSourceError(f"'{encode}' cannot be decoded."),
+    ],
+)
+def test_an_error_of_an_encode_names_the_encode_and_not_its_file(
+    tmp_path: Path, error: Callable[[Path], VmafxTuneError]
+) -> None:
+    prober = prober_of(Encoder(), Refusing(error), tmp_path)
+    with pytest.raises(VmafxTuneError) as refused:
+        prober.probe(SPEC)
+    message = str(refused.value)
+    encode = SPEC.encode
+    assert f"the encode of '{encode.source.path}' with {encode.encoder} at 23" in message
+    assert str(tmp_path) not in message

@@ -183,6 +183,19 @@ def test_each_model_takes_its_smallest_picture_and_refuses_a_smaller_one(name: s
         check_picture_size(Resolution(model.min_side - 1, 1000), model)
 
 
+@pytest.mark.parametrize("side", [2, 33, 34, 159, 160, 317])
+def test_a_refusal_advises_only_models_that_take_the_picture(side: int) -> None:
+    size = Resolution(side, 1000)
+    too_demanding = [model for model in BUILT_IN_MODELS.values() if side < model.min_side]
+    for model in too_demanding:
+        with pytest.raises(ScoringError) as refused:
+            check_picture_size(size, model)
+        _, advises, other = str(refused.value).rstrip(".").partition("such as ")
+        assert bool(advises) == (len(too_demanding) < len(BUILT_IN_MODELS))
+        if advises:
+            check_picture_size(size, BUILT_IN_MODELS[other])
+
+
 def test_a_display_too_small_for_the_model_is_refused_when_the_model_is_chosen() -> None:
     with pytest.raises(ScoringError, match="32x32"):
         resolve_model(None, Resolution(32, 32), ())
