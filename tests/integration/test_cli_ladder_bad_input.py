@@ -133,7 +133,25 @@ def test_neither_a_clip_nor_a_saved_ladder_is_told_which_options_to_give() -> No
 def test_a_saved_ladder_and_new_measurements_exclude_each_other(tmp_path: Path) -> None:
     outcome = run_cli("ladder", "--from-json", tmp_path / "l.json", "-r", "x.mp4", "-t", "80")
     assert outcome.exit_code == 2
-    assert "--reference, --targets asks for new measurements" in outcome.stderr
+    assert "--reference, --targets would change nothing" in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(("--pool", "mean"), ("--sampling", "grid"), ("--gop", "2"), ("--preset", "slow")),
+        *(("--score-at", "display"), ("--crf-lo", "10"), ("--crf-hi", "40"), ("--sample", "2x1s")),
+        *(("--workers", "2"), ("--model", "neg"), ("--ffmpeg", "x"), ("--no-cache",)),
+        *(("--size", "2x2"), ("--cluster", "tcp://a:1"), ("--encoder-args", ""), ("-c", "x265")),
+    ],
+)
+def test_an_option_that_measures_is_refused_by_name_for_a_saved_ladder(
+    tmp_path: Path, option: tuple[str, ...]
+) -> None:
+    outcome = run_cli("ladder", "--from-json", tmp_path / "l.json", *option)
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    name = {"-c": "--codec", "--no-cache": "--cache"}.get(option[0], option[0])
+    assert f"so that {name} would change nothing" in outcome.stderr
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ FAST = ("--preset", "ultrafast", "--crf-lo", "30", "--crf-hi", "34")
 
 def copied(clip: Path, folder: Path, name: bytes) -> bytes:
     """Copy a clip, and return its name as ffmpeg and shells see it."""
-    shutil.copy(clip, os.fsencode(folder) + b"/" + name)
+    shutil.copy(clip, folder / os.fsdecode(name))
     return name
 
 
@@ -56,17 +56,17 @@ def test_the_printed_command_makes_the_very_encode_in_any_shell(
 ) -> None:
     source = copied(clips.moving(suffix=".mkv"), tmp_path, name)
     found = document(tmp_path, "search", "-r", source, "-t", "40", *FAST)
-    before = set(os.listdir(os.fsencode(tmp_path)))
+    before = set(tmp_path.iterdir())
     subprocess.run(
         ["sh", "-c", found["encode_command"]], cwd=tmp_path, capture_output=True, check=True
     )
-    (made,) = set(os.listdir(os.fsencode(tmp_path))) - before
+    (made,) = (os.fsencode(path.name) for path in set(tmp_path.iterdir()) - before)
     assert made.endswith(f".libx264.crf{found['best_crf']}.mp4".encode())
     again = document(tmp_path, "score", source, made)
     assert again["score"] == pytest.approx(found["vmaf_score"], abs=1e-6)
 
 
-@pytest.mark.parametrize("locale", ["C.UTF-8", "C", "POSIX"])
+@pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
 def test_a_name_that_is_not_utf8_is_written_in_every_format(
     clips: ClipFactory, tmp_path: Path, locale: str
 ) -> None:
@@ -93,8 +93,7 @@ def test_a_name_that_is_not_utf8_survives_a_saved_ladder(
     source = copied(clips.moving(suffix=".mkv"), tmp_path, UNDECODABLE)
     options = ("-t", "40", "--resolutions", "160x90", *FAST)
     assert run(tmp_path, "ladder", "-r", source, *options, "-o", b"l\xe9.json")[0] == 0
-    with open(os.fsencode(tmp_path) + b"/l\xe9.json", encoding="utf-8") as file:  # noqa: PTH123
-        saved = json.load(file)
+    saved = json.loads((tmp_path / os.fsdecode(b"l\xe9.json")).read_text(encoding="utf-8"))
     assert document(tmp_path, "ladder", "--from-json", b"l\xe9.json") == saved
     assert "$(printf" in saved["renditions"][0]["encode_command"]
 
@@ -117,7 +116,7 @@ def test_a_name_that_is_not_utf8_survives_a_saved_ladder(
         ("serve", "--media-roots", b"x\xe9"),
     ],
 )
-def test_bytes_that_are_no_text_are_told_in_a_sentence(
+def test_bytes_that_are_not_text_are_told_in_a_sentence(
     tmp_path: Path, arguments: tuple[str | bytes, ...]
 ) -> None:
     exit_code, stdout, stderr = run(tmp_path, *arguments)

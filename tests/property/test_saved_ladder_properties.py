@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.reports.ladder_factories import ladder_result, unreachable_ladder_result
-from vmafx_tune.errors import InvalidLadderError
-from vmafx_tune.reports.render import render
+from vmafx_tune.api import reselect
+from vmafx_tune.errors import InvalidLadderError, VmafxTuneError
+from vmafx_tune.options import RungOptions
+from vmafx_tune.reports.render import formats_of, render
 from vmafx_tune.reports.saved.ladder import read_ladder
-from vmafx_tune.results import LadderResult
+from vmafx_tune.results import LadderResult, Spacing
 
 from .ladder_strategies import json_values, ladder_results
 
@@ -58,6 +60,32 @@ def test_a_ladder_with_any_of_its_values_replaced_is_read_or_refused(data: st.Da
         holder, key = data.draw(st.sampled_from(list(places_in(document))))
         holder[key] = data.draw(json_values(max_leaves=3))
     assert_read_or_refused(json.dumps(document))
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.data())
+def test_a_ladder_with_values_nested_or_emptied_is_written_in_every_format_or_refused(
+    data: st.DataObject,
+) -> None:
+    document = json.loads(data.draw(st.sampled_from(SAVED)))
+    for _ in range(data.draw(st.integers(1, 3))):
+        holder, key = data.draw(st.sampled_from(list(places_in(document))))
+        value = holder[key]
+        others = [[], {}, [value], {"a": value}, str(value), None, [value, value], -1, 0, 1e300]
+        holder[key] = data.draw(st.sampled_from(others))
+    rungs = RungOptions(max_rungs=2, spacing=data.draw(st.sampled_from(Spacing)))
+    with suppress(VmafxTuneError):
+        result = reselect(read_ladder(json.dumps(document)), rungs)
+        for fmt in formats_of(result):
+            with suppress(InvalidLadderError):
+                assert render(result, fmt)
+
+
+def test_a_ladder_without_targets_is_read_and_other_rungs_are_chosen_from_it() -> None:
+    document = json.loads(SAVED[0]) | {"target_vmafs": []}
+    del document["selection"]
+    result = reselect(read_ladder(json.dumps(document)), RungOptions(max_rungs=2))
+    assert len(result.rungs) == 2
 
 
 @settings(deadline=None)

@@ -54,13 +54,13 @@ class OutputOptions:
         "--output",
         default=None,
         metavar="FILE",
-        help="Write the result there instead of to stdout.",
+        help="Write the result there instead of to stdout. Not a file that the command reads.",
     )
     format: str | None = option(
         "--format",
         default=None,
         metavar="NAME",
-        help="Default: by the suffix of -o, else table on a terminal and json in a pipe.",
+        help="Default: what the suffix of -o says, else table on a terminal and json elsewhere.",
     )
     progress: ProgressMode = option(
         "--progress", default=ProgressMode.AUTO, help="How progress is shown on stderr."

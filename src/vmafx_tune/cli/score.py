@@ -38,7 +38,8 @@ def score(
     reference: Annotated[str, typer.Argument(help="The clip as it should look: a file or a URL.")],
     distorted: Annotated[str, typer.Argument(help="The clip to judge: a file or a URL.")],
     min_score: Annotated[
-        float | None, typer.Option("--min-score", metavar="X", help="Exit with 3 below this score.")
+        float | None,
+        typer.Option("--min-score", metavar="X", help="Exit with 3 below this score, from 1 up."),
     ] = None,
     frames: Annotated[bool, typer.Option("--frames", help="Add the score of each frame.")] = False,
     server: Annotated[

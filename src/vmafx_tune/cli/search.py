@@ -33,7 +33,8 @@ def search(
         str, typer.Option("-c", "--codec", metavar="NAME", help="Encoder: ffmpeg's name or alias.")
     ] = "libx264",
     target: Annotated[
-        float, typer.Option("-t", "--target", metavar="VMAF", help="Pooled score to reach.")
+        float,
+        typer.Option("-t", "--target", metavar="VMAF", help="Pooled score to reach, from 1 up."),
     ],
     max_bitrate: MaxBitrate = None,
     encoding: EncodingOptions,
