@@ -18,9 +18,12 @@ __all__ = ["join", "split"]
 
 _PRINTED = re.compile(r"\$\(printf '([^']*)'\)")
 _OCTAL = re.compile(rb"\\([0-7]{3})|%%")
-_NEEDS_PRINTF = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\udc80-\udcff]")
-_NEEDS_ONE_LINE = re.compile("[\t\n\u2028\u2029]")
-_ESCAPED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\udc80-\udcff\\\\'\"%$`]")
+_BYTES = "\x00-\x08\x0b-\x1f\x7f-\x9f\udc80-\udcff"
+# What ends a line, and what a terminal obeys or is reordered by.
+_MARKS = "\t\n\u200e\u200f\u2028-\u202e\u2066-\u2069"
+_NEEDS_PRINTF = re.compile(f"[{_BYTES}]")
+_NEEDS_ONE_LINE = re.compile(f"[{_MARKS}]")
+_ESCAPED = re.compile(f"[{_BYTES}{_MARKS}\\\\'\"%$`]")
 
 
 def join(argv: Sequence[str], *, one_line: bool = False) -> str:
