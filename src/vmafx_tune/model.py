@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Comparison",
     "Complexity",
+    "Damage",
     "EncodeOutcome",
     "EncodeSpec",
     "Excerpt",
@@ -104,6 +105,25 @@ class Excerpt:
 
 
 @dataclass(frozen=True, slots=True)
+class Damage:
+    """Where a clip first does not decode cleanly.
+
+    Attributes:
+        frame: Counts the file's frames from 0.
+        time_s: Its presentation time; None where it is not known.
+        reason: What the decoder says, as a clause.
+    """
+
+    frame: int
+    time_s: float | None
+    reason: str
+
+    def __str__(self) -> str:
+        time = "" if self.time_s is None else f" ({self.time_s:.3f} s)"
+        return f"at frame {self.frame}{time} {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """A video file as probed: one of its video streams, upright.
 
@@ -127,6 +147,8 @@ class Source:
         excerpt: The part of the file that is meant; None for the whole.
         stream: Index among the file's video streams, cover pictures not counted.
         n_streams: How many video streams the file has.
+        ends_early: Whether the file seems to be cut short, though nothing in it promises more.
+        damage: Damage that the user accepted; None for a file that must decode cleanly.
     """
 
     path: Path
@@ -147,6 +169,8 @@ class Source:
     excerpt: Excerpt | None = None
     stream: int = 0
     n_streams: int = 1
+    ends_early: bool = False
+    damage: Damage | None = None
 
     @property
     def duration_s(self) -> float:

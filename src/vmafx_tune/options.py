@@ -129,6 +129,11 @@ class SourceOptions:
         help="Video stream to read, from 0, cover pictures not counted. Default: the file's "
         "default stream, else its first.",
     )
+    allow_damage: bool = option(
+        "--allow-damage",
+        default=False,
+        help="Use sources that do not decode cleanly, and say so in the result.",
+    )
 
 
 @option_group

@@ -176,7 +176,11 @@ class Toolbox:
         from vmafx_tune.media.probe import probe_source
 
         raw = self._raw_format() if _is_raw(path) else None
-        return probe_source(path, raw, stream)
+        if not self._sources.allow_damage:
+            return probe_source(path, raw, stream)
+        from vmafx_tune.media.damage import accept_damage
+
+        return accept_damage(probe_source(path, raw, stream, allow_damage=True), self.cancel)
 
     def _raw_format(self) -> RawFormat | None:
         if self._sources.size is None:
@@ -302,7 +306,13 @@ class Toolbox:
             cancel=self.cancel,
             shares=self.shares,
             work_dir=self.tools.work_dir,
+            check=self._require_intact,
         )
+
+    def _require_intact(self, source: Source) -> None:
+        from vmafx_tune.media.damage import require_intact
+
+        require_intact(source, self.cancel)
 
     def _remembering(self, prober: Prober, scorer: Scorer, observe: Observer) -> Prober:
         from vmafx_tune.probing.claims import CLAIMS_FOLDER, Claims

@@ -215,6 +215,19 @@ class ClipFactory:
         data = clip.read_bytes()
         return self._made(name, lambda path: path.write_bytes(data[: int(len(data) * keep)]))
 
+    def holed(self, clip: Path, *, n_bytes: int = 300) -> Path:
+        """A clip with zeros in its middle."""
+        data = bytearray(clip.read_bytes())
+        start = len(data) // 2
+        data[start : start + n_bytes] = bytes(n_bytes)
+        return self._made(f"holed-{clip.name}", lambda path: path.write_bytes(data))
+
+    def growing(self) -> Path:
+        """H.264 whose pictures are 160x90, and from frame 12 on 320x180."""
+        sizes = SIZE, Resolution(2 * SIZE.width, 2 * SIZE.height)
+        streams = (self.moving(size=size, suffix=".h264").read_bytes() for size in sizes)
+        return self._made("growing.h264", lambda path: path.write_bytes(b"".join(streams)))
+
     def raw(
         self,
         *,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.api.bench import Bench, checked_max_bitrate, row_of
 from vmafx_tune.api.sources import open_source
+from vmafx_tune.core.alignment import source_notes
 from vmafx_tune.core.targets import checked_targets
 from vmafx_tune.errors import EncoderUnavailableError, MediaError, UsageError
 from vmafx_tune.events import Observer, ignore
@@ -98,7 +99,7 @@ def compare(
             backend_version=bench.scorer.version,
             strategy=bench.encoding.strategy,
             max_bitrate_kbps=limit_kbps,
-            notes=notes,
+            notes=(*source_notes(probed), *notes),
         )
 
 

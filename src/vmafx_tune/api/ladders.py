@@ -12,6 +12,7 @@ from vmafx_tune.api.bench import Bench, row_of
 from vmafx_tune.api.rungs import changed_choice, selection_options
 from vmafx_tune.api.sources import open_source
 from vmafx_tune.api.workers import LocalCores
+from vmafx_tune.core.alignment import source_notes
 from vmafx_tune.core.picture_size import shrinks
 from vmafx_tune.core.resolutions import check_resolutions, default_resolutions
 from vmafx_tune.core.selection_options import default_choice
@@ -142,7 +143,7 @@ def ladder(
             points=build.points,
             hull=build.hull,
             rungs=build.rungs,
-            notes=build.notes,
+            notes=(*source_notes(probed), *build.notes),
             choice=choice,
             wall_time_s=time.monotonic() - started,
             gop_frames=gop,
@@ -177,7 +178,13 @@ def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderRe
     if choice == result.choice and points and is_allowed:
         return result
     build = select_ladder(result.cells, result.points, selection_options(choice))
-    return replace(result, hull=build.hull, rungs=build.rungs, notes=build.notes, choice=choice)
+    return replace(
+        result,
+        hull=build.hull,
+        rungs=build.rungs,
+        notes=(*result.source.notes, *build.notes),
+        choice=choice,
+    )
 
 
 def _measure(
@@ -275,6 +282,8 @@ def _title(source: Source) -> LadderTitle:
         n_frames=source.n_frames,
         pix_fmt=source.pixel_format.name,
         color_transfer=source.color_transfer,
+        notes=source_notes(source),
+        damage=source.damage,
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune.api.sources import display_size, open_source, read_source
-from vmafx_tune.core.alignment import pair_notes
+from vmafx_tune.core.alignment import pair_notes, source_notes
 from vmafx_tune.core.targets import checked_score
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.model import ScoreRequest
@@ -76,4 +77,6 @@ def score(
             threads=scoring.threads,
         )
         scorer = box.scorer(scoring.backend, model, at_once=True)
-        return run_score(ScoreJob(request, scoring.pool), scorer, observe=observe)
+        result = run_score(ScoreJob(request, scoring.pool), scorer, observe=observe)
+        notes = dict.fromkeys((*source_notes(source), *source_notes(encoded)))
+        return replace(result, notes=(*notes, *result.notes))

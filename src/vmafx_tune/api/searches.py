@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune.api.bench import Bench, checked_max_bitrate, row_of
 from vmafx_tune.api.sources import open_source
+from vmafx_tune.core.alignment import source_notes
 from vmafx_tune.core.targets import checked_score
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.wiring import opened
@@ -69,4 +71,5 @@ def search(
         bench.require(row)
         bench.require_arguments(request)
         prober, scout = bench.probers([row], observe)
-        return run_search(request, prober, observe=observe, scout=scout)
+        result = run_search(request, prober, observe=observe, scout=scout)
+        return replace(result, notes=(*source_notes(probed), *result.notes))

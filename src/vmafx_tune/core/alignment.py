@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vmafx_tune.colours import Colours
     from vmafx_tune.model import Resolution, Source
 
-__all__ = ["check_light", "check_source", "pair_notes"]
+__all__ = ["check_light", "check_source", "pair_notes", "source_notes"]
 
 _ASPECT_TOLERANCE = 0.02
 # Containers round rates such as 24000/1001.
@@ -44,12 +44,15 @@ def check_source(source: Source, *, allow_hdr: bool) -> tuple[str, ...]:
             f"'{source.path}' is HDR ({_hdr_name(source)}), and no public VMAF model is validated "
             "for that. Score it all the same with --allow-hdr; the results are then labelled."
         )
-    return _present(
-        _stream_note(source),
-        _hdr_note(source),
-        _variable_rate_note(source),
-        _interlacing_note(source),
+    return (
+        *source_notes(source),
+        *_present(_hdr_note(source), _variable_rate_note(source), _interlacing_note(source)),
     )
+
+
+def source_notes(source: Source) -> tuple[str, ...]:
+    """Say what was read of a file, where it is not simply all of it; results keep these notes."""
+    return _present(_stream_note(source), _end_note(source), _damage_note(source))
 
 
 def pair_notes(
@@ -81,12 +84,11 @@ def pair_notes(
         HdrRefusedError: One is HDR, the other does not say, and `allow_hdr` is False.
     """
     check_light(reference, distorted, allow_hdr=allow_hdr)
-    return _present(
+    return source_notes(distorted) + _present(
         _scaling_note(reference, distorted, display or reference.resolution),
         _aspect_note(reference, distorted),
         _colours_note(reference, distorted),
         _rate_note(reference, distorted),
-        _stream_note(distorted),
         _variable_rate_note(distorted),
         _interlacing_note(distorted),
     )
@@ -200,6 +202,18 @@ def _stream_note(source: Source) -> str | None:
         f"'{source.path}' has {source.n_streams} video streams. Stream {source.stream} is used "
         f"({source.codec}, {source.resolution}); choose another with --video-stream."
     )
+
+
+def _end_note(source: Source) -> str | None:
+    if not source.ends_early:
+        return None
+    return f"'{source.path}' seems to be cut short: it ends within a packet or without an end mark."
+
+
+def _damage_note(source: Source) -> str | None:
+    if source.damage is None:
+        return None
+    return f"'{source.path}' is damaged: {source.damage}. It is used as it decodes."
 
 
 def _interlacing_note(source: Source) -> str | None:

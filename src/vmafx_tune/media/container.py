@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import file_url
+from vmafx_tune.media.ffv1 import has_valid_checksums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from av import FFmpegError
@@ -65,31 +66,51 @@ class Video:
                 f"'{self.path}' cannot be read to its end: {_reason(error)}. Copy it again."
             ) from error
 
-    def decode(self) -> Iterator[VideoFrame]:
+    def decode(self, on_error: Callable[[str], None] | None = None) -> Iterator[VideoFrame]:
         """Decode every frame of the stream once, in presentation order.
 
         A stream that was cut out of a longer one begins with packets that lack their references;
-        these are skipped, as every player does. Later on, a packet that fails is an error.
+        these are skipped, as every player does. Any other packet that fails is an error.
+
+        Args:
+            on_error: Told of each such packet, which is then left out; None raises.
 
         Raises:
             UnreadableSourceError: The file is damaged.
         """
         import av
 
-        index = 0
+        index = allowed = 0
+        started = False
         for packet in self.packets():
+            started = started or packet.is_keyframe
+            allowed += not started
+            frames: list[VideoFrame] = []
             try:
                 frames = packet.decode()
+                reason = self._checksum_error(packet)
             except av.FFmpegError as error:
-                if not index and isinstance(error, av.InvalidDataError):
+                reason = _reason(error)
+                # Decoders with threads of their own are some packets late with an error.
+                if not index and allowed and isinstance(error, av.InvalidDataError):
+                    allowed -= 1
                     continue
-                raise UnreadableSourceError(
-                    f"'{self.path}' cannot be decoded at frame {index}: {_reason(error)}. The file "
-                    "is damaged or cut short; copy or encode it again."
-                ) from error
+            if reason is not None:
+                if on_error is None:
+                    raise UnreadableSourceError(
+                        f"'{self.path}' cannot be decoded at frame {index}: {reason}. The file is "
+                        "damaged or cut short; copy or encode it again."
+                    )
+                on_error(reason)
             for frame in frames:
                 yield frame
                 index += 1
+
+    def _checksum_error(self, packet: Packet[VideoStream]) -> str | None:
+        # FFV1's decoder tells its log alone.
+        if self.stream.codec_context.codec.canonical_name != "ffv1" or not packet.size:
+            return None
+        return None if has_valid_checksums(bytes(packet)) else "a checksum does not match"
 
     def declared_rates(self) -> list[Fraction]:
         """Frame rates that the container and the codec state, the most trustworthy first."""
@@ -181,7 +202,7 @@ def open_video(
                 f"'{path}' holds video that PyAV cannot decode. Convert it with an ffmpeg that can."
             )
         # Libav rounds the left edge of a crop rectangle to its own alignment; ffmpeg does not.
-        film.codec_context.options = {"flags": "+unaligned"}
+        film.codec_context.options = {"flags": "+unaligned", **_strictness(film)}
         yield Video(path, container, film, index, len(films))
 
 
@@ -227,6 +248,12 @@ def _default(films: Sequence[VideoStream]) -> int:
 
     defaults = (i for i, film in enumerate(films) if film.disposition & Disposition.default)
     return next(defaults, 0)
+
+
+def _strictness(film: VideoStream) -> dict[str, str]:
+    # This decoder tells of damage in no other way.
+    is_jpeg = film.codec_context.codec.canonical_name == "mjpeg"
+    return {"err_detect": "explode"} if is_jpeg else {}
 
 
 def _listed(films: Sequence[VideoStream]) -> str:

@@ -19,7 +19,7 @@ from vmafx_tune.media.container import open_source
 from vmafx_tune.model import Excerpt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from av.packet import Packet
     from av.video.frame import VideoFrame
@@ -113,21 +113,24 @@ class ExcerptCutter:
             return _find_places(video, source)
 
 
-def decode_excerpt(video: Video, source: Source) -> Iterator[VideoFrame]:
+def decode_excerpt(
+    video: Video, source: Source, on_error: Callable[[str], None] | None = None
+) -> Iterator[VideoFrame]:
     """Decode a source's excerpt, or all of it where it has none, in presentation order.
 
     Args:
         video: The source's file, just opened.
         source: The source.
+        on_error: Told of each packet that cannot be decoded; None raises.
 
     Raises:
         UnreadableSourceError: While iterating: the file is damaged.
     """
     excerpt = source.excerpt
     if excerpt is None:
-        yield from video.decode()
+        yield from video.decode(on_error)
         return
-    frames = video.decode()
+    frames = video.decode(on_error)
     if excerpt.first_frame > excerpt.lead_frames:
         frame_s = 1 / source.frame_rate
         start_s = _container_start_s(video) + excerpt.start_s - excerpt.lead_frames * frame_s

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.media import colour
 from vmafx_tune.media.container import open_source
-from vmafx_tune.media.excerpts import decode_excerpt
+from vmafx_tune.media.damage import checked_frames
 from vmafx_tune.media.orientation import orientation
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def open_frames(
         video.stream.codec_context.thread_type = ThreadType.AUTO
         video.stream.codec_context.thread_count = threads or 0
         converter = _Converter(source, filters, threads)
-        yield _planar(decode_excerpt(video, source), converter, cancel)
+        yield _planar(checked_frames(video, source, cancel), converter)
 
 
 def check_steady(source: Source, cancel: CancelToken | None = None) -> None:
@@ -113,12 +113,8 @@ def check_steady(source: Source, cancel: CancelToken | None = None) -> None:
             pass
 
 
-def _planar(
-    frames: Iterator[VideoFrame], converter: _Converter, cancel: CancelToken | None
-) -> Iterator[PlanarFrame]:
+def _planar(frames: Iterator[VideoFrame], converter: _Converter) -> Iterator[PlanarFrame]:
     for index, frame in enumerate(frames):
-        if cancel is not None:
-            cancel.raise_if_cancelled()
         yield _wrap(index, converter.convert(index, frame))
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["cropped_margins"]
+__all__ = ["cropped_margins", "last_element_end"]
 
 _SEGMENT = 0x18538067
 _TRACKS = 0x1654AE6B
@@ -51,6 +51,23 @@ def cropped_margins(path: Path, index: int = 0) -> tuple[int, int, int, int]:
     video = dict(_elements(films[index].get(_VIDEO, b""))) if index < len(films) else {}
     left, right, top, bottom = (int.from_bytes(video.get(name, b"")) for name in _MARGINS)
     return left, right, top, bottom
+
+
+def last_element_end(path: Path) -> int:
+    """Find where the last element of a file should end, though nothing tells how long the file is.
+
+    A live recording does not know its own length, but that of each block in it.
+    """
+    end, inside = 0, False
+    with path.open("rb") as file:
+        while (head := _head(file)) is not None:
+            name, size = head
+            inside = inside or name == _SEGMENT
+            if name in {_SEGMENT, _CLUSTER} or size is None:
+                continue
+            place = file.seek(size, io.SEEK_CUR)
+            end = place if inside else 0
+    return end
 
 
 def _find_tracks(file: IO[bytes], file_bytes: int) -> bytes:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.media import colour
-from vmafx_tune.media.completeness import check_complete, count_y4m_frames
+from vmafx_tune.media.completeness import check_complete, count_y4m_frames, ends_early
 from vmafx_tune.media.container import check_file, open_source, open_video
 from vmafx_tune.media.cropping import check_uncropped
 from vmafx_tune.media.orientation import orientation
 from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
 from vmafx_tune.media.timing import Timing, indexed_timing, packet_timing
-from vmafx_tune.model import Resolution, Source
+from vmafx_tune.model import Damage, Resolution, Source
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,13 @@ __all__ = ["probe_source"]
 _HEADERLESS = frozenset({".yuv", ".raw", ".rgb"})
 
 
-def probe_source(path: Path, raw: RawFormat | None = None, stream: int | None = None) -> Source:
+def probe_source(
+    path: Path,
+    raw: RawFormat | None = None,
+    stream: int | None = None,
+    *,
+    allow_damage: bool = False,
+) -> Source:
     """Find out what a video file holds, without decoding more than its first picture.
 
     Args:
@@ -39,6 +45,7 @@ def probe_source(path: Path, raw: RawFormat | None = None, stream: int | None = 
         raw: Geometry of a headerless file; None for files that describe themselves.
         stream: Index among the file's video streams, cover pictures not counted; None for the one
             that players take.
+        allow_damage: Whether a file may be cut short, which is then noted as its damage.
 
     Returns:
         The stream, upright.
@@ -67,9 +74,15 @@ def probe_source(path: Path, raw: RawFormat | None = None, stream: int | None = 
     if timing is None:
         with open_source(source) as video:
             timing = packet_timing(video)
-    check_complete(path, head, timing.end_byte)
+    try:
+        check_complete(path, head, timing.end_byte)
+    except UnreadableSourceError:
+        if not allow_damage:
+            raise
+        source = replace(source, damage=Damage(timing.n_frames, None, "the file is cut short"))
     return replace(
         source,
+        ends_early=ends_early(path, head),
         n_frames=timing.n_frames,
         frame_rate=timing.frame_rate,
         variable_frame_rate=timing.variable,

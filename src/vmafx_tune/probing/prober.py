@@ -14,7 +14,7 @@ from vmafx_tune.model import Probe, ProbeSpec, ScoreRequest, ScoreSet
 from vmafx_tune.probing.shares import CoreShares
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from vmafx_tune.cancel import CancelToken
@@ -34,6 +34,7 @@ class EncodingProber:
         shares: Tells how many processors a score may fill while other probes are being made; those
             of this prober only, where none is given.
         work_dir: Where scratch folders are made; None for the system's temporary folder.
+        check: Called with each clip before it is encoded or scored; raises to refuse it.
     """
 
     def __init__(
@@ -44,16 +45,19 @@ class EncodingProber:
         cancel: CancelToken,
         shares: CoreShares | None = None,
         work_dir: Path | None = None,
+        check: Callable[[Source], None] | None = None,
     ) -> None:
         self._encoder = encoder
         self._scorer = scorer
         self._cancel = cancel
         self._shares = shares or CoreShares(available_cpus())
         self._work_dir = work_dir
+        self._check = check or (lambda _: None)
 
     def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
         """Encode and score `spec`; see `ports.Prober`."""
         with self._shares.taken(), scratch_folder(self._work_dir) as folder:
+            self._check(spec.encode.source)
             outcome = self._encoder.encode(
                 spec.encode, folder / "probe.mp4", on_progress=_stage(on_progress, "encode")
             )
@@ -67,6 +71,7 @@ class EncodingProber:
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
         """Score the source against itself; see `ports.Prober`."""
         with self._shares.taken():
+            self._check(spec.encode.source)
             return self._scorer.score(self._request(spec, spec.encode.source))
 
     def cancel(self) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
-    from vmafx_tune.model import PoolMethod, Resolution
+    from vmafx_tune.model import Damage, PoolMethod, Resolution
     from vmafx_tune.results.sample import Sample
     from vmafx_tune.results.score import PooledScores
 
@@ -66,6 +66,8 @@ class LadderTitle:
         n_frames: Frames of the source, and of each rendition.
         pix_fmt: ffmpeg's name of its pixel format.
         color_transfer: ffmpeg's name of the transfer function.
+        notes: Sentences about the file that an engineer should know.
+        damage: Damage that the user accepted; None for a file that decodes cleanly.
     """
 
     path: Path
@@ -74,6 +76,8 @@ class LadderTitle:
     n_frames: int | None = None
     pix_fmt: str | None = None
     color_transfer: str | None = None
+    notes: tuple[str, ...] = ()
+    damage: Damage | None = None
 
     @property
     def duration_s(self) -> float | None:

@@ -37,6 +37,7 @@ class ScoreResult:
         scores: The per-frame scores behind it.
         display: Size at which the clips were compared.
         hdr: Whether the reference is PQ or HLG, for which VMAF is not validated.
+        notes: Sentences about the clips that an engineer should know.
     """
 
     reference: Source
@@ -50,6 +51,7 @@ class ScoreResult:
     display: Resolution
     hdr: bool
     wall_time_s: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

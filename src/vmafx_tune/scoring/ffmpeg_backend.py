@@ -16,6 +16,7 @@ from vmafx_tune.errors import (
     UnreadableSourceError,
     VmafxTuneError,
 )
+from vmafx_tune.media.damage import require_intact
 from vmafx_tune.media.frames import check_steady
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.scoring.alignment import is_ready, plan_scoring
@@ -30,10 +31,10 @@ from vmafx_tune.scoring.ffmpeg_command import (
 from vmafx_tune.scoring.ffmpeg_report import (
     FrameCounter,
     changed_midway,
-    check_intact,
     decoded_inputs,
     explain_failure,
     libvmaf_complaint,
+    shows_damage,
     written_frames,
 )
 from vmafx_tune.scoring.frame_log import parse_frame_log
@@ -185,6 +186,9 @@ class FfmpegScorer:
     ) -> Completed:
         copy_model(model, folder / MODEL_NAME)
         done = self._runner.run([str(self._ffmpeg.path), *arguments], cwd=folder, progress=progress)
+        if shows_damage(f"{done.stderr}\n{done.stderr_tail}"):
+            for clip in clips:
+                require_intact(clip, self._runner.cancel)
         if changed_midway(done):
             # ffmpeg does not tell where, and has started libvmaf again.
             for clip in clips:
@@ -203,8 +207,6 @@ def _count_frames(done: Completed, request: ScoreRequest) -> int | None:
     distorted, reference = decoded.get(0), decoded.get(0 if is_one_clip(request) else 1)
     if distorted is None or reference is None:
         return None
-    check_intact(request.reference, reference)
-    check_intact(request.distorted, distorted)
     if is_part(request):
         return _count_pairs(done, request)
     if reference.frames != distorted.frames:

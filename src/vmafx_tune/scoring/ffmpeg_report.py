@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vmafx_tune.media.process import Completed
-    from vmafx_tune.model import Source, VmafModel
+    from vmafx_tune.model import VmafModel
     from vmafx_tune.ports import FrameProgress
 
 __all__ = [
     "DecodedInput",
     "FrameCounter",
     "changed_midway",
-    "check_intact",
     "decoded_inputs",
     "explain_failure",
     "libvmaf_complaint",
+    "shows_damage",
     "written_frames",
 ]
 
@@ -41,6 +41,10 @@ _DECODED = re.compile(
 )
 _CHANGED = re.compile(r"Reconfiguring filter graph because video parameters changed")
 _WRITTEN = re.compile(r"Output stream #0:0 \(video\): (?P<frames>\d+) frames encoded")
+_DAMAGE = re.compile(
+    r"corrupt decoded frame|CRC mismatch|\berror count: \d|[1-9]\d* decode errors"
+    r"|Error (?:while decoding stream|submitting packet to decoder)"
+)
 _MODEL_REFUSED = re.compile(r"could not load libvmaf model|no such built-in model")
 _NO_FILTER = re.compile(r"No such filter: '?libvmaf|Filter not found")
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large")
@@ -132,17 +136,15 @@ def changed_midway(done: Completed) -> bool:
     return any(_CHANGED.search(text) for text in (done.stderr, done.stderr_tail))
 
 
-def check_intact(source: Source, decoded: DecodedInput) -> None:
-    """Refuse a clip of which something was left out.
+def shows_damage(stderr: str) -> bool:
+    """Tell whether a clip may be damaged.
 
-    Raises:
-        UnreadableSourceError: The decoder refused packets.
+    It may also be a clip that was cut out of a longer one, so whoever asks has to look closer.
+
+    Args:
+        stderr: What ffmpeg printed at `-v verbose`.
     """
-    if decoded.errors:
-        raise UnreadableSourceError(
-            f"'{source.path}' is damaged: {decoded.errors} of its packets cannot be decoded. Use "
-            "an intact copy, or re-encode it."
-        )
+    return _DAMAGE.search(stderr) is not None
 
 
 def libvmaf_complaint(stderr: str) -> str | None:

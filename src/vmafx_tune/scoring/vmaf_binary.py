@@ -22,6 +22,7 @@ from vmafx_tune.errors import (
     ToolOutputError,
     VmafxTuneError,
 )
+from vmafx_tune.media.damage import require_intact
 from vmafx_tune.media.frames import check_steady
 from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
 from vmafx_tune.media.scratch import scratch_folder
@@ -36,9 +37,8 @@ from vmafx_tune.scoring.ffmpeg_command import (
 from vmafx_tune.scoring.ffmpeg_report import (
     FrameCounter,
     changed_midway,
-    check_intact,
-    decoded_inputs,
     explain_failure,
+    shows_damage,
 )
 from vmafx_tune.scoring.frame_log import parse_frame_log
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL, copy_model
@@ -256,12 +256,12 @@ class VmafBinaryScorer:
         done = self._runner.run(
             [str(ffmpeg.path), *arguments], cwd=decoded.parent, progress=FrameCounter()
         )
+        if shows_damage(f"{done.stderr}\n{done.stderr_tail}"):
+            require_intact(source, self._runner.cancel)
         if changed_midway(done):
             check_steady(source, self._runner.cancel)
         if done.returncode != 0:
             raise explain_failure(done, None, ffmpeg.path)
-        if (clip := decoded_inputs(done.stderr_tail).get(0)) is not None:
-            check_intact(source, clip)
         return decoded
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vmafx_tune.errors import UnreadableSourceError
-from vmafx_tune.media.completeness import check_complete, count_y4m_frames
+from vmafx_tune.media.completeness import check_complete, count_y4m_frames, ends_early
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,20 @@ def avi(size: int, n_bytes: int) -> bytes:
     return b"RIFF" + struct.pack("<I", size) + b"AVI " + bytes(n_bytes - 4)
 
 
+def live_matroska(block: bytes) -> bytes:
+    """A segment and a cluster without a size, and a block in it."""
+    unknown = b"\x01" + b"\xff" * 7
+    blocks = b"\xa3" + block if block else b""
+    return EBML_HEADER + SEGMENT + unknown + b"\x1f\x43\xb6\x75" + unknown + blocks
+
+
+def mxf(footer: int, n_bytes: int) -> bytes:
+    key = bytes.fromhex("060e2b34020501010d01020101020400")
+    places = bytes.fromhex("00010003") + bytes(4 + 8 + 8) + footer.to_bytes(8, "big")
+    head = key + b"\x83\x00\x00\x68" + places
+    return head + bytes(n_bytes - len(head))
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -38,6 +52,10 @@ def avi(size: int, n_bytes: int) -> bytes:
         avi(100, 100),
         avi(0, 100),
         avi(0xFFFFFFFF, 100),
+        live_matroska(b"\xe4" + bytes(100)),
+        live_matroska(b""),
+        mxf(footer=100, n_bytes=120),
+        mxf(footer=0, n_bytes=60),
         b"anything else",
     ],
 )
@@ -54,6 +72,8 @@ def test_a_file_as_long_as_its_header_says_is_complete(tmp_path: Path, data: byt
         (matroska(b"\xe4", 99), 114),
         (matroska(b"\x01\x00\x00\x00\x00\x00\x00\x64", 50), 121),
         (avi(100, 99), 108),
+        (live_matroska(b"\xe4" + bytes(99)), 135),
+        (mxf(footer=200, n_bytes=100), 214),
     ],
 )
 def test_a_file_shorter_than_its_header_says_is_cut_short(
@@ -96,3 +116,30 @@ def test_a_y4m_file_with_something_else_between_its_frames_is_damaged(tmp_path: 
 
     with pytest.raises(UnreadableSourceError, match="what follows frame 1"):
         count_y4m_frames(path, picture_bytes=6)
+
+
+def ts(n_bytes: int, packet_bytes: int = 188, sync: int = 0) -> bytes:
+    packet = bytes(sync) + b"\x47" + bytes(packet_bytes - sync - 1)
+    return (packet * 20)[:n_bytes]
+
+
+@pytest.mark.parametrize(
+    ("data", "early"),
+    [
+        (ts(188 * 10), False),
+        (ts(188 * 10 - 1), True),
+        (ts(192 * 10, 192, 4), False),
+        (ts(192 * 10 - 1, 192, 4), True),
+        (ts(204 * 10, 204), False),
+        (b"G" * 3, False),
+        (b"OggS\x00\x02" + bytes(50) + b"OggS\x00\x04" + bytes(50), False),
+        (b"OggS\x00\x02" + bytes(50) + b"OggS\x00\x00" + bytes(50), True),
+    ],
+)
+def test_a_recording_that_stops_within_a_packet_or_without_an_end_mark_ends_early(
+    tmp_path: Path, data: bytes, early: bool
+) -> None:
+    path = tmp_path / "clip"
+    path.write_bytes(data)
+
+    assert ends_early(path, data[:4096]) is early

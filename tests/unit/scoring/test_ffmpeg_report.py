@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.scoring.builders import a_source, completed
+from tests.unit.scoring.builders import completed
 from vmafx_tune.errors import (
     ModelNotFoundError,
     OutputError,
@@ -19,10 +19,10 @@ from vmafx_tune.model import VmafModel
 from vmafx_tune.scoring.ffmpeg_report import (
     DecodedInput,
     FrameCounter,
-    check_intact,
     decoded_inputs,
     explain_failure,
     libvmaf_complaint,
+    shows_damage,
 )
 
 FFMPEG = Path("/opt/ffmpeg")
@@ -71,10 +71,26 @@ def test_an_ffmpeg_that_counts_nothing_gives_nothing() -> None:
     assert decoded_inputs("frame=   48 fps=0.0 q=-0.0 Lsize=N/A\n") == {}
 
 
-def test_a_damaged_clip_is_refused_by_name() -> None:
-    check_intact(a_source(), DecodedInput(frames=5, errors=0))
-    with pytest.raises(UnreadableSourceError, match=r"'/media/clip.mp4' is damaged: 2 of its"):
-        check_intact(a_source(), DecodedInput(frames=5, errors=2))
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[vist#0:0/h264 @ 0x55] [dec:h264 @ 0x56] corrupt decoded frame",
+        "/media/clip.mkv: corrupt decoded frame in stream 0",
+        "[ffv1 @ 0x55] slice CRC mismatch CB1E80EA!at 0.960000 seconds",
+        "[ffv1 @ 0x55] CRC mismatch CB1E80EA!at 0.960000 seconds",
+        "[mjpeg @ 0x55] error count: 67",
+        "Error while decoding stream #0:0: Invalid data found when processing input",
+        "[vist#0:0/av1 @ 0x55] Error submitting packet to decoder: Invalid data found",
+        "  Input stream #0:0 (video): 50 packets read; 47 frames decoded; 3 decode errors; ",
+    ],
+)
+def test_signs_of_damage_are_known_in_the_words_of_several_ffmpegs(line: str) -> None:
+    assert shows_damage(f"Stream mapping:\n{line}\n")
+
+
+def test_a_clean_run_shows_no_damage() -> None:
+    closing = "  Input stream #0:0 (video): 50 packets read; 50 frames decoded; 0 decode errors; "
+    assert not shows_damage(f"Stream mapping:\n{closing}\n{closing.replace('50', '10')}")
 
 
 def test_progress_counts_only_lines_that_add_frames() -> None:

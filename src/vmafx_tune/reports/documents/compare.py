@@ -8,11 +8,13 @@ from pydantic import Field
 
 from vmafx_tune._version import __version__
 from vmafx_tune.reports.documents.fields import (
+    Damage,
     Document,
     Number,
     Pooled,
     Quality,
     Text,
+    damage_part,
     milliseconds,
     path_text,
 )
@@ -188,6 +190,10 @@ class _Circumstances(Document):
         description="What an engineer should know of the comparison, in sentences; those about a "
         "row stand in the row."
     )
+    damage: Damage | None = Field(
+        description="Where the source first does not decode cleanly, with --allow-damage; null "
+        "where it does."
+    )
 
 
 # Pydantic orders inherited fields from the last base to the first: the contract's come first.
@@ -235,6 +241,7 @@ def _common(result: CompareResult) -> dict[str, Any]:
         "anchor": result.anchor,
         "bd_rate": [_bd_rate(bd) for bd in result.bd_rates],
         "notes": list(result.notes),
+        "damage": damage_part(result.source.damage),
     }
 
 

@@ -12,12 +12,16 @@ from vmafx_tune.reports.text import encodable
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vmafx_tune import model
+
 __all__ = [
+    "Damage",
     "Document",
     "Number",
     "Pooled",
     "Quality",
     "Text",
+    "damage_part",
     "milliseconds",
     "path_text",
     "rounded",
@@ -84,3 +88,18 @@ class Pooled(Document):
     p1: Number = Field(description="1st percentile.")
     p5: Number = Field(description="5th percentile.")
     p10: Number = Field(description="10th percentile.")
+
+
+class Damage(Document):
+    """Where a clip first does not decode cleanly."""
+
+    frame: int = Field(description="Index in the file, from 0.")
+    time_s: Number = Field(description="Its presentation time; null where it is not known.")
+    reason: Text = Field(description="What the decoder says, as a clause.")
+
+
+def damage_part(damage: model.Damage | None) -> Damage | None:
+    """Write damage; None where there is none."""
+    if damage is None:
+        return None
+    return Damage(frame=damage.frame, time_s=damage.time_s, reason=damage.reason)

@@ -16,6 +16,7 @@ from vmafx_tune.reports.documents.fields import (
     Number,
     Pooled,
     Text,
+    damage_part,
     milliseconds,
     path_text,
 )
@@ -232,6 +233,8 @@ def _source(title: LadderTitle) -> SourcePart:
         n_frames=title.n_frames,
         pix_fmt=title.pix_fmt,
         color_transfer=title.color_transfer,
+        notes=list(title.notes),
+        damage=damage_part(title.damage),
     )
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from vmafx_tune.core.caps import Caps
 from vmafx_tune.core.selection_options import SelectionOptions
-from vmafx_tune.reports.documents.fields import Document, Number, Pooled, Quality, Text
+from vmafx_tune.reports.documents.fields import Damage, Document, Number, Pooled, Quality, Text
 
 __all__ = ["CloudPoint", "HullPoint", "ProbePart", "Rendition", "Selection", "SourcePart"]
 
@@ -119,6 +119,14 @@ class SourcePart(Document):
     pix_fmt: Text | None = Field(default=None, description="ffmpeg's name of its pixel format.")
     color_transfer: Text | None = Field(
         default=None, description="ffmpeg's name of its transfer function."
+    )
+    notes: list[Text] = Field(
+        default_factory=list, description="What an engineer should know of it, in sentences."
+    )
+    damage: Damage | None = Field(
+        default=None,
+        description="Where it first does not decode cleanly, with --allow-damage; null where it "
+        "does.",
     )
 
 

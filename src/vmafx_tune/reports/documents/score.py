@@ -10,10 +10,12 @@ from typing_extensions import TypedDict
 
 from vmafx_tune._version import __version__
 from vmafx_tune.reports.documents.fields import (
+    Damage,
     Document,
     Number,
     Pooled,
     Text,
+    damage_part,
     milliseconds,
     path_text,
     rounded,
@@ -58,6 +60,17 @@ class ScoreDocument(Document):
         description="The reference is PQ or HLG, for which no public VMAF model is validated."
     )
     wall_time_ms: Number = Field(description="Duration of the whole run.")
+    notes: list[Text] = Field(
+        description="What an engineer should know of the clips, in sentences."
+    )
+    reference_damage: Damage | None = Field(
+        description="Where the reference first does not decode cleanly, with --allow-damage; null "
+        "where it does."
+    )
+    distorted_damage: Damage | None = Field(
+        description="Where the distorted clip first does not decode cleanly, with "
+        "--allow-damage; null where it does."
+    )
     frames: list[Frame] = Field(
         default_factory=list, description="Per-frame scores; present with --frames only."
     )
@@ -94,6 +107,9 @@ def score_document(result: ScoreResult, *, frames: bool = False) -> ScoreDocumen
         subsample=result.scores.subsample,
         hdr=result.hdr,
         wall_time_ms=milliseconds(result.wall_time_s),
+        notes=list(result.notes),
+        reference_damage=damage_part(result.reference.damage),
+        distorted_damage=damage_part(result.distorted.damage),
         frames=_frames(result.scores) if frames else [],
     )
 

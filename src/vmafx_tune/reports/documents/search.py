@@ -8,11 +8,13 @@ from pydantic import Field
 
 from vmafx_tune._version import __version__
 from vmafx_tune.reports.documents.fields import (
+    Damage,
     Document,
     Number,
     Pooled,
     Quality,
     Text,
+    damage_part,
     milliseconds,
     path_text,
 )
@@ -103,6 +105,10 @@ class SearchDocument(Document):
     max_bitrate_kbps: Number = Field(
         description="Bitrate that an answer may have at most; null for no limit."
     )
+    damage: Damage | None = Field(
+        description="Where the source first does not decode cleanly, with --allow-damage; null "
+        "where it does."
+    )
     hdr: bool = Field(
         description="The source is PQ or HLG, for which no public VMAF model is validated."
     )
@@ -130,6 +136,7 @@ def search_document(result: SearchResult) -> SearchDocument:
         subsample=result.subsample,
         strategy=result.strategy.value,
         max_bitrate_kbps=result.max_bitrate_kbps,
+        damage=damage_part(result.source.damage),
         hdr=result.source.is_hdr,
         **answer_fields(result.answer),
         **search_fields(result),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vmafx_tune.core.selection_options import default_choice
 from vmafx_tune.errors import InvalidLadderError
-from vmafx_tune.model import PoolMethod
+from vmafx_tune.model import Damage, PoolMethod
 from vmafx_tune.reports.documents.ladder import LadderDocument
 from vmafx_tune.reports.documents.ladder_parts import (
     CloudPoint,
@@ -175,6 +175,10 @@ def _title(document: LadderDocument) -> LadderTitle:
         values.count(source.n_frames, "source.n_frames"),
         source.pix_fmt,
         source.color_transfer,
+        tuple(source.notes),
+        None
+        if source.damage is None
+        else Damage(source.damage.frame, source.damage.time_s, source.damage.reason),
     )
 
 

@@ -41,6 +41,9 @@ def score_parts(result: ScoreResult, *, frames: bool = False) -> Iterator[Part]:
     if frames:
         yield ""
         yield from _frames(result)
+    for message in result.notes:
+        yield ""
+        yield plain(message, "yellow")
     if result.hdr:
         yield ""
         yield plain(facts.HDR_NOTE, "yellow")
