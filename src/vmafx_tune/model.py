@@ -130,7 +130,8 @@ class Source:
     Attributes:
         path: The file, as the user named it.
         resolution: Size of a decoded picture after rotation, in samples (not display pixels).
-        frame_rate: Average frames per second; of a variable-rate source too.
+        frame_rate: Average frames per second; of a variable-rate source too, with the duration of
+            its last frame.
         n_frames: Frames that the container declares or its packets imply; decoding is the truth
             and may differ in broken files. Of a source with an excerpt, the excerpt's.
         duration_s: `n_frames / frame_rate`.
@@ -143,6 +144,7 @@ class Source:
             has it applied already.
         interlaced: Whether the stream declares fields.
         variable_frame_rate: Whether the distances between timestamps vary.
+        ticks_per_second: Of the timestamps of a variable-rate source; None for all others.
         raw: Set for a headerless file only.
         excerpt: The part of the file that is meant; None for the whole.
         stream: Index among the file's video streams, cover pictures not counted.
@@ -171,6 +173,7 @@ class Source:
     n_streams: int = 1
     ends_early: bool = False
     damage: Damage | None = None
+    ticks_per_second: int | None = None
 
     @property
     def duration_s(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -147,6 +148,22 @@ class ClipFactory:
         times = "setpts=(N+floor(N/4))/25/TB"
         codec = (*_LOSSLESS_H264, "-vf", times, "-fps_mode", "passthrough")
         return self.encode(f"variable{suffix}", pictures.moving, range(N_FRAMES), codec)
+
+    def uneven(self, kind: str, suffix: str = ".mkv") -> Path:
+        """The moving clip with times of a `jitter` of 16 ms, a `pause`, or two frames a tick apart.
+
+        The last one is `close`; those in MP4 are exact, those in Matroska in milliseconds.
+        """
+        shifts = {
+            "jitter": [round(16 * math.sin(7 * i)) for i in range(1, N_FRAMES)],
+            "pause": [0] * 5 + [477] * (N_FRAMES - 6),
+            "close": [-39] + [0] * (N_FRAMES - 2),
+        }[kind]
+        times = [0, *(40 * i + shift for i, shift in enumerate(shifts, 1))]
+        expression = "+".join(f"eq(N\\,{i})*{time}" for i, time in enumerate(times))
+        flags = ("-vf", f"settb=1/1000,setpts={expression}", "-enc_time_base", "1/1000")
+        codec = (*_LOSSLESS_H264, *flags, "-fps_mode", "passthrough")
+        return self.encode(f"uneven-{kind}{suffix}", pictures.moving, range(N_FRAMES), codec)
 
     def rotated(self, clockwise_deg: int, *, mirrored: bool = False) -> Path:
         """The moving clip, which a player is told to turn."""

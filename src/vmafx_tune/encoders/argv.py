@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vmafx_tune.encoders.row import EncoderRow
-    from vmafx_tune.model import EncodeSpec
+    from vmafx_tune.model import EncodeSpec, Source
 
 __all__ = [
     "argument_trial_command",
@@ -215,13 +215,27 @@ def _output_options(spec: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
         # Tags would add bytes, and chapters a second track.
         "map_metadata": -1,
         "map_chapters": -1,
-        **row.options(spec.quality, spec.preset, spec.gop_frames, spec.threads),
+        **row.options(
+            spec.quality, spec.preset, spec.gop_frames, spec.threads, _clock(spec.source)
+        ),
     }
+    if spec.source.ticks_per_second is not None:
+        # Else times are rounded to a grid of the average rate.
+        options["enc_time_base"] = f"1/{spec.source.ticks_per_second}"
     if row.codec.mp4_tag is not None:
         options["tag:v"] = row.codec.mp4_tag
     if filters := _filters(spec):
         options["vf"] = filters
     return options
+
+
+def _clock(source: Source) -> dict[str, int] | None:
+    ticks = source.ticks_per_second
+    if ticks is None:
+        return None
+    nominal = max(1, min(ticks, round(source.frame_rate)))
+    rate = next(rate for rate in range(nominal, 0, -1) if ticks % rate == 0)
+    return {"ticks": ticks, "rate": rate}
 
 
 def _filters(spec: EncodeSpec) -> str:

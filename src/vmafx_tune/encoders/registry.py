@@ -188,6 +188,8 @@ _VVENC = EncoderRow(
     # ffmpeg's -period counts whole seconds, and -g is not passed on. Without RADL pictures no
     # packet that follows a keyframe is shown before it, so segments begin at their first picture.
     gop_templates=(("vvenc-params", "intraperiod={gop}:decodingrefreshtype=idr_no_radl"),),
+    # ffmpeg has it count frames, and it makes up decoding times from that.
+    clock_templates=(("vvenc-params", "tickspersec={ticks}:framerate={rate}:framescale=1"),),
     version_pattern=r"libvvenc version: (\S+)",
     version_label="VVenC",
     url="https://github.com/fraunhoferhhi/vvenc/wiki/FFmpeg-Integration",

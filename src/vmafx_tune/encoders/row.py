@@ -76,6 +76,8 @@ class EncoderRow:
             at scene cuts.
         thread_templates: Output options that hold it to `{threads}` threads, beside those that
             ffmpeg itself takes to decode and scale.
+        clock_templates: Output options that tell it a clock of `{ticks}` per second and a nominal
+            `{rate}` that divides it, where it does not take ffmpeg's.
         aliases: Other names that users may give it.
         fraction_option: A dictionary option (`a=1:b=2`) that takes the knob's fractions where the
             knob's own option takes whole numbers only.
@@ -104,6 +106,7 @@ class EncoderRow:
     templates: tuple[tuple[str, str], ...]
     gop_templates: tuple[tuple[str, str], ...]
     thread_templates: tuple[tuple[str, str], ...] = (("threads", "{threads}"),)
+    clock_templates: tuple[tuple[str, str], ...] = ()
     aliases: tuple[str, ...] = ()
     fraction_option: str | None = None
     input_options: tuple[tuple[str, str], ...] = ()
@@ -145,6 +148,7 @@ class EncoderRow:
         preset: str | None,
         gop_frames: int | None = None,
         threads: int | None = None,
+        clock: Mapping[str, int] | None = None,
     ) -> dict[str, str]:
         """Build the encoder's ffmpeg options.
 
@@ -153,6 +157,7 @@ class EncoderRow:
             preset: One of x264's names or a native one; None for the default.
             gop_frames: Distance of the keyframes; None leaves it to the encoder.
             threads: Threads that it may have; None leaves it to the encoder.
+            clock: `ticks` and `rate` of frames at uneven distances; None for even ones.
 
         Returns:
             Option names without the dash, with their values.
@@ -173,6 +178,8 @@ class EncoderRow:
             options = _joined(options, self.gop_templates, gop=gop_frames)
         if threads is not None:
             options = _joined(options, self.thread_templates, threads=threads)
+        if clock is not None:
+            options = _joined(options, self.clock_templates, **clock)
         return options
 
     def check(self, spec: EncodeSpec) -> None:

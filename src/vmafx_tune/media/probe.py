@@ -86,6 +86,7 @@ def probe_source(
         n_frames=timing.n_frames,
         frame_rate=timing.frame_rate,
         variable_frame_rate=timing.variable,
+        ticks_per_second=timing.ticks_per_second,
     )
 
 

@@ -32,12 +32,14 @@ class Timing:
         frame_rate: Average frames per second.
         variable: Whether the frames come at uneven distances.
         end_byte: Where the last sample ends in the file; None where the container does not tell.
+        ticks_per_second: Clock of the times of uneven frames; None for even ones.
     """
 
     n_frames: int
     frame_rate: Fraction
     variable: bool
     end_byte: int | None = None
+    ticks_per_second: int | None = None
 
 
 def indexed_timing(video: Video) -> Timing | None:
@@ -77,6 +79,7 @@ def packet_timing(video: Video) -> Timing:
     presentation: list[int | None] = []
     decoding: list[int | None] = []
     shown = 0
+    last: tuple[int, int] | None = None
     for packet in video.packets():
         # The last packet is empty: it tells the decoder to flush.
         if not packet.size:
@@ -86,8 +89,10 @@ def packet_timing(video: Video) -> Timing:
         presentation.append(packet.pts)
         decoding.append(packet.dts)
         shown += not packet.is_discard
+        if packet.pts is not None:
+            last = max(last or (packet.pts, 0), (packet.pts, packet.duration or 0))
     tick_s, declared = video.stream.time_base, video.declared_rates()
-    timing = frame_timing(presentation, tick_s, declared)
+    timing = frame_timing(presentation, tick_s, declared, last_ticks=last[1] if last else 0)
     if timing.variable and None not in decoding:
         # Even decoding times win: AVI has no others, and a cut within a group of pictures leaves
         # gaps between the times of presentation at either end.
@@ -97,7 +102,11 @@ def packet_timing(video: Video) -> Timing:
 
 
 def frame_timing(
-    timestamps: Sequence[int | None], tick_s: Fraction | None, declared: Sequence[Fraction]
+    timestamps: Sequence[int | None],
+    tick_s: Fraction | None,
+    declared: Sequence[Fraction],
+    *,
+    last_ticks: int = 0,
 ) -> Timing:
     """Derive rate and evenness from the timestamps of all frames.
 
@@ -105,6 +114,7 @@ def frame_timing(
         timestamps: One per frame, in any order, in ticks; None where the container has none.
         tick_s: Length of a tick in seconds; None where there are no timestamps.
         declared: Rates that the container and the codec state, the most trustworthy first.
+        last_ticks: Duration of the frame that is shown last; 0 takes the average of the others.
 
     Returns:
         The first declared rate that fits the timestamps of an even stream, else the measured one.
@@ -116,9 +126,15 @@ def frame_timing(
         return Timing(n_frames, nominal, variable=False)
     intervals = n_frames - 1
     span_s = (ticks[-1] - ticks[0]) * tick_s
-    measured = _plain(intervals / span_s)
     if not is_regular(ticks, tick_s):
-        return Timing(n_frames, measured, variable=True)
+        length_s = span_s + (last_ticks * tick_s or span_s / intervals)
+        return Timing(
+            n_frames,
+            _plain(n_frames / length_s),
+            variable=True,
+            ticks_per_second=tick_s.denominator,
+        )
+    measured = _plain(intervals / span_s)
     slack_s = _slack_s(span_s / intervals, tick_s)
     fitting = (rate for rate in declared if abs(intervals / rate - span_s) <= slack_s)
     return Timing(n_frames, next(fitting, measured), variable=False)

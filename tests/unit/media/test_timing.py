@@ -62,15 +62,20 @@ def test_the_rate_is_measured_where_every_declared_one_is_off() -> None:
 
 
 def test_a_variable_rate_is_the_average_over_all_frames() -> None:
-    timing = frame_timing([0, 40, 80, 160], MILLISECOND, [Fraction(25)])
+    times = [0, 40, 80, 160]
 
-    assert timing == Timing(4, Fraction(3, 1) / Fraction(160, 1000), variable=True)
+    timing = frame_timing(times, MILLISECOND, [Fraction(25)])
+    with_last = frame_timing(times, MILLISECOND, [Fraction(25)], last_ticks=340)
+
+    assert (timing.variable, timing.ticks_per_second) == (True, 1000)
+    assert timing.frame_rate == Fraction(3, 1) / Fraction(160, 1000)
+    assert with_last.frame_rate == Fraction(4, 1) / Fraction(500, 1000)
 
 
 def test_a_slide_show_has_a_rate_too() -> None:
     timing = frame_timing([0, 3_000_000, 9_000_000], MILLISECOND, [Fraction(25)])
 
-    assert timing == Timing(3, Fraction(1, 4500), variable=True)
+    assert timing == Timing(3, Fraction(1, 4500), variable=True, ticks_per_second=1000)
 
 
 def test_frames_may_come_in_any_order() -> None:
