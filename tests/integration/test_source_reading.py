@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.cli import run_cli
+from tests.support.clips import N_FRAMES, RATE
 from vmafx_tune import EncodingOptions, ScoringOptions, SourceOptions, ToolOptions, score, search
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import probe_source
@@ -102,3 +103,35 @@ def test_a_lossless_copy_of_pictures_that_the_bitstream_crops_at_the_left_scores
 
     assert against_copy.display == Resolution(144, 84)
     assert against_copy.scores.frames == pytest.approx(against_itself.scores.frames, abs=1e-4)
+
+
+def test_a_clip_of_one_frame_is_measured_as_a_whole_where_a_sample_is_asked_for(
+    clips: ClipFactory,
+) -> None:
+    outcome = run_cli(
+        "search", "-r", clips.one_frame(), "-t", "60", "--sample", "1x1s", "--preset", "ultrafast"
+    )
+    assert outcome.exit_code == 0
+    assert outcome.document["sample"] is None
+
+
+def test_the_rate_of_a_spliced_transport_stream_is_that_of_its_parts(
+    clips: ClipFactory, tmp_path: Path
+) -> None:
+    part = clips.remux("part.ts", clips.degraded(30), ()).read_bytes()
+    spliced = tmp_path / "spliced.ts"
+    spliced.write_bytes(part * 3)
+
+    source = probe_source(spliced)
+
+    assert (source.n_frames, source.frame_rate) == (3 * N_FRAMES, RATE)
+    assert not source.variable_frame_rate
+
+
+def test_an_animated_webp_is_called_by_its_name(clips: ClipFactory) -> None:
+    path = clips.remade("animated.webp", clips.moving(), ("-c:v", "libwebp", "-loop", "0"))
+
+    outcome = run_cli("score", path, path)
+
+    assert outcome.exit_code == 1
+    assert "is an animated WebP" in outcome.stderr

@@ -24,8 +24,8 @@ def times_s(path: Path) -> list[float]:
     """Presentation times, from the first frame on."""
     with av.open(path) as container:
         stream = container.streams.video[0]
-        packets = (packet for packet in container.demux(stream) if packet.size)
-        times = sorted(float(packet.pts * stream.time_base) for packet in packets)
+        ticks = [packet.pts or 0 for packet in container.demux(stream) if packet.size]
+        times = [float(tick * (stream.time_base or 0)) for tick in sorted(ticks)]
     return [time - times[0] for time in times]
 
 

@@ -81,24 +81,27 @@ def _from_pictures(video: Video, source: Source) -> Complexity:
     # The last look has nothing after it.
     moves += moves[-1:]
     usual = sorted(moves)[len(moves) // 2]
-    costs = [move + _texture(look) for move, look in zip(moves, looks, strict=False)]
+    costs = [move + _texture(look) for move, look in zip(moves, looks, strict=False)] or [1.0]
     spread = [costs[min(index // stride, len(costs) - 1)] for index in range(source.n_frames)]
     cuts = [(index + 1) * stride for index, move in enumerate(moves) if move > _CUT_RATIO * usual]
     return Complexity(tuple(spread), tuple(cut for cut in cuts if cut < source.n_frames))
 
 
 def _thumbnails(video: Video, stride: int) -> Iterator[Picture]:
+    import av
     import numpy as np
 
-    index = 0
-    for packet in video.packets():
-        if not packet.size:
+    for index, packet in enumerate(video.packets()):
+        # The last packet is empty, and brings what the decoder holds back.
+        if packet.size and index % stride:
             continue
-        if index % stride == 0:
-            for frame in packet.decode():
-                small = frame.reformat(*_THUMBNAIL, format="gray")
-                yield small.to_ndarray().astype(np.float32)
-        index += 1
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:  # whoever encodes the clip tells that it is damaged
+            continue
+        for frame in frames:
+            small = frame.reformat(*_THUMBNAIL, format="gray")
+            yield small.to_ndarray().astype(np.float32)
 
 
 def _difference(one: Picture, other: Picture) -> float:

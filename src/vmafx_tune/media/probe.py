@@ -118,13 +118,27 @@ def _probe_headerless(path: Path, raw: RawFormat) -> Source:
 def _first_picture(video: Video) -> VideoFrame:
     # Starting threads would take longer than the one picture does.
     video.stream.codec_context.thread_count = 1
-    frame = next(video.decode(), None)
+    try:
+        frame = next(video.decode(), None)
+    except UnreadableSourceError as error:
+        if not _is_animated_webp(video.path):
+            raise
+        raise UnreadableSourceError(
+            f"'{video.path}' is an animated WebP, which PyAV cannot decode. Convert it to another "
+            "format without loss first, such as FFV1."
+        ) from error
     if frame is None:
         raise UnreadableSourceError(
             f"'{video.path}' holds no picture that can be decoded. It is damaged or cut "
             "short; copy or encode it again."
         )
     return frame
+
+
+def _is_animated_webp(path: Path) -> bool:
+    # RIFF container: an extended header, whose flags have a bit for animation.
+    head = check_file(path)[:21].ljust(21, b"\0")
+    return head[8:16] == b"WEBPVP8X" and bool(head[20] & 2)
 
 
 def _describe(video: Video, frame: VideoFrame) -> Source:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def packet_timing(video: Video) -> Timing:
         if packet.pts is not None:
             last = max(last or (packet.pts, 0), (packet.pts, packet.duration or 0))
     tick_s, declared = video.stream.time_base, video.declared_rates()
+    presentation, decoding = without_resets(presentation, decoding)
     timing = frame_timing(presentation, tick_s, declared, last_ticks=last[1] if last else 0)
     if timing.variable and None not in decoding:
         # Even decoding times win: AVI has no others, and a cut within a group of pictures leaves
@@ -99,6 +101,33 @@ def packet_timing(video: Video) -> Timing:
         by_decoding = frame_timing(decoding, tick_s, declared)
         timing = timing if by_decoding.variable else by_decoding
     return replace(timing, n_frames=shown)
+
+
+def without_resets(
+    presentation: Sequence[int | None], decoding: Sequence[int | None]
+) -> tuple[list[int | None], list[int | None]]:
+    """Let times go on where they start again, as after a splice in a transport stream.
+
+    Args:
+        presentation: In the order of the file, in ticks.
+        decoding: Likewise; these never go back within one run of a clock.
+
+    Returns:
+        Both, with each run moved to one usual distance after the one before it.
+    """
+    known = [time for time in decoding if time is not None]
+    steps = sorted(after - before for before, after in pairwise(known) if after > before)
+    if len(known) < len(decoding) or not steps:
+        return list(presentation), list(decoding)
+    usual = steps[len(steps) // 2]
+    shifts, shift, last = [], 0, known[0] - usual
+    for time in known:
+        if time + shift < last - usual:
+            shift = last + usual - time
+        last = time + shift
+        shifts.append(shift)
+    moved = [None if t is None else t + s for t, s in zip(presentation, shifts, strict=True)]
+    return moved, [time + s for time, s in zip(known, shifts, strict=True)]
 
 
 def frame_timing(
