@@ -7,12 +7,12 @@ process leaves behind stands in nobody's way. Whoever cannot have locks goes wit
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import os
 import threading
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
+
+from vmafx_tune.media.file_locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -75,32 +75,29 @@ class Claims:
     ) -> Iterator[None]:
         """Claim a probe; see `Claim`."""
         path = self._folder / digest
-        lock = self._acquired(path, wait=wait, on_wait=on_wait)
+        try:
+            lock = self._acquired(path, wait=wait, on_wait=on_wait)
+        except OSError as error:
+            _log.debug("There is no claim on %s: %s", digest, error)
+            lock = None
         try:
             yield
         finally:
             if lock is not None:
                 _release(path, lock)
 
-    def _acquired(self, path: Path, *, wait: bool, on_wait: Callable[[], None]) -> int | None:
+    def _acquired(self, path: Path, *, wait: bool, on_wait: Callable[[], None]) -> IO[bytes] | None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        lock = locked(path, create=True)
+        if lock is not None or not wait:
+            return lock
+        on_wait()
         stopped = threading.Event()
-        told = False
         with self._cancel.calling(stopped.set):
-            while True:
-                try:
-                    self._folder.mkdir(parents=True, exist_ok=True)
-                    return _lock(path)
-                except BlockingIOError:
-                    if not wait:
-                        return None
-                except OSError as error:
-                    _log.debug("There is no claim on %s: %s", path.name, error)
-                    return None
-                if not told:
-                    on_wait()
-                    told = True
+            while (lock := locked(path, create=True)) is None:
                 stopped.wait(_PAUSE_S)
                 self._cancel.raise_if_cancelled()
+        return lock
 
 
 def sweep_claims(folder: Path) -> None:
@@ -110,39 +107,12 @@ def sweep_claims(folder: Path) -> None:
         OSError: One cannot be removed.
     """
     for path in folder.glob("*"):
-        with suppress(BlockingIOError):
-            _release(path, _lock(path))
+        if (lock := locked(path)) is not None:
+            _release(path, lock)
 
 
-def _lock(path: Path) -> int:
-    """Lock a file.
-
-    Raises:
-        BlockingIOError: Somebody else has it.
-        OSError: There are no locks here.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _require_current(descriptor, path)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _require_current(descriptor: int, path: Path) -> None:
-    """Make sure that the file was not removed between opening and locking it."""
-    try:
-        current = os.path.samestat(os.fstat(descriptor), path.stat())
-    except FileNotFoundError:
-        current = False
-    if not current:
-        raise BlockingIOError(f"Somebody else has just had '{path}'.")
-
-
-def _release(path: Path, descriptor: int) -> None:
+def _release(path: Path, lock: IO[bytes]) -> None:
     # Removed first: whoever opened it before sees that, and opens the next one.
     with suppress(OSError):
         path.unlink()
-    os.close(descriptor)
+    lock.close()
