@@ -10,12 +10,14 @@ import sqlite3
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support.caches import new_cache, store_in
 from tests.support.cli import Outcome, command, run_cli
+from tests.support.damaged_stores import DAMAGE
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.probing.claims import Claims
 
@@ -52,6 +54,11 @@ def timeless(document: Any) -> Any:
     if isinstance(document, dict):
         return {key: timeless(value) for key, value in document.items() if key not in TIMES}
     return [timeless(item) for item in document] if isinstance(document, list) else document
+
+
+def measured(outcome: Outcome) -> list[tuple[float, ...]]:
+    names = ("crf", "bitrate_kbps", "vmaf_score")
+    return [tuple(map(sample.get, names)) for sample in outcome.document["bisect_samples"]]
 
 
 def warnings(outcome: Outcome) -> list[str]:
@@ -244,6 +251,18 @@ def test_a_damaged_store_is_replaced_with_one_warning(clips: ClipFactory, own_ca
     assert first.exit_code == 0
     assert ["damaged" in warning for warning in warnings(first)] == [True]
     assert encodes(search(clips.moving())) == 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_answer_from_a_damaged_store_is_that_of_a_measurement(
+    clips: ClipFactory, own_cache: Path, seed: int
+) -> None:
+    first = search(clips.moving())
+    chance = Random(seed)
+    chance.choice(DAMAGE[seed::4])(store_in(own_cache), chance)
+    again = search(clips.moving())
+    assert measured(again) == measured(first)
+    assert len(warnings(again)) <= 2
 
 
 @pytest.mark.parametrize("trouble", ["no room", "a folder in its place"])
