@@ -63,12 +63,14 @@ class PixelFormat:
         bit_depth: Bits per sample of the luma plane.
         chroma: `420`, `422`, `444`, or `400` for grey. RGB counts as `444`.
         is_rgb: Whether a matrix turns it into luma and chroma first; so for palettes and XYZ.
+        alpha: Whether it has a channel of transparency.
     """
 
     name: str
     bit_depth: int
     chroma: str
     is_rgb: bool = False
+    alpha: bool = False
 
     @property
     def is_grey(self) -> bool:
@@ -151,6 +153,8 @@ class Source:
         n_streams: How many video streams the file has.
         ends_early: Whether the file seems to be cut short, though nothing in it promises more.
         damage: Damage that the user accepted; None for a file that must decode cleanly.
+        dynamic_metadata: Names of the metadata that changes from picture to picture, as the first
+            one has it: `Dolby Vision`, `HDR10+`.
     """
 
     path: Path
@@ -174,6 +178,7 @@ class Source:
     ends_early: bool = False
     damage: Damage | None = None
     ticks_per_second: int | None = None
+    dynamic_metadata: tuple[str, ...] = ()
 
     @property
     def duration_s(self) -> float:
@@ -394,6 +399,8 @@ class Probe:
         parts: Of an estimate or an encode in chunks, the points that were measured, on parts of the
             clip in their order; empty for a clip that was measured as a whole.
         in_chunks: Whether the parts are chunks: all of the clip, and `command` joins their encodes.
+        pixel_format: Of the encode, as decoded; None where it is not known.
+        dynamic_metadata: As of a `Source`, of the encode.
     """
 
     quality: float
@@ -410,6 +417,8 @@ class Probe:
     keyframe_bytes: tuple[int, ...] = ()
     parts: tuple[Probe, ...] = field(default=(), repr=False)
     in_chunks: bool = False
+    pixel_format: PixelFormat | None = None
+    dynamic_metadata: tuple[str, ...] = ()
 
     @property
     def chunk_commands(self) -> tuple[tuple[str, ...], ...]:

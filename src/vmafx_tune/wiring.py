@@ -80,6 +80,7 @@ class Toolbox:
         self._sources = sources or SourceOptions()
         self._on_command = on_command
         self._availabilities: dict[str, Availability] = {}
+        self._source_kbps: dict[Source, float | None] = {}
 
     @cached_property
     def runner(self) -> ProcessRunner:
@@ -427,6 +428,16 @@ class Toolbox:
             command=self.join_command,
             workers=workers,
         )
+
+    def video_bitrate_kbps(self, source: Source, encode_bytes: int) -> float | None:
+        """Measure a source's video bitrate, to hold an encode's against; None where far above."""
+        from vmafx_tune.media.packets import is_far_larger, video_bitrate_kbps
+
+        if is_far_larger(source, encode_bytes):
+            return None
+        if source not in self._source_kbps:
+            self._source_kbps[source] = video_bitrate_kbps(source)
+        return self._source_kbps[source]
 
     def complexity(self, source: Source) -> Complexity:
         """Find out how hard each frame of a source is to encode, at little cost.

@@ -216,3 +216,24 @@ def test_a_comparison_takes_arguments_that_one_of_its_encoders_has(clips: ClipFa
         "-x265-params does nothing with libx264, which does not have it.",
         "-aq-mode does nothing with libx265, which does not have it.",
     ]
+
+
+def test_a_cap_that_binds_is_what_a_missed_target_names(clips: ClipFactory) -> None:
+    outcome = run_cli(
+        "search", "-r", clips.moving(n_frames=25, size=Resolution(160, 90)), "-t", "99",
+        "--preset", "ultrafast", "--encoder-args=-maxrate 100k -bufsize 100k",
+    )  # fmt: skip
+    assert outcome.exit_code == 3
+    found = outcome.document
+    assert found["limit"]["kind"] == "encoder_args"
+    assert "-maxrate 100k and -bufsize 100k in the encoder arguments" in found["error"]
+    assert found["best_crf"] >= 1
+
+
+def test_a_rendition_that_misses_names_its_size_and_not_the_range(clips: ClipFactory) -> None:
+    outcome = run_cli(
+        "ladder", "-r", clips.moving(size=Resolution(320, 180)), "--resolutions", "320x180,80x44",
+        "-t", "60,90", "--preset", "ultrafast",
+    )  # fmt: skip
+    cells = {(cell["height"], cell["target_vmaf"]): cell for cell in outcome.document["cloud"]}
+    assert "the size of the picture is the limit" in cells[44, 90]["error"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune.api.chunks import chunks_of
@@ -12,9 +12,11 @@ from vmafx_tune.api.sources import display_size
 from vmafx_tune.api.workers import LocalCores
 from vmafx_tune.core.cores import share_of
 from vmafx_tune.core.grid import KnobGrid
+from vmafx_tune.core.losses import larger_than_source
 from vmafx_tune.core.prior import Prior
 from vmafx_tune.core.segments import LOOK_LEAD_IN, look_plan
 from vmafx_tune.encoders.argument_trial import unused_arguments_error
+from vmafx_tune.encoders.extra_args import caps_among
 from vmafx_tune.errors import EncoderUnavailableError, UsageError
 from vmafx_tune.events import ignore
 from vmafx_tune.formatting import given
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.events import Observer
     from vmafx_tune.ports import Prober, Scorer
-    from vmafx_tune.results import Sample
+    from vmafx_tune.results import Sample, SearchResult
     from vmafx_tune.wiring import Toolbox
 
 __all__ = [
@@ -143,6 +145,7 @@ class Bench:
             strategy=self.encoding.strategy,
             prior=_prior(row, grid),
             chunk_frames=self.chunk_frames,
+            caps=caps_among(encode.extra_args),
             effort=row.effort,
         )
 
@@ -228,6 +231,15 @@ class Bench:
         if plan is None or self.source.variable_frame_rate:
             return None
         return self.box.sampled(prober, plan, self.source, lead_in=LOOK_LEAD_IN)
+
+    def noted(self, result: SearchResult) -> SearchResult:
+        """Add to an answer's notes what only its source's file tells."""
+        answer = result.answer
+        if answer is None:
+            return result
+        source_kbps = self.box.video_bitrate_kbps(self.source, answer.size_bytes)
+        note = larger_than_source("The encode", answer.bitrate_kbps, source_kbps)
+        return result if note is None else replace(result, notes=(*result.notes, note))
 
     def require_arguments(self, *requests: SearchRequest) -> tuple[str, ...]:
         """Make sure that each further argument does something with one of the encoders at least.

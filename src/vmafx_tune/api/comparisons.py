@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.options import EncodingOptions, ScoringOptions, SourceOptions, ToolOptions
+    from vmafx_tune.results import CompareRow
     from vmafx_tune.wiring import Toolbox
 
 __all__ = ["compare"]
@@ -89,7 +90,7 @@ def compare(
             pool=bench.scoring.pool,
             display=bench.display,
             subsample=bench.scoring.subsample,
-            rows=found,
+            rows=tuple(_noted(row, bench) for row in found),
             bd_rates=bd_rates,
             anchor=request.anchor,
             wall_time_s=time.monotonic() - started,
@@ -126,6 +127,10 @@ def _compare_request(
 def _workers(bench: Bench, request: CompareRequest) -> int:
     size = bench.source.resolution
     return bench.cores.workers([(row_of(search.encoder), size) for search in request.in_turn])
+
+
+def _noted(row: CompareRow, bench: Bench) -> CompareRow:
+    return row if row.search is None else replace(row, search=bench.noted(row.search))
 
 
 def _distinct(rows: Sequence[EncoderRow]) -> tuple[EncoderRow, ...]:

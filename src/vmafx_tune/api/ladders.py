@@ -13,6 +13,7 @@ from vmafx_tune.api.rungs import changed_choice, selection_options
 from vmafx_tune.api.sources import open_source
 from vmafx_tune.api.workers import LocalCores
 from vmafx_tune.core.alignment import source_notes
+from vmafx_tune.core.losses import larger_than_source
 from vmafx_tune.core.picture_size import shrinks
 from vmafx_tune.core.resolutions import check_resolutions, default_resolutions
 from vmafx_tune.core.selection_options import default_choice
@@ -134,8 +135,9 @@ def ladder(
             build = build_ladder(request, sampler, observe=observe)
         else:
             build = _measure(bench, row, request, sampling, score_at, observe)
+        source_kbps = _source_kbps(probed, bench, build)
         found = LadderResult(
-            source=_title(probed),
+            source=_title(probed, source_kbps),
             encoder=row.name,
             targets=wanted,
             resolutions=sizes,
@@ -143,7 +145,7 @@ def ladder(
             points=build.points,
             hull=build.hull,
             rungs=build.rungs,
-            notes=(*source_notes(probed), *build.notes),
+            notes=(*source_notes(probed), *build.notes, *_larger_rung(build, source_kbps)),
             choice=choice,
             wall_time_s=time.monotonic() - started,
             gop_frames=gop,
@@ -178,13 +180,12 @@ def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderRe
     if choice == result.choice and points and is_allowed:
         return result
     build = select_ladder(result.cells, result.points, selection_options(choice))
-    return replace(
-        result,
-        hull=build.hull,
-        rungs=build.rungs,
-        notes=(*result.source.notes, *build.notes),
-        choice=choice,
+    notes = (
+        *result.source.notes,
+        *build.notes,
+        *_larger_rung(build, result.source.bitrate_kbps),
     )
+    return replace(result, hull=build.hull, rungs=build.rungs, notes=notes, choice=choice)
 
 
 def _measure(
@@ -274,7 +275,20 @@ def _known_model(name: str | None) -> VmafModel:
     return BUILT_IN_MODELS.get(name or "", VmafModel(name or "the model", ceiling=math.inf))
 
 
-def _title(source: Source) -> LadderTitle:
+def _source_kbps(source: Source, bench: Bench | None, build: LadderBuild) -> float | None:
+    largest = max((point.size_bytes or 0 for point in build.points), default=0)
+    return None if bench is None else bench.box.video_bitrate_kbps(source, largest)
+
+
+def _larger_rung(build: LadderBuild, source_kbps: float | None) -> tuple[str, ...]:
+    if not build.rungs:
+        return ()
+    top = build.rungs[-1].point
+    note = larger_than_source(f"The rung of {top.resolution}", top.bitrate_kbps, source_kbps)
+    return () if note is None else (note,)
+
+
+def _title(source: Source, bitrate_kbps: float | None) -> LadderTitle:
     return LadderTitle(
         path=source.path,
         resolution=source.resolution,
@@ -284,6 +298,7 @@ def _title(source: Source) -> LadderTitle:
         color_transfer=source.color_transfer,
         notes=source_notes(source),
         damage=source.damage,
+        bitrate_kbps=bitrate_kbps,
     )
 
 

@@ -71,5 +71,5 @@ def search(
         bench.require(row)
         bench.require_arguments(request)
         prober, scout = bench.probers([row], observe)
-        result = run_search(request, prober, observe=observe, scout=scout)
+        result = bench.noted(run_search(request, prober, observe=observe, scout=scout))
         return replace(result, notes=(*source_notes(probed), *result.notes))

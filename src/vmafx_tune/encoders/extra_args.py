@@ -8,6 +8,7 @@ fractional quality), both are kept.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from vmafx_tune.encoders.ffmpeg_options import RATE_KEYS, Touches, output_options, touched
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
 __all__ = [
+    "caps_among",
     "check_extra_args",
     "check_gop_args",
     "find_value",
@@ -31,6 +33,11 @@ _FILTER_OPTIONS = frozenset({"vf", "filter"})
 _GOP_NAMES = frozenset(
     {"g", "keyint_min", "force_key_frames", "sc_threshold"}
     | {"keyint", "min-keyint", "scenecut", "open-gop", "intraperiod"}
+)
+# Rates and buffers, limits of quantisers and frame sizes, whatever an encoder calls them.
+_CAP = re.compile(
+    r"(?:max|min)[-_]?(?:bit)?rate|buf(?:fer)?[-_]?size|^vbv|^mbr$|^rc_init_occupancy$|"
+    r"crf[-_]max|^q[-_]?(?:p[-_]?)?(?:min|max)|^(?:min|max)[-_]?q|frame_size|bitrate_limit"
 )
 # Flags of all kinds; the user's value adds to ours.
 _SHARED_OPTIONS = frozenset({"flags"})
@@ -97,6 +104,18 @@ def check_gop_args(args: Sequence[str], gop_options: Iterable[tuple[str, str]]) 
                 f"{min(taken)} decides where keyframes are, and so does --gop. Leave it out of the "
                 "encoder arguments, and say with --gop how long a GOP is."
             )
+
+
+def caps_among(args: Sequence[str]) -> tuple[str, ...]:
+    """Find arguments that may limit bitrate or quality whatever the knob says, as written."""
+    found = []
+    for option in output_options(args):
+        value = option.value or ""
+        if is_dictionary(option.name):
+            found += [item for item in value.split(":") if _CAP.search(item.partition("=")[0])]
+        elif _CAP.search(option.name):
+            found.append(f"{option.text} {value}".rstrip())
+    return tuple(found)
 
 
 def find_value(args: Sequence[str], name: str) -> str | None:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.errors import UnreadableSourceError, VmafxTuneError
 from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import file_url
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["PacketSummary", "measure_packets"]
+    from vmafx_tune.model import Source
+
+__all__ = ["PacketSummary", "is_far_larger", "measure_packets", "video_bitrate_kbps"]
+
+_FAR_LARGER = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +79,34 @@ def measure_packets(path: Path) -> PacketSummary:
     if not sizes:
         raise UnreadableSourceError(f"'{path}' has a video stream without any packets.")
     return PacketSummary(tuple(sizes), tuple(durations), first, tuple(keyframes))
+
+
+def is_far_larger(source: Source, encode_bytes: int) -> bool:
+    """Tell by the size of its file that a source's video is larger than an encode of it.
+
+    No sound beside the video takes so much of a file, and nobody waits for terabytes to be read.
+    """
+    return source.path.stat().st_size > _FAR_LARGER * encode_bytes
+
+
+def video_bitrate_kbps(source: Source) -> float | None:
+    """Measure the average bitrate of a source's video: its packets' bits over its duration.
+
+    Args:
+        source: As probed; its whole file is read.
+
+    Returns:
+        None for a source that is not compressed, or cannot be read.
+    """
+    import av
+
+    from vmafx_tune.media.container import open_video
+
+    if source.codec == "rawvideo" or not source.n_frames:
+        return None
+    try:
+        with open_video(source.path, stream=source.stream) as video:
+            size_bytes = sum(packet.size for packet in video.container.demux(video.stream))
+    except (VmafxTuneError, OSError, av.FFmpegError):
+        return None
+    return float(size_bytes * 8 / source.duration_s / 1000)

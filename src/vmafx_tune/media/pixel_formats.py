@@ -47,7 +47,8 @@ def pixel_format(name: str) -> PixelFormat:
     """
     layout = _layout(name)
     depth = max(part.bits for part in layout.components)
-    return PixelFormat(name, depth, _chroma(layout), is_rgb=_is_rgb(layout))
+    alpha = any(part.is_alpha for part in layout.components)
+    return PixelFormat(name, depth, _chroma(layout), is_rgb=_is_rgb(layout), alpha=alpha)
 
 
 def common_scoring_format(

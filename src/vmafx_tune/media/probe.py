@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.media import colour
@@ -18,9 +18,10 @@ from vmafx_tune.media.timing import Timing, indexed_timing, packet_timing
 from vmafx_tune.model import Damage, Resolution, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from av.sidedata.sidedata import SideData
     from av.video.frame import VideoFrame
 
     from vmafx_tune.media.container import Video
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["probe_source"]
 
+# ffmpeg's side data of a picture.
+_DYNAMIC_METADATA = {
+    "Dolby Vision": {"DOVI_RPU_BUFFER", "DOVI_METADATA"},
+    "HDR10+": {"DYNAMIC_HDR_PLUS"},
+}
 _HEADERLESS = frozenset({".yuv", ".raw", ".rgb"})
 
 
@@ -166,7 +172,15 @@ def _describe(video: Video, frame: VideoFrame) -> Source:
         interlaced=frame.interlaced_frame,
         stream=video.index,
         n_streams=video.n_streams,
+        dynamic_metadata=_dynamic_metadata(frame),
     )
+
+
+def _dynamic_metadata(frame: VideoFrame) -> tuple[str, ...]:
+    # PyAV iterates over the data and not, as its types say, over keys.
+    side_data = cast("Iterable[SideData]", frame.side_data)
+    found = {data.type.name for data in side_data}
+    return tuple(name for name, kinds in _DYNAMIC_METADATA.items() if kinds & found)
 
 
 def _quick_timing(video: Video, source: Source) -> Timing | None:

@@ -84,6 +84,8 @@ class ChunkedProber:
             encoder_version=first.encoder_version,
             command=self._command(spec.encode, chunks),
             codecs=first.codecs,
+            pixel_format=first.pixel_format,
+            dynamic_metadata=first.dynamic_metadata,
             peak_bitrate_kbps=max(peaks, default=None),
             cached=all(chunk.cached for chunk in chunks),
             keyframe_bytes=tuple(size for chunk in chunks for size in chunk.keyframe_bytes),

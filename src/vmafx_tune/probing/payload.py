@@ -5,12 +5,13 @@ Both ways check that it is a measurement: finite numbers, in their ranges, one s
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import zlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vmafx_tune.model import Probe, ScoreSet
+from vmafx_tune.model import PixelFormat, Probe, ScoreSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 __all__ = ["UnreadablePayloadError", "pack_probe", "pack_scores", "unpack_probe", "unpack_scores"]
+
+_CHROMA = frozenset({"400", "420", "422", "444"})
 
 
 class UnreadablePayloadError(Exception):
@@ -43,6 +46,8 @@ def pack_probe(probe: Probe) -> bytes:
             "encoder_version": probe.encoder_version,
             "codecs": probe.codecs,
             "peak_bitrate_kbps": probe.peak_bitrate_kbps,
+            "pixel_format": probe.pixel_format and dataclasses.astuple(probe.pixel_format),
+            "dynamic_metadata": probe.dynamic_metadata,
         }
     )
 
@@ -55,9 +60,13 @@ def unpack_probe(payload: bytes) -> Probe:
     """
 
     def build(facts: dict[str, Any]) -> Probe:
-        keyframe_bytes = tuple(facts["keyframe_bytes"])
-        scores = _score_set(facts["scores"])
-        probe = Probe(**{**facts, "keyframe_bytes": keyframe_bytes, "scores": scores})
+        known = {
+            "keyframe_bytes": tuple(facts["keyframe_bytes"]),
+            "scores": _score_set(facts["scores"]),
+            "pixel_format": _pixel_format(facts["pixel_format"]),
+            "dynamic_metadata": tuple(map(str, facts["dynamic_metadata"])),
+        }
+        probe = Probe(**{**facts, **known})
         _check_probe(probe)
         return probe
 
@@ -96,6 +105,15 @@ def _unpack(payload: bytes, build: Callable[[dict[str, Any]], T]) -> T:
         RecursionError, MemoryError,
     ) as error:  # fmt: skip
         raise UnreadablePayloadError(str(error)) from error
+
+
+def _pixel_format(values: list[Any] | None) -> PixelFormat | None:
+    if values is None:
+        return None
+    name, bit_depth, chroma, is_rgb, alpha = values
+    if chroma not in _CHROMA:
+        raise ValueError(f"{chroma} is not a chroma subsampling.")
+    return PixelFormat(str(name), int(bit_depth), chroma, bool(is_rgb), bool(alpha))
 
 
 def _score_facts(scores: ScoreSet) -> dict[str, Any]:

@@ -105,6 +105,8 @@ def _probe(
         command=outcome.command,
         codecs=outcome.codecs,
         peak_bitrate_kbps=outcome.peak_bitrate_kbps,
+        pixel_format=outcome.encoded.pixel_format,
+        dynamic_metadata=outcome.encoded.dynamic_metadata,
     )
 
 

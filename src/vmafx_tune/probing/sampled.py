@@ -99,6 +99,8 @@ class SampledProber:
             encoder_version=first.encoder_version,
             command=() if self._command is None else self._command(spec.encode),
             codecs=first.codecs,
+            pixel_format=first.pixel_format,
+            dynamic_metadata=first.dynamic_metadata,
             peak_bitrate_kbps=max(peaks, default=None),
             cached=all(probe.cached for probe in probes),
             parts=parts,

@@ -68,6 +68,8 @@ class LadderTitle:
         color_transfer: ffmpeg's name of the transfer function.
         notes: Sentences about the file that an engineer should know.
         damage: Damage that the user accepted; None for a file that decodes cleanly.
+        bitrate_kbps: Average bitrate of its video; None where it is not known, or far above that of
+            all encodes.
     """
 
     path: Path
@@ -78,6 +80,7 @@ class LadderTitle:
     color_transfer: str | None = None
     notes: tuple[str, ...] = ()
     damage: Damage | None = None
+    bitrate_kbps: float | None = None
 
     @property
     def duration_s(self) -> float | None:

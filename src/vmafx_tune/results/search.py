@@ -19,8 +19,8 @@ class SearchLimit:
     """Why a search has no proven answer.
 
     Attributes:
-        kind: `knob_range`, `clip_ceiling`, `max_bitrate`, `max_iter`, `sample`, `subsample`, or
-            `failed` where a probe failed.
+        kind: `knob_range`, `clip_ceiling`, `encoder_args`, `size`, `max_bitrate`, `max_iter`,
+            `sample`, `subsample`, or `failed` where a probe failed.
         message: A sentence for people.
     """
 

@@ -180,7 +180,8 @@ class _AdaptiveSampling:
         resolution = rendition.resolution
         if known.ok:
             cell = found_cell(known, search.knob, resolution)
-            return cell if known.converged else replace(cell, note=_NOT_SEARCHED)
+            notes = (_NOT_SEARCHED, *known.notes)
+            return cell if known.converged else replace(cell, note=" ".join(notes))
         if failure is not None:
             return LadderCell(resolution, target, error=failure, error_kind="failed")
         if known.converged:

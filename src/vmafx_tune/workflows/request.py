@@ -33,6 +33,7 @@ class SearchRequest:
         verify: Whether the sample only shows the way, and the answer is measured on the whole clip.
         chunk_frames: Frames of the chunks that each encode is made of, the last one's excepted;
             None for encodes of the whole clip.
+        caps: Further encoder arguments that may limit bitrate or quality, for messages.
         effort: How long its probes take, beside those of other encoders; in any unit.
     """
 
@@ -47,6 +48,7 @@ class SearchRequest:
     sample: SamplePlan | None = None
     verify: bool = False
     chunk_frames: int | None = None
+    caps: tuple[str, ...] = ()
     effort: float = 0.0
 
     @property

@@ -8,6 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vmafx_tune import formatting
+from vmafx_tune.core.losses import losses
+from vmafx_tune.core.plateau import MeasuredStep, is_saturated, plateau_at_best, plateau_at_worst
 from vmafx_tune.core.search import SearchProblem
 from vmafx_tune.events import JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.results import SearchLimit, SearchResult, SearchStrategy
@@ -23,6 +25,7 @@ from vmafx_tune.workflows.probe_book import ProbeBook
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vmafx_tune.core.plateau import Plateau
     from vmafx_tune.core.search import SearchOutcome
     from vmafx_tune.ports import Prober
     from vmafx_tune.results import Sample
@@ -194,6 +197,7 @@ def _result(
         chunk_frames=request.chunk_frames,
         too_large=book.too_large(),
         sample=_sample(request, book, outcome),
+        notes=_notes(request, book, outcome),
     )
 
 
@@ -214,7 +218,7 @@ def _limit(request: SearchRequest, book: ProbeBook, outcome: SearchOutcome) -> S
     if outcome.too_large and not outcome.proven:
         return _why_too_large(request, book, outcome)
     if not outcome.reached:
-        return _why_unreachable(request, book)
+        return _why_unreachable(request, book, outcome)
     if request.estimates:
         return _sample_limit(request, book, outcome)
     if outcome.proven and request.template.subsample > 1:
@@ -271,7 +275,9 @@ def _why_too_large(request: SearchRequest, book: ProbeBook, outcome: SearchOutco
     )
 
 
-def _why_unreachable(request: SearchRequest, book: ProbeBook) -> SearchLimit:
+def _why_unreachable(
+    request: SearchRequest, book: ProbeBook, outcome: SearchOutcome
+) -> SearchLimit:
     ceiling = book.ceiling()
     if ceiling < request.target:
         return SearchLimit(
@@ -280,8 +286,61 @@ def _why_unreachable(request: SearchRequest, book: ProbeBook) -> SearchLimit:
             f"{formatting.vmaf(ceiling, target=request.target)} against itself, so no encode of it "
             f"can reach {formatting.given(request.target)}. Lower the target.",
         )
+    measured = _measured(book, outcome)
+    if plateau := plateau_at_best(measured, request.grid.last_step):
+        return SearchLimit("encoder_args", _flat(request, plateau))
+    size, display = request.template.encode.size, request.template.display
+    if size is not None and size.pixels < display.pixels and is_saturated(measured, request.target):
+        return SearchLimit(
+            "size",
+            f"More bits hardly raise the score at {size}: the size of the picture is the limit. "
+            "Encode it larger, or lower the target.",
+        )
     return SearchLimit(
         "knob_range",
         f"The range of {request.knob} ends at {request.grid.quality_of(0):g}, and the target is "
         "not reached there.",
     )
+
+
+def _measured(book: ProbeBook, outcome: SearchOutcome) -> list[MeasuredStep]:
+    return [
+        MeasuredStep(step, probe.bitrate_kbps, score)
+        for step, score in sorted(outcome.scores.items())
+        if (probe := book.get(step)) is not None
+    ]
+
+
+def _flat(request: SearchRequest, plateau: Plateau) -> str:
+    """Say that the knob does nothing over a range, and what may be the reason."""
+    first, last = map(request.grid.quality_of, (plateau.first, plateau.last))
+    stays = (
+        f"From {request.knob} {first:g} to {last:g} the bitrate stays at about "
+        f"{plateau.bitrate_kbps:.0f} kb/s, and quality does not change with it: {request.knob} is "
+        "not the limit."
+    )
+    if request.caps:
+        return (
+            f"{stays} {' and '.join(request.caps)} in the encoder arguments may be. Change that, "
+            "or the target."
+        )
+    if request.template.encode.extra_args:
+        return f"{stays} An encoder argument may be. Try without them, or change the target."
+    return f"{stays} Try another preset or encoder, or change the target."
+
+
+def _notes(request: SearchRequest, book: ProbeBook, outcome: SearchOutcome) -> tuple[str, ...]:
+    if outcome.best_step is None:
+        return ()
+    answer = book.probe_at(outcome.best_step)
+    source = request.template.encode.source
+    return (*_flat_notes(request, book, outcome), *losses(source, answer))
+
+
+def _flat_notes(request: SearchRequest, book: ProbeBook, outcome: SearchOutcome) -> tuple[str, ...]:
+    """Say of an answer at the end of the range that it costs as much as better settings."""
+    last_step = request.grid.last_step
+    if not outcome.reached or outcome.best_step != last_step:
+        return ()
+    plateau = plateau_at_worst(_measured(book, outcome), last_step)
+    return () if plateau is None or not request.caps else (_flat(request, plateau),)

@@ -33,7 +33,8 @@ from vmafx_tune.model import PixelFormat, Resolution
 def test_a_format_is_described_by_its_depth_and_chroma(
     name: str, bit_depth: int, chroma: str
 ) -> None:
-    assert pixel_format(name) == PixelFormat(name, bit_depth, chroma)
+    alpha = name in {"yuva420p10le", "ya8"}
+    assert pixel_format(name) == PixelFormat(name, bit_depth, chroma, alpha=alpha)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,9 @@ def test_a_format_is_described_by_its_depth_and_chroma(
     [("gbrp", 8), ("gbrap12le", 12), ("rgb24", 8), ("pal8", 8), ("xyz12le", 12)],
 )
 def test_what_needs_a_matrix_to_have_luma_counts_as_rgb(name: str, bit_depth: int) -> None:
-    assert pixel_format(name) == PixelFormat(name, bit_depth, "444", is_rgb=True)
+    assert pixel_format(name) == PixelFormat(
+        name, bit_depth, "444", is_rgb=True, alpha=name == "gbrap12le"
+    )
 
 
 @pytest.mark.parametrize(

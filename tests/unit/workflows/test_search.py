@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,8 +11,13 @@ from vmafx_tune.core.grid import KnobGrid
 from vmafx_tune.core.prior import Prior
 from vmafx_tune.errors import EncodeFailedError
 from vmafx_tune.events import Event, JobFinished, JobStarted, ProbeFinished, ProbeStarted
+from vmafx_tune.model import Resolution
 from vmafx_tune.results import SearchStrategy
 from vmafx_tune.workflows.search import search
+
+if TYPE_CHECKING:
+    from vmafx_tune.model import Probe, ProbeSpec
+    from vmafx_tune.ports import ProbeProgress
 
 
 def falling(quality: float) -> float:
@@ -63,6 +69,66 @@ def test_a_target_above_what_the_source_scores_against_itself_names_the_clips_ce
     assert result.limit is not None
     assert result.limit.kind == "clip_ceiling"
     assert "97.40 against itself" in result.limit.message
+
+
+class CappedProber(CurveProber):
+    """Encodes that a cap holds at 250 kb/s, up to a quality of 25."""
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        made = super().probe(spec, on_progress=on_progress)
+        return replace(made, bitrate_kbps=250.0 if made.quality <= 25 else made.bitrate_kbps / 10)
+
+
+def capped(quality: float) -> float:
+    return 87 - max(0.0, quality - 25)
+
+
+def test_a_target_that_a_cap_puts_out_of_reach_names_the_cap_and_not_the_range() -> None:
+    asked = replace(request(target=95), caps=("-maxrate 200k", "-bufsize 200k"))
+    result = search(asked, CappedProber(capped))
+    assert not result.ok
+    assert result.limit is not None
+    assert result.limit.kind == "encoder_args"
+    assert "quality does not change with it: crf is not the limit" in result.limit.message
+    assert "-maxrate 200k and -bufsize 200k in the encoder arguments" in result.limit.message
+
+
+def test_a_knob_that_does_nothing_without_any_cap_is_told_too() -> None:
+    result = search(request(target=95), CappedProber(capped))
+    assert result.limit is not None
+    assert result.limit.kind == "encoder_args"
+    assert "Try another preset or encoder" in result.limit.message
+
+
+def test_an_answer_at_the_end_of_the_range_that_a_cap_holds_up_is_noted() -> None:
+    grid = KnobGrid.between(0, 25, 1, higher_is_better=False)
+    asked = request(target=60, grid=grid, strategy=SearchStrategy.BISECT)
+    asked = replace(asked, caps=("-qmax 20",))
+    result = search(asked, CappedProber(lambda quality: 99 - min(quality, 20) / 10))
+    assert result.answer is not None
+    assert (result.answer.quality, result.proven) == (25, True)
+    (note,) = result.notes
+    assert "-qmax 20 in the encoder arguments" in note
+    assert search(asked, CurveProber(lambda quality: 99 - quality / 10)).notes == ()
+
+
+def test_a_target_that_a_smaller_picture_cannot_reach_names_its_size() -> None:
+    asked = request(target=95)
+    small = replace(asked.template.encode, size=Resolution(160, 90))
+    asked = replace(asked, template=replace(asked.template, encode=small))
+    result = search(asked, CurveProber(lambda quality: 91.2 - quality**2 / 200))
+    assert result.limit is not None
+    assert result.limit.kind == "size"
+    assert "at 160x90: the size of the picture is the limit" in result.limit.message
+
+
+def test_a_smaller_picture_whose_range_is_cut_short_names_the_range() -> None:
+    asked = request(target=95, grid=KnobGrid.between(30, 40, 1, higher_is_better=False))
+    small = replace(asked.template.encode, size=Resolution(160, 90))
+    asked = replace(asked, template=replace(asked.template, encode=small))
+    result = search(asked, CurveProber(lambda quality: 120 - 1.5 * quality))
+    assert result.limit is not None
+    assert result.limit.kind == "knob_range"
 
 
 def test_a_search_that_runs_out_of_probes_says_so_and_keeps_its_best_answer() -> None:

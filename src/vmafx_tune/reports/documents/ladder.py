@@ -235,6 +235,7 @@ def _source(title: LadderTitle) -> SourcePart:
         color_transfer=title.color_transfer,
         notes=list(title.notes),
         damage=damage_part(title.damage),
+        bitrate_kbps=title.bitrate_kbps,
     )
 
 

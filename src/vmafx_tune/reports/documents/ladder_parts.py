@@ -128,6 +128,10 @@ class SourcePart(Document):
         description="Where it first does not decode cleanly, with --allow-damage; null where it "
         "does.",
     )
+    bitrate_kbps: Number = Field(
+        default=None,
+        description="Average bitrate of its video; null where it is far above that of all encodes.",
+    )
 
 
 class Selection(Document):

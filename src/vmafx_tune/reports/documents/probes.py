@@ -44,7 +44,8 @@ class Limit(Document):
     """Why a search has no proven answer."""
 
     kind: str = Field(
-        description="knob_range, clip_ceiling, max_bitrate, max_iter, sample, subsample or failed."
+        description="knob_range, clip_ceiling, encoder_args, size, max_bitrate, max_iter, sample, "
+        "subsample or failed."
     )
     message: Text = Field(description="The same as a sentence.")
 

@@ -1,0 +1,69 @@
+"""What an encode has lost of its source beside quality, and whether it is any smaller."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vmafx_tune.model import PixelFormat, Probe, Source
+
+__all__ = ["larger_than_source", "losses"]
+
+_COLOUR = ("400", "420", "422", "444")
+
+
+def losses(source: Source, encode: Probe) -> tuple[str, ...]:
+    """Say what the encode of a source does not have any more, by the facts of the two.
+
+    Args:
+        source: As probed.
+        encode: What was measured; without facts of its pictures nothing is said of them.
+
+    Returns:
+        A sentence for each.
+    """
+    if encode.pixel_format is None:
+        return ()
+    told = _format_losses(source.pixel_format, encode.pixel_format)
+    gone = [name for name in source.dynamic_metadata if name not in encode.dynamic_metadata]
+    return (*told, *(f"The {name} metadata of the source is not in the encode." for name in gone))
+
+
+def _format_losses(source: PixelFormat, encode: PixelFormat) -> list[str]:
+    told = []
+    if _COLOUR.index(encode.chroma) < _COLOUR.index(source.chroma):
+        told.append(
+            f"The source is {_sampling(source)} ({source.name}), and the encode {_sampling(encode)}"
+            f" ({encode.name}). VMAF looks at luma only."
+        )
+    if encode.bit_depth < source.bit_depth:
+        told.append(
+            f"The source has {source.bit_depth} bits a sample ({source.name}), and the encode "
+            f"{encode.bit_depth} ({encode.name})."
+        )
+    if source.alpha and not encode.alpha:
+        told.append(f"The source has an alpha channel ({source.name}), and the encode has none.")
+    return told
+
+
+def _sampling(pixels: PixelFormat) -> str:
+    return "grey" if pixels.chroma == "400" else ":".join(pixels.chroma)
+
+
+def larger_than_source(what: str, bitrate_kbps: float, source_kbps: float | None) -> str | None:
+    """Say of an encode that it has more bits than what it was made of.
+
+    Args:
+        what: The encode, as the sentence begins.
+        bitrate_kbps: Average video bitrate of the encode.
+        source_kbps: That of the source; None where it is not known.
+
+    Returns:
+        A sentence; None where the encode is smaller.
+    """
+    if source_kbps is None or bitrate_kbps <= source_kbps:
+        return None
+    return (
+        f"{what} is larger than the source: {bitrate_kbps:,.0f} kb/s, where the source's video has "
+        f"{source_kbps:,.0f} kb/s."
+    )
