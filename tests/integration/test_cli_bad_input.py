@@ -150,6 +150,8 @@ def test_hardware_that_is_not_there_is_told_in_ffmpegs_words(clips: ClipFactory)
     [
         (("-t", "101"), "out of the model's range"),
         (("-t", "0"), "out of the model's range"),
+        (("-t", "0.95"), "Did you mean 95?"),
+        (("-t", "80,930"), "Did you mean 93?"),
         (("-t", "high"), "not a number"),
         (("-t", ","), "No target"),
         (("--crf-lo", "30", "--crf-hi", "20"), "--crf-lo 30 is above --crf-hi 20"),
@@ -177,6 +179,44 @@ def test_an_option_that_makes_no_sense_is_a_usage_error(
     assert outcome.exit_code == 2
     assert sentence in outcome.stderr
     assert outcome.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--min-score", "0.93"), "Did you mean 93?"),
+        (("--min-score", "930"), "Did you mean 93?"),
+        (("--min-score", "nan"), "out of the model's range"),
+        (("--min-score", "0.93", "--server", "localhost:1"), "Did you mean 93?"),
+    ],
+)
+def test_a_minimum_score_that_is_none_is_refused_before_any_score(
+    clips: ClipFactory, options: tuple[str, ...], sentence: str
+) -> None:
+    outcome = run_cli("score", clips.moving(), clips.moving(), *options)
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert sentence in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    "option", ["--pool=p5", "--ffmpeg=x", "--size=2x2", "--frames", "--no-cache"]
+)
+def test_an_option_that_a_server_does_not_take_is_refused_by_name(
+    clips: ClipFactory, option: str
+) -> None:
+    outcome = run_cli("score", "a.mp4", "b.mp4", "--server", "localhost:1", option)
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    name = option.partition("=")[0].replace("no-cache", "cache")
+    assert f"so that {name} would change nothing" in outcome.stderr
+
+
+def test_a_score_just_below_a_minimum_is_not_told_as_that_minimum(clips: ClipFactory) -> None:
+    clip, encode = clips.moving(), clips.degraded(30)
+    score = run_cli("score", clip, encode).document["score"]
+    outcome = run_cli("score", clip, encode, "--min-score", str(score + 0.000002))
+    assert outcome.exit_code == 3
+    told, _, minimum = outcome.stderr.strip().rstrip(".").partition(" is below --min-score ")
+    assert float(told.rpartition(" ")[2]) < float(minimum)
 
 
 def test_a_model_that_is_nowhere_is_missing(clips: ClipFactory) -> None:
