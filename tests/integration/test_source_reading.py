@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
+import av
 import pytest
 
 from tests.support.cli import run_cli
@@ -15,6 +18,7 @@ from vmafx_tune.media.probe import probe_source
 from vmafx_tune.model import Resolution
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.clips import ClipFactory
@@ -135,3 +139,43 @@ def test_an_animated_webp_is_called_by_its_name(clips: ClipFactory) -> None:
 
     assert outcome.exit_code == 1
     assert "is an animated WebP" in outcome.stderr
+
+
+@pytest.mark.parametrize("suffix", [".m2v", ".vob"])
+def test_film_that_repeats_fields_on_a_dvd_has_its_own_frames_and_rate(
+    clips: ClipFactory, tmp_path: Path, suffix: str
+) -> None:
+    codec = ("-c:v", "mpeg2video", "-bf", "0", "-q:v", "4", "-r", "24000/1001")
+    film = clips.remade("film.m2v", clips.moving(), (*codec, "-s", "160x96"))
+    stream = tmp_path / "telecine.m2v"
+    stream.write_bytes(with_pulldown(film.read_bytes()))
+    disc = tmp_path / f"disc{suffix}"
+    clips.run("-f", "mpegvideo", "-i", str(stream), "-c", "copy", "-y", str(disc))
+
+    source = probe_source(disc)
+    n_frames = sum(1 for _ in examine_frames(disc))
+
+    assert source.n_frames == n_frames
+    assert source.frame_rate == Fraction(24_000, 1001)
+
+
+def examine_frames(path: Path) -> Iterator[object]:
+    with av.open(path) as container:
+        yield from container.decode(video=0)
+
+
+def with_pulldown(film: bytes) -> bytes:
+    """Flag MPEG-2 film for three and two fields a frame at 29.97 (ISO/IEC 13818-2, 6.2)."""
+    data = bytearray(film)
+    for start in (match.start() for match in re.finditer(rb"\0\0\x01\xb3", film)):
+        data[start + 7] = data[start + 7] & 0xF0 | 4
+    n_pictures = 0
+    for start in (match.start() for match in re.finditer(rb"\0\0\x01\xb5", film)):
+        if data[start + 4] >> 4 == 1:  # the sequence is not progressive, its pictures are
+            data[start + 5] &= ~0x08
+        if data[start + 4] >> 4 == 8:
+            top_first, repeats = ((1, 1), (0, 0), (0, 1), (1, 0))[n_pictures % 4]
+            data[start + 7] = data[start + 7] & 0x7D | top_first << 7 | repeats << 1 | 1
+            data[start + 8] |= 0x80
+            n_pictures += 1
+    return bytes(data)

@@ -16,13 +16,24 @@ if TYPE_CHECKING:
 
     from vmafx_tune.media.container import Video
 
-__all__ = ["Timing", "frame_timing", "indexed_timing", "is_regular", "packet_timing"]
+__all__ = [
+    "Timing",
+    "frame_timing",
+    "indexed_timing",
+    "is_regular",
+    "packet_timing",
+    "pulled_down_timing",
+    "without_resets",
+]
 
 _FALLBACK_RATE = Fraction(25)
 # Matroska, and whatever was made from it, has timestamps in whole milliseconds.
 _JITTER_S = Fraction(1, 1000)
 _MAX_DENOMINATOR = 1001
 _VP8_SHOW_FRAME = 0x10
+# Four frames of film make five of video. Durations are in whole ticks.
+_FILM_SHARE = Fraction(4, 5)
+_FILM_TOLERANCE = Fraction(1, 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +91,7 @@ def packet_timing(video: Video) -> Timing:
     presentation: list[int | None] = []
     decoding: list[int | None] = []
     shown = 0
+    durations: list[int] = []
     last: tuple[int, int] | None = None
     for packet in video.packets():
         # The last packet is empty: it tells the decoder to flush.
@@ -90,9 +102,14 @@ def packet_timing(video: Video) -> Timing:
         presentation.append(packet.pts)
         decoding.append(packet.dts)
         shown += not packet.is_discard
+        durations.append(packet.duration or 0)
         if packet.pts is not None:
             last = max(last or (packet.pts, 0), (packet.pts, packet.duration or 0))
     tick_s, declared = video.stream.time_base, video.declared_rates()
+    if video.stream.codec_context.codec.canonical_name == "mpeg2video":
+        pulled_down = pulled_down_timing(durations, tick_s, declared)
+        if pulled_down is not None:
+            return replace(pulled_down, n_frames=shown)
     presentation, decoding = without_resets(presentation, decoding)
     timing = frame_timing(presentation, tick_s, declared, last_ticks=last[1] if last else 0)
     if timing.variable and None not in decoding:
@@ -101,6 +118,32 @@ def packet_timing(video: Video) -> Timing:
         by_decoding = frame_timing(decoding, tick_s, declared)
         timing = timing if by_decoding.variable else by_decoding
     return replace(timing, n_frames=shown)
+
+
+def pulled_down_timing(
+    durations: Sequence[int], tick_s: Fraction | None, declared: Sequence[Fraction]
+) -> Timing | None:
+    """Tell the timing of MPEG-2 that repeats fields, such as film on a DVD: 3 and 2 fields a frame.
+
+    Program streams have few timestamps, but each packet tells how long its picture is shown.
+
+    Args:
+        durations: Of all packets, in ticks.
+        tick_s: Length of a tick in seconds.
+        declared: Rates that the container and the codec state, the most trustworthy first.
+
+    Returns:
+        None where no field is repeated.
+    """
+    shortest, longest = min(durations, default=0), max(durations, default=0)
+    if tick_s is None or not shortest or longest * tick_s - shortest * tick_s <= _JITTER_S:
+        return None
+    measured = len(durations) / (sum(durations) * tick_s)
+    films = (rate * _FILM_SHARE for rate in declared)
+    film = next((rate for rate in films if abs(rate / measured - 1) < _FILM_TOLERANCE), None)
+    return Timing(
+        len(durations), film or _plain(measured), variable=True, ticks_per_second=tick_s.denominator
+    )
 
 
 def without_resets(
@@ -122,7 +165,7 @@ def without_resets(
     usual = steps[len(steps) // 2]
     shifts, shift, last = [], 0, known[0] - usual
     for time in known:
-        if time + shift < last - usual:
+        if time + shift < last:
             shift = last + usual - time
         last = time + shift
         shifts.append(shift)

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.media.timing import Timing, frame_timing, is_regular
+from vmafx_tune.media.timing import (
+    Timing,
+    frame_timing,
+    is_regular,
+    pulled_down_timing,
+    without_resets,
+)
 
 MILLISECOND = Fraction(1, 1000)
 RATES = st.sampled_from(
@@ -98,3 +104,27 @@ def test_a_stream_that_says_nothing_goes_at_25_frames_per_second() -> None:
 
 def test_coarse_ticks_do_not_hide_a_missing_frame() -> None:
     assert not is_regular([0, 1, 2, 4, 5, 6], Fraction(1, 25))
+
+
+@given(
+    runs=st.lists(st.integers(min_value=2, max_value=40), min_size=1, max_size=5),
+    frame=st.integers(min_value=2, max_value=4000),
+    start=st.integers(min_value=0, max_value=100_000),
+)
+def test_times_that_start_again_go_on_in_one_grid(runs: list[int], frame: int, start: int) -> None:
+    times: list[int | None] = [start + i * frame for n in runs for i in range(n)]
+
+    presentation, decoding = without_resets(times, times)
+
+    total = sum(runs)
+    assert presentation == decoding == [start + i * frame for i in range(total)]
+
+
+def test_film_with_repeated_fields_has_the_rate_of_film() -> None:
+    durations = [4504, 3003] * 24
+
+    timing = pulled_down_timing(durations, Fraction(1, 90_000), [Fraction(30_000, 1001)])
+
+    assert timing is not None
+    assert (timing.n_frames, timing.frame_rate) == (48, Fraction(24_000, 1001))
+    assert pulled_down_timing([3003] * 48, Fraction(1, 90_000), []) is None
