@@ -102,8 +102,8 @@ def test_a_source_no_longer_than_a_chunk_is_encoded_as_a_whole(source: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--chunk", "0"), "is no length of a chunk"),
-        (("--chunk", "-3"), "is no length of a chunk"),
+        (("--chunk", "0"), "is not a valid chunk length"),
+        (("--chunk", "-3"), "is not a valid chunk length"),
         (("--chunk", "0.1"), "too short"),
         (("--chunk", "1", "--sample", "2x0.5s"), "Leave one of them out"),
     ],

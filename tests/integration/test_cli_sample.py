@@ -123,6 +123,37 @@ def test_a_sample_larger_than_the_clip_measures_the_clip(source: Path) -> None:
     assert "so the whole clip is measured" in " ".join(outcome.stderr.split())
 
 
+@pytest.mark.parametrize("n_frames", [1, 2, 3])
+@pytest.mark.parametrize("option", [("--sample", "1x1s"), ("--chunk", "1")])
+def test_a_clip_of_few_frames_is_measured_as_a_whole(
+    clips: ClipFactory, n_frames: int, option: tuple[str, str]
+) -> None:
+    # A decoder of H.264 holds back its first pictures, and these are its last ones too.
+    codec = ("-c:v", "libx264", "-preset", "ultrafast", "-g", "1")
+    clip = clips.encode(f"few-{n_frames}.mp4", pictures.moving, range(n_frames), codec)
+
+    outcome = run_cli("search", "-r", clip, *SEARCH, *option)
+
+    assert outcome.exit_code == 0
+    assert outcome.document["proven"]
+    assert outcome.document["sample"] is None
+
+
+def test_the_worst_frames_of_a_clip_are_not_estimated_from_parts(source: Path) -> None:
+    outcome = run_cli("search", "-r", source, *SEARCH, *SAMPLE, "--pool", "p5")
+
+    assert outcome.exit_code == 2
+    assert "cannot estimate the 5th percentile" in " ".join(outcome.stderr.split())
+
+
+def test_one_part_says_that_its_error_is_unknown(source: Path) -> None:
+    document = run_cli("search", "-r", source, *SEARCH, "--sample", "1x2s").document
+
+    assert document["sample"]["estimate"]["vmaf_error"] is None
+    assert document["sample"]["estimate"]["bitrate_error_kbps"] is None
+    assert "six parts or more" in document["limit"]["message"]
+
+
 def test_a_variable_frame_rate_cannot_be_sampled(clips: ClipFactory) -> None:
     outcome = run_cli("search", "-r", clips.variable_rate(), *SEARCH, "--sample", "1x1s")
 

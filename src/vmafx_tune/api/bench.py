@@ -93,7 +93,7 @@ class Bench:
         display = display_size(scoring, source)
         model = box.model(scoring.model, display)
         chunks = chunks_of(source, encoding, gop_frames)
-        sample = sample_plan(source, encoding, box, observe)
+        sample = sample_plan(source, encoding, scoring.pool, box, observe)
         scorer = box.scorer(scoring.backend, model, often=True)
         return cls(
             box, source, display, model, scorer, encoding, scoring, sample, chunks, gop_frames

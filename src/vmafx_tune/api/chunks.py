@@ -6,6 +6,7 @@ import math
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from vmafx_tune.api.samples import seconds_of
 from vmafx_tune.core.segments import chunk_plan
 from vmafx_tune.errors import MediaError, UsageError
 
@@ -57,13 +58,13 @@ def chunks_of(
 
 
 def _checked_length(chunk_s: float, source: Source) -> int:
-    shortest_s = float(_SHORTEST_FRAMES / source.frame_rate)
+    shortest = seconds_of(_SHORTEST_FRAMES, source)
     if not math.isfinite(chunk_s) or chunk_s <= 0:
-        raise UsageError(f"{chunk_s:g} s is no length of a chunk. Give {shortest_s:.2g} or more.")
+        raise UsageError(f"{chunk_s:g} s is not a valid chunk length. Give {shortest} or more.")
     length = round(Fraction(chunk_s) * source.frame_rate)
     if length < _SHORTEST_FRAMES:
         raise UsageError(
             f"Chunks of {chunk_s:g} s are {length} frames, and too short to be encoded by "
-            f"themselves: make them {shortest_s:.2g} s at least."
+            f"themselves: make them {shortest} s at least."
         )
     return length

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from vmafx_tune.core.sample_error import is_estimable
 from vmafx_tune.core.segments import choose_segments
 from vmafx_tune.errors import MediaError, UsageError
 from vmafx_tune.events import Warned
+from vmafx_tune.model import PoolMethod
 from vmafx_tune.parsing import parse_sample
 from vmafx_tune.results import SearchStrategy
 
@@ -17,20 +20,27 @@ if TYPE_CHECKING:
     from vmafx_tune.options import EncodingOptions
     from vmafx_tune.wiring import Toolbox
 
-__all__ = ["sample_plan"]
+__all__ = ["sample_plan", "seconds_of"]
 
+_NAMES = {
+    PoolMethod.MIN: "the minimum",
+    PoolMethod.P1: "the 1st percentile",
+    PoolMethod.P5: "the 5th percentile",
+    PoolMethod.P10: "the 10th percentile",
+}
 # What an encoder looks ahead, and what a part leaves out at its beginning, must be little of it.
 _SHORTEST_FRAMES = 12
 
 
 def sample_plan(
-    source: Source, encoding: EncodingOptions, box: Toolbox, observe: Observer
+    source: Source, encoding: EncodingOptions, pool: PoolMethod, box: Toolbox, observe: Observer
 ) -> SamplePlan | None:
     """Choose the parts that `--sample` asks for.
 
     Args:
         source: The clip.
         encoding: Says how many and how long.
+        pool: How frame scores are pooled.
         box: Looks at the source.
         observe: Is told where the whole clip is measured all the same.
 
@@ -53,12 +63,18 @@ def sample_plan(
             "--verify starts from the estimate, and --strategy bisect from the middle. Leave one "
             "of them out."
         )
+    if not encoding.verify and not is_estimable(pool):
+        raise UsageError(
+            f"--sample cannot estimate {_NAMES[pool]} of a clip: its worst frames may lie outside "
+            "of the parts, so that an answer would miss the target. Add --verify, which measures "
+            "the whole clip too, or pool by --pool mean or harmonic_mean."
+        )
     n_parts, length_s = parse_sample(encoding.sample)
     length = round(length_s * source.frame_rate)
     if length < _SHORTEST_FRAMES:
         raise UsageError(
             f"Parts of {float(length_s):g} s are {length} frames, and too short to stand for a "
-            f"clip: make them {float(_SHORTEST_FRAMES / source.frame_rate):.2g} s at least."
+            f"clip: make them {seconds_of(_SHORTEST_FRAMES, source)} s at least."
         )
     if source.variable_frame_rate:
         raise MediaError(
@@ -74,3 +90,8 @@ def sample_plan(
             )
         )
     return plan
+
+
+def seconds_of(n_frames: int, source: Source) -> str:
+    """Write how long so many frames last, rounded up to a hundredth of a second."""
+    return f"{math.ceil(n_frames / source.frame_rate * 100) / 100:g}"

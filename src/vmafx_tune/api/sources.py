@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["display_size", "open_source", "read_source"]
 
+_EVEN_SUBSAMPLE = (
+    "--subsample {n} is even, and encoders give every 2nd, 4th or 8th frame other bits than the "
+    "rest: the score may be off by 3 VMAF and more. Use an odd number, such as {odd}."
+)
+
 
 def read_source(path: str | Path, box: Toolbox, probe: Callable[[Path], Source]) -> Source:
     """Probe a file, or what is at an http or https URL.
@@ -55,6 +60,8 @@ def open_source(
         MediaError: It cannot be read, or is HDR without the user's consent.
     """
     source = read_source(path, box, box.source)
+    if scoring is not None and scoring.subsample % 2 == 0:
+        observe(Warned(_EVEN_SUBSAMPLE.format(n=scoring.subsample, odd=scoring.subsample + 1)))
     allow_hdr = scoring is not None and scoring.allow_hdr
     for note in check_source(source, allow_hdr=allow_hdr):
         observe(Warned(note))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-__all__ = ["TYPICAL_CEILING", "Prior"]
+__all__ = ["LOWEST_CEILING", "TYPICAL_CEILING", "Prior"]
 
 TYPICAL_CEILING = 98.5
 """Score that a typical clip approaches at its best quality; clips with little motion end at 97.4,
 those with much at 100."""
+LOWEST_CEILING = 97.0
+"""Score that every clip reaches against itself."""
 
 _LEAST_SCORE = 0.5
 # Across software encoders the curve is half-way down at about three quarters of the knob's range

@@ -7,6 +7,10 @@ was measured (K. M. Wolter, Introduction to Variance Estimation, 2nd ed. 2007, s
 degrees of freedom are about `2 (n - 1)^2 / (3 n - 4)` (J. von Neumann 1941), and the interval is
 Student's. Whatever is no mean of the parts' values goes through its pseudo-values, which leave out
 one part at a time (J. W. Tukey 1958); for a mean these are the values themselves.
+
+That holds for means, and for smooth functions of them. The minimum and the percentiles of a clip
+are none: its worst frames may lie outside of all parts, so that parts give too high a value, and
+their spread does not tell by how much.
 """
 
 from __future__ import annotations
@@ -15,10 +19,14 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from vmafx_tune.model import PoolMethod
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["half_interval", "pseudo_values"]
+__all__ = ["half_interval", "is_estimable", "pseudo_values"]
+
+_MEANS = frozenset({PoolMethod.MEAN, PoolMethod.HARMONIC_MEAN})
 
 # Student's t, 97.5 %, for 1, 2, … degrees of freedom.
 _STUDENT = (
@@ -26,6 +34,11 @@ _STUDENT = (
     *(2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086),
 )
 _NORMAL = 1.96
+
+
+def is_estimable(pool: PoolMethod) -> bool:
+    """Whether parts of a clip tell its pooled score without bias, and how far they may be off."""
+    return pool in _MEANS
 
 
 def half_interval(values: Sequence[float], share: float) -> float | None:

@@ -64,6 +64,7 @@ def solve(
     measure: Callable[[int], Measurement],
     *,
     is_enough: Callable[[int], bool] = lambda _step: False,
+    is_out_of_reach: Callable[[], bool] = lambda: False,
 ) -> SearchOutcome:
     """Drive a strategy to its outcome, one measurement after the other.
 
@@ -73,6 +74,8 @@ def solve(
         measure: Returns the finite pooled score of a step, or that it is too large.
         is_enough: Says of a measured step that reaches the target whether to end with it, although
             it may not be the worst one that does: for estimates, which cannot tell.
+        is_out_of_reach: Asked where a step misses and none reaches the target: whether no step is
+            expected to, so that the best quality is measured next.
 
     Returns:
         What the strategy found.
@@ -87,9 +90,18 @@ def solve(
             if reaches and is_enough(step):
                 return _settled(problem, found)
             step = asking.send(measurement)
+            if step and _only_misses(problem, found) and is_out_of_reach():
+                found[0] = measure(0)
+                left = problem.max_probes - len(found.keys() - problem.known.keys())
+                rest = replace(problem, known=found, max_probes=left)
+                return solve(strategy, rest, measure, is_enough=is_enough)
     except StopIteration as done:
         solved: SearchOutcome = done.value
         return solved
+
+
+def _only_misses(problem: SearchProblem, found: Mapping[int, Measurement]) -> bool:
+    return all(one is not TOO_LARGE and one < problem.target for one in found.values())
 
 
 def _settled(problem: SearchProblem, found: Mapping[int, Measurement]) -> SearchOutcome:

@@ -32,8 +32,9 @@ class SampleEstimate:
         bitrate_kbps: Estimated average bitrate.
         vmaf: Estimated pooled score.
         vmaf_error: Half the width of its 95 % interval, from the spread between the parts; None for
-            a single part.
-        bitrate_error_kbps: Likewise, of the bitrate.
+            a single part, and for scores that are no mean: parts give too high a minimum and too
+            high percentiles.
+        bitrate_error_kbps: Likewise, of the bitrate; None for a single part.
     """
 
     quality: float

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vmafx_tune.core.pooling import pool_scores
-from vmafx_tune.core.sample_error import half_interval, pseudo_values
+from vmafx_tune.core.sample_error import half_interval, is_estimable, pseudo_values
 from vmafx_tune.results import Sample, SampledPart, SampleEstimate
 from vmafx_tune.workflows.probe_book import ProbeBook
 from vmafx_tune.workflows.scouting import Scout
@@ -52,7 +52,7 @@ def estimate_of(request: SearchRequest, probe: Probe) -> SampleEstimate:
         quality=probe.quality,
         bitrate_kbps=probe.bitrate_kbps,
         vmaf=pool_scores(probe.scores.frames, request.pool),
-        vmaf_error=half_interval(vmafs, share),
+        vmaf_error=half_interval(vmafs, share) if is_estimable(request.pool) else None,
         bitrate_error_kbps=half_interval(bitrates, share),
     )
 

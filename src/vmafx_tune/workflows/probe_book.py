@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.core.ledger import TOO_LARGE
 from vmafx_tune.core.pooling import pool_scores
+from vmafx_tune.core.prior import LOWEST_CEILING
 from vmafx_tune.core.search import solve
 from vmafx_tune.core.strategies import method_of
 from vmafx_tune.errors import TooLargeError
 from vmafx_tune.events import FramesDone, Observer, ProbeFinished, ProbeStarted, ProbeStopped
+from vmafx_tune.results import SearchStrategy
 from vmafx_tune.workflows.stored import stored_scores
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from vmafx_tune.core.search import SearchOutcome, SearchProblem
     from vmafx_tune.model import EncodeSpec, Probe
     from vmafx_tune.ports import Prober
-    from vmafx_tune.results import SearchStrategy
     from vmafx_tune.workflows.request import SearchRequest
 
 __all__ = ["ProbeBook"]
@@ -137,14 +138,21 @@ class ProbeBook:
         def measure(step: int) -> Measurement:
             return self.measure(step, problem.target, probes_left)
 
-        if is_enough is None:
-            return solve(method.strategy, problem, measure)
-        enough = is_enough
+        def enough(step: int) -> bool:
+            return is_enough is not None and is_enough(self._probes[step], self._scores[step])
+
+        def is_out_of_reach() -> bool:
+            looks_ahead = strategy is SearchStrategy.INTERPOLATE
+            may_be = looks_ahead and problem.target > LOWEST_CEILING
+            # Scoring the source against itself takes no encode, but it is not free either.
+            return may_be and self.ceiling() < problem.target
+
         return solve(
             method.strategy,
             problem,
             measure,
-            is_enough=lambda step: enough(self._probes[step], self._scores[step]),
+            is_enough=enough,
+            is_out_of_reach=is_out_of_reach,
         )
 
     def measure(self, step: int, target: float, probes_left: Callable[[], int]) -> Measurement:

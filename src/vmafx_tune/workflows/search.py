@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vmafx_tune.core.plateau import Plateau
     from vmafx_tune.core.search import SearchOutcome
     from vmafx_tune.ports import Prober
-    from vmafx_tune.results import Sample
+    from vmafx_tune.results import Sample, SampleEstimate
     from vmafx_tune.workflows.request import SearchRequest
     from vmafx_tune.workflows.scouting import Scout
 
@@ -237,16 +237,24 @@ def _sample_limit(
     if best is None or plan is None:
         return None
     found = estimate_of(request, book.probe_at(best))
-    errors = ""
-    if found.vmaf_error is not None and found.bitrate_error_kbps is not None:
-        errors = (
-            f" It is off by no more than {found.vmaf_error:.2f} VMAF and "
-            f"{found.bitrate_error_kbps:.0f} kb/s, by the spread between the parts (95 %)."
-        )
     return SearchLimit(
         "sample",
-        f"Only {plan.share:.0%} of the clip was measured, so the answer is an estimate.{errors} "
-        "Add --verify for a proven one.",
+        f"Only {plan.share:.0%} of the clip was measured, so the answer is an estimate. "
+        f"{_sample_errors(found, len(plan.segments))} Add --verify for a proven one.",
+    )
+
+
+def _sample_errors(found: SampleEstimate, n_parts: int) -> str:
+    if n_parts == 1:
+        return (
+            "One part does not show how far it may be off: the error is unknown. Measure six parts "
+            "or more, as with --sample 6x5s."
+        )
+    if found.vmaf_error is None or found.bitrate_error_kbps is None:
+        return "The parts do not show how far the score may be off."
+    return (
+        f"It is off by no more than {found.vmaf_error:.2f} VMAF and "
+        f"{found.bitrate_error_kbps:.0f} kb/s, by the spread between the parts (95 %)."
     )
 
 

@@ -45,7 +45,7 @@ def test_a_source_no_longer_than_a_chunk_is_encoded_as_a_whole(chunk_s: float) -
 
 @pytest.mark.parametrize("chunk_s", [0, -1, float("nan"), float("inf")])
 def test_what_is_no_length_is_refused(chunk_s: float) -> None:
-    with pytest.raises(UsageError, match="is no length of a chunk"):
+    with pytest.raises(UsageError, match="is not a valid chunk length"):
         lengths(chunk_s)
 
 

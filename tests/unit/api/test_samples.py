@@ -13,7 +13,7 @@ from vmafx_tune.api.samples import sample_plan
 from vmafx_tune.core.segments import SamplePlan, Segment
 from vmafx_tune.errors import MediaError, UsageError
 from vmafx_tune.events import Event, Warned
-from vmafx_tune.model import Complexity
+from vmafx_tune.model import Complexity, PoolMethod
 from vmafx_tune.options import EncodingOptions
 from vmafx_tune.parsing import parse_sample
 from vmafx_tune.results import SearchStrategy
@@ -32,9 +32,11 @@ class PlainToolbox(Toolbox):
         return Complexity((1.0,) * source.n_frames)
 
 
-def plan(encoding: EncodingOptions, source: Source = LONG) -> tuple[SamplePlan | None, list[Event]]:
+def plan(
+    encoding: EncodingOptions, source: Source = LONG, pool: PoolMethod = PoolMethod.MEAN
+) -> tuple[SamplePlan | None, list[Event]]:
     told: list[Event] = []
-    return sample_plan(source, encoding, PlainToolbox(), told.append), told
+    return sample_plan(source, encoding, pool, PlainToolbox(), told.append), told
 
 
 def test_a_sample_has_so_many_parts_of_that_length() -> None:
@@ -70,6 +72,44 @@ def test_verify_does_not_go_with_bisection() -> None:
 def test_parts_of_a_few_frames_are_refused() -> None:
     with pytest.raises(UsageError, match=r"5 frames, and too short.*0\.48 s at least"):
         plan(EncodingOptions(sample="6x0.2s"))
+
+
+@pytest.mark.parametrize(
+    ("pool", "name"),
+    [
+        (PoolMethod.MIN, "the minimum"),
+        (PoolMethod.P1, "the 1st percentile"),
+        (PoolMethod.P5, "the 5th percentile"),
+        (PoolMethod.P10, "the 10th percentile"),
+    ],
+)
+def test_what_parts_give_too_high_is_only_sampled_to_be_verified(
+    pool: PoolMethod, name: str
+) -> None:
+    with pytest.raises(UsageError, match=rf"cannot estimate {name} of a clip.*Add --verify"):
+        plan(EncodingOptions(sample="2x1s"), pool=pool)
+
+    assert plan(EncodingOptions(sample="2x1s", verify=True), pool=pool)[0] is not None
+
+
+@pytest.mark.parametrize("pool", [PoolMethod.MEAN, PoolMethod.HARMONIC_MEAN])
+def test_means_are_sampled(pool: PoolMethod) -> None:
+    assert plan(EncodingOptions(sample="2x1s"), pool=pool)[0] is not None
+
+
+@pytest.mark.parametrize("n_frames", [1, 2, 3])
+def test_a_clip_that_is_too_short_for_parts_is_measured_as_a_whole(n_frames: int) -> None:
+    found, told = plan(EncodingOptions(sample="1x1s"), replace(SOURCE, n_frames=n_frames))
+
+    assert found is None
+    assert "so the whole clip is measured" in str(told)
+
+
+def test_a_slow_clip_needs_parts_of_minutes() -> None:
+    slow = replace(SOURCE, frame_rate=Fraction(1, 10))
+
+    with pytest.raises(UsageError, match="make them 120 s at least"):
+        plan(EncodingOptions(sample="2x1s"), slow)
 
 
 def test_a_variable_frame_rate_is_refused_before_anything_is_measured() -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.workflows.fakes import CurveProber, request
 from vmafx_tune.core.prior import Prior
 from vmafx_tune.core.segments import SamplePlan, Segment
+from vmafx_tune.model import PoolMethod
 from vmafx_tune.workflows.compare import CompareRequest, compare
 from vmafx_tune.workflows.search import search
 
@@ -98,6 +99,41 @@ def test_an_error_of_many_points_does_not_end_a_search_early() -> None:
     assert result.sample.estimate.vmaf_error is not None
     assert result.sample.estimate.vmaf_error > 9
     assert result.next_worse is not None
+
+
+@pytest.mark.parametrize("pool", [PoolMethod.MIN, PoolMethod.P1, PoolMethod.P5, PoolMethod.P10])
+def test_what_is_no_mean_has_no_interval_and_does_not_end_a_search_early(pool: PoolMethod) -> None:
+    result = search(replace(asking(verify=False), pool=pool), SampleProber(parts))
+
+    assert result.sample is not None
+    assert result.sample.estimate is not None
+    assert result.sample.estimate.vmaf_error is None
+    assert result.sample.estimate.bitrate_error_kbps is not None
+    assert result.next_worse is not None
+    assert result.limit is not None
+    assert "The parts do not show how far the score may be off." in result.limit.message
+
+
+class OnePart(CurveProber):
+    """The only part of a sample."""
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        made = super().probe(spec, on_progress=on_progress)
+        return replace(made, parts=(made,))
+
+
+def test_one_part_has_no_error_and_more_parts_are_advised() -> None:
+    asked = replace(asking(verify=False), sample=SamplePlan((Segment(10, 20),), 50))
+
+    result = search(asked, OnePart(whole))
+
+    assert result.sample is not None
+    assert result.sample.estimate is not None
+    assert result.sample.estimate.vmaf_error is None
+    assert result.sample.estimate.bitrate_error_kbps is None
+    assert result.limit is not None
+    assert "One part does not show how far it may be off" in result.limit.message
+    assert "six parts or more" in result.limit.message
 
 
 def test_a_sample_tells_its_parts() -> None:

@@ -63,6 +63,45 @@ def test_an_unreachable_target_returns_the_best_probe_and_names_the_knobs_end() 
     assert "crf ends at 0" in result.limit.message
 
 
+def still(quality: float) -> float:
+    """A picture that does not move: the curve ends far below 100 and hardly rises to its end."""
+    return 97.43 - quality / 800 if quality < 14 else 97.41 - (quality - 14) ** 2 / 100
+
+
+@pytest.mark.parametrize("target", [97.5, 98.0, 99.0, 99.9, 100.0])
+def test_a_still_takes_two_probes_to_its_ceiling(target: float) -> None:
+    prober = CurveProber(still, ceiling=97.43)
+
+    result = search(request(target=target), prober)
+
+    assert result.limit is not None
+    assert result.limit.kind == "clip_ceiling"
+    assert len(prober.asked) == 2
+    assert result.answer is not None
+    assert result.answer.quality == 0
+    assert result.converged
+
+
+def test_a_high_target_within_the_clips_reach_is_searched_to_its_end() -> None:
+    prober = CurveProber(lambda quality: 99.9 - quality**2 / 300, ceiling=99.9)
+
+    result = search(request(target=99.0), prober)
+
+    assert result.proven
+    assert 0 not in prober.asked
+
+
+def test_an_encode_above_the_ceiling_is_not_missed() -> None:
+    """VMAF may put an encode above its source."""
+    prober = CurveProber(lambda quality: 98.5 - quality / 10, ceiling=97.0)
+
+    result = search(request(target=98.0), prober)
+
+    assert result.proven
+    assert result.answer is not None
+    assert result.answer.quality == 5
+
+
 def test_a_target_above_what_the_source_scores_against_itself_names_the_clips_ceiling() -> None:
     prober = CurveProber(lambda quality: 97.4 - quality, ceiling=97.4)
     result = search(request(target=99), prober)

@@ -30,9 +30,11 @@ class Estimate(Document):
     vmaf_score: Number = Field(description="Estimated pooled score.")
     vmaf_error: Number = Field(
         description="Half the width of its 95 % interval, from the spread between the parts; null "
-        "for a single part."
+        "for a single part, and for min, p1, p5 and p10, which parts give too high."
     )
-    bitrate_error_kbps: Number = Field(description="Likewise, of the bitrate.")
+    bitrate_error_kbps: Number = Field(
+        description="Likewise, of the bitrate; null for a single part."
+    )
 
 
 class SampledClip(Document):
