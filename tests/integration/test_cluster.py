@@ -281,7 +281,9 @@ def test_a_url_that_gives_no_video_is_named(cluster: Cluster) -> None:
 def test_an_encode_that_fails_on_a_worker_says_what_it_says_here(
     cluster: Cluster, clip: Path
 ) -> None:
-    line = (*SEARCH, "-r", clip, "--encoder-args=-pix_fmt nonsense")
+    # A quality below -qmin is refused, which a trial at the usual quality cannot tell.
+    knob = ("--crf-lo", "20", "--crf-hi", "22", "--encoder-args=-qmin 30")
+    line = ("search", "-r", clip, "-c", "libvpx-vp9", "-t", "60", "--preset", "ultrafast", *knob)
     remote, local = on(cluster, *line), run_cli(*line)
 
     assert remote.exit_code == local.exit_code == 1

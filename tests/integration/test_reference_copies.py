@@ -179,10 +179,13 @@ def test_a_search_decodes_its_source_for_one_score_only_and_leaves_nothing(
 def test_a_search_from_python_leaves_nothing_either(
     clips: ClipFactory, work_dir: Path, *, fails: bool
 ) -> None:
-    encoding = EncodingOptions(preset="ultrafast", encoder_args="-pix_fmt none" if fails else "")
+    # A quality below -qmin is refused.
+    encoding = EncodingOptions(
+        preset="ultrafast", crf_lo=20, crf_hi=22, encoder_args="-qmin 30" if fails else ""
+    )
     tools = ToolOptions(work_dir=work_dir, cache=False)
     # The traceback of an error keeps all that it names.
     with pytest.raises(EncodeFailedError) if fails else nullcontext():
-        search(clips.moving(), "libx264", 70, encoding=encoding, tools=tools)
+        search(clips.moving(), "libvpx-vp9", 70, encoding=encoding, tools=tools)
 
     assert list(work_dir.iterdir()) == []
