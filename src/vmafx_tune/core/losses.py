@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmafx_tune.formatting import rough_bitrate
+
 if TYPE_CHECKING:
     from vmafx_tune.model import PixelFormat, Probe, Source
 
@@ -64,6 +66,6 @@ def larger_than_source(what: str, bitrate_kbps: float, source_kbps: float | None
     if source_kbps is None or bitrate_kbps <= source_kbps:
         return None
     return (
-        f"{what} is larger than the source: {bitrate_kbps:,.0f} kb/s, where the source's video has "
-        f"{source_kbps:,.0f} kb/s."
+        f"{what} is larger than the source: {rough_bitrate(bitrate_kbps)} kb/s, where the source's "
+        f"video has {rough_bitrate(source_kbps)} kb/s."
     )

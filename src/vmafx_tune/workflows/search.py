@@ -324,8 +324,8 @@ def _flat(request: SearchRequest, plateau: Plateau) -> str:
     first, last = map(request.grid.quality_of, (plateau.first, plateau.last))
     stays = (
         f"From {request.knob} {first:g} to {last:g} the bitrate stays at about "
-        f"{plateau.bitrate_kbps:.0f} kb/s, and quality does not change with it: {request.knob} is "
-        "not the limit."
+        f"{formatting.rough_bitrate(plateau.bitrate_kbps)} kb/s, and quality does not change with "
+        f"it: {request.knob} is not the limit."
     )
     if request.caps:
         return (

@@ -75,6 +75,6 @@ def test_an_encode_that_is_not_larger_than_its_source_is_not_told(
 
 def test_an_encode_that_is_larger_than_its_source_is_told_with_both_bitrates() -> None:
     assert larger_than_source("The encode", 23636.4, 4100.2) == (
-        "The encode is larger than the source: 23,636 kb/s, where the source's video has 4,100 "
+        "The encode is larger than the source: 23,637 kb/s, where the source's video has 4,101 "
         "kb/s."
     )
