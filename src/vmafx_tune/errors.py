@@ -149,10 +149,23 @@ class FrameCountMismatchError(MediaError):
     Attributes:
         reference_frames: Frames decoded from the reference.
         distorted_frames: Frames decoded from the distorted clip.
+
+    Args:
+        reference: Its name.
+        reference_frames: Frames decoded from it.
+        distorted: The distorted clip's name.
+        distorted_frames: Frames decoded from it.
+        hint: How the two are out of step, as a sentence; None where it is not known.
     """
 
     def __init__(
-        self, reference: str, reference_frames: int, distorted: str, distorted_frames: int
+        self,
+        reference: str,
+        reference_frames: int,
+        distorted: str,
+        distorted_frames: int,
+        *,
+        hint: str | None = None,
     ) -> None:
         self.reference_frames = reference_frames
         self.distorted_frames = distorted_frames
@@ -160,6 +173,7 @@ class FrameCountMismatchError(MediaError):
             f"Frame counts differ: the reference '{reference}' has {reference_frames} frames, the "
             f"distorted '{distorted}' has {distorted_frames}. Frames are paired by index, so trim "
             "or re-encode one of them until both hold the same frames."
+            f"{f' {hint}' if hint else ''}"
         )
 
 

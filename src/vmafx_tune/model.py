@@ -89,10 +89,10 @@ class RawFormat:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """A run of frames of a file.
+    """A run of frames of a source.
 
     Attributes:
-        first_frame: Counts the file's frames from 0, in presentation order.
+        first_frame: Counts the source's frames from 0, in presentation order.
         n_frames: Length, at least 1.
         start_s: Presentation time of the first frame, from the start of the container: of its
             earliest stream, which need not be the video.
@@ -145,10 +145,15 @@ class Source:
         rotation_deg: Clockwise rotation that a player applies: 0, 90, 180 or 270. `resolution`
             has it applied already.
         interlaced: Whether the stream declares fields.
+        bottom_field_first: Whether the lower of the two comes first; looked for where fields are
+            encoded only.
         variable_frame_rate: Whether the distances between timestamps vary.
         ticks_per_second: Of the timestamps of a variable-rate source; None for all others.
         raw: Set for a headerless file only.
-        excerpt: The part of the file that is meant; None for the whole.
+        filters: ffmpeg's filters that its pictures pass before anything else happens to them, as
+            for `-vf`; empty for none. What is told here, the path and `raw` excepted, is of the
+            pictures that leave them.
+        excerpt: The part of it that is meant; None for the whole.
         stream: Index among the file's video streams, cover pictures not counted.
         n_streams: How many video streams the file has.
         ends_early: Whether the file seems to be cut short, though nothing in it promises more.
@@ -170,8 +175,10 @@ class Source:
     sample_aspect_ratio: Fraction = Fraction(1)
     rotation_deg: int = 0
     interlaced: bool = False
+    bottom_field_first: bool = False
     variable_frame_rate: bool = False
     raw: RawFormat | None = None
+    filters: str = ""
     excerpt: Excerpt | None = None
     stream: int = 0
     n_streams: int = 1
@@ -310,6 +317,7 @@ class EncodeSpec:
         extra_args: Further ffmpeg output arguments, appended last so that they win.
         size: Size to scale to (Lanczos) before encoding; None keeps the source's.
         threads: Threads for the encoder; None leaves the choice to it.
+        depth: Bits per sample to encode with, 8 or 10; None leaves it to the source and ffmpeg.
         gop_frames: Distance of the keyframes, at least 1: closed GOPs of this length, and no
             keyframe at a scene cut, as segments for streaming need them. None leaves both to the
             encoder.
@@ -324,6 +332,7 @@ class EncodeSpec:
     extra_args: tuple[str, ...] = ()
     size: Resolution | None = None
     threads: int | None = None
+    depth: int | None = None
     gop_frames: int | None = None
     max_bitrate_kbps: float | None = None
 

@@ -109,6 +109,25 @@ class ClusterOptions:
 class SourceOptions:
     """How sources are read; the geometry is for headerless .yuv files only."""
 
+    filter: str | None = option(
+        "--filter",
+        default=None,
+        metavar="CHAIN",
+        help="ffmpeg filters to put before the source, as for -vf; what leaves them is encoded, "
+        "and is what encodes are compared with.",
+    )
+    crop: str | None = option(
+        "--crop",
+        default=None,
+        metavar="auto|W:H:X:Y",
+        help="Part of the source's pictures to use; auto finds black bars and leaves them out.",
+    )
+    deinterlace: bool = option(
+        "--deinterlace",
+        default=False,
+        help="Make frames of an interlaced source's fields, one for each two (bwdif).",
+    )
+
     size: str | None = option(
         "--size", default=None, metavar="WxH", help="Picture size of .yuv files."
     )
@@ -232,6 +251,12 @@ class EncodingOptions:
         metavar="SECONDS",
         help="Encode and score the clip in chunks of this length, side by side, each beginning "
         "with a keyframe. The answer is that of the chunks joined.",
+    )
+    depth: int | None = option(
+        "--depth",
+        default=None,
+        metavar="8|10",
+        help="Bits per sample of the encodes. Default: the source's, as far as the encoder goes.",
     )
     encoder_args: str = option(
         "--encoder-args",

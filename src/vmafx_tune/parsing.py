@@ -13,6 +13,7 @@ from vmafx_tune.model import Resolution
 __all__ = [
     "is_url",
     "parse_arguments",
+    "parse_crop",
     "parse_frame_rate",
     "parse_names",
     "parse_numbers",
@@ -23,6 +24,7 @@ __all__ = [
 
 _RESOLUTION = re.compile(r"(\d+)\s*[xX\N{MULTIPLICATION SIGN}]\s*(\d+)")
 _SAMPLE = re.compile(r"(\d+)\s*[xX\N{MULTIPLICATION SIGN}]\s*(\d+(?:\.\d+)?)\s*s?")
+_CROP = re.compile(r"(\d{1,5}):(\d{1,5}):(\d{1,5}):(\d{1,5})")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
@@ -77,6 +79,27 @@ def parse_frame_rate(text: str) -> Fraction:
     ntsc = Fraction(math.ceil(rate) * 1000, 1001)
     # 23.976, 29.97 and 59.94 are roundings of n * 1000/1001, never rates of their own.
     return ntsc if "/" not in text and abs(rate - ntsc) < Fraction(1, 1000) else rate
+
+
+def parse_crop(text: str) -> tuple[int, int, int, int] | None:
+    """Parse `1920:800:0:140`: width, height, and the place of the left upper corner.
+
+    Returns:
+        None for `auto`.
+
+    Raises:
+        UsageError: It is neither `auto` nor four whole numbers.
+    """
+    if text.strip().lower() == "auto":
+        return None
+    match = _CROP.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(
+            f"'{text}' is not a crop. Write it as WIDTH:HEIGHT:X:Y, as for ffmpeg's crop filter "
+            "(1920:800:0:140), or use --crop auto."
+        )
+    width, height, x, y = (int(number) for number in match.groups())
+    return width, height, x, y
 
 
 def parse_numbers(text: str, what: str) -> tuple[float, ...]:

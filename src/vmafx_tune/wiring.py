@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.media.process import ProcessRunner
     from vmafx_tune.media.source_cache import SourceCache
+    from vmafx_tune.media.thumbnails import Thumbnails
     from vmafx_tune.model import (
         Complexity,
         EncodeSpec,
@@ -182,6 +183,49 @@ class Toolbox:
         from vmafx_tune.media.damage import accept_damage
 
         return accept_damage(probe_source(path, raw, stream, allow_damage=True), self.cancel)
+
+    def filtered(self, source: Source, observe: Observer = ignore) -> Source:
+        """Put the options' crop, filters and deinterlacing before a source.
+
+        Args:
+            source: As probed.
+            observe: Told what was chosen.
+
+        Raises:
+            UsageError: They do not fit the source, or ffmpeg does not take them.
+            ToolNotFoundError: There is no ffmpeg to run them.
+        """
+        from vmafx_tune.encoders.named_files import filter_files
+        from vmafx_tune.media.preparation import prepare_source
+
+        return prepare_source(
+            source,
+            chain=self._sources.filter,
+            crop=self._sources.crop,
+            deinterlace=self._sources.deinterlace,
+            find_ffmpeg=lambda: self.ffmpeg,
+            runner=self.runner,
+            note=lambda message: observe(Warned(message)),
+            files_of=filter_files,
+        )
+
+    def with_field_order(self, source: Source) -> Source:
+        """Find out which field of an interlaced source comes first.
+
+        Raises:
+            ToolNotFoundError: There is no ffmpeg to look at it.
+        """
+        if not source.interlaced:
+            return source
+        from vmafx_tune.media.filtering import find_field_order
+
+        return find_field_order(source, self.ffmpeg, self.runner)
+
+    def thumbnails(self, source: Source, shape: Resolution) -> Thumbnails:
+        """Read small pictures of a source; see `Thumbnails`."""
+        from vmafx_tune.media.thumbnails import Thumbnails
+
+        return Thumbnails(source, shape, self.cancel)
 
     def _raw_format(self) -> RawFormat | None:
         if self._sources.size is None:

@@ -90,6 +90,7 @@ class Bench:
             ScoringError, ToolNotFoundError: The source cannot be scored here.
         """
         encoding, scoring = encoding or EncodingOptions(), scoring or ScoringOptions()
+        source = box.with_field_order(source)
         display = display_size(scoring, source)
         model = box.model(scoring.model, display)
         chunks = chunks_of(source, encoding, gop_frames)
@@ -128,6 +129,7 @@ class Bench:
             extra_args=parse_arguments(self.encoding.encoder_args),
             size=size,
             threads=self.scoring.threads,
+            depth=_checked_depth(self.encoding.depth),
             gop_frames=self.gop_frames,
             max_bitrate_kbps=max_bitrate_kbps,
         )
@@ -147,6 +149,7 @@ class Bench:
             chunk_frames=self.chunk_frames,
             caps=caps_among(encode.extra_args),
             effort=row.effort,
+            notes=row.notes(encode),
         )
 
     def _template(self, encode: EncodeSpec) -> ProbeSpec:
@@ -299,6 +302,12 @@ def checked_max_bitrate(max_bitrate_kbps: float | None) -> float | None:
             "than 0."
         )
     return float(max_bitrate_kbps)
+
+
+def _checked_depth(depth: int | None) -> int | None:
+    if depth not in {None, 8, 10}:
+        raise UsageError(f"--depth {depth} is not a depth of encodes. Use 8 or 10.")
+    return depth
 
 
 def _grid(row: EncoderRow, encoding: EncodingOptions) -> KnobGrid:

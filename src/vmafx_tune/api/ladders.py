@@ -12,7 +12,7 @@ from vmafx_tune.api.bench import Bench, row_of
 from vmafx_tune.api.rungs import changed_choice, selection_options
 from vmafx_tune.api.sources import open_source
 from vmafx_tune.api.workers import LocalCores
-from vmafx_tune.core.alignment import source_notes
+from vmafx_tune.core.alignment import check_woven, source_notes
 from vmafx_tune.core.losses import larger_than_source
 from vmafx_tune.core.picture_size import shrinks
 from vmafx_tune.core.resolutions import check_resolutions, default_resolutions
@@ -104,6 +104,7 @@ def ladder(
         UsageError: `sampling` is adaptive, and the cells are to be filled by `sampler`, or an
             answer that a sample gave is to be verified.
         InvalidLadderError: The resolutions or limits cannot make a ladder.
+        FormatMismatchError: The source is interlaced, and would be scaled.
         EncoderUnavailableError: This ffmpeg lacks the encoder, or this machine cannot open it.
         VmafxTuneError: The source, the scorer or an option cannot be used.
     """
@@ -113,6 +114,8 @@ def ladder(
         row = row_of(encoder)
         probed = open_source(source, scoring, box, observe)
         sizes = _checked_resolutions(resolutions, probed, observe)
+        for size in sizes:
+            check_woven(probed, size)
         gop = _checked_gop_frames(gop_s, probed)
         bench = (
             None
@@ -201,6 +204,8 @@ def _measure(
     base = bench.request(row, target, size=size)
     for size in request.resolutions:
         row.check(rendition_search(base, size, score_at).template.encode)
+    # They are the ladder's own, not each cell's.
+    notes, base = base.notes, replace(base, notes=())
     bench.require(row)
     bench.require_arguments(base)
     prober, scout = bench.probers(
@@ -210,7 +215,8 @@ def _measure(
         # The planner takes numpy, which a grid that is recalled from the store does without.
         from vmafx_tune.workflows.adaptive import build_adaptively
 
-        return build_adaptively(request, base, prober, score_at=score_at, observe=observe)
+        build = build_adaptively(request, base, prober, score_at=score_at, observe=observe)
+        return replace(build, notes=(*notes, *build.notes))
     sampler = SearchingSampler(
         base,
         request.resolutions,
@@ -220,7 +226,8 @@ def _measure(
         observe=observe,
         scout=scout,
     )
-    return build_ladder(request, sampler, observe=observe, stop=prober.cancel)
+    build = build_ladder(request, sampler, observe=observe, stop=prober.cancel)
+    return replace(build, notes=(*notes, *build.notes))
 
 
 def _check_sampling(
@@ -299,6 +306,7 @@ def _title(source: Source, bitrate_kbps: float | None) -> LadderTitle:
         notes=source_notes(source),
         damage=source.damage,
         bitrate_kbps=bitrate_kbps,
+        filters=source.filters,
     )
 
 

@@ -6,9 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune.api.sources import display_size, open_source, read_source
+from vmafx_tune.api.steps import step_notes, with_step_hint
 from vmafx_tune.core.alignment import pair_notes, source_notes
+from vmafx_tune.core.shift import overlap
 from vmafx_tune.core.targets import checked_score
+from vmafx_tune.errors import FrameCountMismatchError
 from vmafx_tune.events import Observer, Warned, ignore
+from vmafx_tune.media.excerpts import skip_frames
 from vmafx_tune.model import ScoreRequest
 from vmafx_tune.options import ScoringOptions, SourceOptions, ToolOptions
 from vmafx_tune.wiring import opened
@@ -29,6 +33,7 @@ def score(
     distorted: str | Path,
     *,
     min_score: float | None = None,
+    offset: int = 0,
     scoring: ScoringOptions | None = None,
     sources: SourceOptions | None = None,
     tools: ToolOptions | None = None,
@@ -43,6 +48,8 @@ def score(
             differs.
         min_score: What the caller will hold the score against. It changes nothing of the result,
             and is refused where the model cannot give it.
+        offset: Number of the reference's frame to compare the distorted's first one with; negative
+            to skip frames of the distorted.
         scoring: Model, backend, pooling, subsampling.
         sources: How sources are read.
         tools: Which programs to use, and where to work.
@@ -68,15 +75,21 @@ def score(
         model = box.model(scoring.model, display)
         if min_score is not None:
             checked_score(min_score, model, "A minimum score")
+        span = overlap(source, encoded, offset) if offset else None
         request = ScoreRequest(
-            reference=source,
-            distorted=encoded,
+            reference=skip_frames(source, span.reference, span.n_frames) if span else source,
+            distorted=skip_frames(encoded, span.distorted, span.n_frames) if span else encoded,
             model=model,
             display=display,
             subsample=scoring.subsample,
             threads=scoring.threads,
         )
         scorer = box.scorer(scoring.backend, model, at_once=True)
-        result = run_score(ScoreJob(request, scoring.pool), scorer, observe=observe)
+        try:
+            result = run_score(ScoreJob(request, scoring.pool), scorer, observe=observe)
+        except FrameCountMismatchError as error:
+            raise error if offset else with_step_hint(error, source, encoded, box) from error
+        result = replace(result, reference=source, distorted=encoded, offset=offset)
         notes = dict.fromkeys((*source_notes(source), *source_notes(encoded)))
-        return replace(result, notes=(*notes, *result.notes))
+        hint = () if offset else step_notes(result, box)
+        return replace(result, notes=(*notes, *result.notes, *hint))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmafx_tune.core.alignment import check_source
+from vmafx_tune.core.alignment import check_source, check_woven
 from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.events import Warned
 from vmafx_tune.parsing import is_url, parse_resolution
@@ -54,12 +54,13 @@ def read_source(path: str | Path, box: Toolbox, probe: Callable[[Path], Source])
 def open_source(
     path: str | Path, scoring: ScoringOptions | None, box: Toolbox, observe: Observer
 ) -> Source:
-    """Probe a source, and tell what a user should know of it.
+    """Probe a source, put its filters before it, and say what a user should know of it.
 
     Raises:
         MediaError: It cannot be read, or is HDR without the user's consent.
+        UsageError: Its filters do not fit it.
     """
-    source = read_source(path, box, box.source)
+    source = box.filtered(read_source(path, box, box.source), observe)
     if scoring is not None and scoring.subsample % 2 == 0:
         observe(Warned(_EVEN_SUBSAMPLE.format(n=scoring.subsample, odd=scoring.subsample + 1)))
     allow_hdr = scoring is not None and scoring.allow_hdr
@@ -73,5 +74,10 @@ def display_size(scoring: ScoringOptions, source: Source) -> Resolution:
 
     Raises:
         UsageError: The size asked for is none.
+        FormatMismatchError: The source is interlaced, and would be scaled.
     """
-    return parse_resolution(scoring.display) if scoring.display else source.resolution
+    if not scoring.display:
+        return source.resolution
+    display = parse_resolution(scoring.display)
+    check_woven(source, display)
+    return display

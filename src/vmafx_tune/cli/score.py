@@ -41,6 +41,15 @@ def score(
         float | None,
         typer.Option("--min-score", metavar="X", help="Exit with 3 below this score, from 1 up."),
     ] = None,
+    offset: Annotated[
+        int,
+        typer.Option(
+            "--offset",
+            metavar="N",
+            help="Compare frame N of the reference with the first one of the distorted; negative "
+            "to skip frames of the distorted.",
+        ),
+    ] = 0,
     frames: Annotated[bool, typer.Option("--frames", help="Add the score of each frame.")] = False,
     server: Annotated[
         str | None,
@@ -79,6 +88,7 @@ def score(
                 reference,
                 distorted,
                 min_score=min_score,
+                offset=offset,
                 scoring=scoring,
                 observe=observe,
                 toolbox=run.toolbox,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cluster.messages import FileRef, Inquiry, Job
-from vmafx_tune.encoders.named_files import named_files
+from vmafx_tune.encoders.named_files import filter_files, named_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -95,7 +95,13 @@ class JobWriter:
             spec=spec,
             source=self._file(path.absolute(), self._url_of(path)),
             model=None if spec.model.path is None else self._file(spec.model.path),
-            files=tuple(self._file(file) for file in named_files(spec.encode.extra_args)),
+            files=tuple(
+                self._file(file)
+                for file in (
+                    *named_files(spec.encode.extra_args),
+                    *filter_files(spec.encode.source.filters),
+                )
+            ),
             scoring=scoring,
             encoding=None,
         )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vmafx_tune.colours import Colours
     from vmafx_tune.model import Resolution, Source
 
-__all__ = ["check_light", "check_source", "pair_notes", "source_notes"]
+__all__ = ["check_light", "check_source", "check_woven", "pair_notes", "source_notes"]
 
 _ASPECT_TOLERANCE = 0.02
 # Containers round rates such as 24000/1001.
@@ -80,10 +80,12 @@ def pair_notes(
 
     Raises:
         FormatMismatchError: One is HDR and the other says that it is not, or in another way; or
-            their primaries are those of wide and of normal gamut.
+            their primaries are those of wide and of normal gamut; or the distorted has fields, and
+            would be scaled.
         HdrRefusedError: One is HDR, the other does not say, and `allow_hdr` is False.
     """
     check_light(reference, distorted, allow_hdr=allow_hdr)
+    check_woven(distorted, display or reference.resolution)
     return source_notes(distorted) + _present(
         _scaling_note(reference, distorted, display or reference.resolution),
         _aspect_note(reference, distorted),
@@ -92,6 +94,24 @@ def pair_notes(
         _variable_rate_note(distorted),
         _interlacing_note(distorted),
     )
+
+
+def check_woven(source: Source, size: Resolution) -> None:
+    """Refuse to scale pictures that are made of two fields.
+
+    Args:
+        source: Its pictures.
+        size: What they are to be scaled to.
+
+    Raises:
+        FormatMismatchError: They are interlaced, and of another size.
+    """
+    if source.interlaced and source.resolution != size:
+        raise FormatMismatchError(
+            f"The pictures of '{source.path}' are interlaced, and scaling them from "
+            f"{source.resolution} to {size} would blend two moments into one. Use --deinterlace, "
+            "or keep their size."
+        )
 
 
 def _present(*notes: str | None) -> tuple[str, ...]:
@@ -219,7 +239,10 @@ def _damage_note(source: Source) -> str | None:
 def _interlacing_note(source: Source) -> str | None:
     if not source.interlaced:
         return None
-    return f"The pictures of '{source.path}' are interlaced. They are compared as they are stored."
+    return (
+        f"The pictures of '{source.path}' are interlaced. They are compared as they are stored; "
+        "--deinterlace makes frames of a source's fields."
+    )
 
 
 def _hdr_note(reference: Source) -> str | None:

@@ -14,11 +14,11 @@ from vmafx_tune.encoders.extra_args import is_dictionary, join_filters, join_par
 from vmafx_tune.encoders.knob import Knob
 from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import (
-    excerpt_filters,
     file_url,
     input_options,
     node_name,
     plain_names,
+    source_filters,
     stream_specifier,
 )
 
@@ -216,12 +216,19 @@ def _output_options(spec: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
         "map_metadata": -1,
         "map_chapters": -1,
         **row.options(
-            spec.quality, spec.preset, spec.gop_frames, spec.threads, _clock(spec.source)
+            spec.quality,
+            spec.preset,
+            spec.gop_frames,
+            spec.threads,
+            _clock(spec.source),
+            first_field=row.first_field(spec),
         ),
     }
     if spec.source.ticks_per_second is not None:
         # Else times are rounded to a grid of the average rate.
         options["enc_time_base"] = f"1/{spec.source.ticks_per_second}"
+    if (pix_fmt := row.pixel_format(spec)) is not None:
+        options["pix_fmt"] = pix_fmt
     if row.codec.mp4_tag is not None:
         options["tag:v"] = row.codec.mp4_tag
     if filters := _filters(spec):
@@ -239,13 +246,10 @@ def _clock(source: Source) -> dict[str, int] | None:
 
 
 def _filters(spec: EncodeSpec) -> str:
-    steps = [
-        f"{name}={':'.join(f'{option}={value}' for option, value in options.items())}"
-        for name, options in excerpt_filters(spec.source)
-    ]
+    steps = [source_filters(spec.source)]
     if spec.size is not None:
         steps.append(f"scale={spec.size.width}:{spec.size.height}:flags=lanczos")
-    return ",".join(steps)
+    return ",".join(step for step in steps if step)
 
 
 def _with_extra_args(

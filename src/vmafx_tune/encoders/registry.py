@@ -61,6 +61,8 @@ _X264 = EncoderRow(
         ("x264-params", "sync-lookahead=0"),
     ),
     gop_templates=(*_FIXED_GOP, ("sc_threshold", "0")),
+    # ffmpeg hands on which field of a picture comes first, but for the headers x264 is to be asked.
+    field_templates=(("flags", "+ilme+ildct"), ("x264-params", "{first_field}=1")),
     chroma=_ALL_CHROMA,
     version_pattern=r"264 - core (.+?) - H\.264",
     version_label="x264 core",
@@ -190,6 +192,7 @@ _VVENC = EncoderRow(
     gop_templates=(("vvenc-params", "intraperiod={gop}:decodingrefreshtype=idr_no_radl"),),
     # ffmpeg has it count frames, and it makes up decoding times from that.
     clock_templates=(("vvenc-params", "tickspersec={ticks}:framerate={rate}:framescale=1"),),
+    depths=frozenset({10}),
     version_pattern=r"libvvenc version: (\S+)",
     version_label="VVenC",
     url="https://github.com/fraunhoferhhi/vvenc/wiki/FFmpeg-Integration",
@@ -205,6 +208,13 @@ _CODEC_LABELS = {
     CodecFamily.AV1: "AV1",
 }
 
+# What hardware other than NVIDIA's takes.
+_DEPTHS = {
+    CodecFamily.H264: frozenset({8}),
+    CodecFamily.HEVC: frozenset({8, 10}),
+    CodecFamily.AV1: frozenset({8, 10}),
+}
+
 
 def _nvenc(codec: CodecFamily, hi: float) -> EncoderRow:
     return EncoderRow(
@@ -218,6 +228,7 @@ def _nvenc(codec: CodecFamily, hi: float) -> EncoderRow:
         templates=(("preset", "{preset}"), ("rc", "vbr"), ("cq", "{quality}"), ("b:v", "0")),
         gop_templates=(("g", "{gop}"), ("no-scenecut", "1"), ("forced-idr", "1")),
         chroma=_COLOUR_CHROMA,
+        packed_formats=True,
         version_pattern=r"Loaded Nvenc version (\d+\.\d+)",
         version_label="NVENC API",
         url="https://docs.nvidia.com/video-technologies/video-codec-sdk/ffmpeg-with-nvidia-gpu/",
@@ -243,6 +254,8 @@ def _qsv(codec: CodecFamily, chroma: frozenset[str] = frozenset({"420"})) -> Enc
         # hwupload filter is needed.
         input_options=(("init_hw_device", "qsv=hw"),),
         chroma=chroma,
+        depths=_DEPTHS[codec],
+        packed_formats=True,
         version_pattern=r"API version is (\d+\.\d+)",
         version_label="oneVPL API",
         url="https://trac.ffmpeg.org/wiki/Hardware/QuickSync",
@@ -268,6 +281,8 @@ def _amf(codec: CodecFamily, knob: Knob, frames: str) -> EncoderRow:
         ),
         # It places keyframes at scene cuts in its pre-analysis only, which is off by default.
         gop_templates=(("g", "{gop}"),),
+        depths=_DEPTHS[codec],
+        packed_formats=True,
         url="https://github.com/GPUOpen-LibrariesAndSDKs/AMF/wiki",
     )
 
@@ -284,6 +299,8 @@ def _videotoolbox(codec: CodecFamily) -> EncoderRow:
         presets=Presets(),
         templates=(("q:v", "{quality}"),),
         gop_templates=(("g", "{gop}"), ("flags", "+cgop")),
+        depths=_DEPTHS[codec],
+        packed_formats=True,
         url="https://trac.ffmpeg.org/wiki/HWAccelIntro#VideoToolbox",
     )
 

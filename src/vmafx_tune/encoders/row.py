@@ -74,6 +74,10 @@ class EncoderRow:
             to value; `{quality}` and `{preset}` stand for the two.
         gop_templates: Output options that ask for closed GOPs of `{gop}` frames, without keyframes
             at scene cuts.
+        field_templates: Output options that code the fields of interlaced pictures, the first of
+            them `{first_field}` (`tff` or `bff`); empty where it codes frames only.
+        depths: Bits per sample that it takes.
+        packed_formats: Whether it takes 4:2:0 as `nv12` and `p010le` only, not in planes.
         thread_templates: Output options that hold it to `{threads}` threads, beside those that
             ffmpeg itself takes to decode and scale.
         clock_templates: Output options that tell it a clock of `{ticks}` per second and a nominal
@@ -107,6 +111,9 @@ class EncoderRow:
     gop_templates: tuple[tuple[str, str], ...]
     thread_templates: tuple[tuple[str, str], ...] = (("threads", "{threads}"),)
     clock_templates: tuple[tuple[str, str], ...] = ()
+    field_templates: tuple[tuple[str, str], ...] = ()
+    depths: frozenset[int] = frozenset({8, 10})
+    packed_formats: bool = False
     aliases: tuple[str, ...] = ()
     fraction_option: str | None = None
     input_options: tuple[tuple[str, str], ...] = ()
@@ -149,6 +156,7 @@ class EncoderRow:
         gop_frames: int | None = None,
         threads: int | None = None,
         clock: Mapping[str, int] | None = None,
+        first_field: str | None = None,
     ) -> dict[str, str]:
         """Build the encoder's ffmpeg options.
 
@@ -158,6 +166,7 @@ class EncoderRow:
             gop_frames: Distance of the keyframes; None leaves it to the encoder.
             threads: Threads that it may have; None leaves it to the encoder.
             clock: `ticks` and `rate` of frames at uneven distances; None for even ones.
+            first_field: `tff` or `bff` to code fields; None to code frames.
 
         Returns:
             Option names without the dash, with their values.
@@ -180,7 +189,51 @@ class EncoderRow:
             options = _joined(options, self.thread_templates, threads=threads)
         if clock is not None:
             options = _joined(options, self.clock_templates, **clock)
+        if first_field is not None:
+            options = _joined(options, self.field_templates, first_field=first_field)
         return options
+
+    def first_field(self, spec: EncodeSpec) -> str | None:
+        """Name the field that an encode codes first: `tff` or `bff`; None where it codes frames."""
+        source = spec.source
+        if not (source.interlaced and self.field_templates):
+            return None
+        # Each field has chroma of its own.
+        step = 2 * _CHROMA_STEPS[self._encoded_chroma(spec)][1]
+        if (spec.size or source.resolution).height % step:
+            return None
+        return "bff" if source.bottom_field_first else "tff"
+
+    def notes(self, spec: EncodeSpec) -> tuple[str, ...]:
+        """Say what an encode does not keep of its source, in sentences."""
+        if not spec.source.interlaced or self.first_field(spec) is not None:
+            return ()
+        size = spec.size or spec.source.resolution
+        why = f" of {size} pictures" if self.field_templates else ""
+        note = (
+            f"'{spec.source.path}' is interlaced, and {self.name} cannot code the fields{why}: its "
+            "encodes are flagged as progressive. Use --deinterlace, or --codec libx264."
+        )
+        return (note,)
+
+    def pixel_format(self, spec: EncodeSpec) -> str | None:
+        """Name the pixel format of an encode of a given depth; None where none is given.
+
+        Raises:
+            UsageError: The encoder does not take that depth, or the format is given already.
+        """
+        if spec.depth is None:
+            return None
+        if spec.depth not in self.depths:
+            taken = " or ".join(str(depth) for depth in sorted(self.depths))
+            raise UsageError(f"it encodes {taken} bits per sample, not {spec.depth} (--depth).")
+        if find_value(spec.extra_args, "pix_fmt") is not None:
+            raise UsageError("--depth chooses the pixel format, and so does -pix_fmt. Use one.")
+        chroma = self._encoded_chroma(spec)
+        if self.packed_formats:
+            return "nv12" if spec.depth == 8 else "p010le"
+        name = "gray" if chroma == "400" else f"yuv{chroma}p"
+        return name if spec.depth == 8 else f"{name}{spec.depth}le"
 
     def check(self, spec: EncodeSpec) -> None:
         """Refuse an encode that cannot work, before anything runs.
@@ -193,6 +246,7 @@ class EncoderRow:
         try:
             self.options(spec.quality, spec.preset, spec.gop_frames)
             check_extra_args(spec.extra_args, self.reserved)
+            self.pixel_format(spec)
             if spec.gop_frames is not None:
                 check_gop_args(spec.extra_args, self.gop_templates)
         except UsageError as error:
@@ -225,7 +279,7 @@ class EncoderRow:
 
 
 def _joined(
-    options: Mapping[str, str], templates: Iterable[tuple[str, str]], **values: int
+    options: Mapping[str, str], templates: Iterable[tuple[str, str]], **values: object
 ) -> dict[str, str]:
     """Add options; those that are there already are dictionary options, and hold both."""
     asked = {name: template.format(**values) for name, template in templates}

@@ -16,6 +16,7 @@ from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.media.container import open_source
 from vmafx_tune.media.excerpts import decode_excerpt
+from vmafx_tune.media.filter_chain import keeps_frames
 from vmafx_tune.model import Damage
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ def require_intact(source: Source, cancel: CancelToken) -> None:
     """
     if source.damage is not None or source.codec in _UNDAMAGEABLE:
         return
+    if source.filters:
+        # What a decoder says of damage is lost behind them, and they may take another ffmpeg.
+        excerpt = source.excerpt if keeps_frames(source.filters) else None
+        source = replace(source, filters="", excerpt=excerpt)
     key = source, _signature(source)
     with _lock:
         known = key in _examined

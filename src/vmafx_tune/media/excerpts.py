@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import MediaError, UsageError
 from vmafx_tune.media.container import open_source
+from vmafx_tune.media.filter_chain import is_stateless
+from vmafx_tune.media.filtering import filtered_frames
 from vmafx_tune.model import Excerpt
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from vmafx_tune.media.container import Video
     from vmafx_tune.model import Source
 
-__all__ = ["ExcerptCutter", "cut_excerpt", "decode_excerpt"]
+__all__ = ["ExcerptCutter", "cut_excerpt", "decode_excerpt", "skip_frames"]
 
 # Names of libavformat's demuxers. Others seek to some packet near the time (MPEG-TS, raw streams),
 # or have no times of presentation (AVI). Even these are asked for times of keyframes only: between
@@ -109,14 +111,34 @@ class ExcerptCutter:
         source = self._source
         if source.excerpt is not None:
             return _Places(source.excerpt.start_s)
+        if not is_stateless(source.filters):
+            return _Places()
         with open_source(source) as video:
             return _find_places(video, source)
+
+
+def skip_frames(source: Source, first_frame: int, n_frames: int) -> Source:
+    """Take a run of frames of a whole source by counting them, whatever their times.
+
+    All frames before the first are decoded.
+
+    Args:
+        source: Without an excerpt.
+        first_frame: Counts its frames from 0.
+        n_frames: Length; all frames from 0 on give the source itself.
+    """
+    if (first_frame, n_frames) == (0, source.n_frames):
+        return source
+    excerpt = Excerpt(first_frame, n_frames, Fraction(0), lead_frames=first_frame)
+    return replace(source, n_frames=n_frames, excerpt=excerpt)
 
 
 def decode_excerpt(
     video: Video, source: Source, on_error: Callable[[str], None] | None = None
 ) -> Iterator[VideoFrame]:
     """Decode a source's excerpt, or all of it where it has none, in presentation order.
+
+    Its filters are applied; the pictures that leave them are upright.
 
     Args:
         video: The source's file, just opened.
@@ -127,16 +149,18 @@ def decode_excerpt(
         UnreadableSourceError: While iterating: the file is damaged.
     """
     excerpt = source.excerpt
-    if excerpt is None:
-        yield from video.decode(on_error)
-        return
     frames = video.decode(on_error)
-    if excerpt.first_frame > excerpt.lead_frames:
+    if excerpt is not None and excerpt.first_frame > excerpt.lead_frames:
         frame_s = 1 / source.frame_rate
         start_s = _container_start_s(video) + excerpt.start_s - excerpt.lead_frames * frame_s
         _seek(video, start_s)
         frames = _from_time(frames, start_s - frame_s / 2)
-    yield from islice(frames, excerpt.lead_frames, excerpt.lead_frames + excerpt.n_frames)
+    if source.filters:
+        frames = filtered_frames(video, frames, source.filters)
+    if excerpt is None:
+        yield from frames
+    else:
+        yield from islice(frames, excerpt.lead_frames, excerpt.lead_frames + excerpt.n_frames)
 
 
 def _seek(video: Video, start_s: Fraction) -> None:

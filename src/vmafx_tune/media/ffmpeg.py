@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ffmpeg",
-    "excerpt_filters",
     "file_url",
     "find_ffmpeg",
+    "input_arguments",
     "input_options",
     "list_encoders",
     "node_name",
     "plain_names",
+    "source_filters",
     "stream_specifier",
 ]
 
@@ -211,7 +212,7 @@ def input_options(source: Source) -> dict[str, Any]:
     """Tell ffmpeg what a source does not say of itself, as keywords for `ffmpeg.input`.
 
     Geometry for files without a header, and where to seek to for an excerpt; else empty. What an
-    excerpt takes beyond that is in `excerpt_filters`.
+    excerpt takes beyond that is in `source_filters`.
     """
     options: dict[str, Any] = {}
     if (raw := source.raw) is not None:
@@ -222,6 +223,19 @@ def input_options(source: Source) -> dict[str, Any]:
             "framerate": str(raw.frame_rate),
         }
     return options | _seeking(source)
+
+
+def input_arguments(source: Source) -> tuple[str, ...]:
+    """Write `input_options` as ffmpeg's arguments before `-i`."""
+    names = {"format": "f"}
+    return tuple(
+        part
+        for name, value in input_options(source).items()
+        for part in (
+            f"-{names.get(name, name)}",
+            "x".join(map(str, value)) if isinstance(value, tuple) else str(value),
+        )
+    )
 
 
 def _seeking(source: Source) -> dict[str, str]:
@@ -236,21 +250,20 @@ def _seeking(source: Source) -> dict[str, str]:
     return {"ss": _seconds(excerpt.start_s - frames_back / source.frame_rate)}
 
 
-def excerpt_filters(source: Source) -> tuple[tuple[str, dict[str, Any]], ...]:
-    """Filters that leave an excerpt of what is decoded, with their options, in order.
+def source_filters(source: Source) -> str:
+    """Write the filters that make the source of what is decoded: its own chain, then its excerpt.
 
-    They must come first, since they count the decoder's frames: its length as a time (`-t`) would
-    have to be told apart from rounded ones. None for a whole source.
+    They must come first, since an excerpt counts frames: its length as a time (`-t`) would have to
+    be told apart from rounded ones. Empty for a whole source without a chain.
     """
     excerpt = source.excerpt
     if excerpt is None:
-        return ()
-    lead = {"start_frame": excerpt.lead_frames} if excerpt.lead_frames else {}
-    return (
-        ("trim", {**lead, "end_frame": excerpt.lead_frames + excerpt.n_frames}),
-        # Half a frame before the first one is between two ticks of an encoder's clock.
-        ("setpts", {"expr": "PTS-STARTPTS"}),
-    )
+        return source.filters
+    lead = f"start_frame={excerpt.lead_frames}:" if excerpt.lead_frames else ""
+    trim = f"trim={lead}end_frame={excerpt.lead_frames + excerpt.n_frames}"
+    # Half a frame before the first one is between two ticks of an encoder's clock.
+    steps = (source.filters, trim, "setpts=expr=PTS-STARTPTS")
+    return ",".join(step for step in steps if step)
 
 
 def _seconds(seconds: Fraction) -> str:

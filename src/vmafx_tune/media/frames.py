@@ -14,7 +14,7 @@ from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.media import colour
 from vmafx_tune.media.container import open_source
 from vmafx_tune.media.damage import checked_frames
-from vmafx_tune.media.orientation import orientation
+from vmafx_tune.media.orientation import UPRIGHT, orientation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -184,7 +184,8 @@ class _Converter:
             ) from error
 
     def _build(self, layout: _Layout, frame: VideoFrame) -> Graph | None:
-        turn = orientation(frame, self._source.path)
+        # What leaves a chain is upright.
+        turn = UPRIGHT if self._source.filters else orientation(frame, self._source.path)
         filters = [*turn.filters, *self._filters]
         # Pictures stored from the bottom up have a negative stride, which a copy rights.
         if not self._filters and (layout.bottom_up or ("vflip", "") in turn.filters):

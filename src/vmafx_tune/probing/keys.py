@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.encoders.argv import encode_arguments
-from vmafx_tune.encoders.named_files import named_files
+from vmafx_tune.encoders.named_files import filter_files, named_files
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.model import ProbeKey
 
@@ -101,7 +101,8 @@ class ProbeKeys:
         # What was read from the file is here too: a newer reader may see it with other eyes.
         facts = dataclasses.asdict(dataclasses.replace(source, path=Path(_SOURCE)))
         del facts["excerpt"]  # it stands by itself, as the segment
-        return facts | {"content": self._fingerprints.of(source.path)}
+        files = [self._fingerprints.of(path) for path in filter_files(source.filters)]
+        return facts | {"content": self._fingerprints.of(source.path), "filter_files": files}
 
     def _model(self, model: VmafModel) -> dict[str, Any]:
         facts = dataclasses.asdict(dataclasses.replace(model, path=None))

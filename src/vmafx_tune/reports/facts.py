@@ -202,13 +202,25 @@ def encode_commands(label: str, encode: Probe | LadderPoint) -> list[tuple[str, 
 def describe_source(source: Source) -> str:
     """Say what a source is, in a line."""
     return _described(
-        source.path, source.resolution, source.frame_rate, source.n_frames, source.pixel_format.name
+        source.path,
+        source.resolution,
+        source.frame_rate,
+        source.n_frames,
+        source.pixel_format.name,
+        source.filters,
     )
 
 
 def describe_title(title: LadderTitle) -> str:
     """Say what the source of a ladder is, as far as it is known, in a line."""
-    return _described(title.path, title.resolution, title.frame_rate, title.n_frames, title.pix_fmt)
+    return _described(
+        title.path,
+        title.resolution,
+        title.frame_rate,
+        title.n_frames,
+        title.pix_fmt,
+        title.filters,
+    )
 
 
 def _described(
@@ -217,12 +229,14 @@ def _described(
     frame_rate: Fraction | None,
     n_frames: int | None,
     pix_fmt: str | None,
+    filters: str,
 ) -> str:
     told = (
         str(resolution or ""),
         "" if frame_rate is None else f"{float(frame_rate):.5g} fps",
         "" if n_frames is None else f"{n_frames} frames",
         pix_fmt or "",
+        f"after {filters}" if filters else "",
     )
     known = ", ".join(fact for fact in told if fact)
     return f"{path} ({known})" if known else str(path)

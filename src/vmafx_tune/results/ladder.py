@@ -70,6 +70,7 @@ class LadderTitle:
         damage: Damage that the user accepted; None for a file that decodes cleanly.
         bitrate_kbps: Average bitrate of its video; None where it is not known, or far above that of
             all encodes.
+        filters: ffmpeg's filters before it; the other facts are of what leaves them.
     """
 
     path: Path
@@ -81,6 +82,7 @@ class LadderTitle:
     notes: tuple[str, ...] = ()
     damage: Damage | None = None
     bitrate_kbps: float | None = None
+    filters: str = ""
 
     @property
     def duration_s(self) -> float | None:

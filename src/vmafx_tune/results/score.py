@@ -37,7 +37,9 @@ class ScoreResult:
         scores: The per-frame scores behind it.
         display: Size at which the clips were compared.
         hdr: Whether the reference is PQ or HLG, for which VMAF is not validated.
-        notes: Sentences about the clips that an engineer should know.
+        offset: Number of the reference's frame that the distorted's first one was compared with;
+            negative where frames of the distorted were skipped.
+        notes: Sentences about the comparison that an engineer should know.
     """
 
     reference: Source
@@ -51,6 +53,7 @@ class ScoreResult:
     display: Resolution
     hdr: bool
     wall_time_s: float
+    offset: int = 0
     notes: tuple[str, ...] = ()
 
 

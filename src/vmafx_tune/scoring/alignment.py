@@ -115,7 +115,8 @@ def plan_scoring(request: ScoreRequest) -> ScoringPlan:
 
 def is_ready(source: Source, plan: ScoringPlan) -> bool:
     """Whether a clip's file has the samples that `plan` asks for, without a header or decoding."""
-    return source.raw is not None and source.excerpt is None and not conversion(source, plan)
+    untouched = not source.filters and source.excerpt is None
+    return source.raw is not None and untouched and not conversion(source, plan)
 
 
 def _clamp(value: int, limits: tuple[int, int]) -> int:

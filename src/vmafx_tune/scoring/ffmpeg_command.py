@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import (
-    excerpt_filters,
     file_url,
     input_options,
     node_name,
     plain_names,
+    source_filters,
     stream_specifier,
 )
+from vmafx_tune.media.filter_chain import keeps_frames
 from vmafx_tune.scoring.conversion import as_planar, conversion
 
 if TYPE_CHECKING:
@@ -97,8 +98,8 @@ def score_arguments(
         n_subsample=request.subsample,
         log_fmt="json",
         log_path=LOG_NAME,
-        # More frames of an excerpt's file are decoded than belong to it, so that they do not tell
-        # which clip is the longer one; pairs do, if the filter makes none of a repeated frame.
+        # More frames are decoded than belong to an excerpt, so that they do not tell which clip is
+        # the longer one; pairs do, if the filter makes none of a repeated frame.
         **({"shortest": 1} if is_part(request) else {}),
     )
     outputs = [scored.output("-", format="null"), *written]
@@ -111,14 +112,18 @@ def is_one_clip(request: ScoreRequest) -> bool:
     return (
         reference.path == distorted.path
         and reference.raw == distorted.raw
+        and reference.filters == distorted.filters
         and reference.excerpt == distorted.excerpt
         and reference.stream == distorted.stream
     )
 
 
 def is_part(request: ScoreRequest) -> bool:
-    """Whether one of the clips is an excerpt."""
-    return request.reference.excerpt is not None or request.distorted.excerpt is not None
+    """Whether frames of one of the clips are left out, or made, after it is decoded."""
+    return any(
+        clip.excerpt is not None or not keeps_frames(clip.filters)
+        for clip in (request.reference, request.distorted)
+    )
 
 
 def decode_arguments(source: Source, plan: ScoringPlan, name: str) -> tuple[str, ...]:
@@ -180,13 +185,23 @@ def _prepared(source: Source, plan: ScoringPlan, threads: int | None) -> Any:
         options |= {"threads": threads}
     name = node_name(file_url(source.path.absolute()))
     stream = ffmpeg.input(name, **options)[stream_specifier(source)]
-    for name, settings in excerpt_filters(source):
-        stream = stream.filter(name, **settings)
-    stream = _paired(stream)
+    stream = _paired(_through(stream, source_filters(source)))
     for name, settings in conversion(source, plan) or (as_planar(plan.pix_fmt),):
         stream = stream.filter(name, **settings)
     # Where two labels differ, ffmpeg 7 and newer would convert one clip to the other's colours.
     return stream.filter("setparams", **_ONE_LABEL)
+
+
+def _through(stream: Any, chain: str) -> Any:
+    """Send a stream through a chain that is written already."""
+    from ffmpeg.nodes import FilterNode
+
+    class Chain(FilterNode):  # type: ignore[misc] # ffmpeg-python has no types
+        def _get_filter(self, outgoing_edges: Any) -> str:
+            del outgoing_edges
+            return chain
+
+    return Chain(stream, chain).stream() if chain else stream
 
 
 def _copied(clip: Source) -> Any:

@@ -184,7 +184,7 @@ class _Key:
     def clip(self, path: Path) -> Source:
         """Describe the copy, as the file `path`."""
         raw = RawFormat(self.plan.size, self.plan.pix_fmt, self.reference.frame_rate)
-        whole = replace(self.reference, excerpt=None, stream=0)
+        whole = replace(self.reference, filters="", excerpt=None, stream=0)
         return replace(whole, path=path, resolution=self.plan.size, raw=raw)
 
 

@@ -35,6 +35,7 @@ class SearchRequest:
             None for encodes of the whole clip.
         caps: Further encoder arguments that may limit bitrate or quality, for messages.
         effort: How long its probes take, beside those of other encoders; in any unit.
+        notes: What an engineer should know of the encoder and this source, in sentences.
     """
 
     template: ProbeSpec
@@ -50,6 +51,7 @@ class SearchRequest:
     chunk_frames: int | None = None
     caps: tuple[str, ...] = ()
     effort: float = 0.0
+    notes: tuple[str, ...] = ()
 
     @property
     def estimates(self) -> bool:

@@ -141,6 +141,7 @@ def failed_search(
         wall_time_s=0.0,
         strategy=request.strategy,
         max_bitrate_kbps=request.max_bitrate_kbps,
+        notes=request.notes,
         chunk_frames=request.chunk_frames,
         too_large=book.too_large(),
     )
@@ -197,7 +198,7 @@ def _result(
         chunk_frames=request.chunk_frames,
         too_large=book.too_large(),
         sample=_sample(request, book, outcome),
-        notes=_notes(request, book, outcome),
+        notes=(*request.notes, *_notes(request, book, outcome)),
     )
 
 

@@ -11,7 +11,7 @@ from tests.unit.scoring.builders import a_request, a_source, completed
 from vmafx_tune.encoders.argv import encode_arguments
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import FrameCountMismatchError, UnreadableSourceError
-from vmafx_tune.media.ffmpeg import excerpt_filters, input_options
+from vmafx_tune.media.ffmpeg import input_options, source_filters
 from vmafx_tune.model import EncodeSpec, Excerpt, RawFormat, Resolution, Source
 from vmafx_tune.scoring.alignment import is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_backend import _count_frames
@@ -31,28 +31,28 @@ def part(first: int, n_frames: int, *, lead: int = 0, rate: Fraction = Fraction(
 
 
 def test_a_whole_source_takes_no_option_and_no_filter() -> None:
-    assert (input_options(a_source()), excerpt_filters(a_source())) == ({}, ())
+    assert (input_options(a_source()), source_filters(a_source())) == ({}, "")
 
 
 def test_a_place_is_sought_half_a_frame_early() -> None:
     source = part(50, 10)
 
     assert input_options(source) == {"ss": "1.980000"}
-    assert excerpt_filters(source)[0] == ("trim", {"end_frame": 10})
+    assert source_filters(source).startswith("trim=end_frame=10,")
 
 
 def test_frames_between_the_place_and_the_excerpt_are_dropped() -> None:
     source = part(57, 10, lead=7)
 
     assert input_options(source) == {"ss": "1.980000"}
-    assert excerpt_filters(source)[0] == ("trim", {"start_frame": 7, "end_frame": 17})
+    assert source_filters(source).startswith("trim=start_frame=7:end_frame=17,")
 
 
 def test_without_a_nearer_place_the_file_is_decoded_from_its_beginning() -> None:
     source = part(57, 10, lead=57)
 
     assert input_options(source) == {}
-    assert excerpt_filters(source)[0] == ("trim", {"start_frame": 57, "end_frame": 67})
+    assert source_filters(source).startswith("trim=start_frame=57:end_frame=67,")
 
 
 def test_times_are_those_of_the_frame_rate() -> None:
@@ -77,7 +77,7 @@ def test_a_scored_excerpt_is_cut_like_an_encoded_one_and_ends_with_the_shorter_c
     arguments = score_arguments(request, plan_scoring(request), threads=1)
 
     graph = arguments[arguments.index("-filter_complex") + 1]
-    assert "trim=end_frame=17:start_frame=7" in graph
+    assert "trim=start_frame=7:end_frame=17" in graph
     assert "shortest=1" in graph
     assert arguments[arguments.index("-ss") + 1] == "1.980000"
 

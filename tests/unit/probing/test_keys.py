@@ -245,8 +245,8 @@ def test_every_field_of_a_specification_is_accounted_for() -> None:
     """A new field must be put into the key, or be known not to matter, and be named here."""
     encode = {field.name for field in dataclasses.fields(EncodeSpec)}
     assert encode == {
-        "source", "encoder", "quality", "preset", "extra_args", "size", "threads", "gop_frames",
-        "max_bitrate_kbps",
+        "source", "encoder", "quality", "preset", "extra_args", "size", "threads", "depth",
+        "gop_frames", "max_bitrate_kbps",
     }  # fmt: skip
     probe = {field.name for field in dataclasses.fields(ProbeSpec)}
     assert probe == {"encode", "model", "display", "subsample", "threads"}

@@ -194,6 +194,10 @@ class _Circumstances(Document):
         description="Where the source first does not decode cleanly, with --allow-damage; null "
         "where it does."
     )
+    filter: Text = Field(
+        description="ffmpeg filters before the source, as for -vf: encodes are made of what leaves "
+        "them, and compared with that; empty for none."
+    )
 
 
 # Pydantic orders inherited fields from the last base to the first: the contract's come first.
@@ -239,6 +243,7 @@ def _common(result: CompareResult) -> dict[str, Any]:
         "new_probes": result.new_probes,
         "max_bitrate_kbps": result.max_bitrate_kbps,
         "anchor": result.anchor,
+        "filter": result.source.filters,
         "bd_rate": [_bd_rate(bd) for bd in result.bd_rates],
         "notes": list(result.notes),
         "damage": damage_part(result.source.damage),

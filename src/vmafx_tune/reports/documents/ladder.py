@@ -113,6 +113,11 @@ class LadderDocument(Document):
         description="Frames of the chunks that each encode is made of, the last one's excepted; "
         "null for encodes of the whole source.",
     )
+    filter: Text = Field(
+        default="",
+        description="ffmpeg filters before the source, as for -vf: encodes are made of what leaves "
+        "them, and compared with that; empty for none.",
+    )
     selection: Selection | None = Field(default=None, description="How the rungs were chosen.")
     notes: list[Text] = Field(
         default_factory=list, description="Sentences about what an engineer may want to change."
@@ -159,6 +164,7 @@ def _circumstances(result: LadderResult) -> dict[str, Any]:
         "new_probes": result.new_probes,
         "sample": sampled_clip(result.sample),
         "chunk_frames": result.chunk_frames,
+        "filter": result.source.filters,
     }
 
 

@@ -32,7 +32,7 @@ class Frame(TypedDict):
     """One scored frame."""
 
     # A plain dictionary, not a model: an hour of video has ninety thousand of them.
-    frame: Annotated[int, Field(description="Index in the clip, from 0.")]
+    frame: Annotated[int, Field(description="Number of the pair, from 0.")]
     vmaf: Annotated[float | None, Field(description="VMAF points.")]
     features: Annotated[
         dict[str, float | None], Field(description="Elementary features by libvmaf's log name.")
@@ -70,6 +70,13 @@ class ScoreDocument(Document):
     distorted_damage: Damage | None = Field(
         description="Where the distorted clip first does not decode cleanly, with "
         "--allow-damage; null where it does."
+    )
+    offset: int = Field(
+        description="Number of the reference's frame that the distorted's first one was compared "
+        "with; negative where frames of the distorted were skipped."
+    )
+    filter: Text = Field(
+        description="ffmpeg filters before the reference, as for -vf; empty for none."
     )
     frames: list[Frame] = Field(
         default_factory=list, description="Per-frame scores; present with --frames only."
@@ -110,6 +117,8 @@ def score_document(result: ScoreResult, *, frames: bool = False) -> ScoreDocumen
         notes=list(result.notes),
         reference_damage=damage_part(result.reference.damage),
         distorted_damage=damage_part(result.distorted.damage),
+        offset=result.offset,
+        filter=result.reference.filters,
         frames=_frames(result.scores) if frames else [],
     )
 

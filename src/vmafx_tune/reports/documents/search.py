@@ -112,6 +112,10 @@ class SearchDocument(Document):
     hdr: bool = Field(
         description="The source is PQ or HLG, for which no public VMAF model is validated."
     )
+    filter: Text = Field(
+        description="ffmpeg filters before the source, as for -vf: encodes are made of what leaves "
+        "them, and compared with that; empty for none."
+    )
 
 
 def search_document(result: SearchResult) -> SearchDocument:
@@ -138,6 +142,7 @@ def search_document(result: SearchResult) -> SearchDocument:
         max_bitrate_kbps=result.max_bitrate_kbps,
         damage=damage_part(result.source.damage),
         hdr=result.source.is_hdr,
+        filter=result.source.filters,
         **answer_fields(result.answer),
         **search_fields(result),
     )

@@ -180,6 +180,7 @@ def _title(document: LadderDocument) -> LadderTitle:
         if source.damage is None
         else Damage(source.damage.frame, source.damage.time_s, source.damage.reason),
         source.bitrate_kbps,
+        document.filter,
     )
 
 

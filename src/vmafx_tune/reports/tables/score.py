@@ -81,10 +81,18 @@ def _circumstances(result: ScoreResult) -> RenderableType:
         [
             ("Reference", facts.describe_source(result.reference)),
             ("Distorted", facts.describe_source(result.distorted)),
+            ("Offset", _offset(result.offset)),
             ("Model", f"{result.model.name} at {result.display}"),
             ("Scored by", f"{backend} in {text.duration(result.wall_time_s)}"),
         ]
     )
+
+
+def _offset(offset: int) -> str:
+    if not offset:
+        return ""
+    clip = "reference" if offset > 0 else "distorted"
+    return f"{offset}: the first {abs(offset)} of the {clip}'s frames are left out"
 
 
 def _pooled(result: ScoreResult) -> RenderableType:

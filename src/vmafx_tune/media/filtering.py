@@ -1,0 +1,255 @@
+"""Sources seen through a filter chain: what comes out of it, and its pictures one by one.
+
+ffmpeg's command line and PyAV run the same libavfilter, so that encodes and both ways of scoring
+see the same pictures. What a chain makes of a source is measured once, when it is opened.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.errors import UnreadableSourceError, UsageError
+from vmafx_tune.media.demuxers import input_guard
+from vmafx_tune.media.ffmpeg import file_url, input_arguments, stream_specifier
+from vmafx_tune.media.filter_chain import keeps_frames, parse_chain
+from vmafx_tune.media.orientation import orientation
+from vmafx_tune.media.pixel_formats import pixel_format
+from vmafx_tune.media.timing import frame_timing
+from vmafx_tune.model import Resolution
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from av.filter import Graph
+    from av.video.frame import VideoFrame
+
+    from vmafx_tune.media.container import Video
+    from vmafx_tune.media.ffmpeg import Ffmpeg
+    from vmafx_tune.media.process import ProcessRunner
+    from vmafx_tune.model import Source
+
+__all__ = ["filter_source", "filtered_frames", "find_field_order"]
+
+_TICK_S = Fraction(1, 1_000_000)
+_FEW_FRAMES = 2
+_TICKS_PER_SECOND = 90_000
+_RATE = re.compile(r"config in time_base: \S+ frame_rate: (\d+)/(\d+)")
+_PICTURE = re.compile(
+    r"n: +\d+ .* fmt:(?P<format>\S+) .*sar:(?P<sar_x>\d+)/(?P<sar_y>\d+) "
+    r"s:(?P<width>\d+)x(?P<height>\d+) i:(?P<fields>\S)"
+)
+_COLOURS = re.compile(
+    r"color_range:(?P<range>\S+) color_space:(?P<space>\S+) "
+    r"color_primaries:(?P<primaries>\S+) color_trc:(?P<transfer>\S+)"
+)
+_PACKET = re.compile(r"\d+, *-?\d+, *(-?\d+),")
+_ERROR = re.compile(r"^(?:\[[^\]]*\] )*\[(?:error|fatal)\] (?P<reason>.+?)\.?$", re.MULTILINE)
+_UNKNOWN = re.compile(r"No such filter|No option name near|Filter not found")
+
+
+def filter_source(source: Source, chain: str, ffmpeg: Ffmpeg, runner: ProcessRunner) -> Source:
+    """Put a chain before everything that reads a source, and find out what comes out of it.
+
+    A chain that may change the number of pictures is run once over the whole source.
+
+    Args:
+        source: As probed.
+        chain: Checked; empty for none.
+        ffmpeg: Runs the chain.
+        runner: Runs ffmpeg.
+
+    Raises:
+        UsageError: ffmpeg does not take the chain, or nothing comes out of it.
+        CancelledError: The runner is cancelled.
+    """
+    if not chain:
+        return source
+    counted = keeps_frames(chain)
+    done = runner.run(
+        (str(ffmpeg.path), *_arguments(source, chain, n_frames=_FEW_FRAMES if counted else None)),
+        progress=(times := _Times()),
+    )
+    picture, colours = _PICTURE.search(done.stderr), _COLOURS.search(done.stderr)
+    if done.returncode != 0:
+        raise _refusal(chain, done.stderr)
+    if picture is None or not times.ticks:
+        raise UsageError(f"--filter '{chain}' leaves no picture of '{source.path}'. Change it.")
+    found = _described(source, chain, picture, colours)
+    return found if counted else _timed(found, times.ticks, done.stderr)
+
+
+def find_field_order(source: Source, ffmpeg: Ffmpeg, runner: ProcessRunner) -> Source:
+    """Find out which field of an interlaced source comes first.
+
+    Raises:
+        CancelledError: The runner is cancelled.
+    """
+    if not source.interlaced or source.filters:
+        return source
+    seen = filter_source(source, "null", ffmpeg, runner)
+    return replace(source, bottom_field_first=seen.bottom_field_first)
+
+
+def filtered_frames(video: Video, frames: Iterator[VideoFrame], chain: str) -> Iterator[VideoFrame]:
+    """Send decoded pictures through a chain, upright, with the times that ffmpeg would give them.
+
+    Raises:
+        UnreadableSourceError: While iterating: PyAV's libavfilter cannot run the chain.
+    """
+    import av
+
+    graph, layout = None, None
+    offset = _start_ticks(video)
+    try:
+        for frame in frames:
+            if (seen := _layout(frame)) != layout:
+                yield from _drained(graph)
+                graph, layout = _graph(video, frame, chain), seen
+            assert graph is not None
+            if frame.pts is not None:
+                frame.pts -= offset
+            graph.vpush(frame)
+            yield from _pulled(graph)
+        yield from _drained(graph)
+    except (av.FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UnreadableSourceError(
+            f"'{video.path}' cannot be filtered in memory with '{chain}': {reason}. Use --backend "
+            "ffmpeg."
+        ) from error
+
+
+class _Times:
+    """Collects the times of the pictures that come out, from ffmpeg's list of their checksums."""
+
+    def __init__(self) -> None:
+        self.ticks: list[int | None] = []
+
+    def __call__(self, line: str) -> bool:
+        match = _PACKET.match(line)
+        if match is not None:
+            self.ticks.append(int(match[1]))
+        return match is not None
+
+
+def _arguments(source: Source, chain: str, *, n_frames: int | None) -> tuple[str, ...]:
+    limit = () if n_frames is None else ("-frames:v", str(n_frames))
+    guard = [part for name, value in input_guard().items() for part in (f"-{name}", value)]
+    return (
+        *("-hide_banner", "-nostdin", "-nostats", "-v", "level+info"),
+        *guard,
+        *input_arguments(source),
+        *("-i", file_url(source.path.absolute()), "-map", f"0:{stream_specifier(source)}"),
+        *("-vf", f"{chain},showinfo=checksum=0", *limit),
+        *("-c:v", "rawvideo", "-fps_mode", "passthrough", "-enc_time_base", str(_TICK_S)),
+        *("-f", "framecrc", "-"),
+    )
+
+
+def _described(
+    source: Source, chain: str, picture: re.Match[str], colours: re.Match[str] | None
+) -> Source:
+    told = {} if colours is None else colours.groupdict()
+
+    def colour(name: str, before: str | None) -> str | None:
+        value = told.get(name, "unknown")
+        return before if value in {"unknown", "reserved", "unspecified"} else value
+
+    pix_fmt = picture["format"]
+    if pix_fmt != source.pixel_format.name:
+        # Else each encoder would ask the chain for a format of its own.
+        chain = f"{chain},format={pix_fmt}"
+    sar_x, sar_y = int(picture["sar_x"]), int(picture["sar_y"])
+    return replace(
+        source,
+        filters=chain,
+        resolution=Resolution(int(picture["width"]), int(picture["height"])),
+        pixel_format=pixel_format(pix_fmt),
+        sample_aspect_ratio=Fraction(sar_x, sar_y) if sar_x and sar_y else Fraction(1),
+        interlaced=picture["fields"] != "P",
+        bottom_field_first=picture["fields"] == "B",
+        color_range=colour("range", source.color_range),
+        color_space=colour("space", source.color_space),
+        color_primaries=colour("primaries", source.color_primaries),
+        color_transfer=colour("transfer", source.color_transfer),
+    )
+
+
+def _timed(source: Source, ticks: list[int | None], log: str) -> Source:
+    rate = _RATE.search(log)
+    declared = [Fraction(int(rate[1]), int(rate[2]))] if rate and int(rate[1]) else []
+    timing = frame_timing(ticks, _TICK_S, declared or [source.frame_rate])
+    clock = source.ticks_per_second or _TICKS_PER_SECOND
+    return replace(
+        source,
+        n_frames=timing.n_frames,
+        frame_rate=timing.frame_rate,
+        variable_frame_rate=timing.variable,
+        ticks_per_second=clock if timing.variable else None,
+    )
+
+
+def _refusal(chain: str, log: str) -> UsageError:
+    from av.filter import filters_available
+
+    match = _ERROR.search(log)
+    reason = match["reason"] if match else "it ended with an error"
+    unknown = [f.name for f in parse_chain(chain) if f.name not in filters_available]
+    if unknown and _UNKNOWN.search(reason):
+        # Newer versions speak of the text around it.
+        reason = f"there is no filter '{unknown[0]}'"
+    return UsageError(f"ffmpeg does not take --filter '{chain}': {reason}.")
+
+
+def _graph(video: Video, frame: VideoFrame, chain: str) -> Graph:
+    from av.filter import Graph
+
+    graph = Graph()
+    shape = video.stream.sample_aspect_ratio or Fraction(1)
+    options: dict[str, Any] = {
+        "video_size": f"{frame.width}x{frame.height}",
+        "pix_fmt": frame.format.name,
+        "time_base": str(frame.time_base or video.stream.time_base),
+        "pixel_aspect": f"{shape.numerator}/{shape.denominator}",
+        "colorspace": str(frame.colorspace),
+        "range": str(frame.color_range),
+    }
+    if rate := video.stream.guessed_rate or video.stream.average_rate:
+        options["frame_rate"] = f"{rate.numerator}/{rate.denominator}"
+    source = graph.add("buffer", **options)
+    turns = [(name, arguments) for name, arguments in orientation(frame, video.path).filters]
+    steps = [*turns, *((one.name, one.arguments) for one in parse_chain(chain))]
+    nodes = [graph.add(name, arguments or None) for name, arguments in steps]
+    graph.link_nodes(source, *nodes, graph.add("buffersink"))
+    graph.configure()
+    return graph
+
+
+def _layout(frame: VideoFrame) -> tuple[int, int, str, int, int]:
+    return frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range
+
+
+def _start_ticks(video: Video) -> int:
+    tick_s = video.stream.time_base
+    if tick_s is None:
+        return 0
+    return round(Fraction(video.container.start_time or 0, 1_000_000) / tick_s)
+
+
+def _pulled(graph: Graph) -> Iterator[VideoFrame]:
+    import av
+
+    while True:
+        try:
+            yield graph.vpull()
+        except (av.BlockingIOError, av.EOFError):
+            return
+
+
+def _drained(graph: Graph | None) -> Iterator[VideoFrame]:
+    if graph is not None:
+        graph.vpush(None)
+        yield from _pulled(graph)
