@@ -218,7 +218,9 @@ class VmafModel:
     Attributes:
         name: What results call it: a built-in name, or the stem of a JSON file.
         path: The JSON file of a custom model, None for one that is built into libvmaf.
-        ceiling: Highest score that it gives; 100 for most, 110 for `vmaf_v1.0.16_3d0h_2160`.
+        ceiling: Highest score that it gives; 100 for most, 110 for `vmaf_v1.0.16_3d0h_2160`, and
+            infinite for a model that does not clip.
+        floor: Lowest score likewise: 0, or minus infinity.
         min_bit_depth: Depth that frames are brought to at least; 10 for the v1 family.
         wants_encode_facts: Whether the model has features (CAMBI) that are told the size and depth
             of the encode.
@@ -232,6 +234,7 @@ class VmafModel:
     min_bit_depth: int = 8
     wants_encode_facts: bool = False
     min_side: int = 34
+    floor: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,10 +261,13 @@ class Toolbox:
 
         Raises:
             UsageError: There is no such backend.
-            ToolNotFoundError, LibvmafNotFoundError, ModelNotFoundError: It cannot be used here.
+            ToolNotFoundError, LibvmafNotFoundError, ModelNotFoundError: It cannot be used here;
+                with `auto`, also any program or library that the user named.
         """
-        from vmafx_tune.scoring.choice import choose_scorer
+        from vmafx_tune.scoring.choice import AUTO, choose_scorer
 
+        if backend == AUTO:
+            self._require_named()
         return choose_scorer(
             backend,
             model,
@@ -275,6 +278,19 @@ class Toolbox:
             at_once=at_once,
             copies=self.reference_copies if often else None,
         )
+
+    def _require_named(self) -> None:
+        """Refuse what the user named and cannot be used: `auto` would score with something else."""
+        from vmafx_tune.media.ffmpeg import ffmpeg_is_named
+        from vmafx_tune.scoring.libvmaf.library import VARIABLE, load_libvmaf
+        from vmafx_tune.scoring.vmaf_binary import find_vmaf
+
+        if ffmpeg_is_named(self.tools.ffmpeg) and "ffmpeg" not in self.__dict__:
+            _ = self.ffmpeg
+        if os.environ.get(VARIABLE):
+            load_libvmaf()
+        if self.vmaf_binary is not None:
+            find_vmaf(self.vmaf_binary)
 
     @cached_property
     def reference_copies(self) -> ReferenceCopies:

@@ -36,11 +36,11 @@ from vmafx_tune.workflows.ladder import LadderRequest, build_ladder, select_ladd
 from vmafx_tune.workflows.sampling import SearchingSampler, gop_frames, rendition_search
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from vmafx_tune.encoders.registry import EncoderRow
-    from vmafx_tune.model import Resolution, Source
+    from vmafx_tune.model import Comparison, Resolution, Source
     from vmafx_tune.wiring import Toolbox
     from vmafx_tune.workflows.ladder import LadderBuild, Sampler
 
@@ -154,6 +154,7 @@ def ladder(
             gop_frames=gop,
             segment_s=segment_length(probed.frame_rate, gop),
             sampling=sampling,
+            comparison=_largest(point.comparison for point in build.points),
         )
         if bench is None:
             return found
@@ -189,6 +190,11 @@ def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderRe
         *_larger_rung(build, result.source.bitrate_kbps),
     )
     return replace(result, hull=build.hull, rungs=build.rungs, notes=notes, choice=choice)
+
+
+def _largest(comparisons: Iterable[Comparison | None]) -> Comparison | None:
+    told = [comparison for comparison in comparisons if comparison is not None]
+    return max(told, key=lambda one: one.width * one.height, default=None)
 
 
 def _measure(

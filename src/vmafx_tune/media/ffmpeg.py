@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Ffmpeg",
+    "ffmpeg_is_named",
     "file_url",
     "find_ffmpeg",
     "input_arguments",
@@ -93,6 +94,11 @@ def find_ffmpeg(
             failures.append(str(error))
     tried = " ".join(failures) or f"The {_BUNDLE} package has none here, and PATH has none either."
     raise ToolNotFoundError(f"No usable ffmpeg was found. {tried} {_ADVICE}")
+
+
+def ffmpeg_is_named(explicit: Path | None, environ: Mapping[str, str] | None = None) -> bool:
+    """Whether the user names an ffmpeg, by the option or by `VMAFX_FFMPEG`."""
+    return explicit is not None or bool((environ or os.environ).get(_VARIABLE))
 
 
 def _named(name: str, origin: str, runner: ProcessRunner, environ: Mapping[str, str]) -> Ffmpeg:

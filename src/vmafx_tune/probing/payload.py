@@ -11,7 +11,7 @@ import math
 import zlib
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vmafx_tune.model import PixelFormat, Probe, ScoreSet
+from vmafx_tune.model import Comparison, PixelFormat, Probe, ScoreSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,6 +117,7 @@ def _pixel_format(values: list[Any] | None) -> PixelFormat | None:
 
 
 def _score_facts(scores: ScoreSet) -> dict[str, Any]:
+    comparison = scores.comparison
     return {
         "frames": scores.frames,
         "features": dict(scores.features),
@@ -125,12 +126,15 @@ def _score_facts(scores: ScoreSet) -> dict[str, Any]:
         "backend": scores.backend,
         "backend_version": scores.backend_version,
         "subsample": scores.subsample,
+        "comparison": comparison and dataclasses.asdict(comparison),
     }
 
 
 def _score_set(facts: dict[str, Any]) -> ScoreSet:
     features = {name: tuple(values) for name, values in facts["features"].items()}
-    scores = ScoreSet(**{**facts, "frames": tuple(facts["frames"]), "features": features})
+    comparison = facts["comparison"] and Comparison(**facts["comparison"])
+    built = {"frames": tuple(facts["frames"]), "features": features, "comparison": comparison}
+    scores = ScoreSet(**{**facts, **built})
     _check_scores(scores)
     return scores
 
@@ -160,6 +164,14 @@ def _check_scores(scores: ScoreSet) -> None:
         and all(_is_real(value) for values in scores.features.values() for value in values)
         and all(isinstance(text, str) for text in (scores.model, *scores.features))
         and all(isinstance(text, str) for text in (scores.backend, scores.backend_version))
+        and (scores.comparison is None or _is_comparison(scores.comparison))
+    )
+
+
+def _is_comparison(space: Comparison) -> bool:
+    texts = [space.pix_fmt, *(text for text in (space.range, space.matrix) if text is not None)]
+    return all(isinstance(text, str) for text in texts) and all(
+        map(_is_count, (space.width, space.height))
     )
 
 

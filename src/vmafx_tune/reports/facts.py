@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
-    from vmafx_tune.model import Probe, Resolution, Source
+    from vmafx_tune.model import Comparison, Probe, Resolution, Source
     from vmafx_tune.results import CompareResult, LadderPoint, LadderTitle, Sample, SearchResult
 
 __all__ = [
     "HDR_NOTE",
     "Backend",
     "backend_of",
+    "compared_in",
     "describe_chunks",
     "describe_parts",
     "describe_sample",
@@ -73,6 +74,15 @@ def backend_of(search: SearchResult) -> Backend | None:
         return None
     scores = search.probes[0].scores
     return Backend(scores.backend, scores.backend_version)
+
+
+def compared_in(comparison: Comparison | None) -> str:
+    """Say what samples were compared; empty where it is not known."""
+    if comparison is None:
+        return ""
+    stated = {"range": comparison.range, "matrix": comparison.matrix}
+    words = (value or f"{name} not stated" for name, value in stated.items())
+    return ", ".join([comparison.pix_fmt, *words])
 
 
 def encoder_version_of(search: SearchResult | None) -> str:

@@ -96,6 +96,7 @@ def circumstances(result: LadderResult) -> list[tuple[str, str]]:
         ("Encoder", _joined(result.encoder, _encoder_version(result))),
         ("Model", _model(result)),
         ("Scored", _where_scored(result)),
+        ("Compared in", facts.compared_in(result.comparison)),
         ("Encodes", _encodes(result)),
         ("Sampling", result.sampling.value if result.sampling else ""),
         ("Sample", facts.describe_parts(result.sample)),

@@ -10,7 +10,7 @@ from vmafx_tune.choices import SearchStrategy
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vmafx_tune.model import PoolMethod, Resolution, Source, VmafModel
+    from vmafx_tune.model import Comparison, PoolMethod, Resolution, Source, VmafModel
     from vmafx_tune.results.search import SearchResult
 
 __all__ = ["BdRate", "CompareResult", "CompareRow"]
@@ -93,6 +93,15 @@ class CompareResult:
     strategy: SearchStrategy = SearchStrategy.INTERPOLATE
     max_bitrate_kbps: float | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """What source and encodes were brought to in the first row that says so; else None.
+
+        An encoder that adds depth may have its row compared in another format than the others.
+        """
+        told = (row.search.comparison for row in self.rows if row.search)
+        return next((comparison for comparison in told if comparison is not None), None)
 
     @property
     def new_probes(self) -> int:

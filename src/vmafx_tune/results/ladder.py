@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
     from pathlib import Path
 
-    from vmafx_tune.model import Damage, PoolMethod, Resolution
+    from vmafx_tune.model import Comparison, Damage, PoolMethod, Resolution
     from vmafx_tune.results.sample import Sample
     from vmafx_tune.results.score import PooledScores
 
@@ -111,6 +111,7 @@ class LadderPoint:
         cached: Whether an earlier run had measured it; says nothing of what was measured.
         chunk_commands: Of an encode in chunks, the commands of the chunks in order; `command` joins
             them. Empty otherwise.
+        comparison: What it and the source were brought to; None where it is not known.
     """
 
     resolution: Resolution
@@ -127,6 +128,7 @@ class LadderPoint:
     encoder_version: str = ""
     cached: bool = field(default=False, compare=False)
     chunk_commands: tuple[tuple[str, ...], ...] = ()
+    comparison: Comparison | None = field(default=None, compare=False)
 
     @property
     def pixels(self) -> int:
@@ -213,6 +215,7 @@ class LadderResult:
             None where it was measured as a whole from the start.
         chunk_frames: Frames of the chunks that each encode is made of, the last one's excepted;
             None for encodes of the whole title.
+        comparison: What renditions and source were brought to; of sizes that differ, the largest.
     """
 
     source: LadderTitle
@@ -242,6 +245,7 @@ class LadderResult:
     new_probes: int | None = None
     sample: Sample | None = None
     chunk_frames: int | None = None
+    comparison: Comparison | None = None
 
     @property
     def is_hdr(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vmafx_tune.model import PoolMethod, Resolution, ScoreSet, Source, VmafModel
+    from vmafx_tune.model import Comparison, PoolMethod, Resolution, ScoreSet, Source, VmafModel
 
 __all__ = ["PooledScores", "RemoteScoreResult", "ScoreResult"]
 
@@ -55,6 +55,11 @@ class ScoreResult:
     wall_time_s: float
     offset: int = 0
     notes: tuple[str, ...] = ()
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """What both clips were brought to; None where the scorer does not tell."""
+        return self.scores.comparison
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.choices import SearchStrategy
 
 if TYPE_CHECKING:
-    from vmafx_tune.model import PoolMethod, Probe, Resolution, Source, VmafModel
+    from vmafx_tune.model import Comparison, PoolMethod, Probe, Resolution, Source, VmafModel
     from vmafx_tune.results.sample import Sample
 
 __all__ = ["SearchLimit", "SearchResult", "SearchStrategy"]
@@ -83,6 +83,12 @@ class SearchResult:
     too_large: tuple[float, ...] = ()
     sample: Sample | None = None
     chunk_frames: int | None = None
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """What source and encodes were brought to; None where nothing was scored."""
+        return next((probe.scores.comparison for probe in self.probes), None)
+
     notes: tuple[str, ...] = ()
 
     @property

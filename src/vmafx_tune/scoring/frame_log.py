@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import ScoringError, ToolOutputError
 from vmafx_tune.model import ScoreSet
+from vmafx_tune.scoring.models import check_score, features_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,15 +54,18 @@ class FrameLog:
 
         Raises:
             ToolOutputError: The log does not hold exactly the frames that were to be scored.
+            ScoringError: A score is outside of the model's range.
         """
         if self.indices != tuple(range(0, n_frames, request.subsample)):
             raise ToolOutputError(
                 f"libvmaf logged {len(self.indices)} frames up to number {self.indices[-1]}, where "
                 f"one in {request.subsample} of {n_frames} frames was to be scored."
             )
+        pairs = zip(self.indices, self.scores, strict=True)
+        names = features_of(request.model, self.features)
         return ScoreSet(
-            frames=self.scores,
-            features=self.features,
+            frames=tuple(check_score(request.model, index, score) for index, score in pairs),
+            features={name: self.features[name] for name in names},
             n_frames=n_frames,
             model=request.model.name,
             backend=backend,

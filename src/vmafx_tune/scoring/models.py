@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
 import os
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +21,7 @@ from vmafx_tune.errors import ModelNotFoundError, OutputError, ScoringError
 from vmafx_tune.model import VmafModel
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from vmafx_tune.model import Resolution
 
@@ -30,7 +32,9 @@ __all__ = [
     "MODEL_ALIASES",
     "MODEL_DIR_VARIABLE",
     "check_picture_size",
+    "check_score",
     "copy_model",
+    "features_of",
     "load_custom_model",
     "resolve_model",
 ]
@@ -48,6 +52,11 @@ _V1_MIN_SIDE = 160
 _V1_MIN_SIDE_PHONE = 266
 _V1_MIN_SIDE_4K_TV = 318
 _CAMBI = "cambi"
+# The last digit of libvmaf's logs.
+_SLACK = 1e-6
+_BY_THE_WAY = re.compile(
+    r"(VMAF_)?(integer_)?(feature_)?(motion|motion3|motion_sad|adm3|aim)(_score)?(_egl_[\d.]+)?"
+)
 
 
 def _v1(name: str, *, min_side: int = _V1_MIN_SIDE, ceiling: float = 100.0) -> VmafModel:
@@ -137,7 +146,14 @@ def _resolve(wanted: str, display: Resolution, model_dirs: Sequence[Path]) -> Vm
 
 def _model_dirs() -> tuple[Path, ...]:
     named = os.environ.get(MODEL_DIR_VARIABLE, "")
-    return tuple(Path(folder) for folder in named.split(os.pathsep) if folder)
+    folders = tuple(Path(folder) for folder in named.split(os.pathsep) if folder)
+    for folder in folders:
+        if not folder.is_dir():
+            raise ModelNotFoundError(
+                f"{MODEL_DIR_VARIABLE} names '{folder}', which is not a folder that can be read. "
+                "Name another one, or leave it out."
+            )
+    return folders
 
 
 def check_picture_size(size: Resolution, model: VmafModel) -> None:
@@ -157,6 +173,49 @@ def check_picture_size(size: Resolution, model: VmafModel) -> None:
     )
 
 
+def check_score(model: VmafModel, frame: int, score: float) -> float:
+    """Refuse a frame score that the model cannot have given.
+
+    libvmaf clips to the model's range, exactly; its logs round to six decimals, which is all the
+    slack that there is.
+
+    Args:
+        model: What scored.
+        frame: Index of the frame in the clip.
+        score: VMAF points.
+
+    Returns:
+        `score`.
+
+    Raises:
+        ScoringError: It is not finite, or outside of the model's range.
+    """
+    if math.isfinite(score) and model.floor - _SLACK <= score <= model.ceiling + _SLACK:
+        return score
+    raise ScoringError(
+        f"libvmaf gave frame {frame} the score {score:g}, which is outside of the range of "
+        f"{model.name} ({model.floor:g} to {model.ceiling:g}). Score the pair again with another "
+        "--backend or --model."
+    )
+
+
+def features_of(model: VmafModel, names: Iterable[str]) -> tuple[str, ...]:
+    """Choose the features that results tell of, the same for every version of libvmaf.
+
+    Those that a version computes by the way are left out: `motion` by 2.3, `motion3`, `adm3`, `aim`
+    and the SAD behind `motion` by 3.2. The v1 models, which only 3.2 has, are made of some of them.
+
+    Args:
+        model: What scored.
+        names: What libvmaf logged.
+
+    Returns:
+        In the order of the alphabet.
+    """
+    keep_all = model.wants_encode_facts
+    return tuple(name for name in sorted(names) if keep_all or not _BY_THE_WAY.fullmatch(name))
+
+
 def load_custom_model(path: Path) -> VmafModel:
     """Read a JSON model's facts.
 
@@ -164,8 +223,8 @@ def load_custom_model(path: Path) -> VmafModel:
         path: The file, in the format of libvmaf's own `model/*.json`.
 
     Returns:
-        A model called by the file's stem. Its ceiling is the upper end of the model's `score_clip`,
-        and infinite where it does not clip.
+        A model called by the file's stem. Its floor and ceiling are the model's `score_clip`, and
+        infinite where it does not clip.
 
     Raises:
         ModelNotFoundError: The file cannot be read or is not a VMAF model.
@@ -179,10 +238,8 @@ def load_custom_model(path: Path) -> VmafModel:
             f"'{path}' is JSON, but not a VMAF model: it has no model_dict with feature_names."
         )
     has_cambi = any(str(name).lower().startswith(_CAMBI) for name in facts["feature_names"])
-    clip = facts.get("score_clip")
-    model = VmafModel(
-        path.stem, path=path.resolve(), ceiling=float(clip[1]) if clip else float("inf")
-    )
+    floor, ceiling = facts.get("score_clip") or (-math.inf, math.inf)
+    model = VmafModel(path.stem, path=path.resolve(), floor=float(floor), ceiling=float(ceiling))
     if not has_cambi:
         return model
     # Which of the v1 models it comes from is not to be seen, so it gets the safest of their sizes.

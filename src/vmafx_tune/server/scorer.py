@@ -41,8 +41,9 @@ class FileScorer:
         try:
             self._ffmpeg = self._find_ffmpeg()
         except ToolNotFoundError:
-            # With `auto` and with `libvmaf`, the library alone will do.
-            if backend in {"ffmpeg", "vmaf"}:
+            # With `auto` and with `libvmaf`, the library alone will do; not in the place of an
+            # ffmpeg that was named.
+            if backend in {"ffmpeg", "vmaf"} or (backend == "auto" and self._ffmpeg_is_named()):
                 raise
             self._find_libvmaf()
             return
@@ -69,6 +70,11 @@ class FileScorer:
         from vmafx_tune.media.process import ProcessRunner
 
         return find_ffmpeg(self._settings.ffmpeg, ProcessRunner())
+
+    def _ffmpeg_is_named(self) -> bool:
+        from vmafx_tune.media.ffmpeg import ffmpeg_is_named
+
+        return ffmpeg_is_named(self._settings.ffmpeg)
 
     def _find_libvmaf(self) -> None:
         from vmafx_tune.scoring.libvmaf.library import load_libvmaf

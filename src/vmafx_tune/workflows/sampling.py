@@ -180,6 +180,7 @@ def measured_point(probe: Probe, resolution: Resolution, pool: PoolMethod) -> La
         encoder_version=probe.encoder_version,
         cached=probe.cached,
         chunk_commands=probe.chunk_commands,
+        comparison=probe.scores.comparison,
     )
 
 

@@ -8,12 +8,14 @@ from pydantic import Field
 
 from vmafx_tune._version import __version__
 from vmafx_tune.reports.documents.fields import (
+    Comparison,
     Damage,
     Document,
     Number,
     Pooled,
     Quality,
     Text,
+    comparison_fields,
     damage_part,
     milliseconds,
     path_text,
@@ -168,6 +170,10 @@ class _Circumstances(Document):
     model: Text = Field(description="Name of the VMAF model.")
     pool: str = Field(description="How frame scores are pooled.")
     display: str = Field(description="Size at which the encodes were scored, as WxH.")
+    comparison: Comparison | None = Field(
+        description="What source and encodes were brought to before they were compared, in the "
+        "first row that was scored; null where none was."
+    )
     subsample: int = Field(description="Every n-th frame was scored.")
     backend: str = Field(description="What computed the scores.")
     backend_version: str = Field(description="libvmaf's version; empty where it is not told.")
@@ -234,6 +240,7 @@ def _common(result: CompareResult) -> dict[str, Any]:
         "model": result.model.name,
         "pool": result.pool.value,
         "display": str(result.display),
+        "comparison": comparison_fields(result.comparison),
         "subsample": result.subsample,
         "backend": result.backend,
         "backend_version": result.backend_version,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,12 +16,14 @@ if TYPE_CHECKING:
     from vmafx_tune import model
 
 __all__ = [
+    "Comparison",
     "Damage",
     "Document",
     "Number",
     "Pooled",
     "Quality",
     "Text",
+    "comparison_fields",
     "damage_part",
     "milliseconds",
     "path_text",
@@ -76,6 +79,23 @@ class Document(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="ignore", ser_json_inf_nan="null", protected_namespaces=()
     )
+
+
+class Comparison(Document):
+    """What both clips were brought to before they were compared."""
+
+    pix_fmt: Text = Field(description="ffmpeg's name of the planar pixel format.")
+    range: str | None = Field(
+        description="`tv` or `pc`; null where neither clip states it, and none was converted."
+    )
+    matrix: str | None = Field(description="ffmpeg's name of the matrix; null likewise.")
+    width: int = Field(description="Width in samples.")
+    height: int = Field(description="Height in samples.")
+
+
+def comparison_fields(comparison: model.Comparison | None) -> Comparison | None:
+    """Write a comparison; None where it is not known."""
+    return None if comparison is None else Comparison(**dataclasses.asdict(comparison))
 
 
 class Pooled(Document):

@@ -12,10 +12,12 @@ from pydantic import Field
 
 from vmafx_tune._version import __version__
 from vmafx_tune.reports.documents.fields import (
+    Comparison,
     Document,
     Number,
     Pooled,
     Text,
+    comparison_fields,
     damage_part,
     milliseconds,
     path_text,
@@ -118,6 +120,11 @@ class LadderDocument(Document):
         description="ffmpeg filters before the source, as for -vf: encodes are made of what leaves "
         "them, and compared with that; empty for none.",
     )
+    comparison: Comparison | None = Field(
+        default=None,
+        description="What renditions and source were brought to before they were compared; of "
+        "sizes that differ, the largest.",
+    )
     selection: Selection | None = Field(default=None, description="How the rungs were chosen.")
     notes: list[Text] = Field(
         default_factory=list, description="Sentences about what an engineer may want to change."
@@ -165,6 +172,7 @@ def _circumstances(result: LadderResult) -> dict[str, Any]:
         "sample": sampled_clip(result.sample),
         "chunk_frames": result.chunk_frames,
         "filter": result.source.filters,
+        "comparison": comparison_fields(result.comparison),
     }
 
 

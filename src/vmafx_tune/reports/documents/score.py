@@ -10,11 +10,13 @@ from typing_extensions import TypedDict
 
 from vmafx_tune._version import __version__
 from vmafx_tune.reports.documents.fields import (
+    Comparison,
     Damage,
     Document,
     Number,
     Pooled,
     Text,
+    comparison_fields,
     damage_part,
     milliseconds,
     path_text,
@@ -55,6 +57,9 @@ class ScoreDocument(Document):
     tool_version: str = Field(description="Version of vmafx-tune.")
     backend_version: str = Field(description="libvmaf's version; empty where it is not told.")
     display: str = Field(description="Size that both clips were brought to, as WxH.")
+    comparison: Comparison | None = Field(
+        description="What both clips were brought to before they were compared."
+    )
     subsample: int = Field(description="Every n-th frame was scored.")
     hdr: bool = Field(
         description="The reference is PQ or HLG, for which no public VMAF model is validated."
@@ -111,6 +116,7 @@ def score_document(result: ScoreResult, *, frames: bool = False) -> ScoreDocumen
         tool_version=__version__,
         backend_version=result.scores.backend_version,
         display=str(result.display),
+        comparison=comparison_fields(result.comparison),
         subsample=result.scores.subsample,
         hdr=result.hdr,
         wall_time_ms=milliseconds(result.wall_time_s),

@@ -8,12 +8,14 @@ from pydantic import Field
 
 from vmafx_tune._version import __version__
 from vmafx_tune.reports.documents.fields import (
+    Comparison,
     Damage,
     Document,
     Number,
     Pooled,
     Quality,
     Text,
+    comparison_fields,
     damage_part,
     milliseconds,
     path_text,
@@ -100,6 +102,10 @@ class SearchDocument(Document):
     backend: str | None = Field(description="What computed the scores.")
     backend_version: str | None = Field(description="libvmaf's version.")
     display: str = Field(description="Size at which the encodes were scored, as WxH.")
+    comparison: Comparison | None = Field(
+        description="What both were brought to before they were compared; null where nothing was "
+        "scored."
+    )
     subsample: int = Field(description="Every n-th frame was scored.")
     strategy: str = Field(description="How the probes were chosen: `interpolate` or `bisect`.")
     max_bitrate_kbps: Number = Field(
@@ -137,6 +143,7 @@ def search_document(result: SearchResult) -> SearchDocument:
         backend=None if backend is None else backend.name,
         backend_version=None if backend is None else backend.version,
         display=str(result.display),
+        comparison=comparison_fields(result.comparison),
         subsample=result.subsample,
         strategy=result.strategy.value,
         max_bitrate_kbps=result.max_bitrate_kbps,

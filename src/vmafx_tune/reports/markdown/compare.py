@@ -51,6 +51,8 @@ def _circumstances(result: CompareResult) -> str:
         f"Model: {code(result.model.name)}, {escape(scored)}",
         f"ffmpeg {escape(result.ffmpeg_version)}, vmafx-tune {escape(__version__)}",
     ]
+    if compared := facts.compared_in(result.comparison):
+        lines.insert(2, f"Compared in {escape(compared)}")
     if limit := facts.limit_of(result):
         lines.append(f"Answers: {escape(limit)}")
     if chunks := ranking.chunks(result):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vmafx_tune.core.selection_options import default_choice
 from vmafx_tune.errors import InvalidLadderError
-from vmafx_tune.model import Damage, PoolMethod
+from vmafx_tune.model import Comparison, Damage, PoolMethod
 from vmafx_tune.reports.documents.ladder import LadderDocument
 from vmafx_tune.reports.documents.ladder_parts import (
     CloudPoint,
@@ -134,6 +134,7 @@ def _circumstances(document: LadderDocument) -> dict[str, Any]:
         "new_probes": values.not_negative(document.new_probes, "new_probes"),
         "sample": _sample(document.sample),
         "chunk_frames": values.count(document.chunk_frames, "chunk_frames"),
+        "comparison": document.comparison and Comparison(**document.comparison.model_dump()),
     }
 
 

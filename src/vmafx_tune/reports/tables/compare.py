@@ -60,6 +60,7 @@ def _circumstances(result: CompareResult) -> RenderableType:
         [
             ("Source", facts.describe_source(result.source)),
             ("Model", f"{result.model.name}, {result.pool.value} at {result.display}"),
+            ("Compared in", facts.compared_in(result.comparison)),
             ("Scored by", ranking.scorer(result)),
             ("ffmpeg", result.ffmpeg_version),
             *ranking.encoder_versions(result),

@@ -83,6 +83,7 @@ def _circumstances(result: ScoreResult) -> RenderableType:
             ("Distorted", facts.describe_source(result.distorted)),
             ("Offset", _offset(result.offset)),
             ("Model", f"{result.model.name} at {result.display}"),
+            ("Compared in", facts.compared_in(result.comparison)),
             ("Scored by", f"{backend} in {text.duration(result.wall_time_s)}"),
         ]
     )

@@ -71,6 +71,7 @@ def _circumstances(result: SearchResult) -> RenderableType:
             ("Source", facts.describe_source(result.source)),
             ("Encoder", facts.encoder_version_of(result)),
             ("Model", f"{result.model.name}, {result.pool.value} at {result.display}"),
+            ("Compared in", facts.compared_in(result.comparison)),
             ("Scored by", str(facts.backend_of(result) or "")),
             ("Answer", facts.limit_of(result)),
             ("Sample", facts.describe_sample(result)),

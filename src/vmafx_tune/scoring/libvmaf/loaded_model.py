@@ -20,9 +20,10 @@ from vmafx_tune.scoring.libvmaf.bindings import (
     VmafModelConfig,
 )
 from vmafx_tune.scoring.libvmaf.pictures import PictureFormat, read_pair
+from vmafx_tune.scoring.models import features_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from vmafx_tune.model import VmafModel
     from vmafx_tune.scoring.alignment import EncodeFacts
@@ -165,7 +166,9 @@ def _rehearse(
         library.call("vmaf_read_pictures", context, None, None, 0)
         for index in range(_REHEARSAL_FRAMES):
             library.call("vmaf_score_at_index", context, handle, ctypes.byref(score), index)
-        return tuple(_queries(library, context, _logged_names(library, context)))
+        return tuple(
+            _queries(library, context, features_of(model, _logged_names(library, context)))
+        )
 
 
 def _logged_names(library: Libvmaf, context: ctypes.c_void_p) -> list[str]:
@@ -175,7 +178,9 @@ def _logged_names(library: Libvmaf, context: ctypes.c_void_p) -> list[str]:
         return list(parse_frame_log(log.read_text(encoding="utf-8")).features)
 
 
-def _queries(library: Libvmaf, context: ctypes.c_void_p, names: list[str]) -> Iterator[FeatureName]:
+def _queries(
+    library: Libvmaf, context: ctypes.c_void_p, names: Iterable[str]
+) -> Iterator[FeatureName]:
     value = ctypes.c_double()
     for name in names:
         # The log's aliases; see alias.c of libvmaf.

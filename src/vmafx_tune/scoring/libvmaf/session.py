@@ -14,7 +14,7 @@ from vmafx_tune.model import Resolution, VmafModel
 from vmafx_tune.scoring.libvmaf.library import load_libvmaf
 from vmafx_tune.scoring.libvmaf.loaded_model import feature_names, open_context, open_model
 from vmafx_tune.scoring.libvmaf.pictures import PictureFormat, read_pair
-from vmafx_tune.scoring.models import check_picture_size, resolve_model
+from vmafx_tune.scoring.models import check_picture_size, check_score, resolve_model
 from vmafx_tune.scoring.threads import default_threads
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class LibvmafScorer:
         self._library = library
         self._layout = layout
         self._subsample = subsample
+        self._vmaf_model = model
         self._features = feature_names(library, model, facts)
         with ExitStack() as stack:
             self._model = stack.enter_context(open_model(library, model, facts))
@@ -254,7 +255,7 @@ class LibvmafScorer:
         if not self._finished and any(map(math.isnan, features.values())):
             # Features that the model itself does not use may look further ahead than it does.
             return None
-        return FrameScore(index, value.value, features)
+        return FrameScore(index, check_score(self._vmaf_model, index, value.value), features)
 
     def _feature_of(self, feature: FeatureName, index: int) -> float:
         value = ctypes.c_double()
