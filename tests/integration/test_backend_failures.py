@@ -9,6 +9,7 @@ import pytest
 from tests.support.programs import make_program
 from vmafx_tune.api import score
 from vmafx_tune.errors import (
+    LibvmafNotFoundError,
     ScoringError,
     ToolError,
     ToolNotFoundError,
@@ -125,3 +126,39 @@ def test_a_program_that_is_no_ffmpeg_is_named(
     program = make_program(tmp_path, body, "ffmpeg")
     with pytest.raises(ToolNotFoundError, match="does not answer to -version"):
         score(*pair, scoring=ScoringOptions(backend="ffmpeg"), tools=ToolOptions(ffmpeg=program))
+
+
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("VMAFX_FFMPEG", r"VMAFX_FFMPEG names '.*cut', which cannot be used"),
+        ("VMAFX_LIBVMAF", r"No usable libvmaf library was found \(.*cut"),
+        ("VMAFX_VMAF_BINARY", r"The program '.*cut' is not there, or cannot be run"),
+    ],
+)
+def test_what_was_named_and_cannot_be_used_is_an_error_and_no_other_backend_steps_in(
+    clips: ClipFactory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, said: str
+) -> None:
+    cut = tmp_path / "cut"
+    cut.write_bytes(b"\x7fELF cut short")
+    cut.chmod(0o644 if variable == "VMAFX_VMAF_BINARY" else 0o755)
+    monkeypatch.setenv(variable, str(cut))
+
+    with pytest.raises((ToolNotFoundError, LibvmafNotFoundError), match=said) as caught:
+        score(clips.moving(), clips.degraded(30))
+    assert caught.value.exit_code == 4
+
+
+def test_a_score_beyond_the_models_range_is_never_a_result(
+    clips: ClipFactory, tmp_path: Path, ffmpeg_exe: Path
+) -> None:
+    log = '{"version": "3", "frames": [{"frameNum": 0, "metrics": {"vmaf": 100.0001}}]}'
+    program = make_program(tmp_path, ffmpeg_exe, f"echo '{log}' > vmaf.json")
+
+    with pytest.raises(ScoringError, match=r"frame 0 the score 100, which is outside"):
+        score(
+            clips.one_frame(),
+            clips.one_frame(),
+            scoring=ScoringOptions(backend="ffmpeg"),
+            tools=ToolOptions(ffmpeg=program),
+        )

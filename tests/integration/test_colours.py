@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import random
 from statistics import fmean
@@ -14,15 +13,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.support.colour_clips import ALL_SPECS, HEIGHT, WIDTH, ColourSpec, luma_in, write_clip
+from tests.support.colour_clips import (
+    ALL_SPECS,
+    HEIGHT,
+    WIDTH,
+    ColourSpec,
+    luma_in,
+    luma_of,
+    write_clip,
+)
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.media.ffmpeg import find_ffmpeg
-from vmafx_tune.media.frames import open_frames
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.media.process import ProcessRunner
 from vmafx_tune.model import ScoreRequest, Source
 from vmafx_tune.scoring.alignment import ScoringPlan, plan_scoring
-from vmafx_tune.scoring.conversion import conversion
 from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer
 from vmafx_tune.scoring.ffmpeg_command import decode_arguments
 from vmafx_tune.scoring.libvmaf.backend import LibvmafFileScorer
@@ -74,20 +79,7 @@ def request(reference: Source, distorted: Source) -> ScoreRequest:
 
 
 def in_memory(source: Source, plan: ScoringPlan, _: Path) -> list[NDArray[np.float64]]:
-    with open_frames(source, filters=conversion(source, plan)) as frames:
-        return [
-            _samples(
-                b"".join(
-                    ctypes.string_at(
-                        frame.planes[0].pointer + row * frame.planes[0].stride_bytes,
-                        WIDTH * frame.sample_bytes,
-                    )
-                    for row in range(HEIGHT)
-                ),
-                frame.sample_bytes,
-            )
-            for frame in frames
-        ]
+    return luma_of(source, plan)
 
 
 def by_command(source: Source, plan: ScoringPlan, ffmpeg: Path) -> list[NDArray[np.float64]]:

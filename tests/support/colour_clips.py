@@ -6,6 +6,7 @@ and converted with the formulas of ITU-R BT.601, BT.709 and BT.2020.
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
@@ -13,14 +14,19 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
+from vmafx_tune.media.frames import open_frames
+from vmafx_tune.scoring.conversion import conversion
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from vmafx_tune.model import Comparison
+    from vmafx_tune.media.frames import Plane
+    from vmafx_tune.model import Comparison, Source
+    from vmafx_tune.scoring.alignment import ScoringPlan
 
-__all__ = ["ALL_SPECS", "HEIGHT", "WIDTH", "ColourSpec", "luma_in", "write_clip"]
+__all__ = ["ALL_SPECS", "HEIGHT", "WIDTH", "ColourSpec", "luma_in", "luma_of", "write_clip"]
 
 WIDTH, HEIGHT = 96, 64
 _FRAMES = 2
@@ -93,6 +99,19 @@ def write_clip(spec: ColourSpec, path: Path) -> None:
                 plane.update(rows.tobytes())
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+
+
+def luma_of(source: Source, plan: ScoringPlan) -> list[NDArray[np.float64]]:
+    """Decode a clip in memory and return the luma of its frames as a comparison has it."""
+    with open_frames(source, filters=conversion(source, plan)) as frames:
+        return [_copied(frame.planes[0], frame.sample_bytes) for frame in frames]
+
+
+def _copied(plane: Plane, sample_bytes: int) -> NDArray[np.float64]:
+    starts = (plane.pointer + row * plane.stride_bytes for row in range(plane.height))
+    data = b"".join(ctypes.string_at(start, plane.width * sample_bytes) for start in starts)
+    kind = "u1" if sample_bytes == 1 else "<u2"
+    return np.frombuffer(data, kind).reshape(plane.height, plane.width).astype(np.float64)
 
 
 def luma_in(spec: ColourSpec, wanted: Comparison, index: int) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ import hashlib
 import re
 from typing import TYPE_CHECKING, Any
 
+from vmafx_tune.encoders.colours import colour_filters, colour_labels, is_full_range
 from vmafx_tune.encoders.extra_args import is_dictionary, join_filters, join_parameters
 from vmafx_tune.encoders.knob import Knob
 from vmafx_tune.media.demuxers import input_guard
@@ -222,7 +223,9 @@ def _output_options(spec: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
             spec.threads,
             _clock(spec.source),
             first_field=row.first_field(spec),
+            full_range=is_full_range(spec),
         ),
+        **colour_labels(spec),
     }
     if spec.source.ticks_per_second is not None:
         # Else times are rounded to a grid of the average rate.
@@ -231,7 +234,7 @@ def _output_options(spec: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
         options["pix_fmt"] = pix_fmt
     if row.codec.mp4_tag is not None:
         options["tag:v"] = row.codec.mp4_tag
-    if filters := _filters(spec):
+    if filters := _filters(spec, row):
         options["vf"] = filters
     return options
 
@@ -245,10 +248,8 @@ def _clock(source: Source) -> dict[str, int] | None:
     return {"ticks": ticks, "rate": rate}
 
 
-def _filters(spec: EncodeSpec) -> str:
-    steps = [source_filters(spec.source)]
-    if spec.size is not None:
-        steps.append(f"scale={spec.size.width}:{spec.size.height}:flags=lanczos")
+def _filters(spec: EncodeSpec, row: EncoderRow) -> str:
+    steps = [source_filters(spec.source), *colour_filters(spec, row)]
     return ",".join(step for step in steps if step)
 
 

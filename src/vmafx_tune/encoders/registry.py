@@ -193,6 +193,8 @@ _VVENC = EncoderRow(
     # ffmpeg has it count frames, and it makes up decoding times from that.
     clock_templates=(("vvenc-params", "tickspersec={ticks}:framerate={rate}:framescale=1"),),
     depths=frozenset({10}),
+    # ffmpeg labels the container, and leaves the bitstream at limited range.
+    full_range_templates=(("vvenc-params", "videofullrange=1"),),
     version_pattern=r"libvvenc version: (\S+)",
     version_label="VVenC",
     url="https://github.com/fraunhoferhhi/vvenc/wiki/FFmpeg-Integration",

@@ -82,6 +82,7 @@ class EncoderRow:
             ffmpeg itself takes to decode and scale.
         clock_templates: Output options that tell it a clock of `{ticks}` per second and a nominal
             `{rate}` that divides it, where it does not take ffmpeg's.
+        full_range_templates: Output options that have it state full range, where ffmpeg does not.
         aliases: Other names that users may give it.
         fraction_option: A dictionary option (`a=1:b=2`) that takes the knob's fractions where the
             knob's own option takes whole numbers only.
@@ -114,6 +115,7 @@ class EncoderRow:
     field_templates: tuple[tuple[str, str], ...] = ()
     depths: frozenset[int] = frozenset({8, 10})
     packed_formats: bool = False
+    full_range_templates: tuple[tuple[str, str], ...] = ()
     aliases: tuple[str, ...] = ()
     fraction_option: str | None = None
     input_options: tuple[tuple[str, str], ...] = ()
@@ -157,6 +159,8 @@ class EncoderRow:
         threads: int | None = None,
         clock: Mapping[str, int] | None = None,
         first_field: str | None = None,
+        *,
+        full_range: bool = False,
     ) -> dict[str, str]:
         """Build the encoder's ffmpeg options.
 
@@ -167,6 +171,7 @@ class EncoderRow:
             threads: Threads that it may have; None leaves it to the encoder.
             clock: `ticks` and `rate` of frames at uneven distances; None for even ones.
             first_field: `tff` or `bff` to code fields; None to code frames.
+            full_range: Whether the samples have full range, which an encoder may have to be told.
 
         Returns:
             Option names without the dash, with their values.
@@ -191,6 +196,8 @@ class EncoderRow:
             options = _joined(options, self.clock_templates, **clock)
         if first_field is not None:
             options = _joined(options, self.field_templates, first_field=first_field)
+        if full_range:
+            options = _joined(options, self.full_range_templates)
         return options
 
     def first_field(self, spec: EncodeSpec) -> str | None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vmafx_tune.encoders.argv import run_command, user_command
+from vmafx_tune.encoders.colours import check_labels
 from vmafx_tune.encoders.diagnosis import (
     encoder_version,
     failure_reason,
@@ -69,7 +70,7 @@ class FfmpegEncoder:
         Raises:
             UsageError: The encoder does not take the quality, the preset or an argument, or ended
                 well without one.
-            MediaError: It does not take the source's size.
+            MediaError: It does not take the source's size, or cannot keep its colours.
             EncoderUnavailableError: This ffmpeg does not have it.
             EncodeFailedError: ffmpeg ended with an error.
             ToolOutputError: ffmpeg ended well, but wrote no video.
@@ -96,6 +97,7 @@ class FfmpegEncoder:
     def _outcome(self, spec: EncodeSpec, partial: Path, done: Completed) -> EncodeOutcome:
         row = encoder_row(spec.encoder)
         packets, encoded = self._examine(partial, done)
+        check_labels(spec, encoded)
         return EncodeOutcome(
             encoded=encoded,
             size_bytes=packets.size_bytes,

@@ -10,8 +10,11 @@ from vmafx_tune.errors import ModelNotFoundError, ScoringError
 from vmafx_tune.model import Resolution, VmafModel
 from vmafx_tune.scoring.models import (
     BUILT_IN_MODELS,
+    MODEL_DIR_VARIABLE,
     check_picture_size,
+    check_score,
     copy_model,
+    features_of,
     load_custom_model,
     resolve_model,
 )
@@ -147,7 +150,52 @@ def test_a_custom_model_with_cambi_is_treated_as_one_of_the_v1_family(
 def test_the_ceiling_of_a_custom_model_is_where_it_clips(
     tmp_path: Path, clip: list[float] | None, ceiling: float
 ) -> None:
-    assert load_custom_model(write_model(tmp_path / "m.json", score_clip=clip)).ceiling == ceiling
+    model = load_custom_model(write_model(tmp_path / "m.json", score_clip=clip))
+
+    assert model.ceiling == ceiling
+    assert model.floor == (-math.inf if clip is None else 0)
+
+
+@pytest.mark.parametrize("score", [0.0, 50.0, 100.0, 100.0000005])
+def test_a_score_within_the_models_range_passes(score: float) -> None:
+    assert check_score(BUILT_IN_MODELS["vmaf_v0.6.1"], 7, score) == score
+
+
+@pytest.mark.parametrize("score", [-1.0, -0.0001, 100.0001, 1e9, math.nan, math.inf])
+def test_a_score_outside_of_the_models_range_is_an_error_with_frame_and_value(
+    score: float,
+) -> None:
+    with pytest.raises(ScoringError, match=rf"frame 7 the score {score:g}, .* \(0 to 100\)"):
+        check_score(BUILT_IN_MODELS["vmaf_v0.6.1"], 7, score)
+
+
+def test_the_range_is_the_models_own() -> None:
+    assert check_score(BUILT_IN_MODELS["vmaf_v1.0.16_3d0h_2160"], 0, 109.9) == 109.9
+    unclipped = VmafModel("mine", floor=-math.inf, ceiling=math.inf)
+    assert check_score(unclipped, 0, -3.5) == -3.5
+
+
+def test_features_are_those_that_every_libvmaf_has() -> None:
+    older = ["integer_adm2", "integer_motion", "integer_motion2", "integer_vif_scale0"]
+    newer = [
+        *(name for name in older if name != "integer_motion"),
+        *("integer_adm3", "integer_aim", "integer_motion3"),
+        "VMAF_integer_feature_motion_sad_score",
+    ]
+    model = BUILT_IN_MODELS["vmaf_v0.6.1"]
+
+    assert features_of(model, older) == features_of(model, newer)
+    assert features_of(model, ["integer_aim_egl_1", "adm_scale0_egl_1"]) == ("adm_scale0_egl_1",)
+    assert "integer_adm3" in features_of(BUILT_IN_MODELS["vmaf_v1.0.16_3d0h"], newer)
+
+
+def test_a_folder_of_models_that_is_named_and_is_not_there_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(MODEL_DIR_VARIABLE, str(tmp_path / "gone"))
+
+    with pytest.raises(ModelNotFoundError, match=r"VMAFX_MODEL_DIR names '.*gone', which is not"):
+        resolve_model(None, FULL_HD)
 
 
 @pytest.mark.parametrize(

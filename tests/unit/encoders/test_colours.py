@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.scoring.builders import a_source
+from vmafx_tune.encoders.argv import encode_arguments
+from vmafx_tune.encoders.colours import check_labels
+from vmafx_tune.encoders.registry import encoder_row
+from vmafx_tune.errors import MediaError
+from vmafx_tune.model import EncodeSpec, PixelFormat, Resolution, Source
+
+RGB = PixelFormat("gbrp", 8, "444", is_rgb=True)
+GREY = PixelFormat("gray", 8, "400")
+
+
+def arguments(source: Source, encoder: str, *extra: str, size: Resolution | None = None) -> str:
+    spec = EncodeSpec(source, encoder, 30, extra_args=extra, size=size)
+    return " ".join(encode_arguments(spec, encoder_row(encoder), "out.mp4"))
+
+
+def test_planar_yuv_is_encoded_without_a_filter() -> None:
+    assert "-vf" not in arguments(a_source(color_range="tv", color_space="bt709"), "libx264")
+
+
+def test_rgb_is_converted_with_a_matrix_that_the_encode_states() -> None:
+    command = arguments(a_source(pixel_format=RGB), "libx264")
+
+    assert "out_color_matrix=bt709:out_range=tv,format=pix_fmts=yuv444p|" in command
+    assert "-color_range tv" in command
+    assert "-colorspace bt709" in command
+    assert "format=pix_fmts=yuv420p|" in arguments(a_source(pixel_format=RGB), "libsvtav1")
+
+
+def test_grey_keeps_its_samples_and_its_label() -> None:
+    grey = a_source(pixel_format=GREY, color_range="tv")
+
+    assert (
+        "scale=in_range=pc:out_range=pc,format=pix_fmts=gray|gray10le|gray12le,setparams=range=tv"
+    ) in arguments(grey, "libx264")
+    assert "format=pix_fmts=yuv420p,setparams=range=tv" in arguments(grey, "libsvtav1")
+
+
+def test_scaling_names_full_range_on_both_sides() -> None:
+    full = a_source(color_range="pc")
+
+    assert "scale=640:360:flags=lanczos:in_range=pc:out_range=pc" in arguments(
+        full, "libx264", size=Resolution(640, 360)
+    )
+
+
+@pytest.mark.parametrize(
+    ("color_range", "extra", "told"),
+    [
+        ("pc", (), True),
+        ("tv", (), False),
+        (None, (), False),
+        ("pc", ("-color_range", "tv"), False),
+        ("tv", ("-color_range", "pc"), True),
+    ],
+)
+def test_vvenc_is_told_of_full_range(
+    color_range: str | None, extra: tuple[str, ...], *, told: bool
+) -> None:
+    command = arguments(a_source(color_range=color_range), "libvvenc", *extra)
+
+    assert ("videofullrange=1" in command) is told
+
+
+@pytest.mark.parametrize(
+    ("source", "encoded", "said"),
+    [
+        ({"color_range": "pc"}, {}, "range is pc, and its encode states tv"),
+        ({"color_range": "tv"}, {"color_range": "pc"}, "range is tv, and its encode states pc"),
+        (
+            {"color_space": "smpte170m"},
+            {"color_space": "bt709"},
+            "matrix is smpte170m, and its encode states bt709",
+        ),
+        (
+            {"color_transfer": "smpte2084"},
+            {"color_transfer": "bt709"},
+            "transfer function is smpte2084",
+        ),
+        ({"color_primaries": "bt2020"}, {"color_primaries": "bt709"}, "primaries is bt2020"),
+    ],
+)
+def test_an_encode_that_states_other_colours_than_its_source_is_refused(
+    source: dict[str, str], encoded: dict[str, str], said: str
+) -> None:
+    spec = EncodeSpec(a_source(**source), "libvvenc", 30)
+
+    with pytest.raises(MediaError, match=f"libvvenc cannot keep the colours of .*{said}"):
+        check_labels(spec, a_source(**encoded))
+
+
+@pytest.mark.parametrize(
+    ("source", "encoded"),
+    [
+        ({}, {"color_range": "tv", "color_space": "bt709"}),
+        ({"color_range": "tv"}, {}),
+        ({"color_space": "bt470bg"}, {"color_space": "smpte170m"}),
+        ({"pixel_format": RGB}, {"color_range": "tv", "color_space": "bt709"}),
+    ],
+)
+def test_an_encode_with_the_colours_of_its_source_passes(
+    source: dict[str, object], encoded: dict[str, object]
+) -> None:
+    check_labels(EncodeSpec(a_source(**source), "libx264", 30), a_source(**encoded))
+
+
+def test_colours_that_the_users_arguments_set_are_theirs_to_answer_for() -> None:
+    spec = EncodeSpec(
+        a_source(color_space="smpte170m"), "libx264", 30, extra_args=("-colorspace", "bt709")
+    )
+
+    check_labels(spec, a_source(color_space="bt709"))
