@@ -2,8 +2,8 @@
 
     python benchmarks/backends.py MEDIA_FOLDER
 
-prints the table of docs/reference/models.md: 25 frames of each clip in the folder, encoded with x264
-at crf 25, 35 and 45, scored by both backends.
+prints the table of docs/reference/models.md: 25 frames of each clip in the folder, encoded with
+x264 at crf 25, 35 and 45, scored by both backends.
 """
 
 from __future__ import annotations

@@ -2,9 +2,10 @@
 
     python benchmarks/colours.py
 
-Grey of 8 and 16 bits, RGB of 8 and 10, and 4:2:0, 4:2:2, 4:4:4 of 8, 10 and 12 bits in both ranges and
-three matrices or none, on both sides: 6400 pairs. Each clip of each pair is decoded as the in-memory
-backend and as the file backends decode it; what is more than 1.25 of an 8-bit code off is false.
+Grey of 8 and 16 bits, RGB of 8 and 10, and 4:2:0, 4:2:2, 4:4:4 of 8, 10 and 12 bits in both ranges
+and three matrices or none, on both sides: 6400 pairs. Each clip of each pair is decoded as the
+in-memory backend and as the file backends decode it; what is more than 1.25 of an 8-bit code off is
+false.
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ def main() -> None:
                     false += 1
                     print(f"{spec} as {plan.comparison}: off by {off}")
         print(
-            f"{len(pairs)} pairs, {2 * len(needed)} conversions: {false} false, at most {worst:.2f} of "
-            "an 8-bit code off"
+            f"{len(pairs)} pairs, {2 * len(needed)} conversions: {false} false, "
+            f"at most {worst:.2f} of an 8-bit code off"
         )
     sys.exit(1 if false else 0)
 

@@ -147,18 +147,3 @@ def test_what_was_named_and_cannot_be_used_is_an_error_and_no_other_backend_step
     with pytest.raises((ToolNotFoundError, LibvmafNotFoundError), match=said) as caught:
         score(clips.moving(), clips.degraded(30))
     assert caught.value.exit_code == 4
-
-
-def test_a_score_beyond_the_models_range_is_never_a_result(
-    clips: ClipFactory, tmp_path: Path, ffmpeg_exe: Path
-) -> None:
-    log = '{"version": "3", "frames": [{"frameNum": 0, "metrics": {"vmaf": 100.0001}}]}'
-    program = make_program(tmp_path, ffmpeg_exe, f"echo '{log}' > vmaf.json")
-
-    with pytest.raises(ScoringError, match=r"frame 0 the score 100, which is outside"):
-        score(
-            clips.one_frame(),
-            clips.one_frame(),
-            scoring=ScoringOptions(backend="ffmpeg"),
-            tools=ToolOptions(ffmpeg=program),
-        )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.unit.scoring.builders import a_source
@@ -103,7 +105,7 @@ def test_an_encode_that_states_other_colours_than_its_source_is_refused(
     ],
 )
 def test_an_encode_with_the_colours_of_its_source_passes(
-    source: dict[str, object], encoded: dict[str, object]
+    source: dict[str, Any], encoded: dict[str, Any]
 ) -> None:
     check_labels(EncodeSpec(a_source(**source), "libx264", 30), a_source(**encoded))
 

@@ -110,3 +110,11 @@ def test_missing_and_surplus_frames_are_an_error(indices: list[int]) -> None:
 
     with pytest.raises(ToolOutputError, match="one in 1 of 3 frames was to be scored"):
         log.score_set(a_request(), 3, "ffmpeg", SPACE)
+
+
+@pytest.mark.parametrize("score", [-1.0, 100.0001, 1e9])
+def test_a_score_outside_of_the_models_range_is_no_result(score: float) -> None:
+    log = parse_frame_log(json.dumps(frame_log({0: 90.0, 1: score, 2: 91.0})))
+
+    with pytest.raises(ScoringError, match=r"frame 1 the score .* outside of the range of vmaf_v0"):
+        log.score_set(a_request(), 3, "ffmpeg", SPACE)
