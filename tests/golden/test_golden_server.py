@@ -115,3 +115,22 @@ def test_a_stream_of_frames_scores_as_netflixs_tool_does(
     assert scores == pytest.approx(expected, abs=frame, rel=0)
     assert isinstance(total, Aggregate)
     assert total.score == pytest.approx(fmean(expected), abs=mean, rel=0)
+
+
+@each_model
+def test_files_and_streams_list_the_same_features(
+    client: ScoringClient, lossless: ClipFactory, golden_dir: Path, model: str
+) -> None:
+    pair = PAIRS[0]
+    reference = wrapped(lossless, pair, golden_dir / pair.reference)
+    distorted = wrapped(lossless, pair, golden_dir / pair.distorted)
+    config = StreamConfig(pair.size.width, pair.size.height, pair.pix_fmt, model)
+
+    of_files = client.score(reference, distorted, model).features
+    *frames, total = client.score_frames(config, frame_pairs(golden_dir, pair))
+
+    assert isinstance(total, Aggregate)
+    assert set(total.features) == set(of_files)
+    assert all(
+        set(frame.features) == set(of_files) for frame in frames if isinstance(frame, FrameScore)
+    )
