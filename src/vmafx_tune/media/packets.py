@@ -21,7 +21,9 @@ _FAR_LARGER = 100
 
 @dataclass(frozen=True, slots=True)
 class PacketSummary:
-    """The video packets of one file; each holds one picture that is shown.
+    """The video packets of one encode; each holds one picture that is shown.
+
+    Encoders put both fields of an interlaced picture in one packet. Sources may not.
 
     Attributes:
         sizes_bytes: Size of each packet, in decoding order.

@@ -14,7 +14,13 @@ from vmafx_tune.media.container import check_file, open_source, open_video
 from vmafx_tune.media.cropping import check_uncropped
 from vmafx_tune.media.orientation import orientation
 from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
-from vmafx_tune.media.timing import Timing, indexed_timing, packet_timing
+from vmafx_tune.media.timing import (
+    Timing,
+    codes_fields,
+    decoded_timing,
+    indexed_timing,
+    packet_timing,
+)
 from vmafx_tune.model import Damage, Resolution, Source
 
 if TYPE_CHECKING:
@@ -45,6 +51,8 @@ def probe_source(
     allow_damage: bool = False,
 ) -> Source:
     """Find out what a video file holds, without decoding more than its first picture.
+
+    H.264 whose packets are fields is decoded as a whole: only that tells how many frames it has.
 
     Args:
         path: A local file.
@@ -80,6 +88,8 @@ def probe_source(
     if timing is None:
         with open_source(source) as video:
             timing = packet_timing(video)
+    if source.interlaced and source.codec == "h264":
+        timing = _frames_of_fields(source, timing)
     try:
         check_complete(path, head, timing.end_byte)
     except UnreadableSourceError:
@@ -189,6 +199,19 @@ def _quick_timing(video: Video, source: Source) -> Timing | None:
         n_frames = count_y4m_frames(video.path, picture_bytes)
         return Timing(n_frames, video.declared_rates()[0], variable=False)
     return indexed_timing(video)
+
+
+def _frames_of_fields(source: Source, timing: Timing) -> Timing:
+    """Correct the timing of packets where these are fields.
+
+    Uneven packets may be those of a stream that switches from frames to fields later on.
+    """
+    if not timing.variable:
+        with open_source(source) as video:
+            if not codes_fields(video):
+                return timing
+    with open_source(source) as video:
+        return replace(decoded_timing(video), end_byte=timing.end_byte)
 
 
 def _color_range(frame: VideoFrame) -> str | None:

@@ -1,14 +1,15 @@
-"""How many frames a stream has and how fast they go, without decoding it.
+"""How many frames a stream has and how fast they go, without decoding it where that can be.
 
 The MP4 family lists every sample in an index, which costs nothing to read. Other containers are
 walked packet by packet: their headers may be missing, estimated, or left over from before a cut.
+Only where packets are fields are the frames decoded and counted.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Timing",
+    "codes_fields",
+    "decoded_timing",
     "frame_timing",
     "indexed_timing",
     "is_regular",
@@ -31,6 +34,7 @@ _FALLBACK_RATE = Fraction(25)
 _JITTER_S = Fraction(1, 1000)
 _MAX_DENOMINATOR = 1001
 _VP8_SHOW_FRAME = 0x10
+_FIRST_PACKETS = 12
 # Four frames of film make five of video. Durations are in whole ticks.
 _FILM_SHARE = Fraction(4, 5)
 _FILM_TOLERANCE = Fraction(1, 1000)
@@ -118,6 +122,44 @@ def packet_timing(video: Video) -> Timing:
         by_decoding = frame_timing(decoding, tick_s, declared)
         timing = timing if by_decoding.variable else by_decoding
     return replace(timing, n_frames=shown)
+
+
+def codes_fields(video: Video) -> bool:
+    """Tell whether the packets of an H.264 stream are fields, by decoding the first few.
+
+    In H.264 each field of a picture may be an access unit of its own, which makes two packets of a
+    frame. Other codecs have both fields in one.
+
+    Args:
+        video: Just opened.
+    """
+    import av
+
+    n_packets = n_frames = 0
+    first = islice(video.packets(), _FIRST_PACKETS)
+    for packet in takewhile(lambda packet: packet.size, first):
+        n_packets += 1
+        try:
+            n_frames += len(packet.decode())
+        except av.FFmpegError:  # whoever reads the clip tells that it is damaged
+            continue
+    return n_frames + len(video.stream.codec_context.decode(None)) < n_packets
+
+
+def decoded_timing(video: Video) -> Timing:
+    """Count the frames of an open video and measure their rate by decoding all of them.
+
+    Packets that cannot be decoded are left out.
+
+    Raises:
+        UnreadableSourceError: The file cannot be read to its end.
+    """
+    times = [frame.pts for frame in video.decode(on_error=lambda _: None)]
+    declared = video.declared_rates()
+    # Containers may state the rate of the fields, an average that is rounded among them.
+    halves = sorted((rate / 2 for rate in declared), key=lambda rate: rate.denominator)
+    ticks, _ = without_resets(times, times)
+    return frame_timing(ticks, video.stream.time_base, [*declared, *halves])
 
 
 def pulled_down_timing(
