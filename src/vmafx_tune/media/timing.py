@@ -34,7 +34,8 @@ _FALLBACK_RATE = Fraction(25)
 _JITTER_S = Fraction(1, 1000)
 _MAX_DENOMINATOR = 1001
 _VP8_SHOW_FRAME = 0x10
-_FIRST_PACKETS = 12
+# One more than it takes where a cut left the second field of a picture in front.
+_FIRST_PACKETS = 4
 # Four frames of film make five of video. Durations are in whole ticks.
 _FILM_SHARE = Fraction(4, 5)
 _FILM_TOLERANCE = Fraction(1, 1000)
@@ -135,6 +136,7 @@ def codes_fields(video: Video) -> bool:
     """
     import av
 
+    video.stream.codec_context.thread_count = 1
     n_packets = n_frames = 0
     first = islice(video.packets(), _FIRST_PACKETS)
     for packet in takewhile(lambda packet: packet.size, first):

@@ -100,6 +100,16 @@ def test_a_cut_stream_that_ends_with_half_a_picture_is_probed(clips: ClipFactory
     assert probe_source(path).n_frames in {24, 25}
 
 
+def test_a_cut_stream_that_begins_with_half_a_picture_is_probed(clips: ClipFactory) -> None:
+    delimiter = b"\0\0\0\1\x09"
+    head, _, *others = paff_clip(clips, ".h264").read_bytes().split(delimiter)
+    path = clips.folder / "fields-second-first.h264"
+    path.write_bytes(delimiter.join([head, *others]))
+
+    # Decoders drop it: it does not belong to a picture they can begin with.
+    assert probe_source(path).n_frames == N_FRAMES - 1
+
+
 def test_a_few_fields_are_frames_too(clips: ClipFactory) -> None:
     assert probe_source(paff_clip(clips, ".ts", n_frames=2)).n_frames == 2
 
