@@ -223,7 +223,26 @@ def test_the_log_has_the_reason_by_the_request_id(server: Running) -> None:
     assert line["level"] == "error"
     assert line["route"] == "/v1/score"
     assert line["error"] == "RuntimeError: the reason"
+    assert line["traceback"].startswith("Traceback")
     assert line["duration_s"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [
+        (errors.UsageError("bad"), "warning"),
+        (errors.DrainingError(), "warning"),
+        (errors.ToolError("bad"), "error"),
+    ],
+)
+def test_the_level_of_a_failure_says_whose_fault_it_is(
+    server: Running, error: Exception, level: str
+) -> None:
+    server.scorer.error = error
+    request_id = ask_score(server.port).headers["x-request-id"]
+    (line,) = [line for line in server.lines() if line["request_id"] == request_id]
+    assert line["level"] == level
+    assert "traceback" not in line
 
 
 def test_a_score_that_is_answered_is_logged_with_its_model(server: Running) -> None:

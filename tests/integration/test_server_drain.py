@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import urllib.error
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from tests.support.cli import command
+from tests.support.http_server import ask
 from tests.support.programs import children_running, make_program, needs_proc, wait_until
 from tests.support.server_process import server_process
 from vmafx_tune.api import score
@@ -46,9 +51,46 @@ def slow(tmp_path: Path, ffmpeg_exe: Path) -> Path:
     return make_program(tmp_path, f"{ANSWERS}\n{wait}\nexec '{ffmpeg_exe}' \"$@\"", "slow-ffmpeg")
 
 
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    try:
+        return ask(port, "/healthz").status == 200
+    except OSError:
+        return False
+
+
 def remote_score(address: str, clips: ClipFactory) -> float:
     with ScoringClient(address, timeout_s=WAIT_S) as client:
         return client.score(clips.moving().name, clips.degraded(35).name).score
+
+
+def test_a_log_that_nobody_reads_holds_up_no_request_and_no_end(clips: ClipFactory) -> None:
+    reading, writing = os.pipe()
+    try:
+        os.set_blocking(writing, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writing, b"x" * 4096)
+        os.set_blocking(writing, True)
+        port = free_port()
+        ports = ("--port", str(port), "--grpc-port", "0", "--log-level", "debug")
+        with subprocess.Popen(
+            command("serve", *ports), cwd=clips.folder, stdin=subprocess.DEVNULL, stderr=writing
+        ) as server:
+            try:
+                wait_until(lambda: answers(port))
+                assert all(answers(port) for _ in range(100))
+                server.terminate()
+                assert server.wait(WAIT_S) == 0
+            finally:
+                server.kill()
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 
-from vmafx_tune.errors import BusyError, ToolError, UsageError, VmafxTuneError
+from vmafx_tune.errors import BusyError, UsageError
 from vmafx_tune.server.access import check_token, choose_request_id
+from vmafx_tune.server.logs import describe_error, severity_of
 from vmafx_tune.server.metadata import AUTHORIZATION, ERROR_DOMAIN, REQUEST_ID, STATUS_DETAILS
 from vmafx_tune.server.status import public_sentence, reason_of, status_of
 
@@ -87,24 +88,34 @@ class Desk:
                 check_token(given.get(AUTHORIZATION), self.service.settings.api_token)
             yield call
         except asyncio.CancelledError:
-            self._tell("info", "cancelled", call, rpc, started)
+            self._log_end("info", "cancelled", "CANCELLED", call, rpc, started)
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the client gets a status
-            self._tell(_gravity(error), "failed", call, rpc, started, _told_in_log(error))
+            code = status_of(error).grpc
+            fields = describe_error(error)
+            self._log_end(severity_of(error), "failed", code, call, rpc, started, **fields)
             await _abort(context, error)
         else:
-            self._tell(level, "answered", call, rpc, started)
+            self._log_end(level, "answered", "OK", call, rpc, started)
 
-    def _tell(
-        self, level: str, msg: str, call: Call, rpc: str, started: float, error: str | None = None
+    def _log_end(
+        self,
+        level: str,
+        msg: str,
+        status: str,
+        call: Call,
+        rpc: str,
+        started: float,
+        **failure: str,
     ) -> None:
         getattr(self._log, level)(
             msg,
             request_id=call.request_id,
             rpc=rpc,
+            status=status,
             duration_s=round(time.monotonic() - started, 6),
             model=call.model,
-            error=error,
+            **failure,
         )
 
 
@@ -153,13 +164,3 @@ def _details(code: grpc.StatusCode, sentence: str, error: Exception) -> bytes:
         status.details.add().Pack(delay)
     details: bytes = status.SerializeToString()
     return details
-
-
-def _gravity(error: Exception) -> str:
-    return "error" if status_of(error).grpc == "INTERNAL" else "warning"
-
-
-def _told_in_log(error: Exception) -> str:
-    words = str(error) if isinstance(error, VmafxTuneError) else repr(error)
-    tail = error.stderr_tail if isinstance(error, ToolError) else ""
-    return f"{type(error).__name__}: {words}{tail and f' It said: {tail}'}"

@@ -20,6 +20,7 @@ from vmafx_tune.server.http_messages import (
     error_response,
     json_response,
 )
+from vmafx_tune.server.logs import describe_error, severity_of
 from vmafx_tune.server.service import ScoreCall
 from vmafx_tune.server.status import public_sentence, status_of
 
@@ -40,7 +41,11 @@ _DRAINING_RETRY_S = 1
 _PROBES = frozenset({"health", "ready", "metrics"})
 _ROUTES: Mapping[str, Operation] = {operation.path: operation for operation in OPERATIONS}
 # Nothing here is to be kept by a cache, or taken by a browser for what it is not called.
-_ON_EVERY_ANSWER = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_ON_EVERY_ANSWER = {
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
 
 
 @dataclass(slots=True)
@@ -168,25 +173,26 @@ class HttpRoutes:
 
     def _log_end(self, exchange: _Exchange, status: int | None, error: Exception | None) -> None:
         operation = exchange.operation
-        if status is not None and status >= 500 and error is not None:
-            write = self._log.error
-        elif operation is not None and operation.name in _PROBES:
-            write = self._log.debug
-        else:
-            write = self._log.info
-        write(
+        failure = {} if error is None else _failure(error)
+        getattr(self._log, _level(operation, error))(
             "client left" if status is None else "answered",
             request_id=exchange.request.request_id,
             route=operation.path if operation else None,
             status=status,
             duration_s=round(time.monotonic() - exchange.started, 6),
             model=exchange.model or None,
-            error=_told_to_log(error) if error else None,
+            **failure,
         )
 
 
-def _told_to_log(error: Exception) -> str:
-    return str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
+def _level(operation: Operation | None, error: Exception | None) -> str:
+    if error is not None and not isinstance(error, Refused):
+        return severity_of(error)
+    return "debug" if operation is not None and operation.name in _PROBES else "info"
+
+
+def _failure(error: Exception) -> dict[str, str]:
+    return {"error": str(error)} if isinstance(error, Refused) else describe_error(error)
 
 
 def _signed(response: Response, request_id: str, *, close: bool) -> Response:

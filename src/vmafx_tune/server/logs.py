@@ -7,23 +7,38 @@ import math
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, TextIO
+import traceback
+from typing import TYPE_CHECKING, Protocol
 
+from vmafx_tune.errors import DeadlineError, DrainingError, ToolError, VmafxTuneError
 from vmafx_tune.server.settings import LOG_LEVELS
+from vmafx_tune.server.status import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     Loggable = str | int | float | bool | None
 
-__all__ = ["JsonLog"]
+__all__ = ["JsonLog", "describe_error", "severity_of"]
+
+
+class LineStream(Protocol):
+    """Takes the lines of a log."""
+
+    def write(self, text: str, /) -> object:
+        """Take one line with its end."""
+        ...
+
+    def flush(self) -> None:
+        """Hand on what was written."""
+        ...
 
 
 class JsonLog:
     """Writes log lines; thread-safe.
 
     Each line has `time` (UTC, RFC 3339), `level` and `msg`, and whatever is known of
-    `request_id`, `route` or `rpc`, `duration_s`, `model` and `error`.
+    `request_id`, `route` or `rpc`, `status`, `duration_s`, `model`, `error` and `traceback`.
 
     Args:
         level: Least grave level that is written.
@@ -34,7 +49,7 @@ class JsonLog:
     def __init__(
         self,
         level: str = "info",
-        stream: TextIO | None = None,
+        stream: LineStream | None = None,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -72,6 +87,22 @@ class JsonLog:
             except (OSError, ValueError):
                 # Whoever read the log is gone; that is no reason to stop serving.
                 return
+
+
+def severity_of(error: Exception) -> str:
+    """Return the level at which a failed request is logged, over either transport."""
+    ours = status_of(error).http >= 500 and not isinstance(error, DrainingError | DeadlineError)
+    return "error" if ours else "warning"
+
+
+def describe_error(error: Exception) -> dict[str, str]:
+    """Return the log fields of a failed request: what nobody expected comes with its traceback."""
+    text = f"{type(error).__name__}: {error}"
+    if isinstance(error, ToolError) and error.stderr_tail:
+        text += f" It printed: {error.stderr_tail}"
+    if isinstance(error, VmafxTuneError):
+        return {"error": text}
+    return {"error": text, "traceback": "".join(traceback.format_exception(error))}
 
 
 def _utc(seconds: float) -> str:

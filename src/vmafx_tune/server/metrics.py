@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Metric
 
     from vmafx_tune.server.admission import Admission
+    from vmafx_tune.server.log_writer import LogWriter
 
 __all__ = ["DURATION_BUCKETS_S", "Metrics", "Scrape"]
 
@@ -31,6 +32,7 @@ DURATION_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600
 _COUNTERS = {
     "vmafx_server_score_requests": "Scores asked for, over both transports.",
     "vmafx_server_score_errors": "Scores asked for that failed or were refused.",
+    "vmafx_server_score_failures": "Scores that failed although the request was in order.",
     "vmafx_server_health_requests": "Questions whether the server lives.",
     "vmafx_server_ready_requests": "Questions whether the server is ready.",
     "vmafx_stream_frames": "Pairs of pictures received in streams.",
@@ -60,18 +62,29 @@ class Metrics:
         self._duration_sum_s = 0.0
         self._streams = 0
         self._admission: Admission | None = None
+        self._log_writer: LogWriter | None = None
 
     def watch(self, admission: Admission) -> None:
         """Show what runs and waits there."""
         self._admission = admission
 
+    def watch_log(self, writer: LogWriter) -> None:
+        """Show how many lines of the log found no room."""
+        self._log_writer = writer
+
     def score_requested(self) -> None:
         """Count a score that was asked for."""
         self._add("vmafx_server_score_requests")
 
-    def score_failed(self) -> None:
-        """Count a score that failed or was refused."""
+    def score_failed(self, *, at_fault: bool) -> None:
+        """Count a score that failed or was refused.
+
+        Args:
+            at_fault: Whether the server is to blame: not the request, nor that it was cancelled.
+        """
         self._add("vmafx_server_score_errors")
+        if at_fault:
+            self._add("vmafx_server_score_failures")
 
     def score_took(self, seconds: float) -> None:
         """Take note of how long a score took, its wait included."""
@@ -123,6 +136,11 @@ class Metrics:
         yield InfoMetricFamily("vmafx_build", "What runs here.", {"version": __version__})
         for name, text in _COUNTERS.items():
             yield CounterMetricFamily(name, text, value=counts[name])
+        yield CounterMetricFamily(
+            "vmafx_server_log_lines_dropped",
+            "Lines of the log that were dropped because nobody read it.",
+            value=self._log_writer.dropped if self._log_writer else 0,
+        )
         bounds = (*(str(float(bound)) for bound in DURATION_BUCKETS_S), "+Inf")
         yield HistogramMetricFamily(
             "vmafx_server_score_duration_seconds",

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import VmafxTuneError
 from vmafx_tune.plain_text import one_line
+from vmafx_tune.server.log_writer import LogWriter
 from vmafx_tune.server.logs import JsonLog
 from vmafx_tune.server.media_roots import MediaRoots
 from vmafx_tune.server.metrics import Metrics
@@ -35,6 +36,9 @@ __all__ = ["main", "serve"]
 _NOTICE_S = 0.25
 # For answers that are on their way when all work is done or cancelled.
 _CLOSING_S = 1.0
+# For the lines that tell of the end, where somebody reads the log.
+_LOG_CLOSING_S = 1.0
+_STDERR = 2
 _PRELOADED = (
     "vmafx_tune.server.grpc_scoring",
     "vmafx_tune.server.grpc_health",
@@ -81,7 +85,16 @@ async def serve(settings: ServerSettings) -> int:
         ToolNotFoundError, LibvmafNotFoundError: There is nothing to score with.
     """
     signals = _Signals()
-    log, metrics, scorer = JsonLog(settings.log_level), Metrics(), FileScorer(settings)
+    writer = LogWriter(_STDERR)
+    try:
+        return await _serve(settings, signals, writer)
+    finally:
+        writer.close(_LOG_CLOSING_S)
+
+
+async def _serve(settings: ServerSettings, signals: _Signals, writer: LogWriter) -> int:
+    log, metrics, scorer = JsonLog(settings.log_level, writer), Metrics(), FileScorer(settings)
+    metrics.watch_log(writer)
     service = ScoringService(settings, scorer, MediaRoots(settings.media_roots), metrics)
     prepared = asyncio.create_task(asyncio.to_thread(scorer.prepare))
     # Lets the thread start before this one holds the interpreter for the imports.

@@ -14,6 +14,7 @@ from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import CancelledError, DeadlineError, DrainingError, UsageError
 from vmafx_tune.server.admission import Admission
 from vmafx_tune.server.arrivals import Arrivals, Nothing
+from vmafx_tune.server.logs import severity_of
 from vmafx_tune.server.media_roots import telling_shown_names
 from vmafx_tune.server.model_names import ModelNames
 from vmafx_tune.server.streams import FramePair, FrameSession, picture_format
@@ -129,8 +130,8 @@ class ScoringService:
         self._metrics.score_requested()
         try:
             scored = await self._score(call)
-        except BaseException:
-            self._metrics.score_failed()
+        except BaseException as error:
+            self._metrics.score_failed(at_fault=_is_fault(error))
             raise
         self._metrics.score_took(time.monotonic() - started)
         return scored
@@ -293,6 +294,10 @@ class ScoringService:
                 token.cancel()
             await _settled(future)
             raise
+
+
+def _is_fault(error: BaseException) -> bool:
+    return isinstance(error, Exception) and severity_of(error) == "error"
 
 
 def _check_names(call: ScoreCall) -> None:

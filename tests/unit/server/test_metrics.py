@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -15,6 +16,8 @@ NAMES = {
     "vmafx_build_info",
     "vmafx_server_score_requests_total",
     "vmafx_server_score_errors_total",
+    "vmafx_server_score_failures_total",
+    "vmafx_server_log_lines_dropped_total",
     "vmafx_server_health_requests_total",
     "vmafx_server_ready_requests_total",
     "vmafx_server_score_duration_seconds_bucket",
@@ -58,7 +61,7 @@ def test_the_version_is_a_label() -> None:
     ("count", "name"),
     [
         (Metrics.score_requested, "vmafx_server_score_requests_total"),
-        (Metrics.score_failed, "vmafx_server_score_errors_total"),
+        (partial(Metrics.score_failed, at_fault=False), "vmafx_server_score_errors_total"),
         (Metrics.health_requested, "vmafx_server_health_requests_total"),
         (Metrics.ready_requested, "vmafx_server_ready_requests_total"),
         (Metrics.stream_frame, "vmafx_stream_frames_total"),
@@ -120,3 +123,12 @@ def test_counting_does_not_load_the_library_that_writes_the_format() -> None:
         [sys.executable, "-c", program], check=True, capture_output=True, text=True
     )
     assert done.stdout.strip() == "False"
+
+
+def test_a_failure_of_the_servers_own_is_an_error_too() -> None:
+    metrics = Metrics()
+
+    metrics.score_failed(at_fault=True)
+
+    assert value(metrics, "vmafx_server_score_errors_total") == 1
+    assert value(metrics, "vmafx_server_score_failures_total") == 1
