@@ -327,6 +327,34 @@ def test_a_client_that_never_reads_is_not_read_from(clips: ClipFactory) -> None:
         assert frames <= sent < 5000
 
 
+def test_calls_without_a_message_hold_up_each_other_and_nobody_else(clips: ClipFactory) -> None:
+    held_back = threading.Event()
+
+    def nothing() -> Iterator[pb.ScoreStreamRequest]:
+        held_back.wait(TIMEOUT_S)
+        yield from ()
+
+    settings = settings_for(clips.folder)
+    with running_server(settings) as server, grpc.insecure_channel(server.address) as channel:
+        silent = [stub_of(channel).ScoreStream(nothing()) for _ in range(3)]
+        for call in silent:
+            call.initial_metadata()
+        assert stub_of(channel).Health(pb.HealthRequest(), timeout=TIMEOUT_S).ok
+        with pytest.raises(grpc.RpcError) as caught:
+            list(silent[0])
+        error: Any = caught.value
+        assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        held_back.set()
+
+
+def test_a_first_message_that_is_too_long_is_refused(stub: Any) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Score(pb.ScoreRequest(reference="x" * 100_000), timeout=TIMEOUT_S)
+    error: Any = caught.value
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "65536" in error.details()
+
+
 def test_a_stream_without_messages_is_closed_after_the_idle_timeout(clips: ClipFactory) -> None:
     held = threading.Event()
 
@@ -539,9 +567,10 @@ def test_a_drain_ends_watches_and_idle_streams_at_once(clips: ClipFactory) -> No
     with running_server(settings) as server, grpc.insecure_channel(server.address) as channel:
         watch = health.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
         assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
-        without_config = stub_of(channel).ScoreStream(requests())
         begun = stub_of(channel).ScoreStream(requests(config(), pair(0)))
         wait_until(lambda: server.sample("vmafx_stream_frames_total") == 1)
+        without_config = stub_of(channel).ScoreStream(requests())
+        without_config.initial_metadata()
 
         server.drain()
 
@@ -613,7 +642,17 @@ def test_reflection_describes_the_service(channel: grpc.Channel, version: str) -
     assert pb.DESCRIPTOR.serialized_pb in found.file_descriptor_response.file_descriptor_proto
 
 
-@pytest.mark.parametrize("method", ["/vmafx.v1.VmafxScoring/Nonsense", "/other.Service/Score"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "/vmafx.v1.VmafxScoring/Nonsense",
+        "/other.Service/Score",
+        "/x",
+        "/",
+        "//",
+        "/vmafx.v1.VmafxScoring",
+    ],
+)
 def test_a_method_that_is_not_there_is_unimplemented(channel: grpc.Channel, method: str) -> None:
     anything: Any = channel
     ask = anything.unary_unary(method)

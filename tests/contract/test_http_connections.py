@@ -220,14 +220,43 @@ def test_slow_clients_do_not_keep_others_out(hasty: Running) -> None:
         client.socket.close()
 
 
-def test_too_many_connections_are_turned_away_with_a_reason(root: Path) -> None:
+def test_the_connection_that_was_idle_longest_makes_room_for_a_new_one(root: Path) -> None:
     with running_server(root, HttpLimits(connections=2)) as server:
         with RawClient(server.port) as one, RawClient(server.port) as two:
             assert one.send(HEALTH).answer().status == 200
             assert two.send(HEALTH).answer().status == 200
+            assert one.send(HEALTH).answer().status == 200
             with RawClient(server.port) as three:
-                answer = three.answer()
+                assert three.send(HEALTH).answer().status == 200
+                assert two.is_at_end()
+                assert one.send(HEALTH).answer().status == 200
+        wait_until(lambda: not server.call(connections, server))
+
+
+def test_an_idle_connection_makes_room_before_one_that_sends(root: Path) -> None:
+    with (
+        running_server(root, HttpLimits(connections=2)) as server,
+        RawClient(server.port) as sending,
+        RawClient(server.port) as idle,
+    ):
+        sending.send(HEALTH[:-2])
+        assert idle.send(HEALTH).answer().status == 200
+        with RawClient(server.port) as new:
+            assert new.send(HEALTH).answer().status == 200
+            assert sending.send(HEALTH[-2:]).answer().status == 200
+
+
+def test_where_all_connections_are_being_answered_new_ones_are_turned_away(root: Path) -> None:
+    with running_server(root, HttpLimits(connections=1)) as server:
+        server.scorer.held = True
+        with RawClient(server.port) as busy:
+            busy.send(SCORE)
+            assert server.scorer.started.acquire(timeout=PATIENCE_S)
+            with RawClient(server.port) as new:
+                answer = new.answer()
                 assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+            server.scorer.released.set()
+            assert busy.answer().status == 200
         wait_until(lambda: not server.call(connections, server))
         assert ask(server.port, "/healthz").status == 200
 

@@ -46,8 +46,12 @@ class Arrivals(Generic[T]):
         self._since: float | None = None
 
     def hurry(self, idle_s: float) -> None:
-        """Wait no longer than `idle_s` from now on, as the server is shutting down."""
+        """Wait no longer than `idle_s` for any message, as the server is shutting down."""
         self._draining = True
+        self.wait_at_most(idle_s)
+
+    def wait_at_most(self, idle_s: float) -> None:
+        """Wait no longer than `idle_s` for any message, the one that is waited for included."""
         self._idle_s = min(self._idle_s, idle_s)
         if self._waker is not None and not self._waker.done():
             self._waker.set_result(None)

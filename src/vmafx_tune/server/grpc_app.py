@@ -103,7 +103,7 @@ class _Doors(GenericHandler):
         self, handler_call_details: grpc.HandlerCallDetails
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
         """Find the handler of `/package.Service/Method`; None where there is none."""
-        _, service, method = handler_call_details.method.split("/", 2)
+        service, _, method = handler_call_details.method.removeprefix("/").partition("/")
         if service not in _SERVICES:
             return None
         if service not in self._loaded:

@@ -12,6 +12,7 @@ import grpc
 
 from vmafx_tune.errors import BusyError, UsageError
 from vmafx_tune.server.access import check_token, choose_request_id
+from vmafx_tune.server.first_messages import FirstMessages
 from vmafx_tune.server.logs import describe_error, severity_of
 from vmafx_tune.server.metadata import AUTHORIZATION, ERROR_DOMAIN, REQUEST_ID, STATUS_DETAILS
 from vmafx_tune.server.status import public_sentence, reason_of, status_of
@@ -61,6 +62,35 @@ class Desk:
         self.service = service
         self.metrics = metrics
         self._log = log
+        self._first_messages = FirstMessages()
+
+    async def first_message(
+        self, messages: AsyncIterator[bytes], parse: Callable[[bytes], T]
+    ) -> T | None:
+        """Read and parse the first message of a call; None where there is none.
+
+        Every method is a stream of messages here, whatever its contract says: the bytes are the
+        same, and a message is not taken in before the call's token was checked.
+
+        Raises:
+            DeadlineError, DrainingError: It did not come in time.
+            UsageError: It is too long, or no such message.
+        """
+        async with self.service.arrivals(messages, ahead=False) as arrivals:
+            data = await self._first_messages.read(arrivals)
+        return None if data is None else read_message(parse, data)
+
+    async def only_message(self, messages: AsyncIterator[bytes], parse: Callable[[bytes], T]) -> T:
+        """Read and parse the message of a call that has exactly one.
+
+        Raises:
+            DeadlineError: It did not come in time.
+            UsageError: There is none, or it is too long, or no such message.
+        """
+        message = await self.first_message(messages, parse)
+        if message is None:
+            raise UsageError("The call ended without its message. Send one.")
+        return message
 
     @asynccontextmanager
     async def call(

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from grpc_health.v1 import health_pb2 as pb
 
-from vmafx_tune.server.grpc_calls import read_message
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from vmafx_tune.server.grpc_calls import Desk
     from vmafx_tune.server.serving import Serving
@@ -30,11 +28,11 @@ def health_handlers(desk: Desk, state: Serving) -> Mapping[str, grpc.RpcMethodHa
     """Make the handlers of all methods, by their names."""
     health = _Health(desk, state)
     return {
-        "Check": grpc.unary_unary_rpc_method_handler(
+        "Check": grpc.stream_unary_rpc_method_handler(
             health.check,
             response_serializer=pb.HealthCheckResponse.SerializeToString,
         ),
-        "Watch": grpc.unary_stream_rpc_method_handler(
+        "Watch": grpc.stream_stream_rpc_method_handler(
             health.watch,
             response_serializer=pb.HealthCheckResponse.SerializeToString,
         ),
@@ -48,18 +46,20 @@ class _Health:
         self._desk = desk
         self._state = state
 
-    async def check(self, data: bytes, context: Context) -> pb.HealthCheckResponse:
+    async def check(
+        self, messages: AsyncIterator[bytes], context: Context
+    ) -> pb.HealthCheckResponse:
         async with self._desk.call(context, "Check", needs_token=False, level="debug"):
-            request = read_message(pb.HealthCheckRequest.FromString, data)
+            request = await self._desk.only_message(messages, pb.HealthCheckRequest.FromString)
             self._desk.metrics.health_requested()
             answer = self._answer(request)
         if request.service not in _KNOWN:
             await context.abort(grpc.StatusCode.NOT_FOUND, "There is no such service here.")
         return answer
 
-    async def watch(self, data: bytes, context: Context) -> None:
+    async def watch(self, messages: AsyncIterator[bytes], context: Context) -> None:
         async with self._desk.call(context, "Watch", needs_token=False, level="debug"):
-            request = read_message(pb.HealthCheckRequest.FromString, data)
+            request = await self._desk.only_message(messages, pb.HealthCheckRequest.FromString)
             told = None
             while True:
                 changed = self._state.changed

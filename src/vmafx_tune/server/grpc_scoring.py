@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from vmafx_tune.errors import DeadlineError, InvalidFrameError
-from vmafx_tune.server.arrivals import Nothing
 from vmafx_tune.server.grpc_calls import read_message
 from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
 from vmafx_tune.server.service import ScoreCall
@@ -30,7 +29,7 @@ def scoring_handlers(desk: Desk) -> Mapping[str, grpc.RpcMethodHandler[Any, Any]
     """Make the handlers of all methods, by their names."""
     scoring = _Scoring(desk)
     return {
-        "Score": grpc.unary_unary_rpc_method_handler(
+        "Score": grpc.stream_unary_rpc_method_handler(
             scoring.score,
             response_serializer=pb.ScoreResponse.SerializeToString,
         ),
@@ -38,7 +37,7 @@ def scoring_handlers(desk: Desk) -> Mapping[str, grpc.RpcMethodHandler[Any, Any]
             scoring.score_stream,
             response_serializer=pb.ScoreStreamResponse.SerializeToString,
         ),
-        "Health": grpc.unary_unary_rpc_method_handler(
+        "Health": grpc.stream_unary_rpc_method_handler(
             scoring.health,
             response_serializer=pb.HealthResponse.SerializeToString,
         ),
@@ -50,9 +49,9 @@ class _Scoring:
         self._desk = desk
         self._service = desk.service
 
-    async def score(self, data: bytes, context: Context) -> pb.ScoreResponse:
+    async def score(self, messages: AsyncIterator[bytes], context: Context) -> pb.ScoreResponse:
         async with self._desk.call(context, "Score") as call:
-            request = read_message(pb.ScoreRequest.FromString, data)
+            request = await self._desk.only_message(messages, pb.ScoreRequest.FromString)
             call.model = request.model or None
             scored = await self._service.score(
                 ScoreCall(
@@ -74,20 +73,18 @@ class _Scoring:
                 async for answer in answers:
                     await self._write(call, _response(answer))
 
-    async def health(self, data: bytes, context: Context) -> pb.HealthResponse:
+    async def health(self, messages: AsyncIterator[bytes], context: Context) -> pb.HealthResponse:
         async with self._desk.call(context, "Health", level="debug"):
-            read_message(pb.HealthRequest.FromString, data)
+            await self._desk.only_message(messages, pb.HealthRequest.FromString)
             self._desk.metrics.health_requested()
             reason = self._service.not_ready
             return pb.HealthResponse(ok=reason is None, message=reason or "ready")
 
     async def _config(self, requests: AsyncIterator[bytes]) -> StreamConfig:
         # The pictures after it stay with the client until there is a slot for them.
-        async with self._service.arrivals(requests, ahead=False) as arrivals:
-            data = await arrivals.next()
-        if isinstance(data, Nothing):
+        first = await self._desk.first_message(requests, pb.ScoreStreamRequest.FromString)
+        if first is None:
             raise InvalidFrameError("The stream is empty. Its first message has to be a config.")
-        first = read_message(pb.ScoreStreamRequest.FromString, data)
         if first.WhichOneof("message") != "config":
             raise InvalidFrameError("The first message of a stream has to be its config.")
         return _stream_config(first.config)

@@ -47,12 +47,32 @@ class ConnectionPool:
     def __init__(self, handler: HttpHandler, limits: HttpLimits) -> None:
         self.handler = handler
         self.limits = limits
-        self.connections: set[Connection] = set()
+        # The one that was used last is the last.
+        self.connections: dict[Connection, None] = {}
         self.tasks: set[asyncio.Task[None]] = set()
 
     def connect(self) -> Connection:
         """Make the protocol of a new connection."""
         return Connection(self)
+
+    def make_room(self) -> bool:
+        """End a connection that waits for its client if there are too many; return whether it fits.
+
+        Idle connections go first, so that silent ones keep nobody out, least of all probes.
+        """
+        if len(self.connections) < self.limits.connections:
+            return True
+        waiting = [connection for connection in self.connections if not connection.is_answering]
+        victim = next((one for one in waiting if one.is_idle), waiting[0] if waiting else None)
+        if victim is None:
+            return False
+        victim.end_now()
+        return True
+
+    def add(self, connection: Connection) -> None:
+        """Count a connection, as the one that was used last."""
+        self.connections.pop(connection, None)
+        self.connections[connection] = None
 
     async def close(self, patience_s: float) -> None:
         """End every connection: idle ones now, others after their answer.
@@ -97,9 +117,9 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         _detect_dead_peers(transport)
-        if len(self._pool.connections) >= self._limits.connections:
+        if not self._pool.make_room():
             self._refused = Refused(503, "Too many connections are open.", {"retry-after": "1"})
-        self._pool.connections.add(self)
+        self._pool.add(self)
         self._advance()
 
     def data_received(self, data: bytes) -> None:
@@ -124,7 +144,7 @@ class Connection(asyncio.Protocol):
         self._stop_timer()
         self._cancel_task()
         self._reader.close()
-        self._pool.connections.discard(self)
+        self._pool.connections.pop(self, None)
 
     def pause_writing(self) -> None:
         """Wait for the client to read, but not for ever."""
@@ -138,6 +158,16 @@ class Connection(asyncio.Protocol):
             self._stop_timer()
             self._advance()
 
+    @property
+    def is_answering(self) -> bool:
+        """Whether a request is being answered."""
+        return self._task is not None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of a request has come."""
+        return self._reader.phase is Phase.IDLE and not self._ahead
+
     def end_soon(self) -> None:
         """End after the answer that is due, or now if none is."""
         self._ending = True
@@ -145,6 +175,8 @@ class Connection(asyncio.Protocol):
 
     def end_now(self) -> None:
         """End without another byte sent."""
+        self._ended = True
+        self._pool.connections.pop(self, None)
         self._cancel_task()
         self._transport.abort()
 
@@ -207,6 +239,7 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             raise
         self._task = None
+        self._pool.add(self)
         if close:
             self._end()
         self._advance()
