@@ -119,7 +119,11 @@ class ServerProcess:
 
 @contextmanager
 def server_process(
-    root: Path, *arguments: str, ffmpeg: Path | None = None, env: Mapping[str, str] | None = None
+    root: Path,
+    *arguments: str,
+    ffmpeg: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    descriptors: int | None = None,
 ) -> Iterator[ServerProcess]:
     """Run a server that reads files under `root`, and wait until it is ready.
 
@@ -127,6 +131,8 @@ def server_process(
     """
     ports = ("--port", "0", "--grpc-port", "0", "--media-roots", str(root))
     argv = [*command("serve"), *ports, *arguments]
+    if descriptors is not None:
+        argv = ["sh", "-c", f'ulimit -n {descriptors}; exec "$@"', "sh", *argv]
     named = {"VMAFX_FFMPEG": str(ffmpeg)} if ffmpeg else {}
     server = ServerProcess(argv, root, {**named, **(env or {})})
     try:

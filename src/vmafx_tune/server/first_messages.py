@@ -51,17 +51,9 @@ class FirstMessages:
         """
         await self._take_turn(arrivals)
         try:
-            message = await arrivals.next()
+            return _short(await arrivals.next())
         finally:
             self._pass_on()
-        if isinstance(message, Nothing):
-            return None
-        if len(message) > _MOST_BYTES:
-            raise UsageError(
-                f"The first message of a call has {len(message)} bytes; at most {_MOST_BYTES} are "
-                "allowed. Pictures come after the config of a stream."
-            )
-        return message
 
     async def _take_turn(self, arrivals: Arrivals[bytes]) -> None:
         if self._reader is None:
@@ -88,3 +80,16 @@ class FirstMessages:
         if self._waiting:
             self._reader.wait_at_most(self._contested_s)
         turn.set_result(None)
+
+
+def _short(message: bytes | Nothing) -> bytes | None:
+    if isinstance(message, Nothing):
+        return None
+    if (size := len(message)) > _MOST_BYTES:
+        # Else the error's traceback would hold it.
+        del message
+        raise UsageError(
+            f"The first message of a call has {size} bytes; at most {_MOST_BYTES} are allowed. "
+            "Pictures come after the config of a stream."
+        )
+    return message

@@ -25,7 +25,7 @@ else:
     # Takes no parameters at run time.
     GenericHandler = grpc.GenericRpcHandler
 
-__all__ = ["GrpcListener", "start_grpc"]
+__all__ = ["MOST_CONNECTIONS", "GrpcListener", "start_grpc"]
 
 _SCORING = "vmafx.v1.VmafxScoring"
 _HEALTH = "grpc.health.v1.Health"
@@ -35,7 +35,13 @@ _SERVICES = frozenset({_SCORING, _HEALTH, *_REFLECTIONS})
 _MESSAGE_EXTRA_BYTES = 64 * 1024
 # A peer whose machine is gone sends no end of connection.
 _KEEPALIVE_MS = 20_000
+# Clients ask whether the server is still there while a long score runs; more often is an attack.
+_LEAST_PING_INTERVAL_MS = 5_000
 _MAX_STREAMS_PER_CONNECTION = 256
+MOST_CONNECTIONS = 1024
+"""Connections that are taken where there are descriptors enough."""
+_IDLE_MS = 300_000
+_HANDSHAKE_MS = 10_000
 
 
 class GrpcListener:
@@ -65,7 +71,12 @@ class GrpcListener:
 
 
 async def start_grpc(
-    service: ScoringService, settings: ServerSettings, log: JsonLog, metrics: Metrics
+    service: ScoringService,
+    settings: ServerSettings,
+    log: JsonLog,
+    metrics: Metrics,
+    *,
+    connections: int = MOST_CONNECTIONS,
 ) -> GrpcListener:
     """Listen for gRPC calls.
 
@@ -74,13 +85,14 @@ async def start_grpc(
         settings: Address, certificate and limits.
         log: Gets a line for each call.
         metrics: Counts.
+        connections: Connections that may be open; more are closed at once.
 
     Raises:
         ServiceError: The port cannot be had.
         UsageError: Certificate and key cannot be used.
     """
     doors = _Doors(Desk(service, log, metrics))
-    server = grpc.aio.server(options=_options(settings))
+    server = grpc.aio.server(options=_options(settings, connections))
     server.add_generic_rpc_handlers((doors,))
     try:
         port = _bind(server, settings)
@@ -124,12 +136,17 @@ class _Doors(GenericHandler):
         return reflection_handlers(self._desk)
 
 
-def _options(settings: ServerSettings) -> list[tuple[str, int]]:
+def _options(settings: ServerSettings, connections: int) -> list[tuple[str, int]]:
     return [
+        ("grpc.max_allowed_incoming_connections", connections),
+        ("grpc.max_connection_idle_ms", _IDLE_MS),
+        ("grpc.http2.bdp_probe", 0),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
         ("grpc.max_receive_message_length", settings.max_frame_bytes + _MESSAGE_EXTRA_BYTES),
         ("grpc.max_concurrent_streams", _MAX_STREAMS_PER_CONNECTION),
         ("grpc.keepalive_time_ms", _KEEPALIVE_MS),
         ("grpc.keepalive_timeout_ms", _KEEPALIVE_MS // 2),
+        ("grpc.http2.min_ping_interval_without_data_ms", _LEAST_PING_INTERVAL_MS),
         # Two servers on one port would each get half of the calls.
         ("grpc.so_reuseport", 0),
     ]

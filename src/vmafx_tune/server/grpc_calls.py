@@ -20,16 +20,18 @@ from vmafx_tune.server.status import public_sentence, reason_of, status_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from vmafx_tune.server.arrivals import Arrivals
     from vmafx_tune.server.logs import JsonLog
     from vmafx_tune.server.metrics import Metrics
     from vmafx_tune.server.service import ScoringService
 
-__all__ = ["Call", "Desk", "read_message"]
+__all__ = ["Call", "Desk", "Messages", "read_message"]
 
 T = TypeVar("T")
 
 # All trailing metadata together may have 8 KiB with most clients.
 _MAX_SENTENCE_CHARS = 1000
+_END: Any = grpc.aio.EOF  # type: ignore[attr-defined] # the published types lack it
 
 
 @dataclass
@@ -49,6 +51,29 @@ class Call:
     model: str | None = field(default=None)
 
 
+class Messages:
+    """The messages of a call as they come in.
+
+    grpc's own iterator holds the last message, which may be a hundred megabytes, until the next one
+    has come.
+
+    Args:
+        context: grpc's own view of the call.
+    """
+
+    def __init__(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        self._context = context
+
+    def __aiter__(self) -> Messages:
+        return self
+
+    async def __anext__(self) -> bytes:
+        message: Any = await self._context.read()
+        if message is _END:
+            raise StopAsyncIteration
+        return bytes(message)
+
+
 class Desk:
     """Where calls come in and go out.
 
@@ -64,9 +89,7 @@ class Desk:
         self._log = log
         self._first_messages = FirstMessages()
 
-    async def first_message(
-        self, messages: AsyncIterator[bytes], parse: Callable[[bytes], T]
-    ) -> T | None:
+    async def first_message(self, call: Call, parse: Callable[[bytes], T]) -> T | None:
         """Read and parse the first message of a call; None where there is none.
 
         Every method is a stream of messages here, whatever its contract says: the bytes are the
@@ -76,18 +99,24 @@ class Desk:
             DeadlineError, DrainingError: It did not come in time.
             UsageError: It is too long, or no such message.
         """
-        async with self.service.arrivals(messages, ahead=False) as arrivals:
-            data = await self._first_messages.read(arrivals)
+        async with self.service.arrivals(Messages(call.context), ahead=False) as arrivals:
+            return await self.next_message(arrivals, parse)
+
+    async def next_message(
+        self, arrivals: Arrivals[bytes], parse: Callable[[bytes], T]
+    ) -> T | None:
+        """Read and parse a message that is no picture, as `first_message` does."""
+        data = await self._first_messages.read(arrivals)
         return None if data is None else read_message(parse, data)
 
-    async def only_message(self, messages: AsyncIterator[bytes], parse: Callable[[bytes], T]) -> T:
+    async def only_message(self, call: Call, parse: Callable[[bytes], T]) -> T:
         """Read and parse the message of a call that has exactly one.
 
         Raises:
             DeadlineError: It did not come in time.
             UsageError: There is none, or it is too long, or no such message.
         """
-        message = await self.first_message(messages, parse)
+        message = await self.first_message(call, parse)
         if message is None:
             raise UsageError("The call ended without its message. Send one.")
         return message

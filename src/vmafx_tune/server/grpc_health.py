@@ -12,7 +12,7 @@ import grpc
 from grpc_health.v1 import health_pb2 as pb
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from vmafx_tune.server.grpc_calls import Desk
     from vmafx_tune.server.serving import Serving
@@ -46,20 +46,18 @@ class _Health:
         self._desk = desk
         self._state = state
 
-    async def check(
-        self, messages: AsyncIterator[bytes], context: Context
-    ) -> pb.HealthCheckResponse:
-        async with self._desk.call(context, "Check", needs_token=False, level="debug"):
-            request = await self._desk.only_message(messages, pb.HealthCheckRequest.FromString)
+    async def check(self, _messages: object, context: Context) -> pb.HealthCheckResponse:
+        async with self._desk.call(context, "Check", needs_token=False, level="debug") as call:
+            request = await self._desk.only_message(call, pb.HealthCheckRequest.FromString)
             self._desk.metrics.health_requested()
             answer = self._answer(request)
         if request.service not in _KNOWN:
             await context.abort(grpc.StatusCode.NOT_FOUND, "There is no such service here.")
         return answer
 
-    async def watch(self, messages: AsyncIterator[bytes], context: Context) -> None:
-        async with self._desk.call(context, "Watch", needs_token=False, level="debug"):
-            request = await self._desk.only_message(messages, pb.HealthCheckRequest.FromString)
+    async def watch(self, _messages: object, context: Context) -> None:
+        async with self._desk.call(context, "Watch", needs_token=False, level="debug") as call:
+            request = await self._desk.only_message(call, pb.HealthCheckRequest.FromString)
             told = None
             while True:
                 changed = self._state.changed

@@ -9,12 +9,11 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2 as pb
 from grpc_reflection.v1alpha.reflection import ReflectionServicer
 
-from vmafx_tune.server.arrivals import Nothing
-from vmafx_tune.server.grpc_calls import read_message
+from vmafx_tune.server.grpc_calls import Messages
 from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from vmafx_tune.server.grpc_calls import Desk
 
@@ -33,13 +32,14 @@ def reflection_handlers(desk: Desk) -> Mapping[str, grpc.RpcMethodHandler[Any, A
     # The types published for it say that its method returns nothing.
     servicer: Any = ReflectionServicer(names)
 
-    async def server_reflection_info(requests: AsyncIterator[bytes], context: Context) -> None:
+    async def server_reflection_info(_messages: object, context: Context) -> None:
         async with (
             desk.call(context, "ServerReflectionInfo", level="debug"),
-            desk.service.arrivals(requests, ahead=False) as arrivals,
+            desk.service.arrivals(Messages(context), ahead=False) as arrivals,
         ):
-            while not isinstance(data := await arrivals.next(), Nothing):
-                request = read_message(pb.ServerReflectionRequest.FromString, data)
+            while request := await desk.next_message(
+                arrivals, pb.ServerReflectionRequest.FromString
+            ):
                 # It takes requests as they come, and this one is here already.
                 for answer in servicer.ServerReflectionInfo(iter((request,)), context):
                     await context.write(answer)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from vmafx_tune.errors import DeadlineError, InvalidFrameError
-from vmafx_tune.server.grpc_calls import read_message
+from vmafx_tune.server.grpc_calls import Messages, read_message
 from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
 from vmafx_tune.server.service import ScoreCall
 from vmafx_tune.server.streams import PIXEL_FORMATS, Aggregate, FramePair, StreamConfig
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from vmafx_tune.server.grpc_calls import Call, Desk
     from vmafx_tune.server.streams import FrameScore
@@ -49,9 +49,9 @@ class _Scoring:
         self._desk = desk
         self._service = desk.service
 
-    async def score(self, messages: AsyncIterator[bytes], context: Context) -> pb.ScoreResponse:
+    async def score(self, _messages: object, context: Context) -> pb.ScoreResponse:
         async with self._desk.call(context, "Score") as call:
-            request = await self._desk.only_message(messages, pb.ScoreRequest.FromString)
+            request = await self._desk.only_message(call, pb.ScoreRequest.FromString)
             call.model = request.model or None
             scored = await self._service.score(
                 ScoreCall(
@@ -64,25 +64,25 @@ class _Scoring:
             )
             return pb.ScoreResponse(score=scored.score, features=scored.features)
 
-    async def score_stream(self, requests: AsyncIterator[bytes], context: Context) -> None:
+    async def score_stream(self, _messages: object, context: Context) -> None:
         async with self._desk.call(context, "ScoreStream") as call:
-            config = await self._config(requests)
+            config = await self._config(call)
             call.model = config.model or None
-            answers = self._service.stream(config, _pairs(requests), deadline_s=call.deadline_s)
+            answers = self._service.stream(config, _Pairs(context), deadline_s=call.deadline_s)
             async with aclosing(answers):
                 async for answer in answers:
                     await self._write(call, _response(answer))
 
-    async def health(self, messages: AsyncIterator[bytes], context: Context) -> pb.HealthResponse:
-        async with self._desk.call(context, "Health", level="debug"):
-            await self._desk.only_message(messages, pb.HealthRequest.FromString)
+    async def health(self, _messages: object, context: Context) -> pb.HealthResponse:
+        async with self._desk.call(context, "Health", level="debug") as call:
+            await self._desk.only_message(call, pb.HealthRequest.FromString)
             self._desk.metrics.health_requested()
             reason = self._service.not_ready
             return pb.HealthResponse(ok=reason is None, message=reason or "ready")
 
-    async def _config(self, requests: AsyncIterator[bytes]) -> StreamConfig:
+    async def _config(self, call: Call) -> StreamConfig:
         # The pictures after it stay with the client until there is a slot for them.
-        first = await self._desk.first_message(requests, pb.ScoreStreamRequest.FromString)
+        first = await self._desk.first_message(call, pb.ScoreStreamRequest.FromString)
         if first is None:
             raise InvalidFrameError("The stream is empty. Its first message has to be a config.")
         if first.WhichOneof("message") != "config":
@@ -117,16 +117,28 @@ def _stream_config(config: pb.StreamConfig) -> StreamConfig:
     )
 
 
-async def _pairs(requests: AsyncIterator[bytes]) -> AsyncIterator[FramePair]:
-    async for data in requests:
-        request = read_message(pb.ScoreStreamRequest.FromString, data)
-        kind = request.WhichOneof("message")
-        if kind == "config":
-            raise InvalidFrameError("A second config came: a stream has one, as its first message.")
-        if kind is None:
-            raise InvalidFrameError("A message came that is neither a config nor a frame pair.")
-        pair = request.frame_pair
-        yield FramePair(pair.frame_index, pair.raw_reference, pair.raw_distorted)
+class _Pairs:
+    """The pictures of a stream; none is held here while the next one is waited for."""
+
+    def __init__(self, context: Context) -> None:
+        self._messages = Messages(context)
+
+    def __aiter__(self) -> _Pairs:
+        return self
+
+    async def __anext__(self) -> FramePair:
+        return _frame_pair(await anext(self._messages))
+
+
+def _frame_pair(data: bytes) -> FramePair:
+    request = read_message(pb.ScoreStreamRequest.FromString, data)
+    kind = request.WhichOneof("message")
+    if kind == "config":
+        raise InvalidFrameError("A second config came: a stream has one, as its first message.")
+    if kind is None:
+        raise InvalidFrameError("A message came that is neither a config nor a frame pair.")
+    pair = request.frame_pair
+    return FramePair(pair.frame_index, pair.raw_reference, pair.raw_distorted)
 
 
 def _response(answer: FrameScore | Aggregate) -> pb.ScoreStreamResponse:

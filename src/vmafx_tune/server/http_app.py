@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from vmafx_tune.server.service import ScoringService
     from vmafx_tune.server.settings import ServerSettings
 
-__all__ = ["HttpListener", "start_http"]
+__all__ = ["BACKLOG", "HttpListener", "start_http"]
 
-_BACKLOG = 256
+BACKLOG = 128
+"""Connections that are accepted at once, before one of them can be turned away."""
 
 
 class HttpListener:
@@ -75,7 +76,7 @@ async def start_http(
             pool.connect,
             settings.host,
             settings.port,
-            backlog=_BACKLOG,
+            backlog=BACKLOG,
             ssl=context,
             ssl_handshake_timeout=limits.head_s if context else None,
             ssl_shutdown_timeout=limits.linger_s if context else None,

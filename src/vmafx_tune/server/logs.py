@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import sys
 import threading
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     Loggable = str | int | float | bool | None
 
-__all__ = ["JsonLog", "describe_error", "severity_of"]
+__all__ = ["JsonLog", "describe_error", "log_libraries", "severity_of"]
 
 
 class LineStream(Protocol):
@@ -87,6 +88,30 @@ class JsonLog:
             except (OSError, ValueError):
                 # Whoever read the log is gone; that is no reason to stop serving.
                 return
+
+
+def log_libraries(log: JsonLog) -> None:
+    """Send what libraries and the event loop log to `log`, where it would be plain text on stderr.
+
+    A message that comes again within a second is left out.
+    """
+    logging.basicConfig(handlers=[_LibraryRecords(log)], level=logging.WARNING, force=True)
+
+
+class _LibraryRecords(logging.Handler):
+    def __init__(self, log: JsonLog) -> None:
+        super().__init__()
+        self._log = log
+        self._last: tuple[str, float] = ("", 0.0)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        last, self._last = self._last, (record.msg, record.created)
+        if record.msg == last[0] and record.created - last[1] < 1:
+            return
+        error = record.exc_info[1] if record.exc_info else None
+        failure = describe_error(error) if isinstance(error, Exception) else {}
+        write = self._log.error if record.levelno >= logging.ERROR else self._log.warning
+        write(f"{record.name}: {record.getMessage()}", **failure)
 
 
 def severity_of(error: Exception) -> str:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import VmafxTuneError
 from vmafx_tune.plain_text import one_line
+from vmafx_tune.server.descriptors import DescriptorShares, share_descriptors
 from vmafx_tune.server.log_writer import LogWriter
-from vmafx_tune.server.logs import JsonLog
+from vmafx_tune.server.logs import JsonLog, log_libraries
 from vmafx_tune.server.media_roots import MediaRoots
 from vmafx_tune.server.metrics import Metrics
 from vmafx_tune.server.scorer import FileScorer
@@ -95,6 +96,7 @@ async def serve(settings: ServerSettings) -> int:
 async def _serve(settings: ServerSettings, signals: _Signals, writer: LogWriter) -> int:
     log, metrics, scorer = JsonLog(settings.log_level, writer), Metrics(), FileScorer(settings)
     metrics.watch_log(writer)
+    log_libraries(log)
     service = ScoringService(settings, scorer, MediaRoots(settings.media_roots), metrics)
     prepared = asyncio.create_task(asyncio.to_thread(scorer.prepare))
     # Lets the thread start before this one holds the interpreter for the imports.
@@ -115,12 +117,16 @@ async def _listen(
     listeners: AsyncExitStack,
 ) -> GrpcListener:
     """Open both listeners, to be closed in the other order: probes are answered longest."""
-    from vmafx_tune.server.grpc_app import start_grpc
-    from vmafx_tune.server.http_app import start_http
+    from vmafx_tune.server.grpc_app import MOST_CONNECTIONS, start_grpc
+    from vmafx_tune.server.http_app import BACKLOG, start_http
+    from vmafx_tune.server.http_limits import HttpLimits
 
-    http = await start_http(service, settings, log, metrics)
+    most = DescriptorShares(HttpLimits().connections, MOST_CONNECTIONS)
+    shares = share_descriptors(settings.max_concurrent_scores, BACKLOG, most)
+    limits = HttpLimits(connections=shares.http)
+    http = await start_http(service, settings, log, metrics, limits=limits)
     listeners.push_async_callback(http.close, _CLOSING_S)
-    grpc = await start_grpc(service, settings, log, metrics)
+    grpc = await start_grpc(service, settings, log, metrics, connections=shares.grpc)
     listeners.push_async_callback(grpc.close, _CLOSING_S)
     log.info("listening", host=settings.host, port=http.port, grpc_port=grpc.port)
     return grpc
