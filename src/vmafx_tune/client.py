@@ -57,6 +57,8 @@ __all__ = [
     "StreamConfig",
 ]
 
+# A server whose machine is gone sends no end of connection, however long the score takes.
+_KEEPALIVE = (("grpc.keepalive_time_ms", 20_000), ("grpc.keepalive_timeout_ms", 10_000))
 _TLS_SCHEMES = ("grpcs://", "https://")
 _PLAIN_SCHEMES = ("grpc://", "http://")
 _NEEDING_MORE = frozenset(
@@ -271,14 +273,15 @@ def _channel(address: str, tls_ca: Path | None) -> grpc.Channel:
 
     target, secure = _target(address)
     if tls_ca is None and not secure:
-        return grpc.insecure_channel(target)
+        return grpc.insecure_channel(target, options=_KEEPALIVE)
     try:
         roots = tls_ca.read_bytes() if tls_ca is not None else None
     except OSError as error:
         raise UsageError(
             f"The authorities '{tls_ca}' cannot be read: {error.strerror or error}."
         ) from error
-    return grpc.secure_channel(target, grpc.ssl_channel_credentials(roots))
+    credentials = grpc.ssl_channel_credentials(roots)
+    return grpc.secure_channel(target, credentials, options=_KEEPALIVE)
 
 
 def _target(address: str) -> tuple[str, bool]:
