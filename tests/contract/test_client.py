@@ -95,7 +95,7 @@ def test_leaving_a_stream_cancels_it(server: RunningServer, client: ScoringClien
     assert isinstance(next(answers), FrameScore)
     del answers
 
-    wait_until(lambda: server.service.admission.running == 0)
+    wait_until(lambda: server.service.stream_admission.running == 0)
     released.set()
 
 

@@ -423,12 +423,35 @@ def test_a_client_that_leaves_a_stream_frees_its_slot(server: RunningServer, stu
         held_back.wait(TIMEOUT_S)
 
     call = stub.ScoreStream(requests(), timeout=TIMEOUT_S)
-    wait_until(lambda: server.service.admission.running == 1)
+    wait_until(lambda: server.service.stream_admission.running == 1)
 
     call.cancel()
 
-    wait_until(lambda: server.service.admission.running == 0)
+    wait_until(lambda: server.service.stream_admission.running == 0)
     held_back.set()
+
+
+def test_streams_take_no_slot_from_files(clips: ClipFactory) -> None:
+    held_back = threading.Event()
+
+    def slow() -> Iterator[pb.ScoreStreamRequest]:
+        yield from (config(), pair(0))
+        held_back.wait(TIMEOUT_S)
+
+    settings = settings_for(
+        clips.folder, max_concurrent_scores=1, max_streams=1, max_queued_scores=0
+    )
+    answer = Scored(50.0, {})
+    with (
+        running_server(settings, lambda *_: answer) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stream = stub_of(channel).ScoreStream(slow(), timeout=TIMEOUT_S)
+        wait_until(lambda: server.service.stream_admission.running == 1)
+        assert stub_of(channel).Score(a_score(clips), timeout=TIMEOUT_S).score == 50
+        assert refused(stub_of(channel), config())[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
+        stream.cancel()
+        held_back.set()
 
 
 def test_a_deadline_ends_the_work(clips: ClipFactory, held: Held) -> None:
@@ -454,7 +477,6 @@ def test_a_client_beyond_the_queue_is_told_when_to_come_back(
 
         with pytest.raises(grpc.RpcError) as caught:
             stub.Score(a_score(clips), timeout=TIMEOUT_S)
-        assert refused(stub, config(), pair(0))[0] is grpc.StatusCode.RESOURCE_EXHAUSTED
 
         held.go.set()
         assert [call.result().score for call in calls] == [50.0, 50.0]
@@ -582,7 +604,7 @@ def test_a_drain_ends_watches_and_idle_streams_at_once(clips: ClipFactory) -> No
             error: Any = caught.value
             assert error.code() is grpc.StatusCode.UNAVAILABLE
             assert "shutting down" in error.details()
-        wait_until(lambda: server.service.admission.running == 0)
+        wait_until(lambda: server.service.stream_admission.running == 0)
         held_back.set()
 
 

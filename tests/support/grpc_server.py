@@ -38,6 +38,7 @@ def settings_for(root: Path, **changes: Any) -> ServerSettings:
         media_roots=(root,),
         log_level="debug",
         max_concurrent_scores=2,
+        max_streams=2,
         stream_idle_timeout_s=60,
     )
     return replace(settings, **changes)
@@ -126,4 +127,5 @@ async def _stop(server: RunningServer) -> None:
     server.listener.begin_drain()
     await server.listener.close(0.2)
     await server.service.admission.idle()
+    await server.service.stream_admission.idle()
     await asyncio.get_running_loop().shutdown_default_executor()

@@ -76,19 +76,21 @@ def score(
         if min_score is not None:
             checked_score(min_score, model, "A minimum score")
         span = overlap(source, encoded, offset) if offset else None
-        request = ScoreRequest(
-            reference=skip_frames(source, span.reference, span.n_frames) if span else source,
-            distorted=skip_frames(encoded, span.distorted, span.n_frames) if span else encoded,
-            model=model,
-            display=display,
-            subsample=scoring.subsample,
-            threads=scoring.threads,
-        )
         scorer = box.scorer(scoring.backend, model, at_once=True)
-        try:
-            result = run_score(ScoreJob(request, scoring.pool), scorer, observe=observe)
-        except FrameCountMismatchError as error:
-            raise error if offset else with_step_hint(error, source, encoded, box) from error
+        with box.shares.taken():
+            request = ScoreRequest(
+                reference=skip_frames(source, span.reference, span.n_frames) if span else source,
+                distorted=skip_frames(encoded, span.distorted, span.n_frames) if span else encoded,
+                model=model,
+                display=display,
+                subsample=scoring.subsample,
+                threads=scoring.threads,
+                cpus=box.shares.share(),
+            )
+            try:
+                result = run_score(ScoreJob(request, scoring.pool), scorer, observe=observe)
+            except FrameCountMismatchError as error:
+                raise error if offset else with_step_hint(error, source, encoded, box) from error
         result = replace(result, reference=source, distorted=encoded, offset=offset)
         notes = dict.fromkeys((*source_notes(source), *source_notes(encoded)))
         hint = () if offset else step_notes(result, box)

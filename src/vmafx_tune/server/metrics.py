@@ -61,12 +61,12 @@ class Metrics:
         self._durations = [0] * (len(DURATION_BUCKETS_S) + 1)
         self._duration_sum_s = 0.0
         self._streams = 0
-        self._admission: Admission | None = None
+        self._admissions: tuple[Admission, ...] = ()
         self._log_writer: LogWriter | None = None
 
-    def watch(self, admission: Admission) -> None:
-        """Show what runs and waits there."""
-        self._admission = admission
+    def watch(self, *admissions: Admission) -> None:
+        """Show what runs and waits there, all together."""
+        self._admissions = admissions
 
     def watch_log(self, writer: LogWriter) -> None:
         """Show how many lines of the log found no room."""
@@ -152,11 +152,11 @@ class Metrics:
             "vmafx_stream_sessions": ("Streams that are open.", streams),
             "vmafx_server_scores_running": (
                 "Scores and streams that run.",
-                self._admission.running if self._admission else 0,
+                sum(admission.running for admission in self._admissions),
             ),
             "vmafx_server_scores_queued": (
                 "Scores and streams that wait for a slot.",
-                self._admission.queued if self._admission else 0,
+                sum(admission.queued for admission in self._admissions),
             ),
         }
         for name, (text, value) in gauges.items():

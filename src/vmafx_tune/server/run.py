@@ -15,8 +15,10 @@ import threading
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from vmafx_tune.cpus import available_cpus
 from vmafx_tune.errors import VmafxTuneError
 from vmafx_tune.plain_text import one_line
+from vmafx_tune.probing.shares import CoreShares
 from vmafx_tune.server.descriptors import DescriptorShares, share_descriptors
 from vmafx_tune.server.log_writer import LogWriter
 from vmafx_tune.server.logs import JsonLog, log_libraries
@@ -94,10 +96,17 @@ async def serve(settings: ServerSettings) -> int:
 
 
 async def _serve(settings: ServerSettings, signals: _Signals, writer: LogWriter) -> int:
-    log, metrics, scorer = JsonLog(settings.log_level, writer), Metrics(), FileScorer(settings)
+    shares = CoreShares(available_cpus())
+    log, metrics, scorer = (
+        JsonLog(settings.log_level, writer),
+        Metrics(),
+        FileScorer(settings, shares),
+    )
     metrics.watch_log(writer)
     log_libraries(log)
-    service = ScoringService(settings, scorer, MediaRoots(settings.media_roots), metrics)
+    service = ScoringService(
+        settings, scorer, MediaRoots(settings.media_roots), metrics, shares=shares
+    )
     prepared = asyncio.create_task(asyncio.to_thread(scorer.prepare))
     # Lets the thread start before this one holds the interpreter for the imports.
     await asyncio.sleep(0)
@@ -122,7 +131,8 @@ async def _listen(
     from vmafx_tune.server.http_limits import HttpLimits
 
     most = DescriptorShares(HttpLimits().connections, MOST_CONNECTIONS)
-    shares = share_descriptors(settings.max_concurrent_scores, BACKLOG, most)
+    slots = settings.max_concurrent_scores + settings.max_streams
+    shares = share_descriptors(slots, BACKLOG, most)
     limits = HttpLimits(connections=shares.http)
     http = await start_http(service, settings, log, metrics, limits=limits)
     listeners.push_async_callback(http.close, _CLOSING_S)

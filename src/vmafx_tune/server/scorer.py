@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from vmafx_tune.cpus import available_cpus
 from vmafx_tune.errors import ToolNotFoundError
+from vmafx_tune.probing.shares import CoreShares
 from vmafx_tune.server.service import Scored
 
 if TYPE_CHECKING:
@@ -24,10 +26,12 @@ class FileScorer:
 
     Args:
         settings: Which programs and which backend to use.
+        shares: Splits the processors between the scores that run.
     """
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: ServerSettings, shares: CoreShares | None = None) -> None:
         self._settings = settings
+        self._shares = shares or CoreShares(available_cpus())
         self._ffmpeg: Ffmpeg | None = None
 
     def prepare(self) -> None:
@@ -87,6 +91,7 @@ class FileScorer:
 
         tools = ToolOptions(ffmpeg=self._settings.ffmpeg, vmaf=self._settings.vmaf_binary)
         box = Toolbox(tools, cancel=cancel)
+        box.shares = self._shares
         if self._ffmpeg is not None:
             # Looked for already: a process for each score would only be in the way.
             box.ffmpeg = self._ffmpeg

@@ -11,7 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vmafx_tune.cancel import CancelToken
+from vmafx_tune.cpus import available_cpus
 from vmafx_tune.errors import CancelledError, DeadlineError, DrainingError, UsageError
+from vmafx_tune.probing.shares import CoreShares
 from vmafx_tune.server.admission import Admission
 from vmafx_tune.server.arrivals import Arrivals, Nothing
 from vmafx_tune.server.logs import severity_of
@@ -78,24 +80,34 @@ class ScoringService:
             or path (empty for the default), and what cancels it.
         media: Opens the files that clients name.
         metrics: Counts.
+        shares: Splits the processors between what runs; the scorer's own for files.
     """
 
     def __init__(
-        self, settings: ServerSettings, scorer: PairScorer, media: MediaRoots, metrics: Metrics
+        self,
+        settings: ServerSettings,
+        scorer: PairScorer,
+        media: MediaRoots,
+        metrics: Metrics,
+        *,
+        shares: CoreShares | None = None,
     ) -> None:
         self.settings = settings
         self.admission = Admission(settings.max_concurrent_scores, settings.max_queued_scores)
+        self.stream_admission = Admission(settings.max_streams, settings.max_queued_scores)
         self._scorer = scorer
         self._media = media
         self._metrics = metrics
+        self._shares = shares or CoreShares(available_cpus())
         self._models = ModelNames(settings.model_dirs)
         # Whoever holds a slot has one call at most in a thread.
-        self._threads = ThreadPoolExecutor(settings.max_concurrent_scores, "score")
+        slots = settings.max_concurrent_scores + settings.max_streams
+        self._threads = ThreadPoolExecutor(slots, "score")
         self._not_ready: str | None = _STARTING
         self._stopped = False
         self._tokens: set[CancelToken] = set()
         self._arrivals: set[Arrivals[Any]] = set()
-        metrics.watch(self.admission)
+        metrics.watch(self.admission, self.stream_admission)
 
     @property
     def not_ready(self) -> str | None:
@@ -164,10 +176,12 @@ class ScoringService:
         """
         model = self._models.find(config.model)
         layout = picture_format(config, self.settings.max_frame_bytes)
-        async with self.admission.slot(deadline_s):
-            session = await self._in_thread(partial(FrameSession, config, layout, model))
+        async with self.stream_admission.slot(deadline_s):
+            with self._shares.taken():
+                cpus = self._shares.share()
+                session = await self._in_thread(partial(FrameSession, config, layout, model, cpus))
             try:
-                with self._metrics.stream_session():
+                with self._shares.taken(), self._metrics.stream_session():
                     async with self.arrivals(pairs) as arrivals:
                         async for frame in self._frames(session, arrivals):
                             yield frame
@@ -194,6 +208,7 @@ class ScoringService:
         """Refuse new work, and let go of streams in which nothing happens."""
         self._not_ready = _DRAINING
         self.admission.close()
+        self.stream_admission.close()
         for arrivals in self._arrivals:
             arrivals.hurry(_DRAINING_IDLE_S)
 
@@ -202,6 +217,7 @@ class ScoringService:
         try:
             async with asyncio.timeout(window_s):
                 await self.admission.idle()
+                await self.stream_admission.idle()
         except TimeoutError:
             return False
         return True

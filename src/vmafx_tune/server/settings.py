@@ -40,8 +40,10 @@ class ServerSettings:
         backend: What scores files: `auto`, `libvmaf`, `ffmpeg` or `vmaf`.
         model_dirs: Folders whose JSON models can be asked for by name.
         media_roots: Folders that files may be read from.
-        max_concurrent_scores: Scores and streams that run at once, over both transports.
-        max_queued_scores: How many more may wait.
+        max_concurrent_scores: Scores of files that run at once, over both transports.
+        max_streams: Streams of pictures that run at once; they have slots of their own, as a slow
+            client may hold one for hours.
+        max_queued_scores: How many more of either may wait.
         drain_s: How long running work may take to finish after SIGTERM, in seconds.
         request_timeout_s: How long one score may take, its wait included, in seconds.
         stream_idle_timeout_s: How long a stream may wait for its next message, in seconds.
@@ -62,6 +64,7 @@ class ServerSettings:
     model_dirs: tuple[Path, ...] = ()
     media_roots: tuple[Path, ...] = field(default_factory=lambda: (Path.cwd(),))
     max_concurrent_scores: int = field(default_factory=available_cpus)
+    max_streams: int = field(default_factory=available_cpus)
     max_queued_scores: int = 8
     drain_s: float = 30.0
     request_timeout_s: float = 1800.0
@@ -302,7 +305,15 @@ SETTINGS: tuple[Setting, ...] = (
         "VMAFX_MAX_CONCURRENT_SCORES",
         "N",
         _whole(1),
-        "Scores and streams that run at once. Default: one per core.",
+        "Scores of files that run at once. Default: one per core.",
+    ),
+    Setting(
+        "max_streams",
+        "--max-streams",
+        "VMAFX_MAX_STREAMS",
+        "N",
+        _whole(1),
+        "Streams of pictures that run at once. Default: one per core.",
     ),
     Setting(
         "max_queued_scores",
@@ -310,7 +321,7 @@ SETTINGS: tuple[Setting, ...] = (
         "VMAFX_MAX_QUEUED_SCORES",
         "N",
         _whole(0),
-        "How many more may wait for their turn; past that, requests are refused.",
+        "How many more of either may wait for their turn; past that, requests are refused.",
     ),
     Setting(
         "drain_s",

@@ -146,17 +146,18 @@ class FrameSession:
         config: What the client said of its pictures.
         layout: Their geometry.
         model: A built-in model's name, an alias, or the path of a model; empty for the default.
+        cpus: Processors that the stream may fill.
 
     Raises:
         InvalidFrameError: The model does not take such pictures.
         ScoringError: They are too small for it, or libvmaf cannot be used.
     """
 
-    def __init__(self, config: StreamConfig, layout: PictureFormat, model: str) -> None:
+    def __init__(self, config: StreamConfig, layout: PictureFormat, model: str, cpus: int) -> None:
         self._hint = config.frame_count_hint
         self._layout = layout
         self._started = time.monotonic()
-        self._scorer = _open_scorer(config, layout, model)
+        self._scorer = _open_scorer(config, layout, model, cpus)
         self._means = _Means()
 
     @property
@@ -252,7 +253,9 @@ class _Means:
         return self._score / self.count, means
 
 
-def _open_scorer(config: StreamConfig, layout: PictureFormat, name: str) -> LibvmafScorer:
+def _open_scorer(
+    config: StreamConfig, layout: PictureFormat, name: str, cpus: int
+) -> LibvmafScorer:
     from vmafx_tune.model import Resolution
     from vmafx_tune.scoring.alignment import EncodeFacts
     from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
@@ -268,7 +271,7 @@ def _open_scorer(config: StreamConfig, layout: PictureFormat, name: str) -> Libv
         size.height,
         config.pix_fmt,
         model=model,
-        threads=default_threads(size, layout.bit_depth),
+        threads=default_threads(size, layout.bit_depth, cpus),
         facts=facts if model.wants_encode_facts else None,
     )
 
