@@ -26,6 +26,18 @@ GENERATORS = (
 )
 GENERATED = ("docs", "src/vmafx_tune/reports/schemas", "src/vmafx_tune/server")
 
+# What may differ between the tree and the wheel: files that come with it, and what is loaded late.
+WHEEL_TESTS = (
+    "tests/contract",
+    "tests/golden",
+    "tests/integration/test_wheel.py",
+    "tests/integration/test_cli_commands.py",
+    "tests/integration/test_cli_ladder.py",
+    "tests/integration/test_cli_serve.py",
+    "tests/integration/test_libvmaf_session.py",
+    "tests/integration/test_urls.py",
+)
+
 YAMLLINT = "{extends: default, rules: {document-start: disable, line-length: {max: 110}}}"
 # The oldest one that has all that the manifests use, and the newest one known.
 KUBERNETES_VERSIONS = ("1.30", "1.37")
@@ -66,14 +78,15 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the unit, property and contract tests, on every Python that is here."""
     session.install(".[test]")
-    session.run("pytest", "tests/unit", "tests/property", "tests/contract", *session.posargs)
+    tests = ("tests/unit", "tests/property", "tests/contract")
+    session.run("pytest", "-n", "auto", *tests, *session.posargs)
 
 
 @nox.session
 def integration(session: nox.Session) -> None:
     """Run the tests with the real ffmpeg and libvmaf."""
     session.install(".[test]")
-    session.run("pytest", "tests/integration", *session.posargs)
+    session.run("pytest", "-n", "auto", "tests/integration", *session.posargs)
 
 
 @nox.session
@@ -140,7 +153,7 @@ def generated(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build sdist and wheel, and run the tests against the wheel with src out of the way."""
+    """Build sdist and wheel, and test the wheel with src out of the way."""
     install_group(session, "build")
     folder = Path(session.create_tmp()).resolve()
     shutil.rmtree(folder / "dist", ignore_errors=True)
@@ -150,7 +163,7 @@ def build(session: nox.Session) -> None:
     (wheel,) = folder.glob("dist/*.whl")
     session.install(f"vmafx-tune[test] @ {wheel.as_uri()}")
     with session.chdir(copy_without_src(folder / "tree")):
-        session.run("pytest", *session.posargs)
+        session.run("pytest", "-n", "auto", *(session.posargs or WHEEL_TESTS))
 
 
 @nox.session
