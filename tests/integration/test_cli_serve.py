@@ -57,7 +57,7 @@ def test_a_file_that_the_server_may_not_read_is_told(server: ServerProcess) -> N
 def test_settings_of_the_servers_own_cannot_be_asked_for(server: ServerProcess) -> None:
     outcome = run_cli("score", "a", "b", "--server", server.grpc_address, "--pool", "min")
     assert outcome.exit_code == 2
-    assert "Leave out all scoring options but --model" in outcome.stderr
+    assert "--pool would change nothing" in outcome.stderr
 
 
 @pytest.mark.parametrize(
