@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -69,6 +70,20 @@ def test_a_server_that_is_not_there_is_told(address: str, exit_code: int, senten
     assert (outcome.exit_code, outcome.stdout) == (exit_code, "")
     assert sentence in outcome.stderr
     assert len(outcome.stderr.splitlines()) == 1
+
+
+def test_a_server_that_never_answers_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"127.0.0.1:{silent.getsockname()[1]}"
+        outcome = run_cli("score", "a", "b", "--server", address, "--server-timeout", "1")
+    assert (outcome.exit_code, outcome.stdout) == (1, "")
+    assert "did not answer in time" in outcome.stderr
+
+
+def test_a_patience_with_no_server_is_a_mistake() -> None:
+    outcome = run_cli("score", "a.mp4", "b.mp4", "--server-timeout", "1")
+    assert outcome.exit_code == 2
+    assert "--server-timeout is for --server only" in outcome.stderr
 
 
 def test_help_lists_every_flag_with_its_variable() -> None:

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 __all__ = ["score"]
 
 _REMOTE = {
-    *("reference", "distorted", "min_score", "server", "server_ca", "model"),
+    *("reference", "distorted", "min_score", "server", "server_ca", "server_timeout_s", "model"),
     *(field.name for field in fields(OutputOptions)),
 }
 """Parameters that mean something where a server scores."""
+
+_SERVER_TIMEOUT_S = 3600.0
 
 
 @takes_options
@@ -65,6 +67,15 @@ def score(
             "--server-ca", metavar="FILE", help="Authorities that vouch for the server, for TLS."
         ),
     ] = None,
+    server_timeout_s: Annotated[
+        float | None,
+        typer.Option(
+            "--server-timeout",
+            metavar="SECONDS",
+            min=1,
+            help="How long to wait for the server's answer. Default: an hour.",
+        ),
+    ] = None,
     scoring: ScoringOptions,
     sources: SourceOptions,
     tools: ToolOptions,
@@ -76,11 +87,13 @@ def score(
     vmafx-tune score source.mp4 encode.mp4 --min-score 93
     """
     if server is not None:
-        _score_remotely(server, server_ca, reference, distorted, scoring, min_score, output)
+        connection = (server, server_ca, server_timeout_s or _SERVER_TIMEOUT_S)
+        _score_remotely(*connection, reference, distorted, scoring, min_score, output)
         return
     with running(output, "score", tools=tools, sources=sources) as run:
-        if server_ca is not None:
-            raise UsageError("--server-ca is for --server only. Give both, or neither.")
+        if server_ca is not None or server_timeout_s is not None:
+            option = "--server-timeout" if server_ca is None else "--server-ca"
+            raise UsageError(f"{option} is for --server only. Give both, or neither.")
         from vmafx_tune import api
 
         with run.observing() as observe:
@@ -99,6 +112,7 @@ def score(
 def _score_remotely(
     server: str,
     server_ca: Path | None,
+    server_timeout_s: float,
     reference: str,
     distorted: str,
     scoring: ScoringOptions,
@@ -124,7 +138,8 @@ def _score_remotely(
             checked_score(min_score, _model_there(scoring.model), "A minimum score")
         started = time.monotonic()
         token = os.environ.get("VMAFX_API_TOKEN")
-        with ScoringClient(server, token=token, tls_ca=server_ca) as client:
+        client = ScoringClient(server, token=token, tls_ca=server_ca, timeout_s=server_timeout_s)
+        with client:
             told = client.score(reference, distorted, scoring.model or "")
         result = RemoteScoreResult(
             reference=reference,
