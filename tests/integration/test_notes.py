@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.cli import run_cli
+from vmafx_tune.formatting import rough_bitrate
 from vmafx_tune.media.packets import measure_packets, video_bitrate_kbps
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.model import Resolution
@@ -112,7 +113,7 @@ def test_an_answer_that_is_larger_than_its_source_is_told(clips: ClipFactory) ->
     small, large = outcome.document["rows"]
     assert small["notes"] == []
     assert "The encode is larger than the source: " in large["notes"][0]
-    assert f"{large['bitrate_kbps']:,.0f} kb/s, where" in large["notes"][0]
+    assert f"{rough_bitrate(large['bitrate_kbps'])} kb/s, where" in large["notes"][0]
 
 
 def test_a_ladder_whose_top_rung_is_larger_than_its_source_says_so_again_when_reselected(
