@@ -185,7 +185,7 @@ def _is_real(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return _is_real(value) and math.isfinite(value)  # type: ignore[arg-type]
+    return _is_real(value) and math.isfinite(value)  # type: ignore[arg-type] # real by now
 
 
 def _is_count(value: object) -> bool:

@@ -103,7 +103,7 @@ class ProbeRow:
         _require_checksum(kept, "probes", facts, payload)
         if not isinstance(used_s, float) or not 0 <= used_s <= _LAST_TIME_S:
             raise DamagedRowError("The time of its last use is not a time.")
-        return cls(*columns)  # type: ignore[arg-type]
+        return cls(*columns)  # type: ignore[arg-type] # as the checksum says
 
     @property
     def values(self) -> tuple[object, ...]:
@@ -170,7 +170,7 @@ def _require_checksum(
     kept: object, table: str, facts: Sequence[object], payload: object = b""
 ) -> None:
     try:
-        fits = kept == checksum(table, facts, payload)  # type: ignore[arg-type]
+        fits = kept == checksum(table, facts, payload)  # type: ignore[arg-type] # caught below
     except TypeError:
         # A value of a type that is never written there.
         fits = False
