@@ -300,16 +300,19 @@ def _why_not_video(path: Path, head: bytes, error: FFmpegError) -> str:
 
 
 def _has_mp4_index(path: Path) -> bool:
+    place, end = 0, path.stat().st_size
     with path.open("rb") as file:
-        while len(header := file.read(16)) >= 8:
+        while end - place >= 8:
+            file.seek(place)
+            header = file.read(16)
             if header[4:8] == b"moov":
                 return True
-            size = int.from_bytes(header[:4], "big")
+            size = int.from_bytes(header[:4])
             if size == 1:
-                size = int.from_bytes(header[8:], "big")
+                size = int.from_bytes(header[8:])
             if size < 8:
                 return False
-            file.seek(size - len(header), 1)
+            place += size
     return False
 
 

@@ -23,6 +23,8 @@ _VIDEO_TYPE = 1
 _VIDEO = 0xE0
 # PixelCropLeft, PixelCropRight, PixelCropTop, PixelCropBottom.
 _MARGINS = (0x54CC, 0x54DD, 0x54BB, 0x54AA)
+# The longest number of an element; what claims more is damaged.
+_NUMBER_BYTES = 8
 # Tracks take some hundred bytes each; what claims more is damaged.
 _MOST_BYTES = 1 << 24
 
@@ -49,7 +51,8 @@ def cropped_margins(path: Path, index: int = 0) -> tuple[int, int, int, int]:
     entries = (dict(_elements(content)) for name, content in _elements(tracks) if name == _TRACK)
     films = [e for e in entries if int.from_bytes(e.get(_TRACK_TYPE, b"")) == _VIDEO_TYPE]
     video = dict(_elements(films[index].get(_VIDEO, b""))) if index < len(films) else {}
-    left, right, top, bottom = (int.from_bytes(video.get(name, b"")) for name in _MARGINS)
+    margins = (int.from_bytes(video.get(name, b"")[:_NUMBER_BYTES]) for name in _MARGINS)
+    left, right, top, bottom = margins
     return left, right, top, bottom
 
 
@@ -59,14 +62,18 @@ def last_element_end(path: Path) -> int:
     A live recording does not know its own length, but that of each block in it.
     """
     end, inside = 0, False
+    file_bytes = path.stat().st_size
     with path.open("rb") as file:
         while (head := _head(file)) is not None:
             name, size = head
             inside = inside or name == _SEGMENT
             if name in {_SEGMENT, _CLUSTER} or size is None:
                 continue
-            place = file.seek(size, io.SEEK_CUR)
+            place = file.tell() + size
             end = place if inside else 0
+            if place > file_bytes:
+                break
+            file.seek(place)
     return end
 
 

@@ -1,10 +1,15 @@
-"""Looking into the boxes of an MP4 file (ISO/IEC 14496-12), for what PyAV does not show."""
+"""Looking into the boxes of an MP4 file (ISO/IEC 14496-12), for what PyAV does not show.
+
+Sizes are those of whoever wrote the file. Boxes are walked by their offsets, each one ends where
+its parent does at the latest, and only the contents that are asked for are read.
+"""
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.media.container import check_file
@@ -15,11 +20,14 @@ if TYPE_CHECKING:
 
 __all__ = ["SampleEntry", "video_sample_entry"]
 
+_TO_TRACK = ("moov", "trak")
 _TO_HANDLER = ("mdia", "hdlr")
 _TO_DESCRIPTIONS = ("mdia", "minf", "stbl", "stsd")
 # What precedes the boxes in an `stsd` box, and in a VisualSampleEntry.
 _STSD_FIELDS = 8
 _ENTRY_FIELDS = 78
+# A sample entry takes some hundred bytes, with a colour profile some hundred thousand.
+_MOST_BYTES = 1 << 22
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,14 @@ class SampleEntry:
     boxes: dict[str, bytes]
 
 
+class _Box(NamedTuple):
+    """A box's code, and the offsets between which its content lies."""
+
+    kind: str
+    start: int
+    end: int
+
+
 def video_sample_entry(path: Path, index: int = 0) -> SampleEntry:
     """Read the sample entry of a video track.
 
@@ -46,54 +62,58 @@ def video_sample_entry(path: Path, index: int = 0) -> SampleEntry:
         UnreadableSourceError: The file cannot be read, or is no MP4 with a video track.
     """
     check_file(path)
-    tracks = (track for track in _inside(_movie(path), "trak") if _is_video(track))
-    for track in islice(tracks, index, index + 1):
-        descriptions = next(_descend(track, _TO_DESCRIPTIONS), b"")
-        for kind, entry in _boxes(descriptions[_STSD_FIELDS:]):
-            return SampleEntry(kind, dict(_boxes(entry[_ENTRY_FIELDS:])))
+    try:
+        with path.open("rb") as file:
+            whole = _Box("", 0, path.stat().st_size)
+            films = (track for track in _inside(file, whole, _TO_TRACK) if _is_video(file, track))
+            for film in islice(films, index, index + 1):
+                for descriptions in _inside(file, film, _TO_DESCRIPTIONS):
+                    for entry in _sample_entries(file, descriptions):
+                        return entry
+    except OSError as error:
+        raise UnreadableSourceError(f"'{path}' cannot be read: {error.strerror}.") from error
     raise UnreadableSourceError(f"'{path}' is no MP4 with a video track.")
 
 
-def _is_video(track: bytes) -> bool:
-    return next(_descend(track, _TO_HANDLER), b"")[8:12] == b"vide"
+def _is_video(file: IO[bytes], track: _Box) -> bool:
+    handler = next(_inside(file, track, _TO_HANDLER), None)
+    return handler is not None and _content(file, handler, 12)[8:] == b"vide"
 
 
-def _movie(path: Path) -> bytes:
-    """Read the `moov` box, skipping over the pictures; empty where there is none."""
-    try:
-        with path.open("rb") as file:
-            while len(header := file.read(8)) == 8:
-                size, kind = int.from_bytes(header[:4], "big"), header[4:]
-                read = 8
-                if size == 1:
-                    size, read = int.from_bytes(file.read(8), "big"), 16
-                if kind == b"moov":
-                    return file.read(size - read) if size else file.read()
-                if size < read:  # 0 means "to the end of the file"
-                    break
-                file.seek(size - read, 1)
-    except OSError as error:
-        raise UnreadableSourceError(f"'{path}' cannot be read: {error.strerror}.") from error
-    return b""
+def _sample_entries(file: IO[bytes], descriptions: _Box) -> Iterator[SampleEntry]:
+    content = io.BytesIO(_content(file, descriptions, _MOST_BYTES))
+    size_bytes = content.seek(0, io.SEEK_END)
+    for kind, start, end in _boxes(content, _STSD_FIELDS, size_bytes):
+        boxes = _boxes(content, start + _ENTRY_FIELDS, end)
+        yield SampleEntry(kind, {box.kind: _content(content, box, _MOST_BYTES) for box in boxes})
 
 
-def _descend(data: bytes, path: tuple[str, ...]) -> Iterator[bytes]:
+def _inside(file: IO[bytes], box: _Box, path: tuple[str, ...]) -> Iterator[_Box]:
+    """Find the boxes that a path of codes leads to."""
     if not path:
-        yield data
+        yield box
         return
-    for inner in _inside(data, path[0]):
-        yield from _descend(inner, path[1:])
+    for inner in _boxes(file, box.start, box.end):
+        if inner.kind == path[0]:
+            yield from _inside(file, inner, path[1:])
 
 
-def _inside(data: bytes, kind: str) -> Iterator[bytes]:
-    return (content for name, content in _boxes(data) if name == kind)
-
-
-def _boxes(data: bytes) -> Iterator[tuple[str, bytes]]:
-    """Split a box's content; ends quietly at what is no box."""
-    while len(data) >= 8:
-        size = int.from_bytes(data[:4], "big")
-        if not 8 <= size <= len(data):
+def _boxes(file: IO[bytes], start: int, end: int) -> Iterator[_Box]:
+    """Walk over the boxes between two offsets; ends quietly at what is no box."""
+    while end - start >= 8:
+        file.seek(start)
+        header = file.read(16)
+        size, n_bytes = int.from_bytes(header[:4]), 8
+        if size == 1:
+            size, n_bytes = int.from_bytes(header[8:]), 16
+        elif size == 0:
+            size = end - start
+        if size < n_bytes:
             return
-        yield data[4:8].decode("latin-1"), data[8:size]
-        data = data[size:]
+        yield _Box(header[4:8].decode("latin-1"), start + n_bytes, min(start + size, end))
+        start += size
+
+
+def _content(file: IO[bytes], box: _Box, most_bytes: int) -> bytes:
+    file.seek(box.start)
+    return file.read(max(0, min(box.end - box.start, most_bytes)))
