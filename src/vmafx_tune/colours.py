@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Source
 
 __all__ = [
+    "DEFAULT_CHROMA_LOCATION",
     "RGB_ENCODE_MATRIX",
     "RGB_MATRIX",
     "Colours",
@@ -28,6 +29,9 @@ that of nearly every unlabelled encode of RGB."""
 
 RGB_ENCODE_MATRIX = "bt709"
 """The matrix with which RGB sources are encoded, and which their encodes state."""
+
+DEFAULT_CHROMA_LOCATION = "left"
+"""Where the chroma samples of 4:2:0 are taken to lie in a stream that does not say."""
 
 _RGB_RANGE = "tv"
 _GBR = "gbr"

@@ -141,6 +141,8 @@ class Source:
         codec: ffmpeg's decoder name, `rawvideo` for `.yuv` and `.y4m`.
         color_range: `tv`, `pc`, or None where the stream does not say; the other colour fields are
             ffmpeg's names or None likewise.
+        chroma_location: Where the chroma samples of 4:2:0 lie among those of luma: `left`,
+            `center`, `topleft`, `top`, or None where the stream does not say.
         sample_aspect_ratio: Width over height of one sample; 1 for square or unknown.
         rotation_deg: Clockwise rotation that a player applies: 0, 90, 180 or 270. `resolution`
             has it applied already.
@@ -172,6 +174,7 @@ class Source:
     color_primaries: str | None = None
     color_transfer: str | None = None
     color_space: str | None = None
+    chroma_location: str | None = None
     sample_aspect_ratio: Fraction = Fraction(1)
     rotation_deg: int = 0
     interlaced: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -98,6 +99,47 @@ def test_the_bitstream_states_the_colours_of_the_source_and_holds_them(
         for ours, theirs in zip(luma_of(source, plan), luma_of(encode, plan), strict=True):
             bias = (ours - theirs).mean()
             assert abs(bias) / 2 ** (plan.bit_depth - 8) < BIAS, spec
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("place", ["left", "center", "topleft", "top"])
+def test_the_bitstream_says_where_chroma_samples_lie(
+    ffmpeg: Ffmpeg, tmp_path: Path, encoder: str, place: str
+) -> None:
+    clip = tmp_path / "clip.mkv"
+    picture = f"testsrc2=s=96x64:r=25:d=0.08,format=yuv420p,setparams=chroma_location={place}"
+    make = ("-v", "error", "-f", "lavfi", "-i", picture, "-c:v", "ffv1", clip)
+    subprocess.run([ffmpeg.path, *make], check=True, stdin=subprocess.DEVNULL)
+    source = probe_source(clip)
+    assert source.chroma_location == place
+
+    spec = a_spec(source, encoder)
+    encode = encoded(spec, ffmpeg, tmp_path / "encode.mp4")
+
+    read = _vvc_location if encode.codec == "vvc" else _location
+    found = read(ffmpeg, encode)
+    row = encoder_row(encoder)
+    if place in row.codec.chroma_locations:
+        assert (found or "left") == place
+        assert row.notes(spec) == ()
+    else:
+        assert found is None
+        assert (place != "left") == any(place in note for note in row.notes(spec))
+
+
+def _location(ffmpeg: Ffmpeg, encode: Source) -> str | None:
+    return in_bitstream(ffmpeg, encode).chroma_location
+
+
+def _vvc_location(ffmpeg: Ffmpeg, encode: Source) -> str | None:
+    """Read from the headers what ffmpeg's decoder of VVC does not tell."""
+    trace = ("-i", encode.path, "-c", "copy", "-bsf:v", "trace_headers", "-f", "null", "-")
+    log = subprocess.run(
+        [ffmpeg.path, "-hide_banner", *trace], check=True, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True,
+    ).stderr  # fmt: skip
+    number = re.search(r"vui_chroma_sample_loc_type_frame .* = (\d)$", log, re.MULTILINE)
+    return ("left", "center", "topleft", "top")[int(number[1]) if number else 0]
 
 
 @pytest.mark.parametrize("encoder", ["libx264", "libsvtav1", "libvvenc"])

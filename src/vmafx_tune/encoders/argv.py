@@ -224,6 +224,7 @@ def _output_options(spec: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
             _clock(spec.source),
             first_field=row.first_field(spec),
             full_range=is_full_range(spec),
+            chroma_location=row.chroma_location(spec),
         ),
         **colour_labels(spec),
     }

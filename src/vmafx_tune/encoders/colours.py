@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmafx_tune.colours import RGB_ENCODE_MATRIX, Colours, same_matrix, stated_colours
+from vmafx_tune.colours import (
+    DEFAULT_CHROMA_LOCATION,
+    RGB_ENCODE_MATRIX,
+    Colours,
+    same_matrix,
+    stated_colours,
+)
 from vmafx_tune.encoders.extra_args import find_value, has_filters
 from vmafx_tune.errors import MediaError
 from vmafx_tune.media.pixel_formats import planar_depth, planar_format
@@ -26,7 +32,7 @@ _EXACT = "accurate_rnd+full_chroma_inp"
 _GREY, _FULL_CHROMA, _PLAIN_CHROMA = "400", "444", "420"
 _DEPTHS = ("", "10le", "12le")
 # What the options and the encoders' parameters for labels have in their names.
-_LABEL_WORDS = ("color", "range", "matrix", "transfer")
+_LABEL_WORDS = ("color", "range", "matrix", "transfer", "chroma")
 
 
 def colour_filters(spec: EncodeSpec, row: EncoderRow) -> list[str]:
@@ -71,17 +77,19 @@ def is_full_range(spec: EncodeSpec) -> bool:
     return spec.source.color_range == _FULL and not spec.source.pixel_format.is_rgb
 
 
-def check_labels(spec: EncodeSpec, encoded: Source) -> None:
+def check_labels(spec: EncodeSpec, row: EncoderRow, encoded: Source) -> None:
     """Refuse an encode that states other colours than its source: it would be shown as such.
 
     Nothing is checked where the user's own arguments may set them.
 
     Args:
         spec: What was encoded.
+        row: `spec.encoder`'s row.
         encoded: What was written, as its decoder describes it.
 
     Raises:
-        MediaError: It states another range, matrix, transfer function or other primaries.
+        MediaError: It states another range, matrix, transfer function, other primaries or another
+            place of the chroma samples.
     """
     asked = " ".join(spec.extra_args).lower()
     if has_filters(spec.extra_args) or any(word in asked for word in _LABEL_WORDS):
@@ -96,6 +104,7 @@ def check_labels(spec: EncodeSpec, encoded: Source) -> None:
         ("matrix", wanted.matrix, found.matrix),
         ("transfer function", source.color_transfer, encoded.color_transfer),
         ("primaries", source.color_primaries, encoded.color_primaries),
+        ("chroma location", *_chroma_locations(spec, row, encoded)),
     ]
     for name, ours, theirs in pairs:
         if ours is not None and theirs is not None and not same_matrix(ours, theirs):
@@ -104,6 +113,16 @@ def check_labels(spec: EncodeSpec, encoded: Source) -> None:
                 f"is {ours}, and its encode states {theirs}. Choose another encoder, or convert "
                 "the source first."
             )
+
+
+def _chroma_locations(
+    spec: EncodeSpec, row: EncoderRow, encoded: Source
+) -> tuple[str | None, str | None]:
+    ours = row.chroma_location(spec)
+    # ffmpeg's decoder of VVC does not tell it.
+    if ours not in row.codec.chroma_locations or encoded.codec == "vvc":
+        return None, None
+    return ours, encoded.chroma_location or DEFAULT_CHROMA_LOCATION
 
 
 def _widest(row: EncoderRow) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import difflib
 
+from vmafx_tune.colours import DEFAULT_CHROMA_LOCATION
 from vmafx_tune.encoders.knob import Knob, TypicalCurve
 from vmafx_tune.encoders.presets import X264_PRESETS, Presets
 from vmafx_tune.encoders.row import CodecFamily, EncoderKind, EncoderRow
@@ -130,6 +131,8 @@ _AOM = EncoderRow(
     name="libaom-av1",
     aliases=("aom", "libaom"),
     label="libaom",
+    # ffmpeg does not pass it on.
+    location_templates=(("topleft", "aom-params", "chroma-sample-position=colocated"),),
     codec=CodecFamily.AV1,
     kind=EncoderKind.SOFTWARE,
     knob=Knob("crf", lo=1, hi=63, default=35, beyond=_ZERO_IS_LOSSLESS),
@@ -195,6 +198,16 @@ _VVENC = EncoderRow(
     depths=frozenset({10}),
     # ffmpeg labels the container, and leaves the bitstream at limited range.
     full_range_templates=(("vvenc-params", "videofullrange=1"),),
+    location_templates=tuple(
+        (
+            place,
+            "vvenc-params",
+            f"vuiparameterspresent=1:chromalocinfopresent=1:chromasampleloctype={number}",
+        )
+        # As H.273 numbers them.
+        for number, place in enumerate(("left", "center", "topleft", "top"))
+        if place != DEFAULT_CHROMA_LOCATION
+    ),
     version_pattern=r"libvvenc version: (\S+)",
     version_label="VVenC",
     url="https://github.com/fraunhoferhhi/vvenc/wiki/FFmpeg-Integration",

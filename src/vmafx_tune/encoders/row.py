@@ -7,6 +7,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from vmafx_tune.colours import DEFAULT_CHROMA_LOCATION
 from vmafx_tune.encoders.extra_args import (
     check_extra_args,
     check_gop_args,
@@ -17,7 +18,7 @@ from vmafx_tune.encoders.knob import Knob, TypicalCurve
 from vmafx_tune.errors import MediaError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from vmafx_tune.encoders.presets import Presets
     from vmafx_tune.model import EncodeSpec, Resolution
@@ -27,6 +28,8 @@ __all__ = ["CodecFamily", "EncoderKind", "EncoderRow"]
 _CHROMA_STEPS: Mapping[str, tuple[int, int]] = MappingProxyType(
     {"420": (2, 2), "422": (2, 1), "444": (1, 1), "400": (1, 1)}
 )
+
+_ALL_LOCATIONS = frozenset({"left", "center", "topleft", "top", "bottomleft", "bottom"})
 
 
 class CodecFamily(StrEnum):
@@ -42,6 +45,14 @@ class CodecFamily(StrEnum):
     def mp4_tag(self) -> str | None:
         """Sample entry to ask for in MP4, where ffmpeg's own choice does not play everywhere."""
         return "hvc1" if self is CodecFamily.HEVC else None
+
+    @property
+    def chroma_locations(self) -> frozenset[str]:
+        """Where chroma samples may lie so that the bitstream can say it, in ffmpeg's names."""
+        return {
+            CodecFamily.AV1: frozenset({"left", "topleft"}),
+            CodecFamily.VP9: frozenset[str](),
+        }.get(self, _ALL_LOCATIONS)
 
 
 class EncoderKind(StrEnum):
@@ -83,6 +94,8 @@ class EncoderRow:
         clock_templates: Output options that tell it a clock of `{ticks}` per second and a nominal
             `{rate}` that divides it, where it does not take ffmpeg's.
         full_range_templates: Output options that have it state full range, where ffmpeg does not.
+        location_templates: Output options that have it state where chroma samples lie, where ffmpeg
+            does not: ffmpeg's name of the place, then option and value.
         aliases: Other names that users may give it.
         fraction_option: A dictionary option (`a=1:b=2`) that takes the knob's fractions where the
             knob's own option takes whole numbers only.
@@ -116,6 +129,7 @@ class EncoderRow:
     depths: frozenset[int] = frozenset({8, 10})
     packed_formats: bool = False
     full_range_templates: tuple[tuple[str, str], ...] = ()
+    location_templates: tuple[tuple[str, str, str], ...] = ()
     aliases: tuple[str, ...] = ()
     fraction_option: str | None = None
     input_options: tuple[tuple[str, str], ...] = ()
@@ -161,6 +175,7 @@ class EncoderRow:
         first_field: str | None = None,
         *,
         full_range: bool = False,
+        chroma_location: str | None = None,
     ) -> dict[str, str]:
         """Build the encoder's ffmpeg options.
 
@@ -172,6 +187,7 @@ class EncoderRow:
             clock: `ticks` and `rate` of frames at uneven distances; None for even ones.
             first_field: `tff` or `bff` to code fields; None to code frames.
             full_range: Whether the samples have full range, which an encoder may have to be told.
+            chroma_location: Where chroma samples lie, which it may have to be told likewise.
 
         Returns:
             Option names without the dash, with their values.
@@ -198,6 +214,9 @@ class EncoderRow:
             options = _joined(options, self.field_templates, first_field=first_field)
         if full_range:
             options = _joined(options, self.full_range_templates)
+        if chroma_location is not None:
+            told = [pair for place, *pair in self.location_templates if place == chroma_location]
+            options = _joined(options, told)
         return options
 
     def first_field(self, spec: EncodeSpec) -> str | None:
@@ -213,6 +232,29 @@ class EncoderRow:
 
     def notes(self, spec: EncodeSpec) -> tuple[str, ...]:
         """Say what an encode does not keep of its source, in sentences."""
+        return (*self._field_notes(spec), *self._location_notes(spec))
+
+    def chroma_location(self, spec: EncodeSpec) -> str | None:
+        """Name the place of an encode's chroma samples that is its source's.
+
+        None where neither is 4:2:0, the source does not say, or an argument of the user does.
+        """
+        is_kept = spec.source.pixel_format.chroma == self._encoded_chroma(spec) == "420"
+        is_asked = find_value(spec.extra_args, "chroma_sample_location") is not None
+        return spec.source.chroma_location if is_kept and not is_asked else None
+
+    def _location_notes(self, spec: EncodeSpec) -> tuple[str, ...]:
+        place = self.chroma_location(spec) or DEFAULT_CHROMA_LOCATION
+        if place == DEFAULT_CHROMA_LOCATION or place in self.codec.chroma_locations:
+            return ()
+        note = (
+            f"The chroma samples of '{spec.source.path}' lie at {place}, and {self.codec.upper()} "
+            f"cannot say so: players will take them for {DEFAULT_CHROMA_LOCATION} in its encodes, "
+            "which shifts colours by up to half a pixel. VMAF looks at luma only."
+        )
+        return (note,)
+
+    def _field_notes(self, spec: EncodeSpec) -> tuple[str, ...]:
         if not spec.source.interlaced or self.first_field(spec) is not None:
             return ()
         size = spec.size or spec.source.resolution
@@ -286,7 +328,7 @@ class EncoderRow:
 
 
 def _joined(
-    options: Mapping[str, str], templates: Iterable[tuple[str, str]], **values: object
+    options: Mapping[str, str], templates: Iterable[Sequence[str]], **values: object
 ) -> dict[str, str]:
     """Add options; those that are there already are dictionary options, and hold both."""
     asked = {name: template.format(**values) for name, template in templates}

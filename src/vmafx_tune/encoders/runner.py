@@ -97,7 +97,7 @@ class FfmpegEncoder:
     def _outcome(self, spec: EncodeSpec, partial: Path, done: Completed) -> EncodeOutcome:
         row = encoder_row(spec.encoder)
         packets, encoded = self._examine(partial, done)
-        check_labels(spec, encoded)
+        check_labels(spec, row, encoded)
         return EncodeOutcome(
             encoded=encoded,
             size_bytes=packets.size_bytes,

@@ -38,7 +38,7 @@ _FEW_FRAMES = 2
 _TICKS_PER_SECOND = 90_000
 _RATE = re.compile(r"config in time_base: \S+ frame_rate: (\d+)/(\d+)")
 _PICTURE = re.compile(
-    r"n: +\d+ .* fmt:(?P<format>\S+) .*sar:(?P<sar_x>\d+)/(?P<sar_y>\d+) "
+    r"n: +\d+ .* fmt:(?P<format>\S+) cl:(?P<location>\S+) .*sar:(?P<sar_x>\d+)/(?P<sar_y>\d+) "
     r"s:(?P<width>\d+)x(?P<height>\d+) i:(?P<fields>\S)"
 )
 _COLOURS = re.compile(
@@ -47,6 +47,7 @@ _COLOURS = re.compile(
 )
 _PACKET = re.compile(r"\d+, *-?\d+, *(-?\d+),")
 _ERROR = re.compile(r"^(?:\[[^\]]*\] )*\[(?:error|fatal)\] (?P<reason>.+?)\.?$", re.MULTILINE)
+_UNSTATED = frozenset({"unknown", "reserved", "unspecified"})
 _UNKNOWN = re.compile(r"No such filter|No option name near|Filter not found")
 
 
@@ -156,7 +157,7 @@ def _described(
 
     def colour(name: str, before: str | None) -> str | None:
         value = told.get(name, "unknown")
-        return before if value in {"unknown", "reserved", "unspecified"} else value
+        return before if value in _UNSTATED else value
 
     pix_fmt = picture["format"]
     if pix_fmt != source.pixel_format.name:
@@ -175,6 +176,7 @@ def _described(
         color_space=colour("space", source.color_space),
         color_primaries=colour("primaries", source.color_primaries),
         color_transfer=colour("transfer", source.color_transfer),
+        chroma_location=None if picture["location"] in _UNSTATED else picture["location"],
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.media import colour
+from vmafx_tune.media.chroma_location import chroma_location
 from vmafx_tune.media.completeness import check_complete, count_y4m_frames, ends_early
 from vmafx_tune.media.container import check_file, open_source, open_video
 from vmafx_tune.media.cropping import check_uncropped
@@ -177,6 +178,7 @@ def _describe(video: Video, frame: VideoFrame) -> Source:
         color_primaries=_name(colour.PRIMARIES, frame.color_primaries, context.color_primaries),
         color_transfer=_name(colour.TRANSFERS, frame.color_trc, context.color_trc),
         color_space=_name(colour.SPACES, frame.colorspace, context.colorspace),
+        chroma_location=chroma_location(stream),
         sample_aspect_ratio=shape,
         rotation_deg=turn.rotation_deg,
         interlaced=frame.interlaced_frame,

@@ -92,7 +92,7 @@ def test_an_encode_that_states_other_colours_than_its_source_is_refused(
     spec = EncodeSpec(a_source(**source), "libvvenc", 30)
 
     with pytest.raises(MediaError, match=f"libvvenc cannot keep the colours of .*{said}"):
-        check_labels(spec, a_source(**encoded))
+        check_labels(spec, encoder_row(spec.encoder), a_source(**encoded))
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,9 @@ def test_an_encode_that_states_other_colours_than_its_source_is_refused(
 def test_an_encode_with_the_colours_of_its_source_passes(
     source: dict[str, Any], encoded: dict[str, Any]
 ) -> None:
-    check_labels(EncodeSpec(a_source(**source), "libx264", 30), a_source(**encoded))
+    spec = EncodeSpec(a_source(**source), "libx264", 30)
+
+    check_labels(spec, encoder_row(spec.encoder), a_source(**encoded))
 
 
 def test_colours_that_the_users_arguments_set_are_theirs_to_answer_for() -> None:
@@ -115,4 +117,51 @@ def test_colours_that_the_users_arguments_set_are_theirs_to_answer_for() -> None
         a_source(color_space="smpte170m"), "libx264", 30, extra_args=("-colorspace", "bt709")
     )
 
-    check_labels(spec, a_source(color_space="bt709"))
+    check_labels(spec, encoder_row(spec.encoder), a_source(color_space="bt709"))
+
+
+@pytest.mark.parametrize("encoder", ["libx264", "libsvtav1", "libaom-av1"])
+def test_an_encode_that_puts_chroma_samples_elsewhere_is_refused(encoder: str) -> None:
+    spec = EncodeSpec(a_source(chroma_location="topleft"), encoder, 30)
+    row = encoder_row(encoder)
+
+    for encoded in (a_source(chroma_location="left"), a_source()):
+        with pytest.raises(MediaError, match=r"chroma location is topleft, .* states left"):
+            check_labels(spec, row, encoded)
+    check_labels(spec, row, a_source(chroma_location="topleft"))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "place", "said"),
+    [
+        ("libvpx-vp9", "topleft", True),
+        ("libvpx-vp9", "left", False),
+        ("libvpx-vp9", None, False),
+        ("libsvtav1", "center", True),
+        ("libsvtav1", "topleft", False),
+        ("libx264", "center", False),
+    ],
+)
+def test_a_place_of_chroma_samples_that_a_format_cannot_state_is_said(
+    encoder: str, place: str | None, said: bool
+) -> None:
+    spec = EncodeSpec(a_source(chroma_location=place), encoder, 30)
+    row = encoder_row(encoder)
+
+    assert [f"lie at {place}" in note for note in row.notes(spec)] == [True] * said
+    check_labels(spec, row, a_source(chroma_location=None if said else place))
+
+
+def test_samples_of_another_sampling_have_no_place_to_state() -> None:
+    full = a_source(pixel_format=PixelFormat("yuv444p", 8, "444"), chroma_location="topleft")
+    asked = EncodeSpec(
+        a_source(chroma_location="center"),
+        "libvpx-vp9",
+        30,
+        extra_args=("-chroma_sample_location", "left"),
+    )
+
+    for spec in (EncodeSpec(full, "libsvtav1", 30), asked):
+        row = encoder_row(spec.encoder)
+        assert row.notes(spec) == ()
+        check_labels(spec, row, a_source())

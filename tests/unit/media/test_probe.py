@@ -38,6 +38,7 @@ def test_a_clip_is_described_by_its_headers_and_its_first_picture(clips: ClipFac
         n_frames=N_FRAMES,
         pixel_format=PixelFormat("yuv420p", 8, "420"),
         codec="h264",
+        chroma_location="left",
     )
 
 
