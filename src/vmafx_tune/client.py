@@ -10,9 +10,10 @@ Example:
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
+from vmafx_tune.choices import PoolMethod
 from vmafx_tune.errors import (
     BusyError,
     CancelledError,
@@ -30,6 +31,7 @@ from vmafx_tune.errors import (
     VmafxTuneError,
 )
 from vmafx_tune.server.metadata import AUTHORIZATION, REQUEST_ID, STATUS_DETAILS
+from vmafx_tune.server.scored import Scored, checked_subsample
 from vmafx_tune.server.status import error_for
 from vmafx_tune.server.streams import (
     PIXEL_FORMATS,
@@ -40,7 +42,7 @@ from vmafx_tune.server.streams import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import grpc
@@ -75,18 +77,14 @@ _NEEDING_MORE = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteScore:
-    """A server's answer.
+class RemoteScore(Scored):
+    """A server's answer; a server of an earlier version tells score and features only.
 
     Attributes:
-        score: Mean of the frames' scores, in VMAF points.
-        features: Mean of each elementary feature.
         request_id: What the server's log calls the request.
     """
 
-    score: float
-    features: Mapping[str, float]
-    request_id: str
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,23 +127,40 @@ class ScoringClient:
         self._channel = _channel(address, tls_ca)
         self._stub = stubs.VmafxScoringStub(self._channel)
 
-    def score(self, reference: str, distorted: str, model: str = "") -> RemoteScore:
+    def score(
+        self,
+        reference: str,
+        distorted: str,
+        model: str = "",
+        *,
+        pool: PoolMethod = PoolMethod.MEAN,
+        subsample: int = 1,
+    ) -> RemoteScore:
         """Have two files compared that the server can read.
 
         Args:
             reference: The clip as it should look, by its name on the server.
             distorted: The clip to judge.
             model: Name of a VMAF model; empty for the default.
+            pool: How frame scores become one.
+            subsample: Score every n-th frame, 1 for all.
 
         Raises:
             VmafxTuneError: The server's error, as it was raised there as far as it tells.
             ServerUnreachableError: There is no server.
-            UsageError: A name is not UTF-8.
+            ServiceError: The server is of a version that takes neither `pool` nor `subsample`.
+            UsageError: A name is not UTF-8, or `subsample` makes no sense.
         """
         from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
 
         try:
-            request = pb.ScoreRequest(reference=reference, distorted=distorted, model=model)
+            request = pb.ScoreRequest(
+                reference=reference,
+                distorted=distorted,
+                model=model,
+                pool=pool,
+                subsample=checked_subsample(subsample),
+            )
         except UnicodeEncodeError as error:
             raise UsageError(
                 f"A server takes names in UTF-8 only, and '{error.object}' is not. Rename the file."
@@ -154,7 +169,9 @@ class ScoringClient:
             answer, call = self._stub.Score.with_call(
                 request, timeout=self._timeout_s, metadata=self._metadata
             )
-        return RemoteScore(answer.score, dict(sorted(answer.features.items())), _request_id(call))
+        told = _scored(answer)
+        self._require_asked(told, pool, subsample)
+        return RemoteScore(**told, request_id=_request_id(call))
 
     def score_frames(
         self, config: StreamConfig, pairs: Iterable[FramePair]
@@ -178,7 +195,10 @@ class ScoringClient:
         try:
             with self._errors(requests):
                 for answer in call:
-                    yield _answer(answer)
+                    if answer.WhichOneof("message") == "aggregate":
+                        yield self._aggregate(answer.aggregate, config)
+                    else:
+                        yield _frame(answer.frame_score)
         finally:
             call.cancel()
 
@@ -205,6 +225,21 @@ class ScoringClient:
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+    def _aggregate(self, total: vmafx_pb2.AggregateScore, config: StreamConfig) -> Aggregate:
+        told = _scored(total)
+        self._require_asked(told, config.pool, config.subsample)
+        return Aggregate(
+            **told, frames_processed=total.frames_processed, elapsed_ms=total.elapsed_ms
+        )
+
+    def _require_asked(self, told: dict[str, Any], pool: str, subsample: int) -> None:
+        """Refuse the mean of all frames where something else was asked of an earlier version."""
+        if (told["pool"], told["subsample"]) != (pool, subsample):
+            raise ServiceError(
+                f"The server at {self.address} is of a version that pools all frames by their mean "
+                "only. Ask for no other pooling and for every frame, or update it."
+            )
 
     @contextmanager
     def _errors(self, requests: _Requests | None = None) -> Iterator[None]:
@@ -256,15 +291,19 @@ def _config(config: StreamConfig) -> vmafx_pb2.StreamConfig:
         pixel_format=pb.PixelFormat.Name(number),
         model=config.model,
         frame_count_hint=config.frame_count_hint,
+        pool=config.pool,
+        subsample=checked_subsample(config.subsample),
     )
 
 
-def _answer(response: vmafx_pb2.ScoreStreamResponse) -> FrameScore | Aggregate:
-    if response.WhichOneof("message") == "aggregate":
-        total = response.aggregate
-        features = dict(total.features)
-        return Aggregate(total.frames_processed, total.score, features, total.elapsed_ms)
-    frame = response.frame_score
+def _scored(answer: vmafx_pb2.ScoreResponse | vmafx_pb2.AggregateScore) -> dict[str, Any]:
+    """Read the fields of `Scored`; an earlier version leaves out what it was not asked for."""
+    told = {field.name: getattr(answer, field.name) for field in fields(Scored)}
+    maps = {name: dict(sorted(told[name].items())) for name in ("features", "pooled")}
+    return {**told, **maps, "pool": answer.pool or "mean", "subsample": answer.subsample or 1}
+
+
+def _frame(frame: vmafx_pb2.FrameScore) -> FrameScore:
     return FrameScore(frame.frame_index, frame.score, dict(frame.features))
 
 

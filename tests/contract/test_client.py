@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,8 +22,9 @@ from vmafx_tune.client import (
     ScoringClient,
     StreamConfig,
 )
-from vmafx_tune.model import Resolution
-from vmafx_tune.server.service import Scored
+from vmafx_tune.model import PoolMethod, Resolution
+from vmafx_tune.options import ScoringOptions
+from vmafx_tune.server.scored import Scored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,6 +66,50 @@ def test_a_score_comes_with_features_and_a_request_id(
     assert answer.score == expected.score
     assert answer.features == expected.feature_means
     assert len(answer.request_id) == 32
+
+
+def test_a_score_is_pooled_as_it_is_asked_for(client: ScoringClient, clips: ClipFactory) -> None:
+    names = clips.moving().name, clips.degraded(35).name
+    answer = client.score(*names, pool=PoolMethod.P10, subsample=2)
+
+    scoring = ScoringOptions(pool=PoolMethod.P10, subsample=2)
+    expected = score(clips.moving(), clips.degraded(35), scoring=scoring)
+    assert answer.score == expected.score == answer.pooled["p10"]
+    assert answer.pooled == asdict(expected.pooled)
+    assert (answer.model, answer.n_frames) == (expected.model.name, expected.scores.n_frames)
+
+
+def test_a_stream_is_pooled_as_it_is_asked_for(client: ScoringClient) -> None:
+    config = replace(CONFIG, pool="min", subsample=2)
+    *_, total = client.score_frames(config, (pair(index) for index in range(5)))
+
+    assert isinstance(total, Aggregate)
+    assert total.score == total.pooled["min"]
+    assert (total.frames_processed, total.n_frames, total.subsample) == (3, 5, 2)
+
+
+@pytest.mark.parametrize("asked", [{"pool": PoolMethod.P5}, {"subsample": 2}])
+def test_the_mean_of_a_server_that_knows_nothing_else_is_not_taken_for_another_pooling(
+    clips: ClipFactory, asked: dict[str, Any]
+) -> None:
+    """A server of an earlier version skips the fields that it does not know."""
+
+    def scorer(*_: object) -> Scored:
+        return Scored(50.0, {}, pool="", subsample=0)
+
+    name = clips.moving().name
+    with (
+        running_server(settings_for(clips.folder), scorer) as server,
+        ScoringClient(server.address) as client,
+    ):
+        assert client.score(name, name).pool == "mean"
+        with pytest.raises(errors.ServiceError, match="pools all frames by their mean only"):
+            client.score(name, name, **asked)
+
+
+def test_a_subsampling_that_makes_no_sense_is_a_mistake(client: ScoringClient) -> None:
+    with pytest.raises(errors.UsageError, match="-1 is not from 1 to"):
+        client.score("a", "b", subsample=-1)
 
 
 def test_frames_are_scored_while_they_are_made(client: ScoringClient) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import threading
-from dataclasses import replace
+from dataclasses import asdict, fields, replace
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,13 @@ from tests.support.grpc_server import running_server, settings_for
 from tests.support.pictures import render
 from tests.support.programs import wait_until
 from vmafx_tune.api import score
-from vmafx_tune.model import Resolution
+from vmafx_tune.model import PoolMethod, Resolution
+from vmafx_tune.options import ScoringOptions
+from vmafx_tune.results import PooledScores
 from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
 from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
 from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2_grpc
-from vmafx_tune.server.service import Scored
+from vmafx_tune.server.scored import Scored
 from vmafx_tune.server.streams import PIXEL_FORMATS
 
 if TYPE_CHECKING:
@@ -106,6 +109,83 @@ def test_a_score_over_grpc_is_that_of_the_command(stub: Any, clips: ClipFactory)
     assert answer.score == expected.score
     assert dict(answer.features) == pytest.approx(dict(expected.feature_means), abs=0, rel=0)
     assert "integer_adm2" in answer.features
+
+
+def test_an_answer_tells_how_it_came_about(stub: Any, clips: ClipFactory) -> None:
+    reference, distorted = clips.moving(), clips.degraded(35)
+    scoring = ScoringOptions(model="neg", pool=PoolMethod.P5, subsample=3)
+
+    answer = stub.Score(
+        pb.ScoreRequest(
+            reference=reference.name, distorted=distorted.name, model="neg", pool="p5", subsample=3
+        ),
+        timeout=TIMEOUT_S,
+    )
+
+    expected = score(reference, distorted, scoring=scoring)
+    assert answer.score == expected.score
+    assert dict(answer.pooled) == asdict(expected.pooled)
+    told = (answer.model, answer.model_version, answer.pool, answer.subsample, answer.n_frames)
+    assert told == ("vmaf_v0.6.1neg", "0.6.1", "p5", 3, expected.scores.n_frames)
+    assert answer.backend == expected.scores.backend
+    assert answer.backend_version == expected.scores.backend_version
+
+
+def test_a_client_from_before_there_were_poolings_gets_the_fields_that_it_knows(
+    channel: grpc.Channel, clips: ClipFactory
+) -> None:
+    """Write and read the messages by hand, by the numbers of the fields of the first version."""
+    names = [clips.moving().name.encode(), clips.degraded(35).name.encode()]
+    request = b"".join(
+        bytes([number << 3 | 2, len(name)]) + name for number, name in enumerate(names, 1)
+    )
+
+    call = channel.unary_unary("/vmafx.v1.VmafxScoring/Score", None, None)
+    answer = call(request, timeout=TIMEOUT_S)
+
+    expected = score(clips.moving(), clips.degraded(35))
+    # Field 1, a double; fields are written in the order of their numbers.
+    assert answer[:9] == bytes([1 << 3 | 1]) + struct.pack("<d", expected.score)
+    for name, mean in expected.feature_means.items():
+        # An entry of field 2: the name and the double.
+        entry = bytes([1 << 3 | 2, len(name)]) + name.encode() + bytes([2 << 3 | 1])
+        entry += struct.pack("<d", mean)
+        assert bytes([2 << 3 | 2, len(entry)]) + entry in answer
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [({"pool": "p50"}, "not a pooling"), ({"subsample": 2_000_000}, "The subsampling 2000000")],
+)
+def test_a_pooling_that_there_is_not_is_an_invalid_argument(
+    stub: Any, clips: ClipFactory, asked: dict[str, Any], words: str
+) -> None:
+    name = clips.moving().name
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Score(pb.ScoreRequest(reference=name, distorted=name, **asked), timeout=TIMEOUT_S)
+    code, details = refused(stub, config(**asked), pair(0))
+
+    error: Any = caught.value
+    assert (error.code(), error.details()) == (code, details)
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert words in details
+
+
+def test_a_stream_ends_with_an_answer_of_the_same_shape(stub: Any) -> None:
+    asked = config(model="neg", pool="min", subsample=2)
+
+    *frames, last = streamed(stub, asked, *map(pair, range(N_PAIRS)))
+
+    found = [answer.frame_score for answer in frames]
+    assert [frame.frame_index for frame in found] == [0, 2, 4]
+    total = last.aggregate
+    assert total.score == min(frame.score for frame in found) == total.pooled["min"]
+    assert total.pooled["mean"] == pytest.approx(fmean(frame.score for frame in found), rel=1e-15)
+    assert set(total.pooled) == {field.name for field in fields(PooledScores)}
+    assert (total.frames_processed, total.n_frames) == (3, N_PAIRS)
+    told = (total.model, total.model_version, total.backend, total.pool, total.subsample)
+    assert told == ("vmaf_v0.6.1neg", "0.6.1", "libvmaf", "min", 2)
+    assert total.backend_version
 
 
 def test_a_model_is_taken_by_its_name(stub: Any, clips: ClipFactory) -> None:
@@ -381,7 +461,7 @@ class Held:
         self.cancelled = 0
         self.go = threading.Event()
 
-    def __call__(self, _ref: Path, _dist: Path, _model: str, cancel: CancelToken) -> Scored:
+    def __call__(self, _ref: Path, _dist: Path, _scoring: object, cancel: CancelToken) -> Scored:
         self.running += 1
         with cancel.calling(self.go.set):
             self.go.wait(TIMEOUT_S)

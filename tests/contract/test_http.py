@@ -17,6 +17,8 @@ from tests.support.http_server import (
     running_server,
 )
 from vmafx_tune import errors
+from vmafx_tune.choices import PoolMethod
+from vmafx_tune.options import ScoringOptions
 from vmafx_tune.server.http_app import start_http
 from vmafx_tune.server.http_contract import OPERATIONS, allowed_methods
 from vmafx_tune.server.logs import JsonLog
@@ -73,16 +75,50 @@ def test_a_server_that_is_not_ready_says_why_and_lives(server: Running) -> None:
 def test_a_score_has_the_pooled_value_and_the_features(server: Running, root: Path) -> None:
     answer = ask_score(server.port)
     assert answer.status == 200
-    assert answer.json() == {"score": 93.25, "features": {"vmaf_motion": 1.5}}
-    ((reference, distorted, model),) = server.scorer.calls
+    assert answer.json() == {
+        "score": 93.25,
+        "features": {"vmaf_motion": 1.5},
+        "model": "vmaf_v0.6.1",
+        "model_version": "0.6.1",
+        "backend": "ffmpeg",
+        "backend_version": "3.2.0",
+        "n_frames": 48,
+        "pool": "mean",
+        "subsample": 1,
+        "pooled": {"mean": 93.25, "min": 90.5},
+    }
+    ((reference, distorted, scoring),) = server.scorer.calls
     assert reference != distorted
-    assert model == ""
+    assert scoring == ScoringOptions()
+
+
+def test_a_score_takes_a_pooling_and_a_subsampling(server: Running) -> None:
+    names = {"reference": "ref.y4m", "distorted": "dist.y4m"}
+    assert ask_score(server.port, {**names, "pool": "p5", "subsample": 2}).status == 200
+    assert server.scorer.calls[0][2] == ScoringOptions(pool=PoolMethod.P5, subsample=2)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("pool", value) for value in ("", "p50", "MEAN", 5, None)),
+        *(("subsample", value) for value in (0, -1, 1.5, 1_000_001, "2", True, None)),
+    ],
+)
+def test_a_pooling_or_subsampling_that_there_is_not_is_refused(
+    server: Running, field: str, value: object
+) -> None:
+    names = {"reference": "ref.y4m", "distorted": "dist.y4m"}
+    answer = ask_score(server.port, {**names, field: value})
+    assert answer.status == 422
+    assert f"'{field}' has to be" in answer.error
+    assert server.scorer.calls == []
 
 
 def test_a_score_takes_a_model_by_name(server: Running) -> None:
     document = {"reference": "ref.y4m", "distorted": "dist.y4m", "model": "vmaf_v0.6.1neg"}
     assert ask_score(server.port, document).status == 200
-    assert server.scorer.calls[0][2] == "vmaf_v0.6.1neg"
+    assert server.scorer.calls[0][2].model == "vmaf_v0.6.1neg"
 
 
 @pytest.mark.parametrize("model", ["../model", "path=/etc/passwd", "version:x", "nonsense"])

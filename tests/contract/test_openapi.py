@@ -12,7 +12,8 @@ from vmafx_tune import errors
 from vmafx_tune.server.http_contract import OPERATIONS, SCORE_FIELDS, allowed_methods
 from vmafx_tune.server.http_docs import render_docs
 from vmafx_tune.server.openapi import PATH, build_document
-from vmafx_tune.server.service import ScoreCall, Scored
+from vmafx_tune.server.scored import Scored
+from vmafx_tune.server.service import ScoreCall
 from vmafx_tune.server.status import STATUSES
 
 SERVED: dict[str, Any] = json.loads(PATH.read_bytes())

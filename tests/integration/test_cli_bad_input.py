@@ -199,7 +199,7 @@ def test_a_minimum_score_that_is_none_is_refused_before_any_score(
 
 
 @pytest.mark.parametrize(
-    "option", ["--pool=p5", "--ffmpeg=x", "--size=2x2", "--frames", "--no-cache"]
+    "option", ["--display=64x36", "--ffmpeg=x", "--size=2x2", "--frames", "--no-cache"]
 )
 def test_an_option_that_a_server_does_not_take_is_refused_by_name(
     clips: ClipFactory, option: str

@@ -55,10 +55,20 @@ def test_a_file_that_the_server_may_not_read_is_told(server: ServerProcess) -> N
     assert "'/etc/passwd' is not a file that this server may read" in outcome.stderr
 
 
+def test_a_server_pools_as_the_command_is_told(server: ServerProcess, clips: ClipFactory) -> None:
+    names = clips.moving().name, clips.degraded(35).name
+    options = ("--pool", "p5", "--subsample", "3")
+    remote = run_cli("score", *names, "--server", server.grpc_address, *options).document
+    here = run_cli("score", clips.moving(), clips.degraded(35), *options).document
+    same = ("score", "pool", "pooled", "subsample", "n_frames", "model", "backend_version")
+    assert {name: remote[name] for name in same} == {name: here[name] for name in same}
+    assert remote["server_backend"] == here["backend"]
+
+
 def test_settings_of_the_servers_own_cannot_be_asked_for(server: ServerProcess) -> None:
-    outcome = run_cli("score", "a", "b", "--server", server.grpc_address, "--pool", "min")
+    outcome = run_cli("score", "a", "b", "--server", server.grpc_address, "--display", "640x360")
     assert outcome.exit_code == 2
-    assert "--pool would change nothing" in outcome.stderr
+    assert "--display would change nothing" in outcome.stderr
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from vmafx_tune.server.http_app import start_http
 from vmafx_tune.server.logs import JsonLog
 from vmafx_tune.server.media_roots import MediaRoots
 from vmafx_tune.server.metrics import Metrics
-from vmafx_tune.server.service import Scored, ScoringService
+from vmafx_tune.server.scored import Scored
+from vmafx_tune.server.service import ScoringService
 from vmafx_tune.server.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -24,12 +25,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vmafx_tune.cancel import CancelToken
+    from vmafx_tune.options import ScoringOptions
     from vmafx_tune.server.http_app import HttpListener
     from vmafx_tune.server.http_limits import HttpLimits
 
 # Guards against a test that hangs; nothing here measures time.
 PATIENCE_S = 30.0
-SCORED = Scored(93.25, {"vmaf_motion": 1.5})
+SCORED = Scored(
+    score=93.25,
+    features={"vmaf_motion": 1.5},
+    model="vmaf_v0.6.1",
+    model_version="0.6.1",
+    backend="ffmpeg",
+    backend_version="3.2.0",
+    n_frames=48,
+    pooled={"mean": 93.25, "min": 90.5},
+)
 
 
 class FakeScorer:
@@ -44,13 +55,15 @@ class FakeScorer:
     def __init__(self) -> None:
         self.error: Exception | None = None
         self.held = False
-        self.calls: list[tuple[Path, Path, str]] = []
+        self.calls: list[tuple[Path, Path, ScoringOptions]] = []
         self.started = threading.Semaphore(0)
         self.cancelled = threading.Semaphore(0)
         self.released = threading.Event()
 
-    def __call__(self, reference: Path, distorted: Path, model: str, cancel: CancelToken) -> Scored:
-        self.calls.append((reference, distorted, model))
+    def __call__(
+        self, reference: Path, distorted: Path, scoring: ScoringOptions, cancel: CancelToken
+    ) -> Scored:
+        self.calls.append((reference, distorted, scoring))
         self.started.release()
         if self.error is not None:
             raise self.error

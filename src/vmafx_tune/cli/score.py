@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import time
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["score"]
 
 _REMOTE = {
-    *("reference", "distorted", "min_score", "server", "server_ca", "server_timeout_s", "model"),
-    *(field.name for field in fields(OutputOptions)),
+    *("reference", "distorted", "min_score", "server", "server_ca", "server_timeout_s"),
+    *("model", "pool", "subsample"),
+    *(field.name for field in dataclasses.fields(OutputOptions)),
 }
 """Parameters that mean something where a server scores."""
 
@@ -126,8 +127,8 @@ def _score_remotely(
 
         if others := given_besides(_REMOTE):
             raise UsageError(
-                f"A server scores every frame with its own settings, so that {', '.join(others)} "
-                "would change nothing. Leave it out, or score without --server."
+                f"A server scores with its own settings, so that {', '.join(others)} would change "
+                "nothing. Leave it out, or score without --server."
             )
         if is_url(reference) or is_url(distorted):
             raise UsageError(
@@ -140,15 +141,19 @@ def _score_remotely(
         token = os.environ.get("VMAFX_API_TOKEN")
         client = ScoringClient(server, token=token, tls_ca=server_ca, timeout_s=server_timeout_s)
         with client:
-            told = client.score(reference, distorted, scoring.model or "")
+            answer = client.score(
+                reference,
+                distorted,
+                scoring.model or "",
+                pool=scoring.pool,
+                subsample=scoring.subsample,
+            )
+        told = dataclasses.asdict(answer)
         result = RemoteScoreResult(
+            **{**told, "model": answer.model or scoring.model or ""},
             reference=reference,
             distorted=distorted,
-            model=scoring.model or "",
-            score=told.score,
-            feature_means=told.features,
             server=server,
-            request_id=told.request_id,
             wall_time_s=time.monotonic() - started,
         )
         run.finish(result, exit_code=_exit_code(result.score, min_score))

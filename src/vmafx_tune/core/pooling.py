@@ -16,7 +16,11 @@ from vmafx_tune.results import PooledScores
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["pool_scores", "summarize"]
+__all__ = ["mean", "pool_scores", "summarize"]
+
+# libvmaf's logs have six decimals. Those who pool them expect what the decimals give, and not the
+# 89.09581561200001 that sums of their nearest doubles end with.
+_UNIT = 10**6
 
 
 def pool_scores(scores: Sequence[float], method: PoolMethod) -> float:
@@ -36,7 +40,7 @@ def pool_scores(scores: Sequence[float], method: PoolMethod) -> float:
     _require_poolable(scores)
     match method:
         case PoolMethod.MEAN:
-            return _mean(scores)
+            return mean(scores)
         case PoolMethod.HARMONIC_MEAN:
             return _harmonic_mean(scores)
         case PoolMethod.MIN:
@@ -47,6 +51,18 @@ def pool_scores(scores: Sequence[float], method: PoolMethod) -> float:
             return _percentile(sorted(scores), 5)
         case PoolMethod.P10:
             return _percentile(sorted(scores), 10)
+
+
+def mean(values: Sequence[float]) -> float:
+    """Take the arithmetic mean: of decimals, the double nearest to their exact mean.
+
+    Args:
+        values: At least one; what is not finite makes the mean so, too.
+    """
+    if all(map(math.isfinite, values)):
+        units = _units(values)
+        return math.fsum(values) / len(values) if units is None else _ratio(sum(units), len(units))
+    return sum(values) / len(values)
 
 
 def summarize(scores: Sequence[float]) -> PooledScores:
@@ -64,7 +80,7 @@ def summarize(scores: Sequence[float]) -> PooledScores:
     _require_poolable(scores)
     ascending = sorted(scores)
     return PooledScores(
-        mean=_mean(ascending),
+        mean=mean(ascending),
         harmonic_mean=_harmonic_mean(ascending),
         min=float(ascending[0]),
         max=float(ascending[-1]),
@@ -88,8 +104,19 @@ def _require_poolable(scores: Sequence[float]) -> None:
             )
 
 
-def _mean(scores: Sequence[float]) -> float:
-    return math.fsum(scores) / len(scores)
+def _units(values: Sequence[float]) -> list[int] | None:
+    """Count decimals in units of their last digit; None for numbers that have further digits."""
+    units = [round(value * _UNIT) for value in values]
+    return units if all(map(_is_decimal, units, values)) else None
+
+
+def _is_decimal(units: int, value: float) -> bool:
+    return units / _UNIT == value
+
+
+def _ratio(units: int, n: int) -> float:
+    # Division of integers is exact but for its one rounding, however large they are.
+    return units / (n * _UNIT)
 
 
 def _harmonic_mean(scores: Sequence[float]) -> float:
@@ -97,7 +124,9 @@ def _harmonic_mean(scores: Sequence[float]) -> float:
     # below it the formula means nothing, so that limit is kept.
     if min(scores) <= -1:
         return -1.0
-    return len(scores) / math.fsum(1 / (score + 1) for score in scores) - 1
+    pooled = len(scores) / math.fsum(1 / (score + 1) for score in scores) - 1
+    # Of equal scores it is that score, to the last bit.
+    return min(max(pooled, min(scores)), max(scores))
 
 
 def _percentile(ascending: Sequence[float], percent: int) -> float:
@@ -105,5 +134,9 @@ def _percentile(ascending: Sequence[float], percent: int) -> float:
     below, hundredths = divmod((len(ascending) - 1) * percent, 100)
     if hundredths == 0:
         return float(ascending[below])
-    low, high = ascending[below], ascending[below + 1]
-    return float(low + (high - low) * hundredths / 100)
+    neighbours = ascending[below : below + 2]
+    units = _units(neighbours)
+    if units is None:
+        low, high = neighbours
+        return float(low + (high - low) * hundredths / 100)
+    return _ratio(units[0] * (100 - hundredths) + units[1] * hundredths, 100)

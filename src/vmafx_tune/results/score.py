@@ -69,18 +69,33 @@ class RemoteScoreResult:
     Attributes:
         reference: The reference, by its name on the server.
         distorted: The distorted clip, likewise.
-        model: Name of the VMAF model asked for; empty for the server's default.
-        score: Mean of the frames' scores.
-        feature_means: Mean of each elementary feature.
         server: Address of the server.
         request_id: What the server's log calls the request.
+        model: Name of the VMAF model that scored; of a server of an earlier version, as it was
+            asked for, and empty for the default. It tells none of the following either.
+        model_version: Such as `0.6.1`; of a custom model, the SHA-256 of its file.
+        backend: What the server computed the scores with: `ffmpeg`, `libvmaf` or `vmaf`.
+        backend_version: Version of libvmaf.
+        n_frames: Frame pairs compared, before subsampling; 0 where it is not known.
+        pooled: All poolings by name, and `max`; empty where they are not known.
+        pool: How `score` is pooled.
+        subsample: Every n-th frame was scored.
+        score: Pooled by `pool`.
+        features: Mean of each elementary feature.
     """
 
     reference: str
     distorted: str
-    model: str
-    score: float
-    feature_means: Mapping[str, float]
     server: str
     request_id: str
+    model: str
+    model_version: str
+    backend: str
+    backend_version: str
+    n_frames: int
+    pooled: Mapping[str, float]
+    pool: str
+    subsample: int
+    score: float
+    features: Mapping[str, float]
     wall_time_s: float

@@ -7,6 +7,7 @@ one row less and libvmaf 3.2 reads past the end of a picture, or ends the proces
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import math
 import os
@@ -36,6 +37,7 @@ __all__ = [
     "copy_model",
     "features_of",
     "load_custom_model",
+    "model_version",
     "resolve_model",
 ]
 
@@ -54,6 +56,7 @@ _V1_MIN_SIDE_4K_TV = 318
 _CAMBI = "cambi"
 # The last digit of libvmaf's logs.
 _SLACK = 1e-6
+_VERSION = re.compile(r"_v(\d+(?:\.\d+)*)")
 _BY_THE_WAY = re.compile(
     r"(VMAF_)?(integer_)?(feature_)?(motion|motion3|motion_sad|adm3|aim)(_score)?(_egl_[\d.]+)?"
 )
@@ -251,6 +254,22 @@ def load_custom_model(path: Path) -> VmafModel:
     )
 
 
+def model_version(model: VmafModel) -> str:
+    """Tell a model from others of its name.
+
+    Returns:
+        The version in the name of a built-in model, such as `0.6.1`; of a custom one the SHA-256 of
+        its file, in hexadecimal.
+
+    Raises:
+        ModelNotFoundError: The file cannot be read.
+    """
+    if model.path is None:
+        found = _VERSION.search(model.name)
+        return found[1] if found else ""
+    return hashlib.sha256(_read(model.path)).hexdigest()
+
+
 def copy_model(model: VmafModel, copy: Path) -> None:
     """Put a custom model's file into a work folder, where its name needs no escaping.
 
@@ -271,16 +290,21 @@ def copy_model(model: VmafModel, copy: Path) -> None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        document = json.loads(path.read_bytes())
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise ModelNotFoundError(f"The VMAF model '{path}' cannot be read: {reason}.") from error
+        document = json.loads(_read(path))
     except ValueError as error:
         raise ModelNotFoundError(
             f"'{path}' is not a VMAF model: it is not JSON. Models of the old .pkl kind have JSON "
             "successors of the same name."
         ) from error
     return document if isinstance(document, dict) else {}
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ModelNotFoundError(f"The VMAF model '{path}' cannot be read: {reason}.") from error
 
 
 def _model_file(wanted: str, model_dirs: Sequence[Path]) -> Path:

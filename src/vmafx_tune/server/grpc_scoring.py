@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -58,11 +59,12 @@ class _Scoring:
                     reference=request.reference,
                     distorted=request.distorted,
                     model=request.model,
+                    **_pooling(request),
                     request_id=call.request_id,
                     deadline_s=call.deadline_s,
                 )
             )
-            return pb.ScoreResponse(score=scored.score, features=scored.features)
+            return pb.ScoreResponse(**asdict(scored))
 
     async def score_stream(self, _messages: object, context: Context) -> None:
         async with self._desk.call(context, "ScoreStream") as call:
@@ -114,7 +116,14 @@ def _stream_config(config: pb.StreamConfig) -> StreamConfig:
         pix_fmt=PIXEL_FORMATS[number - 1],
         model=config.model,
         frame_count_hint=config.frame_count_hint,
+        **_pooling(config),
     )
+
+
+def _pooling(request: pb.ScoreRequest | pb.StreamConfig) -> dict[str, Any]:
+    """Read how to pool; a client that knows nothing of it leaves the fields at zero."""
+    asked = {"pool": request.pool, "subsample": request.subsample}
+    return {name: value for name, value in asked.items() if value}
 
 
 class _Pairs:
@@ -143,14 +152,7 @@ def _frame_pair(data: bytes) -> FramePair:
 
 def _response(answer: FrameScore | Aggregate) -> pb.ScoreStreamResponse:
     if isinstance(answer, Aggregate):
-        return pb.ScoreStreamResponse(
-            aggregate=pb.AggregateScore(
-                frames_processed=answer.frames_processed,
-                score=answer.score,
-                features=answer.features,
-                elapsed_ms=answer.elapsed_ms,
-            )
-        )
+        return pb.ScoreStreamResponse(aggregate=pb.AggregateScore(**asdict(answer)))
     return pb.ScoreStreamResponse(
         frame_score=pb.FrameScore(
             frame_index=answer.index, score=answer.score, features=answer.features

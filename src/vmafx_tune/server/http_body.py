@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from vmafx_tune.server.http_contract import SCORE_FIELDS
 from vmafx_tune.server.http_messages import JSON_TYPE, Refused
@@ -19,14 +19,14 @@ __all__ = ["read_score_fields"]
 _BYTE_ORDER_MARK = "\ufeff"
 
 
-def read_score_fields(request: Request) -> Mapping[str, str]:
+def read_score_fields(request: Request) -> Mapping[str, Any]:
     """Read the fields that a score is asked for with.
 
     Args:
         request: Its body is untrusted.
 
     Returns:
-        A value for each of `SCORE_FIELDS`, empty for an optional one that is not there.
+        A value for each of `SCORE_FIELDS`, the default for one that is not there.
 
     Raises:
         Refused: With 415 for another media type, 400 for what is no JSON, 422 for other fields.
@@ -96,21 +96,34 @@ def _refuse_constant(name: str) -> NoReturn:
     raise Refused(400, f"The body is not JSON: {name} is no number there.")
 
 
-def _value(field: Field, document: Mapping[str, object]) -> str:
+def _value(field: Field, document: Mapping[str, object]) -> str | int:
     if field.name not in document and not field.required:
-        return ""
+        return field.default
     value = document.get(field.name)
+    if isinstance(field.default, int):
+        return _number(field, value)
     if not isinstance(value, str):
         what = "of another type" if field.name in document else "missing"
         raise Refused(422, f"'{field.name}' has to be a string; it is {what}.")
     if field.required and not value:
         raise Refused(422, f"'{field.name}' must not be empty.")
-    if len(value) > field.max_chars:
-        raise Refused(422, f"'{field.name}' is longer than {field.max_chars} characters.")
+    if len(value) > field.most:
+        raise Refused(422, f"'{field.name}' is longer than {field.most} characters.")
+    if field.choices and value not in field.choices:
+        raise Refused(422, f"'{field.name}' has to be one of {', '.join(field.choices)}.")
     if "\0" in value:
         raise Refused(400, f"'{field.name}' holds a NUL character.")
     if any("\ud800" <= character <= "\udfff" for character in value):
         raise Refused(400, f"'{field.name}' holds half of a surrogate pair.")
+    return value
+
+
+def _number(field: Field, value: object) -> int:
+    # JSON has no integers of its own: 2.0 is one, too, and true is none.
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= field.most:
+        raise Refused(422, f"'{field.name}' has to be a whole number from 1 to {field.most}.")
     return value
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from vmafx_tune.choices import PoolMethod
 from vmafx_tune.server.http_messages import JSON_TYPE
+from vmafx_tune.server.scored import MAX_SUBSAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,17 +18,21 @@ __all__ = ["OPERATIONS", "SCORE_FIELDS", "Field", "Operation", "allowed_methods"
 
 
 class Field(NamedTuple):
-    """A text field of the body of `POST /v1/score`.
+    """A field of the body of `POST /v1/score`.
 
     Attributes:
-        max_chars: Its longest value, in characters.
+        most: Its longest value, in characters; its largest, where the default is a number.
         required: Whether it has to be there, and not empty.
+        default: What it is where it is not there. A number takes whole numbers from 1 on.
+        choices: All values that it may have; empty for any.
     """
 
     name: str
     description: str
-    max_chars: int
-    required: bool
+    most: int
+    required: bool = False
+    default: str | int = ""
+    choices: tuple[str, ...] = ()
 
 
 SCORE_FIELDS = (
@@ -42,7 +48,19 @@ SCORE_FIELDS = (
         "model",
         "VMAF model by name; without it, or when it is empty, the default one.",
         100,
-        required=False,
+    ),
+    Field(
+        "pool",
+        "How frame scores become one; without it, their mean.",
+        100,
+        default=PoolMethod.MEAN.value,
+        choices=tuple(method.value for method in PoolMethod),
+    ),
+    Field(
+        "subsample",
+        "Score every Nth frame only, an estimate; without it, every frame.",
+        MAX_SUBSAMPLE,
+        default=1,
     ),
 )
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import math
 import time
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -48,7 +48,7 @@ _ON_EVERY_ANSWER = {
 }
 
 
-@dataclass(slots=True)
+@dataclasses.dataclass(slots=True)
 class _Exchange:
     """A request on its way to an answer, and what its log line will tell.
 
@@ -148,8 +148,7 @@ class HttpRoutes:
             deadline_s=self._settings.request_timeout_s,
         )
         scored = await self._service.score(call)
-        features = {name: _finite(mean) for name, mean in scored.features.items()}
-        return json_response(200, {"score": _finite(scored.score), "features": features})
+        return json_response(200, dataclasses.asdict(scored))
 
     async def _openapi(self, _: _Exchange) -> Response:
         return Response(status=200, body=self._document)
@@ -226,7 +225,3 @@ def _path(target: str) -> str:
         _, slash, path = rest.partition("/")
         target = slash + path
     return target.partition("?")[0]
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -161,10 +161,10 @@ def _request_id_parameter() -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    number = {"type": ["number", "null"]}
+    number = {"type": "number"}
     return {
         "ScoreRequest": _object(
-            {field.name: _text(field) for field in SCORE_FIELDS},
+            {field.name: _field(field) for field in SCORE_FIELDS},
             required=[field.name for field in SCORE_FIELDS if field.required],
         ),
         "Score": _object(
@@ -173,6 +173,21 @@ def _schemas() -> dict[str, Any]:
                 "features": {
                     "type": "object",
                     "description": "The mean of each elementary feature.",
+                    "additionalProperties": number,
+                },
+                "model": _text("Name of the VMAF model that scored."),
+                "model_version": _text(
+                    "Version of the model, such as `0.6.1`; of a custom one, the SHA-256 of its "
+                    "file."
+                ),
+                "backend": _text("What computed the scores: ffmpeg, libvmaf or vmaf."),
+                "backend_version": _text("Version of libvmaf; empty where it is not known."),
+                "n_frames": _count("Frame pairs compared, before subsampling."),
+                "pool": _text("How `score` is pooled."),
+                "subsample": _count("Every Nth frame was scored."),
+                "pooled": {
+                    "type": "object",
+                    "description": "Every pooling of the frames' scores, and `max`.",
                     "additionalProperties": number,
                 },
             }
@@ -193,14 +208,25 @@ def _object(properties: dict[str, Any], required: list[str] | None = None) -> di
     }
 
 
-def _text(field: Field) -> dict[str, Any]:
-    return {
-        "type": "string",
-        "description": field.description,
+def _field(field: Field) -> dict[str, Any]:
+    if isinstance(field.default, int):
+        return _count(field.description) | {"maximum": field.most, "default": field.default}
+    described = _text(field.description)
+    if field.choices:
+        return described | {"enum": list(field.choices), "default": field.default}
+    return described | {
         "minLength": 1 if field.required else 0,
-        "maxLength": field.max_chars,
+        "maxLength": field.most,
         "pattern": "^[^\\u0000]*$",
     }
+
+
+def _text(description: str) -> dict[str, Any]:
+    return {"type": "string", "description": description}
+
+
+def _count(description: str) -> dict[str, Any]:
+    return {"type": "integer", "description": description, "minimum": 1}
 
 
 if __name__ == "__main__":

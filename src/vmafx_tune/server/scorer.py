@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cpus import available_cpus
 from vmafx_tune.errors import ToolNotFoundError
 from vmafx_tune.probing.shares import CoreShares
-from vmafx_tune.server.service import Scored
+from vmafx_tune.server.scored import Scored
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.media.ffmpeg import Ffmpeg
+    from vmafx_tune.options import ScoringOptions
     from vmafx_tune.server.settings import ServerSettings
     from vmafx_tune.wiring import Toolbox
 
@@ -54,19 +56,33 @@ class FileScorer:
         if backend == "libvmaf":
             self._find_libvmaf()
 
-    def __call__(self, reference: Path, distorted: Path, model: str, cancel: CancelToken) -> Scored:
+    def __call__(
+        self, reference: Path, distorted: Path, scoring: ScoringOptions, cancel: CancelToken
+    ) -> Scored:
         """Compare two files; see `ScoringService` for the arguments.
 
         Raises:
             VmafxTuneError: They cannot be scored.
         """
         from vmafx_tune.api import score
-        from vmafx_tune.options import ScoringOptions
+        from vmafx_tune.scoring.models import model_version
 
-        scoring = ScoringOptions(model=model or None, backend=self._settings.backend)
+        scoring = dataclasses.replace(scoring, backend=self._settings.backend)
         result = score(reference, distorted, scoring=scoring, toolbox=self._toolbox(cancel))
         means = result.feature_means.items()
-        return Scored(result.score, {name: mean for name, mean in means if math.isfinite(mean)})
+        scores = result.scores
+        return Scored(
+            score=result.score,
+            features={name: mean for name, mean in means if math.isfinite(mean)},
+            model=scores.model,
+            model_version=model_version(result.model),
+            backend=scores.backend,
+            backend_version=scores.backend_version,
+            n_frames=scores.n_frames,
+            pool=result.pool,
+            subsample=scores.subsample,
+            pooled=dataclasses.asdict(result.pooled),
+        )
 
     def _find_ffmpeg(self) -> Ffmpeg:
         # Not through a toolbox, whose modules the server would have to load before it is ready.

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vmafx_tune.cancel import CancelToken
+from vmafx_tune.choices import PoolMethod
 from vmafx_tune.cpus import available_cpus
 from vmafx_tune.errors import CancelledError, DeadlineError, DrainingError, UsageError
 from vmafx_tune.probing.shares import CoreShares
@@ -19,22 +20,24 @@ from vmafx_tune.server.arrivals import Arrivals, Nothing
 from vmafx_tune.server.logs import severity_of
 from vmafx_tune.server.media_roots import telling_shown_names
 from vmafx_tune.server.model_names import ModelNames
+from vmafx_tune.server.scored import Scored, checked_subsample
 from vmafx_tune.server.streams import FramePair, FrameSession, picture_format
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
     from pathlib import Path
 
+    from vmafx_tune.options import ScoringOptions
     from vmafx_tune.server.media_roots import MediaRoots
     from vmafx_tune.server.metrics import Metrics
     from vmafx_tune.server.settings import ServerSettings
     from vmafx_tune.server.streams import Aggregate, FrameScore, StreamConfig
 
-    PairScorer = Callable[[Path, Path, str, CancelToken], "Scored"]
+    PairScorer = Callable[[Path, Path, ScoringOptions, CancelToken], Scored]
 
 T = TypeVar("T")
 
-__all__ = ["ScoreCall", "Scored", "ScoringService"]
+__all__ = ["ScoreCall", "ScoringService"]
 
 _STARTING = "starting"
 _DRAINING = "draining"
@@ -52,6 +55,8 @@ class ScoreCall:
         reference: The clip as it should look, by the name that the client knows.
         distorted: The clip to judge.
         model: Name of a VMAF model; empty for the default.
+        pool: Name of a `PoolMethod`.
+        subsample: Score every n-th frame, up to `MAX_SUBSAMPLE`.
         request_id: What the request is called in logs.
         deadline_s: Seconds that the client waits; None where it does not say.
     """
@@ -59,16 +64,10 @@ class ScoreCall:
     reference: str
     distorted: str
     model: str = ""
+    pool: str = PoolMethod.MEAN
+    subsample: int = 1
     request_id: str = ""
     deadline_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Scored:
-    """The answer: the pooled score in VMAF points, and the mean of each elementary feature."""
-
-    score: float
-    features: Mapping[str, float]
 
 
 class ScoringService:
@@ -76,8 +75,8 @@ class ScoringService:
 
     Args:
         settings: Limits and timeouts.
-        scorer: Compares two files in a worker thread; called with their paths, the model's name
-            or path (empty for the default), and what cancels it.
+        scorer: Compares two files in a worker thread; called with their paths, the model, pooling
+            and subsampling to use, and what cancels it.
         media: Opens the files that clients name.
         metrics: Counts.
         shares: Splits the processors between what runs; the scorer's own for files.
@@ -135,7 +134,7 @@ class ScoringService:
             DrainingError: The server is shutting down.
             DeadlineError: It took too long.
             MediaNotAllowedError: A name is no file that may be read.
-            UsageError: The model's name makes no sense.
+            UsageError: The name of the model or of the pooling, or the subsampling makes no sense.
             VmafxTuneError: The clips cannot be scored.
         """
         started = time.monotonic()
@@ -174,12 +173,14 @@ class ScoringService:
             BusyError, DrainingError, DeadlineError, UsageError: As for `score`.
             ScoringError: They cannot be scored.
         """
-        model = self._models.find(config.model)
+        scoring = self._scoring(config)
         layout = picture_format(config, self.settings.max_frame_bytes)
         async with self.stream_admission.slot(deadline_s):
             with self._shares.taken():
                 cpus = self._shares.share()
-                session = await self._in_thread(partial(FrameSession, config, layout, model, cpus))
+                session = await self._in_thread(
+                    partial(FrameSession, config, layout, scoring, cpus)
+                )
             try:
                 with self._shares.taken(), self._metrics.stream_session():
                     async with self.arrivals(pairs) as arrivals:
@@ -233,14 +234,14 @@ class ScoringService:
 
     async def _score(self, call: ScoreCall) -> Scored:
         _check_names(call)
-        model = self._models.find(call.model)
+        scoring = self._scoring(call)
         deadline_s = self.settings.request_timeout_s
         if call.deadline_s is not None:
             deadline_s = min(deadline_s, call.deadline_s)
         timeout = asyncio.timeout(deadline_s)
         try:
             async with timeout, self.admission.slot(deadline_s):
-                return await self._score_files(call, model)
+                return await self._score_files(call, scoring)
         except TimeoutError as error:
             if not timeout.expired():
                 raise
@@ -248,23 +249,36 @@ class ScoringService:
                 f"The score was not done within {deadline_s:g} s and was stopped."
             ) from error
 
-    async def _score_files(self, call: ScoreCall, model: str) -> Scored:
+    def _scoring(self, asked: ScoreCall | StreamConfig) -> ScoringOptions:
+        from vmafx_tune.options import ScoringOptions
+
+        if asked.pool not in frozenset(PoolMethod):
+            raise UsageError(
+                f"{asked.pool[:100]!a} is not a pooling. Ask for one of {', '.join(PoolMethod)}."
+            )
+        return ScoringOptions(
+            model=self._models.find(asked.model) or None,
+            pool=PoolMethod(asked.pool),
+            subsample=checked_subsample(asked.subsample),
+        )
+
+    async def _score_files(self, call: ScoreCall, scoring: ScoringOptions) -> Scored:
         with self._cancellable() as token:
             try:
-                return await self._in_thread(partial(self._compare, call, model, token), token)
+                return await self._in_thread(partial(self._compare, call, scoring, token), token)
             except CancelledError as error:
                 if self._stopped:
                     raise DrainingError from error
                 raise
 
-    def _compare(self, call: ScoreCall, model: str, token: CancelToken) -> Scored:
+    def _compare(self, call: ScoreCall, scoring: ScoringOptions, token: CancelToken) -> Scored:
         token.raise_if_cancelled()
         with (
             self._media.open(call.reference) as reference,
             self._media.open(call.distorted) as distorted,
             telling_shown_names(reference, distorted),
         ):
-            return self._scorer(reference.path, distorted.path, model, token)
+            return self._scorer(reference.path, distorted.path, scoring, token)
 
     async def _frames(
         self, session: FrameSession, arrivals: Arrivals[FramePair]

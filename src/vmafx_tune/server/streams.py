@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
+from array import array
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from vmafx_tune.choices import PoolMethod
 from vmafx_tune.errors import InvalidFrameError
+from vmafx_tune.server.scored import Scored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from vmafx_tune.model import VmafModel
+    from vmafx_tune.options import ScoringOptions
     from vmafx_tune.scoring.libvmaf.pictures import PictureFormat
     from vmafx_tune.scoring.libvmaf.session import FrameScore as SessionScore
     from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
@@ -52,6 +56,9 @@ class StreamConfig:
         pix_fmt: One of `PIXEL_FORMATS`.
         model: Name of a VMAF model; empty for the default.
         frame_count_hint: How many pairs will come; 0 where that is not known.
+        pool: Name of a `PoolMethod`, for the aggregate.
+        subsample: Score every n-th pair, up to `MAX_SUBSAMPLE`. All pairs are sent all the same:
+            motion is measured between neighbours.
     """
 
     width: int
@@ -59,6 +66,8 @@ class StreamConfig:
     pix_fmt: str
     model: str = ""
     frame_count_hint: int = 0
+    pool: str = PoolMethod.MEAN
+    subsample: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +101,16 @@ class FrameScore:
 
 
 @dataclass(frozen=True, slots=True)
-class Aggregate:
-    """The scores of a whole stream.
+class Aggregate(Scored):
+    """The scores of a whole stream, as those of two files, and how it went.
 
     Attributes:
         frames_processed: Pairs scored.
-        score: Mean of their scores, in VMAF points.
-        features: Mean of each feature.
         elapsed_ms: From the stream's admission to its last score.
     """
 
-    frames_processed: int
-    score: float
-    features: Mapping[str, float]
-    elapsed_ms: float
+    frames_processed: int = 0
+    elapsed_ms: float = 0.0
 
 
 def picture_format(config: StreamConfig, max_pair_bytes: int) -> PictureFormat:
@@ -145,7 +150,7 @@ class FrameSession:
     Args:
         config: What the client said of its pictures.
         layout: Their geometry.
-        model: A built-in model's name, an alias, or the path of a model; empty for the default.
+        scoring: Model, pooling and subsampling.
         cpus: Processors that the stream may fill.
 
     Raises:
@@ -153,17 +158,22 @@ class FrameSession:
         ScoringError: They are too small for it, or libvmaf cannot be used.
     """
 
-    def __init__(self, config: StreamConfig, layout: PictureFormat, model: str, cpus: int) -> None:
+    def __init__(
+        self, config: StreamConfig, layout: PictureFormat, scoring: ScoringOptions, cpus: int
+    ) -> None:
         self._hint = config.frame_count_hint
         self._layout = layout
         self._started = time.monotonic()
-        self._scorer = _open_scorer(config, layout, model, cpus)
-        self._means = _Means()
+        self._scoring = scoring
+        self._scorer = _open_scorer(config, layout, scoring, cpus)
+        self._scores = array("d")
+        self._features = _Means()
 
     @property
     def behind(self) -> bool:
         """Whether a score is due that needs no further picture."""
-        return self._scorer.n_fed - self._means.count > _LOOK_AHEAD
+        due = len(self._scores) * self._scoring.subsample
+        return self._scorer.n_fed - due > _LOOK_AHEAD
 
     def feed(self, pair: FramePair) -> list[FrameScore]:
         """Take the next pair; returns the scores that have become available.
@@ -211,9 +221,25 @@ class FrameSession:
 
     def aggregate(self) -> Aggregate:
         """Sum the stream up, after `finish`."""
+        from vmafx_tune.core.pooling import pool_scores, summarize
+        from vmafx_tune.scoring.models import model_version
+
         elapsed_ms = (time.monotonic() - self._started) * 1000
-        score, features = self._means.result()
-        return Aggregate(self._means.count, score, features, elapsed_ms)
+        scorer, pool = self._scorer, self._scoring.pool
+        return Aggregate(
+            score=pool_scores(self._scores, pool),
+            features=self._features.result(),
+            model=scorer.model.name,
+            model_version=model_version(scorer.model),
+            backend="libvmaf",
+            backend_version=scorer.version,
+            n_frames=scorer.n_fed,
+            pool=pool,
+            subsample=self._scoring.subsample,
+            pooled=asdict(summarize(self._scores)),
+            frames_processed=len(self._scores),
+            elapsed_ms=elapsed_ms,
+        )
 
     def close(self) -> None:
         """Free everything; pairs that are being scored are waited for."""
@@ -229,32 +255,28 @@ class FrameSession:
             for frame in frames
         ]
         for frame in told:
-            self._means.add(frame)
+            self._scores.append(frame.score)
+            self._features.add(frame.features)
         return told
 
 
 class _Means:
-    """Running sums, so that memory does not grow with the stream."""
+    """Running sums of features, so that memory grows by no more than a score for each pair."""
 
     def __init__(self) -> None:
-        self.count = 0
-        self._score = 0.0
-        self._features: dict[str, tuple[float, int]] = {}
+        self._sums: dict[str, tuple[float, int]] = {}
 
-    def add(self, frame: FrameScore) -> None:
-        self.count += 1
-        self._score += frame.score
-        for name, value in frame.features.items():
-            total, count = self._features.get(name, (0.0, 0))
-            self._features[name] = (total + value, count + 1)
+    def add(self, features: Mapping[str, float]) -> None:
+        for name, value in features.items():
+            total, count = self._sums.get(name, (0.0, 0))
+            self._sums[name] = (total + value, count + 1)
 
-    def result(self) -> tuple[float, dict[str, float]]:
-        means = {name: total / count for name, (total, count) in self._features.items()}
-        return self._score / self.count, means
+    def result(self) -> dict[str, float]:
+        return {name: total / count for name, (total, count) in self._sums.items()}
 
 
 def _open_scorer(
-    config: StreamConfig, layout: PictureFormat, name: str, cpus: int
+    config: StreamConfig, layout: PictureFormat, scoring: ScoringOptions, cpus: int
 ) -> LibvmafScorer:
     from vmafx_tune.model import Resolution
     from vmafx_tune.scoring.alignment import EncodeFacts
@@ -263,7 +285,7 @@ def _open_scorer(
     from vmafx_tune.scoring.threads import default_threads
 
     size = Resolution(config.width, config.height)
-    model = resolve_model(name or None, size, ())
+    model = resolve_model(scoring.model, size, ())
     _check_depth(model, layout)
     facts = EncodeFacts(size.width, size.height, layout.bit_depth)
     return LibvmafScorer.open(
@@ -272,6 +294,7 @@ def _open_scorer(
         config.pix_fmt,
         model=model,
         threads=default_threads(size, layout.bit_depth, cpus),
+        subsample=scoring.subsample,
         facts=facts if model.wants_encode_facts else None,
     )
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vmafx_tune.core.pooling import pool_scores, summarize
+from vmafx_tune.core.pooling import mean, pool_scores, summarize
 from vmafx_tune.events import FramesDone, JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.formatting import vmaf
 from vmafx_tune.results import ScoreResult
@@ -67,4 +67,4 @@ def score(job: ScoreJob, scorer: Scorer, *, observe: Observer = ignore) -> Score
 
 
 def _means(scores: ScoreSet) -> dict[str, float]:
-    return {name: sum(values) / len(values) for name, values in scores.features.items()}
+    return {name: mean(values) for name, values in scores.features.items()}

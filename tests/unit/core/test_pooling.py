@@ -2,15 +2,20 @@ from __future__ import annotations
 
 import json
 import math
+import random
+from dataclasses import fields
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from vmafx_tune.core.pooling import pool_scores, summarize
+from vmafx_tune.core.pooling import mean, pool_scores, summarize
 from vmafx_tune.errors import ScoringError
 from vmafx_tune.model import PoolMethod
+from vmafx_tune.results import PooledScores
 
 GOLDEN = Path(__file__).parents[4] / "shared" / "golden"
+POOLINGS = [field.name for field in fields(PooledScores)]
 LOGS = sorted(GOLDEN.glob("*.json"))
 
 
@@ -25,6 +30,34 @@ def test_harmonic_mean_of_black_frames_is_zero_and_no_division_error() -> None:
 @pytest.mark.parametrize("lowest", [-1.0, -7.5])
 def test_harmonic_mean_stops_at_minus_one_where_its_formula_ends(lowest: float) -> None:
     assert pool_scores([lowest, 90.0], PoolMethod.HARMONIC_MEAN) == -1
+
+
+@pytest.mark.parametrize("n", [5, 125, 250, 1000])
+def test_the_mean_of_decimals_is_the_double_of_their_decimal_mean(n: int) -> None:
+    dice = random.Random(n)
+    for _ in range(200):
+        units = [dice.randrange(10**8) for _ in range(n)]
+        scores = [float(f"{unit // 10**6}.{unit % 10**6:06}") for unit in units]
+        expected = float(Fraction(sum(units), n * 10**6))
+        assert pool_scores(scores, PoolMethod.MEAN) == mean(scores) == expected
+        assert len(repr(expected)) <= len("99.123456000")  # n divides a thousand
+
+
+def test_a_percentile_between_two_decimals_is_a_decimal() -> None:
+    assert [pool_scores([84.1, 84.2], method) for method in (PoolMethod.P1, PoolMethod.P10)] == [
+        84.101, 84.11
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("score", [100.0, 97.428043])
+@pytest.mark.parametrize("n", [3, 49, 997])
+def test_equal_scores_pool_to_that_score(score: float, n: int) -> None:
+    assert {getattr(summarize([score] * n), name) for name in POOLINGS} == {score}
+
+
+@pytest.mark.parametrize("odd", [math.inf, math.nan])
+def test_a_feature_that_is_not_finite_has_no_finite_mean(odd: float) -> None:
+    assert not math.isfinite(mean([1.5, odd]))
 
 
 def test_a_percentile_between_two_frames_is_interpolated() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -81,11 +81,18 @@ def remote_score_result() -> RemoteScoreResult:
     return RemoteScoreResult(
         reference="clips/reference.mp4",
         distorted="clips/distorted.mp4",
-        model="",
-        score=93.5,
-        feature_means={"integer_adm2": 0.9735, "integer_motion2": 5.25},
         server="scores.example:50051",
         request_id="4f2a",
+        model="vmaf_v0.6.1",
+        model_version="0.6.1",
+        backend="ffmpeg",
+        backend_version="3.2.0",
+        n_frames=96,
+        pooled=asdict(summarize([92.0, 95.0])),
+        pool="mean",
+        subsample=2,
+        score=93.5,
+        features={"integer_adm2": 0.9735, "integer_motion2": 5.25},
         wall_time_s=1.25,
     )
 

@@ -32,7 +32,7 @@ def refusal(body: object, **headers: str) -> Refused:
 )
 def test_a_good_body_gives_every_field(content_type: str) -> None:
     fields = read_score_fields(request(json.dumps(GOOD).encode(), content_type))
-    assert fields == {**GOOD, "model": ""}
+    assert fields == {**GOOD, "model": "", "pool": "mean", "subsample": 1}
 
 
 def test_names_may_be_in_any_script() -> None:

@@ -11,16 +11,24 @@ from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2
 from vmafx_tune.server.streams import PIXEL_FORMATS
 
 FIELDS = {
-    "ScoreRequest": {"reference": 1, "distorted": 2, "model": 3},
-    "ScoreResponse": {"score": 1, "features": 2},
+    "ScoreRequest": {"reference": 1, "distorted": 2, "model": 3, "pool": 4, "subsample": 5},
+    "ScoreResponse": {
+        "score": 1, "features": 2, "model": 3, "backend": 4, "backend_version": 5, "n_frames": 6,
+        "pooled": 7, "model_version": 8, "pool": 9, "subsample": 10,
+    },
     "ScoreStreamRequest": {"config": 1, "frame_pair": 2},
     "ScoreStreamResponse": {"frame_score": 1, "aggregate": 2},
     "StreamConfig": {
         "width": 1, "height": 2, "pixel_format": 3, "model": 4, "frame_count_hint": 5,
+        "pool": 6, "subsample": 7,
     },
     "FramePair": {"frame_index": 1, "raw_reference": 2, "raw_distorted": 3},
     "FrameScore": {"frame_index": 1, "score": 2, "features": 3},
-    "AggregateScore": {"frames_processed": 1, "score": 2, "features": 3, "elapsed_ms": 4},
+    "AggregateScore": {
+        "frames_processed": 1, "score": 2, "features": 3, "elapsed_ms": 4, "model": 5, "backend": 6,
+        "backend_version": 7, "n_frames": 8, "pooled": 9, "model_version": 10, "pool": 11,
+        "subsample": 12,
+    },
     "HealthRequest": {},
     "HealthResponse": {"ok": 1, "message": 2},
 }  # fmt: skip

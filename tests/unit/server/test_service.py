@@ -16,9 +16,12 @@ from vmafx_tune.errors import (
     UnreadableSourceError,
     UsageError,
 )
+from vmafx_tune.model import PoolMethod
+from vmafx_tune.options import ScoringOptions
 from vmafx_tune.server.media_roots import MediaRoots
 from vmafx_tune.server.metrics import Metrics
-from vmafx_tune.server.service import ScoreCall, Scored, ScoringService
+from vmafx_tune.server.scored import MAX_SUBSAMPLE, Scored
+from vmafx_tune.server.service import ScoreCall, ScoringService
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -35,15 +38,17 @@ class Worker:
     """A scorer that tells what it is given, and works until it is let go or cancelled."""
 
     def __init__(self, *, held: bool = True) -> None:
-        self.calls: list[tuple[Path, Path, str]] = []
+        self.calls: list[tuple[Path, Path, ScoringOptions]] = []
         self.running = 0
         self.cancelled = 0
         self.go = threading.Event()
         if not held:
             self.go.set()
 
-    def __call__(self, reference: Path, distorted: Path, model: str, cancel: CancelToken) -> Scored:
-        self.calls.append((reference, distorted, model))
+    def __call__(
+        self, reference: Path, distorted: Path, scoring: ScoringOptions, cancel: CancelToken
+    ) -> Scored:
+        self.calls.append((reference, distorted, scoring))
         self.running += 1
         with cancel.calling(self.go.set):
             self.go.wait(WAIT_S)
@@ -108,18 +113,21 @@ def counts(metrics: Metrics) -> tuple[float, float]:
     )
 
 
-def test_the_scorer_gets_both_files_and_the_model(root: Path) -> None:
-    contents: list[bytes] = []
+def test_the_scorer_gets_both_files_and_how_to_score_them(root: Path) -> None:
+    given: list[object] = []
 
-    def scorer(reference: Path, distorted: Path, model: str, _cancel: CancelToken) -> Scored:
-        contents.extend((reference.read_bytes(), distorted.read_bytes(), model.encode()))
+    def scorer(reference: Path, distorted: Path, scoring: ScoringOptions, _: object) -> Scored:
+        given.extend((reference.read_bytes(), distorted.read_bytes(), scoring))
         return ANSWER
 
     async def scenario(service: ScoringService) -> None:
-        assert await service.score(ScoreCall("a.mp4", "b.mp4", model="neg")) == ANSWER
+        call = ScoreCall("a.mp4", "b.mp4", model="neg", pool="p5", subsample=2)
+        assert await service.score(call) == ANSWER
 
     metrics = run(root, scorer, scenario)
-    assert contents == [b"a", b"b", b"neg"]
+    assert given == [
+        b"a", b"b", ScoringOptions(model="neg", pool=PoolMethod.P5, subsample=2)
+    ]  # fmt: skip
     assert counts(metrics) == (1, 0)
 
 
@@ -129,6 +137,10 @@ def test_the_scorer_gets_both_files_and_the_model(root: Path) -> None:
         (ScoreCall("", "b.mp4"), UsageError),
         (ScoreCall("a.mp4", ""), UsageError),
         (ScoreCall("a.mp4", "b.mp4", model="x=y"), UsageError),
+        (ScoreCall("a.mp4", "b.mp4", pool="p50"), UsageError),
+        (ScoreCall("a.mp4", "b.mp4", pool=""), UsageError),
+        (ScoreCall("a.mp4", "b.mp4", subsample=0), UsageError),
+        (ScoreCall("a.mp4", "b.mp4", subsample=MAX_SUBSAMPLE + 1), UsageError),
         (ScoreCall("missing.mp4", "b.mp4"), MediaNotAllowedError),
         (ScoreCall("a.mp4", "../b.mp4"), MediaNotAllowedError),
     ],

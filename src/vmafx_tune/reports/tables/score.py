@@ -29,12 +29,12 @@ def score_parts(result: ScoreResult, *, frames: bool = False) -> Iterator[Part]:
     yield Text.assemble(
         ("VMAF ", ""),
         (text.vmaf(result.score, _DECIMALS), "bold"),
-        (f"  {_pooling(result)}", "dim"),
+        (f"  {_pooling(result.pool, result.scores.n_frames, result.scores.subsample)}", "dim"),
     )
     yield ""
     yield _circumstances(result)
     yield ""
-    yield _pooled(result)
+    yield _pooled(dataclasses.asdict(result.pooled))
     if result.feature_means:
         yield ""
         yield _features(result.feature_means)
@@ -52,27 +52,35 @@ def score_parts(result: ScoreResult, *, frames: bool = False) -> Iterator[Part]:
 def remote_score_parts(result: RemoteScoreResult) -> Iterator[Part]:
     """Lay out what a server told of two clips."""
     yield Text.assemble(
-        ("VMAF ", ""), (text.vmaf(result.score, _DECIMALS), "bold"), ("  mean of all frames", "dim")
+        ("VMAF ", ""),
+        (text.vmaf(result.score, _DECIMALS), "bold"),
+        (f"  {_pooling(result.pool, result.n_frames, result.subsample)}", "dim"),
     )
     yield ""
+    backend = facts.Backend(result.backend, result.backend_version)
+    place = f"{backend} at {result.server}" if result.backend else result.server
     yield facts_grid(
         [
             ("Reference", result.reference),
             ("Distorted", result.distorted),
             ("Model", result.model or "the server's default"),
-            ("Scored by", f"{result.server} in {text.duration(result.wall_time_s)}"),
+            ("Scored by", f"{place} in {text.duration(result.wall_time_s)}"),
             ("Request", result.request_id),
         ]
     )
-    if result.feature_means:
+    if result.pooled:
         yield ""
-        yield _features(result.feature_means)
+        yield _pooled(result.pooled)
+    if result.features:
+        yield ""
+        yield _features(result.features)
 
 
-def _pooling(result: ScoreResult) -> str:
-    scored = len(result.scores.frames)
-    every = "" if result.scores.subsample == 1 else f" of {result.scores.n_frames}"
-    return f"{result.pool.value} of {scored}{every} frames"
+def _pooling(pool: str, n_frames: int, subsample: int) -> str:
+    if not n_frames:
+        return f"{pool} of all frames"
+    every = "" if subsample == 1 else f" of {n_frames}"
+    return f"{pool} of {-(-n_frames // subsample)}{every} frames"
 
 
 def _circumstances(result: ScoreResult) -> RenderableType:
@@ -96,8 +104,7 @@ def _offset(offset: int) -> str:
     return f"{offset}: the first {abs(offset)} of the {clip}'s frames are left out"
 
 
-def _pooled(result: ScoreResult) -> RenderableType:
-    pooled = dataclasses.asdict(result.pooled)
+def _pooled(pooled: Mapping[str, float]) -> RenderableType:
     return grid(
         [Column(name.removesuffix("_mean")) for name in _POOLINGS],
         [[text.vmaf(pooled[name], _DECIMALS) for name in _POOLINGS]],

@@ -139,6 +139,16 @@ class LibvmafScorer:
         return self._layout
 
     @property
+    def model(self) -> VmafModel:
+        """The model that it scores with."""
+        return self._vmaf_model
+
+    @property
+    def version(self) -> str:
+        """Version of the library, such as `2.3.1`."""
+        return self._library.version
+
+    @property
     def n_fed(self) -> int:
         """Pairs fed so far."""
         return self._n_fed

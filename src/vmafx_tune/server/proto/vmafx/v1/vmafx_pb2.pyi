@@ -25,18 +25,29 @@ PIXEL_FORMAT_YUV422P10LE: PixelFormat
 PIXEL_FORMAT_YUV444P10LE: PixelFormat
 
 class ScoreRequest(_message.Message):
-    __slots__ = ("reference", "distorted", "model")
+    __slots__ = ("reference", "distorted", "model", "pool", "subsample")
     REFERENCE_FIELD_NUMBER: _ClassVar[int]
     DISTORTED_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    SUBSAMPLE_FIELD_NUMBER: _ClassVar[int]
     reference: str
     distorted: str
     model: str
-    def __init__(self, reference: _Optional[str] = ..., distorted: _Optional[str] = ..., model: _Optional[str] = ...) -> None: ...
+    pool: str
+    subsample: int
+    def __init__(self, reference: _Optional[str] = ..., distorted: _Optional[str] = ..., model: _Optional[str] = ..., pool: _Optional[str] = ..., subsample: _Optional[int] = ...) -> None: ...
 
 class ScoreResponse(_message.Message):
-    __slots__ = ("score", "features")
+    __slots__ = ("score", "features", "model", "backend", "backend_version", "n_frames", "pooled", "model_version", "pool", "subsample")
     class FeaturesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class PooledEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -45,9 +56,25 @@ class ScoreResponse(_message.Message):
         def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
     SCORE_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_VERSION_FIELD_NUMBER: _ClassVar[int]
+    N_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    POOLED_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    SUBSAMPLE_FIELD_NUMBER: _ClassVar[int]
     score: float
     features: _containers.ScalarMap[str, float]
-    def __init__(self, score: _Optional[float] = ..., features: _Optional[_Mapping[str, float]] = ...) -> None: ...
+    model: str
+    backend: str
+    backend_version: str
+    n_frames: int
+    pooled: _containers.ScalarMap[str, float]
+    model_version: str
+    pool: str
+    subsample: int
+    def __init__(self, score: _Optional[float] = ..., features: _Optional[_Mapping[str, float]] = ..., model: _Optional[str] = ..., backend: _Optional[str] = ..., backend_version: _Optional[str] = ..., n_frames: _Optional[int] = ..., pooled: _Optional[_Mapping[str, float]] = ..., model_version: _Optional[str] = ..., pool: _Optional[str] = ..., subsample: _Optional[int] = ...) -> None: ...
 
 class ScoreStreamRequest(_message.Message):
     __slots__ = ("config", "frame_pair")
@@ -66,18 +93,22 @@ class ScoreStreamResponse(_message.Message):
     def __init__(self, frame_score: _Optional[_Union[FrameScore, _Mapping]] = ..., aggregate: _Optional[_Union[AggregateScore, _Mapping]] = ...) -> None: ...
 
 class StreamConfig(_message.Message):
-    __slots__ = ("width", "height", "pixel_format", "model", "frame_count_hint")
+    __slots__ = ("width", "height", "pixel_format", "model", "frame_count_hint", "pool", "subsample")
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     PIXEL_FORMAT_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     FRAME_COUNT_HINT_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    SUBSAMPLE_FIELD_NUMBER: _ClassVar[int]
     width: int
     height: int
     pixel_format: PixelFormat
     model: str
     frame_count_hint: int
-    def __init__(self, width: _Optional[int] = ..., height: _Optional[int] = ..., pixel_format: _Optional[_Union[PixelFormat, str]] = ..., model: _Optional[str] = ..., frame_count_hint: _Optional[int] = ...) -> None: ...
+    pool: str
+    subsample: int
+    def __init__(self, width: _Optional[int] = ..., height: _Optional[int] = ..., pixel_format: _Optional[_Union[PixelFormat, str]] = ..., model: _Optional[str] = ..., frame_count_hint: _Optional[int] = ..., pool: _Optional[str] = ..., subsample: _Optional[int] = ...) -> None: ...
 
 class FramePair(_message.Message):
     __slots__ = ("frame_index", "raw_reference", "raw_distorted")
@@ -107,8 +138,15 @@ class FrameScore(_message.Message):
     def __init__(self, frame_index: _Optional[int] = ..., score: _Optional[float] = ..., features: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class AggregateScore(_message.Message):
-    __slots__ = ("frames_processed", "score", "features", "elapsed_ms")
+    __slots__ = ("frames_processed", "score", "features", "elapsed_ms", "model", "backend", "backend_version", "n_frames", "pooled", "model_version", "pool", "subsample")
     class FeaturesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class PooledEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
         VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -119,11 +157,27 @@ class AggregateScore(_message.Message):
     SCORE_FIELD_NUMBER: _ClassVar[int]
     FEATURES_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_MS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_FIELD_NUMBER: _ClassVar[int]
+    BACKEND_VERSION_FIELD_NUMBER: _ClassVar[int]
+    N_FRAMES_FIELD_NUMBER: _ClassVar[int]
+    POOLED_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    SUBSAMPLE_FIELD_NUMBER: _ClassVar[int]
     frames_processed: int
     score: float
     features: _containers.ScalarMap[str, float]
     elapsed_ms: float
-    def __init__(self, frames_processed: _Optional[int] = ..., score: _Optional[float] = ..., features: _Optional[_Mapping[str, float]] = ..., elapsed_ms: _Optional[float] = ...) -> None: ...
+    model: str
+    backend: str
+    backend_version: str
+    n_frames: int
+    pooled: _containers.ScalarMap[str, float]
+    model_version: str
+    pool: str
+    subsample: int
+    def __init__(self, frames_processed: _Optional[int] = ..., score: _Optional[float] = ..., features: _Optional[_Mapping[str, float]] = ..., elapsed_ms: _Optional[float] = ..., model: _Optional[str] = ..., backend: _Optional[str] = ..., backend_version: _Optional[str] = ..., n_frames: _Optional[int] = ..., pooled: _Optional[_Mapping[str, float]] = ..., model_version: _Optional[str] = ..., pool: _Optional[str] = ..., subsample: _Optional[int] = ...) -> None: ...
 
 class HealthRequest(_message.Message):
     __slots__ = ()
