@@ -49,7 +49,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from vmafx_tune.formatting import given, rough_bitrate
+from vmafx_tune.formatting import counted, given, rough_bitrate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,9 +170,10 @@ class FrameCountMismatchError(MediaError):
         self.reference_frames = reference_frames
         self.distorted_frames = distorted_frames
         super().__init__(
-            f"Frame counts differ: the reference '{reference}' has {reference_frames} frames, the "
-            f"distorted '{distorted}' has {distorted_frames}. Frames are paired by index, so trim "
-            "or re-encode one of them until both hold the same frames."
+            f"Frame counts differ: the reference '{reference}' has "
+            f"{counted(reference_frames, 'frame')}, the distorted '{distorted}' has "
+            f"{distorted_frames}. Frames are paired by index, so trim or re-encode one of them "
+            "until both hold the same frames."
             f"{f' {hint}' if hint else ''}"
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-__all__ = ["ABSENT", "bitrate", "given", "quality", "rough_bitrate", "vmaf"]
+__all__ = ["ABSENT", "bitrate", "counted", "given", "quality", "rough_bitrate", "vmaf"]
 
 ABSENT = "\N{EN DASH}"
 """Stands for a number that is not known."""
@@ -55,6 +55,16 @@ def quality(value: float) -> str:
 def given(number: float | None) -> str:
     """Format a target or a limit as it was given: `95`, `93.125`, `1234567`."""
     return ABSENT if number is None else f"{number:.15g}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Format a number of things: `1 frame`, `12 frames`.
+
+    Args:
+        number: How many there are.
+        noun: What one of them is called; more of them end in an s.
+    """
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _rounded_up(number: float, decimals: int) -> str:

@@ -56,6 +56,28 @@ def test_a_target_is_shown_as_it_was_given(number: float, shown: str) -> None:
     assert formatting.given(number) == shown
 
 
+@pytest.mark.parametrize(("number", "shown"), [(0, "0 frames"), (1, "1 frame"), (12, "12 frames")])
+def test_one_of_a_thing_is_not_several(number: int, shown: str) -> None:
+    assert formatting.counted(number, "frame") == shown
+
+
+def test_numbers_of_frames_that_may_be_one_are_counted() -> None:
+    """Also no `2th`: a part of the frames is `one frame in 2`."""
+    root = Path(vmafx_tune.__file__).parent
+    found = [
+        f"{path.relative_to(root)}:{string.lineno}: {ast.unparse(string)}"
+        for path in sorted(root.rglob("*.py"))
+        for string in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(string, ast.JoinedStr)
+        and re.search(
+            r"\} (frames|probes|encodes|parts)\b(?! per)|\}(st|nd|rd|th)\b", ast.unparse(string)
+        )
+        # Not those of which there are at least two, or an "at most".
+        and not re.search(r"\} of \{|all \{count|it has at least one", ast.unparse(string))
+    ]
+    assert found == []
+
+
 def test_no_other_place_rounds_scores_or_bitrates() -> None:
     root = Path(vmafx_tune.__file__).parent
     found = [

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.api.samples import seconds_of
 from vmafx_tune.core.segments import chunk_plan
 from vmafx_tune.errors import MediaError, UsageError
+from vmafx_tune.formatting import counted
 
 if TYPE_CHECKING:
     from vmafx_tune.core.segments import Segment
@@ -64,7 +65,7 @@ def _checked_length(chunk_s: float, source: Source) -> int:
     length = round(Fraction(chunk_s) * source.frame_rate)
     if length < _SHORTEST_FRAMES:
         raise UsageError(
-            f"Chunks of {chunk_s:g} s are {length} frames, and too short to be encoded by "
-            f"themselves: make them {shortest} s at least."
+            f"Chunks of {chunk_s:g} s are {counted(length, 'frame')}, and too short to be encoded "
+            f"by themselves: make them {shortest} s at least."
         )
     return length

@@ -9,6 +9,7 @@ from vmafx_tune.core.sample_error import is_estimable
 from vmafx_tune.core.segments import choose_segments
 from vmafx_tune.errors import MediaError, UsageError
 from vmafx_tune.events import Warned
+from vmafx_tune.formatting import counted
 from vmafx_tune.model import PoolMethod
 from vmafx_tune.parsing import parse_sample
 from vmafx_tune.results import SearchStrategy
@@ -73,8 +74,8 @@ def sample_plan(
     length = round(length_s * source.frame_rate)
     if length < _SHORTEST_FRAMES:
         raise UsageError(
-            f"Parts of {float(length_s):g} s are {length} frames, and too short to stand for a "
-            f"clip: make them {seconds_of(_SHORTEST_FRAMES, source)} s at least."
+            f"Parts of {float(length_s):g} s are {counted(length, 'frame')}, and too short to "
+            f"stand for a clip: make them {seconds_of(_SHORTEST_FRAMES, source)} s at least."
         )
     if source.variable_frame_rate:
         raise MediaError(

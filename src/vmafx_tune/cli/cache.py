@@ -23,8 +23,9 @@ def cache(
     action: Annotated[
         CacheAction,
         typer.Argument(
+            metavar="ACTION",
             help="info: how much there is; list: every entry; clear: forget everything; "
-            "prune: forget what was not used for long."
+            "prune: forget what was not used for long.",
         ),
     ] = CacheAction.INFO,
     limit: Annotated[

@@ -1,4 +1,4 @@
-"""Help as plain text, its options under headings.
+"""Help as plain text, its options under headings; and plain words on what is typed wrong.
 
 Typer's own panels are drawn with rich, and loading that takes longer than all the rest of `--help`.
 """
@@ -7,13 +7,24 @@ from __future__ import annotations
 
 from typing import Any
 
+import typer
 from typer.core import TyperCommand
+
+from vmafx_tune.cli.usage import explain
 
 __all__ = ["GroupedCommand"]
 
 
 class GroupedCommand(TyperCommand):
     """A command whose help lists each group of options under the group's heading."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the command line."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            explain(error)
+            raise
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the options, by the heading that `rich_help_panel` gives them."""

@@ -16,6 +16,7 @@ from vmafx_tune.events import (
     ProbeFinished,
     ProbeStarted,
 )
+from vmafx_tune.formatting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,7 +92,7 @@ class Outlook:
             resolution.probe_started is not None for resolution in self._resolutions.values()
         )
         count = sum(running)
-        return "1 probe" if count == 1 else f"{count} probes"
+        return counted(count, "probe")
 
     @property
     def hull(self) -> str:

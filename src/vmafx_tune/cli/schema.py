@@ -12,7 +12,9 @@ __all__ = ["schema"]
 
 
 def schema(
-    name: Annotated[str, typer.Argument(help="Command whose JSON output it describes.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Command whose JSON output it describes.")
+    ],
 ) -> None:
     """Print the JSON Schema of a command's output."""
     with reporting_failures():

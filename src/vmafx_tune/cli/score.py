@@ -38,8 +38,13 @@ _SERVER_TIMEOUT_S = 3600.0
 @takes_options
 def score(
     *,
-    reference: Annotated[str, typer.Argument(help="The clip as it should look: a file or a URL.")],
-    distorted: Annotated[str, typer.Argument(help="The clip to judge: a file or a URL.")],
+    reference: Annotated[
+        str,
+        typer.Argument(metavar="REFERENCE", help="The clip as it should look: a file or a URL."),
+    ],
+    distorted: Annotated[
+        str, typer.Argument(metavar="DISTORTED", help="The clip to judge: a file or a URL.")
+    ],
     min_score: Annotated[
         float | None,
         typer.Option("--min-score", metavar="X", help="Exit with 3 below this score, from 1 up."),

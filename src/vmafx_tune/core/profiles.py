@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from vmafx_tune.core.rate_quality import RateQuality
+from vmafx_tune.formatting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,4 +63,4 @@ def alike(points: Sequence[PointT]) -> tuple[tuple[PointT, ...], tuple[str, ...]
 
 
 def _counted(count: int) -> str:
-    return "1 encode is" if count == 1 else f"{count} encodes are"
+    return f"{counted(count, 'encode')} {'is' if count == 1 else 'are'}"

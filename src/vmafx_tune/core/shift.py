@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vmafx_tune.errors import FrameCountMismatchError, UsageError
+from vmafx_tune.formatting import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,7 +81,7 @@ def overlap(reference: Source, distorted: Source, offset: int) -> Overlap:
     if min(left) < 1:
         raise UsageError(
             f"--offset {offset} leaves nothing to compare: '{reference.path}' has "
-            f"{reference.n_frames} frames, '{distorted.path}' has {distorted.n_frames}."
+            f"{counted(reference.n_frames, 'frame')}, '{distorted.path}' has {distorted.n_frames}."
         )
     if abs(left[0] - left[1]) > abs(offset):
         raise FrameCountMismatchError(str(reference.path), left[0], str(distorted.path), left[1])
@@ -152,7 +153,7 @@ def shift_hint(looks: Sequence[Look], shifts: Sequence[int | None]) -> str | Non
     look, later = next((look, other) for look, other in told if other != shift)
     change = later - shift
     what = "lacks" if change > 0 else "repeats or adds"
-    count = f"{abs(change)} frame{'s' if abs(change) > 1 else ''}"
+    count = counted(abs(change), "frame")
     return (
         f"The encode {what} {count} before frame {look.first_frame}: from there on, "
         f"{_partners(later)[:1].lower()}{_partners(later)[1:]}."

@@ -202,9 +202,7 @@ class EncoderRow:
             options[self.fraction_option] = f"{self.knob.name}={options.pop(self.knob.name)}"
         if gop_frames is not None:
             if gop_frames < 1:
-                raise UsageError(
-                    f"a GOP of {gop_frames} frames is not possible; it has at least one."
-                )
+                raise UsageError(f"a GOP cannot have {gop_frames} frames; it has at least one.")
             options = _joined(options, self.gop_templates, gop=gop_frames)
         if threads is not None:
             options = _joined(options, self.thread_templates, threads=threads)

@@ -15,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import MediaError, UsageError
+from vmafx_tune.formatting import counted
 from vmafx_tune.media.container import open_source
 from vmafx_tune.media.filter_chain import is_stateless
 from vmafx_tune.media.filtering import filtered_frames
@@ -81,8 +82,8 @@ class ExcerptCutter:
         source = self._source
         if not 0 <= first_frame < first_frame + n_frames <= source.n_frames:
             raise UsageError(
-                f"'{source.path}' has {source.n_frames} frames, so there is no excerpt of "
-                f"{n_frames} from frame {first_frame} on."
+                f"'{source.path}' has {counted(source.n_frames, 'frame')}, so there is no excerpt "
+                f"of {n_frames} from frame {first_frame} on."
             )
         if n_frames == source.n_frames:
             return source

@@ -8,6 +8,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
+from vmafx_tune.formatting import counted
 from vmafx_tune.media import colour
 from vmafx_tune.media.chroma_location import chroma_location
 from vmafx_tune.media.completeness import check_complete, count_y4m_frames, ends_early
@@ -118,8 +119,9 @@ def _probe_headerless(path: Path, raw: RawFormat) -> Source:
     if rest:
         raise UnreadableSourceError(
             f"'{path}' does not hold whole frames: at {raw.resolution} {raw.pix_fmt} a frame has "
-            f"{frame_bytes} bytes, and after {n_frames} frames {rest} bytes are left. Check --size "
-            "and --pix-fmt, and that the file is complete."
+            f"{counted(frame_bytes, 'byte')}, which leaves {counted(rest, 'byte')} after "
+            f"{counted(n_frames, 'frame')}. Check --size and --pix-fmt, and that the file is "
+            "complete."
         )
     return Source(
         path=path,

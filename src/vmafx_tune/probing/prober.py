@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.cpus import available_cpus
 from vmafx_tune.errors import FrameCountMismatchError, VmafxTuneError
-from vmafx_tune.formatting import quality
+from vmafx_tune.formatting import counted, quality
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.model import Probe, ProbeSpec, ScoreRequest, ScoreSet
 from vmafx_tune.probing.shares import CoreShares
@@ -120,7 +120,7 @@ def _naming_encode(spec: ProbeSpec, encoded: Source) -> Iterator[None]:
         yield
     except FrameCountMismatchError as error:
         message = (
-            f"The source {source} has {error.reference_frames} frames, and {name} has "
+            f"The source {source} has {counted(error.reference_frames, 'frame')}, and {name} has "
             f"{error.distorted_frames}. Check that no encoder argument drops or adds frames, and "
             "that the source can be decoded to its end."
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmafx_tune.encoders.registry import all_rows
+from vmafx_tune.formatting import counted
 from vmafx_tune.reports import text
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def describe_parts(sample: Sample | None) -> str:
     """Say which part of a source stood for it; empty where none did."""
     if sample is None:
         return ""
-    parts = "1 part" if len(sample.parts) == 1 else f"{len(sample.parts)} parts"
+    parts = counted(len(sample.parts), "part")
     kind = "led to what was measured" if sample.verified else "estimates"
     return f"{parts}, {sample.share:.0%} of the clip: {kind}"
 
@@ -191,7 +192,7 @@ def describe_chunks(chunk_frames: int | None, frame_rate: Fraction | None) -> st
     if chunk_frames is None:
         return ""
     length = "" if frame_rate is None else f" ({float(chunk_frames / frame_rate):.4g} s)"
-    return f"of {chunk_frames} frames{length}, encoded one by one and joined"
+    return f"of {counted(chunk_frames, 'frame')}{length}, encoded one by one and joined"
 
 
 def encode_commands(label: str, encode: Probe | LadderPoint) -> list[tuple[str, Sequence[str]]]:
@@ -244,7 +245,7 @@ def _described(
     told = (
         str(resolution or ""),
         "" if frame_rate is None else f"{float(frame_rate):.5g} fps",
-        "" if n_frames is None else f"{n_frames} frames",
+        "" if n_frames is None else counted(n_frames, "frame"),
         pix_fmt or "",
         f"after {filters}" if filters else "",
     )

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vmafx_tune.formatting import counted
 from vmafx_tune.reports import facts, text
 from vmafx_tune.results import Sampling, ScoreAt, Spacing
 
@@ -225,9 +226,9 @@ def _joined(*parts: str) -> str:
 
 def _counted(result: LadderResult) -> str:
     n_encodes = len(result.points)
-    counted = "1 encode" if n_encodes == 1 else f"{n_encodes} encodes"
+    encodes = counted(n_encodes, "encode")
     known = 0 if result.new_probes is None else n_encodes - result.new_probes
-    return f"{counted}, {known} of them known before" if known > 0 else counted
+    return f"{encodes}, {known} of them known before" if known > 0 else encodes
 
 
 def _encoder_version(result: LadderResult) -> str:
@@ -252,7 +253,7 @@ def _encodes(result: LadderResult) -> str:
     rate, segment_s = result.source.frame_rate, result.segment_s
     seconds = f" ({float(result.gop_frames / rate):.4g} s)" if rate else ""
     segments = f"peaks over segments of {float(segment_s):.4g} s" if segment_s else ""
-    return _joined(f"closed GOPs of {result.gop_frames} frames{seconds}", segments)
+    return _joined(f"closed GOPs of {counted(result.gop_frames, 'frame')}{seconds}", segments)
 
 
 def _choice(choice: RungChoice) -> str:

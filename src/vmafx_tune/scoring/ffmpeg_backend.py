@@ -16,6 +16,7 @@ from vmafx_tune.errors import (
     UnreadableSourceError,
     VmafxTuneError,
 )
+from vmafx_tune.formatting import counted
 from vmafx_tune.media.damage import require_intact
 from vmafx_tune.media.frames import check_steady
 from vmafx_tune.media.scratch import scratch_folder
@@ -224,8 +225,9 @@ def _count_pairs(done: Completed, request: ScoreRequest) -> int | None:
         raise _lengths_differ(request, reference, distorted)
     if pairs != reference:
         raise UnreadableSourceError(
-            f"Of {reference} frames of '{request.reference.path}' and '{request.distorted.path}', "
-            f"only {pairs} could be compared. One of the two is damaged or cut short."
+            f"Of {counted(reference, 'frame')} of '{request.reference.path}' and "
+            f"'{request.distorted.path}', only {pairs} could be compared. One of the two is damaged "
+            "or cut short."
         )
     return pairs
 
@@ -267,7 +269,7 @@ def _declared_frames(log: FrameLog, request: ScoreRequest) -> int:
         raise _lengths_differ(request, reference, distorted)
     if len(log.indices) != len(range(0, reference, request.subsample)):
         raise ToolOutputError(
-            f"libvmaf compared {len(log.indices)} frames, where both containers declare "
+            f"libvmaf compared {counted(len(log.indices), 'frame')}, where both containers declare "
             f"{reference}, and this ffmpeg does not tell which clip is the longer one. Use "
             "another ffmpeg, or --backend libvmaf."
         )

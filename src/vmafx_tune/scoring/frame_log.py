@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import ScoringError, ToolOutputError
+from vmafx_tune.formatting import counted
 from vmafx_tune.model import ScoreSet
 from vmafx_tune.scoring.models import check_score, features_of
 
@@ -58,8 +59,9 @@ class FrameLog:
         """
         if self.indices != tuple(range(0, n_frames, request.subsample)):
             raise ToolOutputError(
-                f"libvmaf logged {len(self.indices)} frames up to number {self.indices[-1]}, where "
-                f"one in {request.subsample} of {n_frames} frames was to be scored."
+                f"libvmaf logged {counted(len(self.indices), 'frame')} up to number "
+                f"{self.indices[-1]}, where one in {request.subsample} of "
+                f"{counted(n_frames, 'frame')} was to be scored."
             )
         pairs = zip(self.indices, self.scores, strict=True)
         names = features_of(request.model, self.features)

@@ -12,6 +12,7 @@ from vmafx_tune.core.losses import losses
 from vmafx_tune.core.plateau import MeasuredStep, is_saturated, plateau_at_best, plateau_at_worst
 from vmafx_tune.core.search import SearchProblem
 from vmafx_tune.events import JobFinished, JobStarted, Observer, ignore
+from vmafx_tune.formatting import counted
 from vmafx_tune.results import SearchLimit, SearchResult, SearchStrategy
 from vmafx_tune.workflows.estimates import (
     SampleScout,
@@ -213,7 +214,7 @@ def _limit(request: SearchRequest, book: ProbeBook, outcome: SearchOutcome) -> S
     if outcome.ran_out and not outcome.converged:
         return SearchLimit(
             "max_iter",
-            f"The search stopped after {request.max_iter} probes before it was sure. "
+            f"The search stopped after {counted(request.max_iter, 'probe')} before it was sure. "
             "Allow more with --max-iter.",
         )
     if outcome.too_large and not outcome.proven:
@@ -225,7 +226,7 @@ def _limit(request: SearchRequest, book: ProbeBook, outcome: SearchOutcome) -> S
     if outcome.proven and request.template.subsample > 1:
         return SearchLimit(
             "subsample",
-            f"Only every {request.template.subsample}th frame was scored, so the answer is an "
+            f"Only one frame in {request.template.subsample} was scored, so the answer is an "
             "estimate. Leave out --subsample for a proven one.",
         )
     return None

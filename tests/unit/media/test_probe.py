@@ -385,7 +385,7 @@ def test_a_headerless_file_of_a_wrong_size_is_refused_with_the_arithmetic(
 
     message = refusal(path, RawFormat(SIZE, "yuv420p", RATE))
 
-    assert "a frame has 21600 bytes, and after 12 frames 4 bytes are left" in message
+    assert "a frame has 21600 bytes, which leaves 4 bytes after 12 frames" in message
 
 
 @pytest.mark.parametrize(

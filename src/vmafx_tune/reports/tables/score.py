@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from vmafx_tune.formatting import counted
 from vmafx_tune.reports import facts, text
 from vmafx_tune.reports.tables.layout import Column, Unwrapped, facts_grid, grid, plain
 
@@ -79,8 +80,8 @@ def remote_score_parts(result: RemoteScoreResult) -> Iterator[Part]:
 def _pooling(pool: str, n_frames: int, subsample: int) -> str:
     if not n_frames:
         return f"{pool} of all frames"
-    every = "" if subsample == 1 else f" of {n_frames}"
-    return f"{pool} of {-(-n_frames // subsample)}{every} frames"
+    part = "" if subsample == 1 else f"{-(-n_frames // subsample)} of "
+    return f"{pool} of {part}{counted(n_frames, 'frame')}"
 
 
 def _circumstances(result: ScoreResult) -> RenderableType:
