@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import inspect
 from enum import StrEnum
 from pathlib import Path
@@ -81,7 +82,10 @@ def _value(parameter: inspect.Parameter) -> str:
     for choice in (hint, *get_args(hint)):
         if isinstance(choice, type) and issubclass(choice, StrEnum):
             return ", ".join(f"`{value}`" for value in choice)
-    return f"`{info.metavar}`".replace("|", "\\|") if info.metavar else ""
+    # An argument is called by its name already.
+    shown = info.metavar if not isinstance(info, ArgumentInfo) else None
+    # A backslash would be shown in code, where it keeps a bar from ending the cell elsewhere.
+    return f"<code>{html.escape(shown).replace('|', '&#124;')}</code>" if shown else ""
 
 
 def _default(default: object) -> str:

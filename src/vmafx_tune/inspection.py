@@ -19,7 +19,7 @@ from vmafx_tune.probing.store import STORE_NAME
 from vmafx_tune.reports.text import file_size
 from vmafx_tune.results import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
 from vmafx_tune.scoring.libvmaf.library import load_libvmaf
-from vmafx_tune.scoring.models import BUILT_IN_MODELS
+from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from vmafx_tune.encoders.availability import Availability
@@ -115,14 +115,12 @@ def _vmaf_binary(box: Toolbox) -> DoctorCheck:
         return DoctorCheck(
             "vmaf program", ok=True, value="not asked for", detail="", advice=None, required=False
         )
-    usable = shutil.which(path) is not None
-    return DoctorCheck(
-        "vmaf program",
-        ok=usable,
-        value="found" if usable else "",
-        detail=str(path),
-        advice=None if usable else "Name an existing program with --vmaf or VMAFX_VMAF_BINARY.",
-    )
+    try:
+        version = box.scorer("vmaf", BUILT_IN_MODELS[DEFAULT_MODEL]).version
+    except VmafxTuneError as error:
+        advice = "Name another program with --vmaf or VMAFX_VMAF_BINARY, or none."
+        return _missing("vmaf program", error, advice)
+    return _found("vmaf program", version, str(path))
 
 
 def _models(box: Toolbox) -> DoctorCheck:

@@ -125,6 +125,13 @@ class Damage:
         return f"at frame {self.frame}{time} {self.reason}"
 
 
+_PICTURE_CODECS = frozenset(
+    {"apng", "bmp", "gif", "jpeg2000", "jpegls", "jpegxl", "mjpeg", "png", "ppm", "tiff", "webp"}
+)
+# Their codecs are those of video.
+_PICTURE_SUFFIXES = frozenset({".avif", ".heic", ".heif"})
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A video file as probed: one of its video streams, upright.
@@ -199,6 +206,12 @@ class Source:
     def is_hdr(self) -> bool:
         """Whether the transfer function is PQ (SMPTE ST 2084) or HLG (ARIB STD-B67)."""
         return self.color_transfer in {"smpte2084", "arib-std-b67"}
+
+    @property
+    def is_still(self) -> bool:
+        """Whether it is a picture rather than a video, which may have one frame, too."""
+        is_picture = self.codec in _PICTURE_CODECS or self.path.suffix.lower() in _PICTURE_SUFFIXES
+        return self.n_frames == 1 and is_picture
 
 
 @dataclass(frozen=True, slots=True)

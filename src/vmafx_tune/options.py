@@ -13,6 +13,9 @@ from typing import Any, TypeVar, dataclass_transform
 from vmafx_tune.choices import PoolMethod, SearchStrategy, Spacing
 
 __all__ = [
+    "DEFAULT_ENCODERS",
+    "DEFAULT_LADDER_TARGETS",
+    "DEFAULT_TARGET",
     "ClusterOptions",
     "EncodingOptions",
     "RungOptions",
@@ -24,6 +27,15 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+DEFAULT_ENCODERS = ("libx264", "libx265")
+"""What is compared where nothing is named; the first is what is searched, and fills ladders."""
+
+DEFAULT_TARGET = 85.0
+"""Pooled score that a search or a comparison reaches where none is named."""
+
+DEFAULT_LADDER_TARGETS = (75.0, 85.0, 95.0)
+"""Those of a ladder, which needs several."""
 
 
 def option(*flags: str, default: Any, help: str, **more: Any) -> Any:  # noqa: A002 - Typer's word

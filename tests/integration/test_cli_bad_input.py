@@ -42,6 +42,51 @@ def test_a_source_that_is_no_video_is_told_in_a_sentence(
         assert sentence in outcome.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("-", "'-' is standard input. Write it to a file first"),
+        ("pipe:0", "'pipe:0' is standard input. Write it to a file first"),
+        ("frame%04d.png", "'frame%04d.png' is a pattern, and a source is one file."),
+        ("frame*.png", "'frame*.png' is a pattern, and a source is one file."),
+        ("/dev/null", "'/dev/null' is not a regular file but a device"),
+    ],
+)
+def test_what_ffmpeg_reads_beside_files_is_named_for_what_it_is(
+    clips: ClipFactory, tmp_path: Path, name: str, sentence: str
+) -> None:
+    for arguments in (("score", clips.moving(), name), ("search", "-r", name)):
+        outcome = run_cli(*arguments, cwd=tmp_path)
+        assert outcome.exit_code == 1
+        assert sentence in outcome.stderr
+
+
+def test_a_file_may_be_called_like_a_pattern(clips: ClipFactory, tmp_path: Path) -> None:
+    (tmp_path / "frame%04d.mp4").write_bytes(clips.moving().read_bytes())
+    outcome = run_cli("score", "frame%04d.mp4", "frame%04d.mp4", cwd=tmp_path)
+    assert outcome.exit_code == 0
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".gif", ".avif"])
+def test_a_picture_is_scored_but_not_searched_as_a_film_of_one_frame(
+    clips: ClipFactory, tmp_path: Path, suffix: str
+) -> None:
+    picture = tmp_path / f"picture{suffix}"
+    codec = ("-c:v", "libaom-av1", "-cpu-used", "8") if suffix == ".avif" else ()
+    clips.run("-i", str(clips.one_frame()), "-frames:v", "1", *codec, str(picture))
+    assert run_cli("score", picture, picture).exit_code == 0
+    for command in ("search", "compare", "ladder") if suffix == ".png" else ("search",):
+        outcome = run_cli(command, "-r", picture)
+        assert outcome.exit_code == 1
+        assert f"'{picture}' is a single picture" in outcome.stderr
+
+
+def test_a_jpeg_is_called_a_picture(clips: ClipFactory) -> None:
+    outcome = run_cli("search", "-r", clips.cover())
+    assert outcome.exit_code == 1
+    assert "cover.jpg' is a single picture (JPEG), not a video." in outcome.stderr
+
+
 def test_a_clip_that_ends_early_is_not_scored(clips: ClipFactory) -> None:
     outcome = run_cli("score", clips.moving(), clips.cut_short())
     assert outcome.exit_code == 1

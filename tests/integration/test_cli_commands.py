@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import inspect
 import io
 import json
 import shlex
@@ -13,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.cli import Outcome, run_cli
+from tests.support.programs import make_program
+from vmafx_tune import compare, search
+from vmafx_tune.model import Resolution
+from vmafx_tune.options import DEFAULT_TARGET
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -184,6 +189,39 @@ def test_doctor_finds_what_is_installed() -> None:
     assert outcome.exit_code == 0
     assert checks["ffmpeg"]["ok"]
     assert "vmaf_v0.6.1" in checks["models"]["detail"]
+
+
+def test_doctor_says_which_version_a_named_vmaf_has(tmp_path: Path) -> None:
+    log = {"version": "3.1.0", "frames": [{"frameNum": 0, "metrics": {"vmaf": 97.0}}]}
+    body = f"while [ $1 != --output ]; do shift; done; echo {shlex.quote(json.dumps(log))} > $2"
+    vmaf = make_program(tmp_path, body)
+    outcome = run_cli("doctor", "--vmaf", vmaf)
+    checks = {check["name"]: check for check in outcome.document["checks"]}
+    assert (checks["vmaf program"]["ok"], checks["vmaf program"]["value"]) == (True, "3.1.0")
+
+
+def test_doctor_does_not_take_any_program_for_vmaf(tmp_path: Path) -> None:
+    vmaf = make_program(tmp_path, "")
+    outcome = run_cli("doctor", "--vmaf", vmaf)
+    checks = {check["name"]: check for check in outcome.document["checks"]}
+    assert outcome.exit_code == 4
+    assert not checks["vmaf program"]["ok"]
+
+
+def test_libvmaf_prints_nothing_of_its_own(clips: ClipFactory) -> None:
+    source = clips.moving(n_frames=2, size=Resolution(320, 180))
+    model = ("--model", "vmaf_v1.0.16_3d0h")
+    outcome = run_cli("score", source, source, "--backend", "libvmaf", *model)
+    assert outcome.exit_code == 4
+    assert [line for line in outcome.stderr.splitlines() if "vmafx-tune: " not in line] == []
+
+
+def test_a_search_without_a_target_has_that_of_a_comparison(source: Path) -> None:
+    outcome = run_cli("search", "-r", source, "--preset", "ultrafast")
+    assert outcome.exit_code == 0
+    assert outcome.document["target_vmaf"] == DEFAULT_TARGET
+    assert inspect.signature(search).parameters["target"].default == DEFAULT_TARGET
+    assert inspect.signature(compare).parameters["targets"].default == (DEFAULT_TARGET,)
 
 
 def test_doctor_ends_with_4_where_ffmpeg_is_missing(tmp_path: Path) -> None:

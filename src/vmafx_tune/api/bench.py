@@ -10,6 +10,7 @@ from vmafx_tune.api.chunks import chunks_of
 from vmafx_tune.api.samples import sample_plan
 from vmafx_tune.api.sources import display_size
 from vmafx_tune.api.workers import LocalCores
+from vmafx_tune.core.alignment import check_moving
 from vmafx_tune.core.cores import share_of
 from vmafx_tune.core.grid import KnobGrid
 from vmafx_tune.core.losses import larger_than_source
@@ -86,10 +87,11 @@ class Bench:
 
         Raises:
             UsageError: An option makes no sense.
-            MediaError: Parts of the source cannot be cut.
+            MediaError: The source is a picture, or parts of it cannot be cut.
             ScoringError, ToolNotFoundError: The source cannot be scored here.
         """
         encoding, scoring = encoding or EncodingOptions(), scoring or ScoringOptions()
+        check_moving(source)
         source = box.with_field_order(source)
         display = display_size(scoring, source)
         model = box.model(scoring.model, display)

@@ -12,6 +12,7 @@ from vmafx_tune.core.alignment import source_notes
 from vmafx_tune.core.targets import checked_targets
 from vmafx_tune.errors import EncoderUnavailableError, MediaError, UsageError
 from vmafx_tune.events import Observer, ignore
+from vmafx_tune.options import DEFAULT_ENCODERS, DEFAULT_TARGET
 from vmafx_tune.results import CompareResult
 from vmafx_tune.wiring import opened
 from vmafx_tune.workflows.compare import CompareRequest
@@ -31,8 +32,8 @@ __all__ = ["compare"]
 
 def compare(
     source: str | Path,
-    encoders: Sequence[str],
-    targets: Sequence[float],
+    encoders: Sequence[str] = DEFAULT_ENCODERS,
+    targets: Sequence[float] = (DEFAULT_TARGET,),
     *,
     anchor: str | None = None,
     max_bitrate_kbps: float | None = None,

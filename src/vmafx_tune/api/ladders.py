@@ -23,6 +23,8 @@ from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.media.peak import segment_length
 from vmafx_tune.model import VmafModel
 from vmafx_tune.options import (
+    DEFAULT_ENCODERS,
+    DEFAULT_LADDER_TARGETS,
     EncodingOptions,
     RungOptions,
     ScoringOptions,
@@ -51,8 +53,8 @@ _LONGEST_GOP_S = 60.0
 
 def ladder(
     source: str | Path,
-    encoder: str = "libx264",
-    targets: Sequence[float] = (75, 85, 95),
+    encoder: str = DEFAULT_ENCODERS[0],
+    targets: Sequence[float] = DEFAULT_LADDER_TARGETS,
     *,
     resolutions: Sequence[Resolution] | None = None,
     sampling: Sampling = Sampling.GRID,

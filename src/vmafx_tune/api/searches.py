@@ -10,6 +10,7 @@ from vmafx_tune.api.sources import open_source
 from vmafx_tune.core.alignment import source_notes
 from vmafx_tune.core.targets import checked_score
 from vmafx_tune.events import Observer, ignore
+from vmafx_tune.options import DEFAULT_ENCODERS, DEFAULT_TARGET
 from vmafx_tune.wiring import opened
 from vmafx_tune.workflows.search import search as run_search
 
@@ -25,8 +26,8 @@ __all__ = ["search"]
 
 def search(
     source: str | Path,
-    encoder: str,
-    target: float,
+    encoder: str = DEFAULT_ENCODERS[0],
+    target: float = DEFAULT_TARGET,
     *,
     max_bitrate_kbps: float | None = None,
     encoding: EncodingOptions | None = None,

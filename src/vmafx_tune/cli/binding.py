@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from vmafx_tune.cli.completion import COMPLETERS
 from vmafx_tune.cli.typed import Typed, noted
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["takes_options"]
 
+_KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _CONTEXT = inspect.Parameter(
     "context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
 )
@@ -76,7 +78,7 @@ def _parameters(
     command: Callable[..., None], hints: dict[str, Any], groups: dict[str, Any]
 ) -> list[inspect.Parameter]:
     own = [
-        parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        parameter.replace(annotation=_completed(name, hints[name]), kind=_KEYWORD)
         for name, parameter in inspect.signature(command).parameters.items()
         if name not in groups
     ]
@@ -94,7 +96,14 @@ def _parameter(field: Field[Any], hint: Any, heading: str) -> inspect.Parameter:
     panel = heading.partition(";")[0].rstrip(".")
     return inspect.Parameter(
         field.name,
-        inspect.Parameter.KEYWORD_ONLY,
+        _KEYWORD,
         default=field.default,
-        annotation=Annotated[hint, typer.Option(*flags, rich_help_panel=panel, **more)],
+        annotation=_completed(
+            field.name, Annotated[hint, typer.Option(*flags, rich_help_panel=panel, **more)]
+        ),
     )
+
+
+def _completed(name: str, hint: Any) -> Any:
+    hint.__metadata__[0].autocompletion = COMPLETERS.get(name)
+    return hint

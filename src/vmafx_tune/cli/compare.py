@@ -17,6 +17,8 @@ from vmafx_tune.cli.common import (
 from vmafx_tune.cli.failure import say
 from vmafx_tune.formatting import given
 from vmafx_tune.options import (
+    DEFAULT_ENCODERS,
+    DEFAULT_TARGET,
     ClusterOptions,
     EncodingOptions,
     ScoringOptions,
@@ -36,10 +38,10 @@ def compare(
     reference: Reference,
     codecs: Annotated[
         str, typer.Option("-c", "--codecs", metavar="NAMES", help="Encoders, joined by commas.")
-    ] = "libx264,libx265",
+    ] = ",".join(DEFAULT_ENCODERS),
     targets: Annotated[
         str, typer.Option("-t", "--targets", metavar="VMAFS", help="Scores, joined by commas.")
-    ] = "85",
+    ] = given(DEFAULT_TARGET),
     anchor: Annotated[
         str | None,
         typer.Option("--anchor", metavar="NAME", help="Give BD-rates against this encoder."),

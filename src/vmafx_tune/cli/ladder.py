@@ -15,7 +15,10 @@ from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, Run, running
 from vmafx_tune.cli.failure import say
 from vmafx_tune.cli.typed import given_besides
 from vmafx_tune.errors import InvalidLadderError, UsageError
+from vmafx_tune.formatting import given
 from vmafx_tune.options import (
+    DEFAULT_ENCODERS,
+    DEFAULT_LADDER_TARGETS,
     ClusterOptions,
     EncodingOptions,
     RungOptions,
@@ -46,7 +49,7 @@ def ladder(
             "-c",
             "--codec",
             metavar="NAME",
-            help="Encoder: ffmpeg's name or alias. Default: libx264.",
+            help=f"Encoder: ffmpeg's name or alias. Default: {DEFAULT_ENCODERS[0]}.",
         ),
     ] = None,
     targets: Annotated[
@@ -55,7 +58,8 @@ def ladder(
             "-t",
             "--targets",
             metavar="VMAFS",
-            help="Scores to reach at each resolution, joined by commas. Default: 75,85,95.",
+            help="Scores to reach at each resolution, joined by commas. Default: "
+            f"{','.join(map(given, DEFAULT_LADDER_TARGETS))}.",
         ),
     ] = None,
     resolutions: Annotated[
@@ -126,8 +130,8 @@ def ladder(
         with run.observing() as observe:
             result = api.ladder(
                 reference,
-                codec or "libx264",
-                parse_numbers("75,85,95" if targets is None else targets, "target"),
+                codec or DEFAULT_ENCODERS[0],
+                DEFAULT_LADDER_TARGETS if targets is None else parse_numbers(targets, "target"),
                 resolutions=None if resolutions is None else _sizes(resolutions),
                 sampling=sampling,
                 score_at=score_at,
@@ -156,10 +160,10 @@ def exit_code(result: LadderResult) -> int:
 
 def _refuse_measuring() -> None:
     names = (field.name for group in (RungOptions, OutputOptions) for field in fields(group))
-    if given := given_besides({"from_json", *names}):
+    if named := given_besides({"from_json", *names}):
         raise UsageError(
             "--from-json chooses from what was measured before, and measures nothing, so that "
-            f"{', '.join(given)} would change nothing. Leave it out, or measure anew without "
+            f"{', '.join(named)} would change nothing. Leave it out, or measure anew without "
             "--from-json."
         )
 

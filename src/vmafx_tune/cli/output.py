@@ -16,7 +16,7 @@ from vmafx_tune.errors import OutputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Destination", "choose_format"]
+__all__ = ["Destination", "choose_format", "suffixes_of"]
 
 # Not made of the output's own name, which may be as long as names can be.
 _TEMPORARY = ".vmafx-tune-"
@@ -96,19 +96,19 @@ def choose_format(asked: str | None, destination: Destination, formats: Sequence
         return "table" if destination.is_terminal else "json"
     by_suffix = _SUFFIXES.get(suffix.lower(), "")
     if by_suffix not in formats:
+        writes = ", ".join(f"{name} ({usual})" for name, usual in suffixes_of(formats).items())
         raise UsageError(
             f"'{destination.path}' ends in {suffix}, which is not the suffix of a format that this "
-            f"command writes. It writes {_with_suffixes(formats)}. Rename the output, or name a "
+            f"command writes. It writes {writes}. Rename the output, or name a "
             "format with --format."
         )
     return by_suffix
 
 
-def _with_suffixes(formats: Sequence[str]) -> str:
-    suffixes: dict[str, str] = {}
-    for suffix, name in _SUFFIXES.items():
-        suffixes.setdefault(name, suffix)
-    return ", ".join(f"{name} ({suffixes[name]})" for name in formats)
+def suffixes_of(formats: Sequence[str]) -> dict[str, str]:
+    """Find the usual suffix of each format."""
+    usual = {name: suffix for suffix, name in reversed(_SUFFIXES.items())}
+    return {name: usual[name] for name in formats}
 
 
 def _refuse_inputs(path: Path | None, option: str) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from vmafx_tune.cli.completion import COMPLETERS
 from vmafx_tune.cli.failure import reporting_failures
 
 __all__ = ["schema"]
@@ -13,7 +14,12 @@ __all__ = ["schema"]
 
 def schema(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Command whose JSON output it describes.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="Command whose JSON output it describes.",
+            autocompletion=COMPLETERS["schema"],
+        ),
     ],
 ) -> None:
     """Print the JSON Schema of a command's output."""

@@ -15,6 +15,8 @@ from vmafx_tune.cli.common import (
     running,
 )
 from vmafx_tune.options import (
+    DEFAULT_ENCODERS,
+    DEFAULT_TARGET,
     ClusterOptions,
     EncodingOptions,
     ScoringOptions,
@@ -31,11 +33,11 @@ def search(
     reference: Reference,
     codec: Annotated[
         str, typer.Option("-c", "--codec", metavar="NAME", help="Encoder: ffmpeg's name or alias.")
-    ] = "libx264",
+    ] = DEFAULT_ENCODERS[0],
     target: Annotated[
         float,
         typer.Option("-t", "--target", metavar="VMAF", help="Pooled score to reach, from 1 up."),
-    ],
+    ] = DEFAULT_TARGET,
     max_bitrate: MaxBitrate = None,
     encoding: EncodingOptions,
     scoring: ScoringOptions,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vmafx_tune.cli.completion import COMPLETERS
 from vmafx_tune.server.settings import SETTINGS
 
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ def _name(setting: Setting) -> str:
 
 def _parameter(setting: Setting) -> inspect.Parameter:
     option = typer.Option(
-        setting.flag, metavar=setting.metavar, help=f"{setting.help} [{setting.variable}]"
+        setting.flag,
+        metavar=setting.metavar,
+        help=f"{setting.help} [{setting.variable}]",
+        autocompletion=COMPLETERS.get(_name(setting)),
     )
     return inspect.Parameter(
         _name(setting),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmafx_tune.colours import common_colours, same_matrix, stated_colours
-from vmafx_tune.errors import FormatMismatchError, HdrRefusedError
+from vmafx_tune.errors import FormatMismatchError, HdrRefusedError, UnreadableSourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
     from vmafx_tune.colours import Colours
     from vmafx_tune.model import Resolution, Source
 
-__all__ = ["check_light", "check_source", "check_woven", "pair_notes", "source_notes"]
+__all__ = [
+    "check_light",
+    "check_moving",
+    "check_source",
+    "check_woven",
+    "pair_notes",
+    "source_notes",
+]
 
 _ASPECT_TOLERANCE = 0.02
 # Containers round rates such as 24000/1001.
@@ -48,6 +55,18 @@ def check_source(source: Source, *, allow_hdr: bool) -> tuple[str, ...]:
         *source_notes(source),
         *_present(_hdr_note(source), _variable_rate_note(source), _interlacing_note(source)),
     )
+
+
+def check_moving(source: Source) -> None:
+    """Refuse to encode a single picture: it has no bitrate.
+
+    Raises:
+        UnreadableSourceError: It is one.
+    """
+    if source.is_still:
+        raise UnreadableSourceError(
+            f"'{source.path}' is a single picture ({source.codec}), not a video. Name a video file."
+        )
 
 
 def source_notes(source: Source) -> tuple[str, ...]:

@@ -140,7 +140,7 @@ def _rows(text: str) -> Iterator[tuple[int, tuple[str, ...]]]:
                 yield reader.line_num, cells
     except csv.Error as error:
         raise UsageError(
-            f"Line {reader.line_num} of the measured throughputs is not CSV: {error}."
+            f"Line {reader.line_num} of the measured throughputs is not CSV."
         ) from error
 
 

@@ -34,6 +34,11 @@ _HEAD_BYTES = 4096
 # (DASH, IMF).
 _LIST_HEADS = (b"#EXTM3U", b"ffconcat ", b"v=0\n", b"v=0\r\n")
 _XML_LISTS = (b"<MPD", b"<CompositionPlaylist", b"<AssetMap", b"<smil")
+# No demuxer that takes one would leave other files alone.
+_JPEG = b"\xff\xd8\xff"
+_STANDARD_INPUT = re.compile(r"-|pipe:0?")
+# Of a sequence of pictures, as ffmpeg takes it, and of a shell.
+_PATTERN = re.compile(r"%\d*d|[*?[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +280,13 @@ def _contents(container: InputContainer) -> str:
 
 
 def _missing(path: Path) -> str:
+    if _STANDARD_INPUT.fullmatch(str(path)):
+        return f"'{path}' is standard input. Write it to a file first: it is read more than once."
+    if _PATTERN.search(str(path)):
+        return (
+            f"'{path}' is a pattern, and a source is one file. Join pictures without loss first, "
+            "as in: ffmpeg -framerate 25 -i frame%04d.png -c:v ffv1 frames.mkv"
+        )
     # pathlib takes one of the two slashes away.
     if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):
         return f"'{path}' is not a local file. Download it first: only local files can be read."
@@ -287,6 +299,8 @@ def _why_not_video(path: Path, head: bytes, error: FFmpegError) -> str:
             f"'{path}' is cut short: the index of the MP4 (its moov box) is missing. Copy or "
             "download it again, or let the encode that writes it end."
         )
+    if head.startswith(_JPEG):
+        return f"'{path}' is a single picture (JPEG), not a video. Name a video file."
     if _is_list(head):
         return f"'{path}' is a list of other files. Name the video file itself."
     if _is_text(head):

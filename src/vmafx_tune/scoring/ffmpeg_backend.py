@@ -226,8 +226,8 @@ def _count_pairs(done: Completed, request: ScoreRequest) -> int | None:
     if pairs != reference:
         raise UnreadableSourceError(
             f"Of {counted(reference, 'frame')} of '{request.reference.path}' and "
-            f"'{request.distorted.path}', only {pairs} could be compared. One of the two is damaged "
-            "or cut short."
+            f"'{request.distorted.path}', only {pairs} could be compared. One of the two is "
+            "damaged or cut short."
         )
     return pairs
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import Comparison, ScoreRequest
 
-__all__ = ["FrameLog", "parse_frame_log"]
+__all__ = ["FrameLog", "parse_frame_log", "version_name"]
 
 _SCORE = "vmaf"
 _GIT_HASH = re.compile(r"[0-9a-f]{7,40}")
@@ -105,13 +105,11 @@ def parse_frame_log(text: str) -> FrameLog:
         ArithmeticError,
         RecursionError,
     ) as error:
-        raise ToolOutputError(
-            f"The log of libvmaf cannot be understood: {type(error).__name__}: {error}."
-        ) from error
+        raise ToolOutputError("The log of libvmaf cannot be understood.") from error
     if not frames:
         raise ScoringError("libvmaf scored no frame at all.")
     return FrameLog(
-        version=f"git-{version}" if _GIT_HASH.fullmatch(version) else version,
+        version=version_name(version),
         indices=indices,
         scores=tuple(map(_finite_score, indices, metrics)),
         features={
@@ -119,6 +117,15 @@ def parse_frame_log(text: str) -> FrameLog:
             for name in sorted(names - {_SCORE})
         },
     )
+
+
+def version_name(told: str) -> str:
+    """Name the version that libvmaf reports.
+
+    Built from a checkout without tags, it reports a commit, in seven digits or more as git saw
+    fit. That is `git-` and seven digits here, whichever backend asks.
+    """
+    return f"git-{told[:7]}" if _GIT_HASH.fullmatch(told) else told
 
 
 def _finite_score(index: int, metrics: Mapping[str, Any]) -> float:

@@ -74,7 +74,7 @@ def _parse(text: str) -> object:
         )
     except json.JSONDecodeError as error:
         raise Refused(
-            400, f"The body is not JSON: {error.msg} at line {error.lineno} column {error.colno}."
+            400, f"The body is not JSON from line {error.lineno}, column {error.colno} on."
         ) from error
     except RecursionError as error:
         raise Refused(400, "The body nests too deep.") from error

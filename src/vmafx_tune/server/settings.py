@@ -15,11 +15,11 @@ from vmafx_tune.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["LOG_LEVELS", "SETTINGS", "ServerSettings", "Setting", "parse_flags"]
+__all__ = ["BACKENDS", "LOG_LEVELS", "SETTINGS", "ServerSettings", "Setting", "parse_flags"]
 
 LOG_LEVELS = ("debug", "info", "warning", "error")
 
-_BACKENDS = ("auto", "libvmaf", "ffmpeg", "vmaf")
+BACKENDS = ("auto", "libvmaf", "ffmpeg", "vmaf")
 _MAX_PORT = 65535
 _WORDS_OF_TOKEN = re.compile(r"[\x21-\x7e]+")
 # Both pictures of a 3840x2160 pair in 4:4:4 with 10 bits: the largest that is promised to work.
@@ -279,8 +279,8 @@ SETTINGS: tuple[Setting, ...] = (
         "--backend",
         "VMAFX_BACKEND",
         "NAME",
-        _choice(*_BACKENDS),
-        f"What scores files: {', '.join(_BACKENDS)}.",
+        _choice(*BACKENDS),
+        f"What scores files: {', '.join(BACKENDS)}.",
     ),
     Setting(
         "model_dirs",

@@ -31,7 +31,8 @@ def test_scores_and_features_are_read_frame_by_frame() -> None:
     [
         ("3.2.0", "3.2.0"),
         ("86da14d", "git-86da14d"),
-        ("f85a8536", "git-f85a8536"),
+        ("f85a8536", "git-f85a853"),
+        ("f85a853661dd0b1d5a5b3a2bf1f7f2f8d1f1a6f0", "git-f85a853"),
         ("v3.2.0-12-g86da14d", "v3.2.0-12-g86da14d"),
         ("", ""),
     ],

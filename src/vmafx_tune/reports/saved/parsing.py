@@ -57,7 +57,7 @@ def _parsed(text: str) -> Any:
         )
     except json.JSONDecodeError as error:
         raise UnreadableError(
-            f"is not JSON ({error.msg} at line {error.lineno}, column {error.colno})"
+            f"is not JSON from line {error.lineno}, column {error.colno} on"
         ) from error
     except RecursionError as error:
         raise UnreadableError("is nested too deeply") from error

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import LibvmafCallError, LibvmafNotFoundError
-from vmafx_tune.scoring.libvmaf.bindings import declare
+from vmafx_tune.scoring.frame_log import version_name
+from vmafx_tune.scoring.libvmaf.bindings import SILENT, VmafConfiguration, declare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -39,7 +40,8 @@ class Libvmaf:
     Attributes:
         path: What was loaded: a file, or a name that the dynamic linker knows.
         origin: Why it was tried: `VMAFX_LIBVMAF`, `bundled`, `system`, `Homebrew` or `conda`.
-        version: What the library says of itself: a release such as `2.3.1`, or a commit.
+        version: What the library says of itself: a release such as `2.3.1`, or a commit as
+            `git-86da14d`.
     """
 
     def __init__(self, path: str, origin: str) -> None:
@@ -48,7 +50,14 @@ class Libvmaf:
             raise OSError(f"it is too old or no libvmaf: {', '.join(missing)} is missing")
         self.path = path
         self.origin = origin
-        self.version: str = self._dll.vmaf_version().decode(errors="replace")
+        self.version = version_name(self._dll.vmaf_version().decode(errors="replace"))
+        self._silence()
+
+    def _silence(self) -> None:
+        # A model that it lacks is logged before there is any context, by the level of the last one.
+        context = ctypes.c_void_p()
+        self.call("vmaf_init", ctypes.byref(context), VmafConfiguration(SILENT, 0, 1, 0, 0))
+        self.release("vmaf_close", context)
 
     def has(self, function: str) -> bool:
         """Whether the library has an optional function."""

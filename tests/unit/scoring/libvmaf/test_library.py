@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ctypes
 import ctypes.util
 import subprocess
 import sys
@@ -8,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vmafx_tune.errors import LibvmafNotFoundError
-from vmafx_tune.scoring.libvmaf.library import load_libvmaf
+from vmafx_tune.scoring.frame_log import version_name
+from vmafx_tune.scoring.libvmaf.library import Libvmaf, load_libvmaf
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +45,23 @@ def test_a_library_that_is_not_libvmaf_is_an_error_that_names_what_is_missing() 
 
     with pytest.raises(LibvmafNotFoundError, match=r"no libvmaf: vmaf_version, vmaf_init"):
         load_libvmaf({"VMAFX_LIBVMAF": name})
+
+
+def test_a_commit_has_the_name_here_that_it_has_in_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = ctypes.CDLL
+
+    class FromCheckout:
+        def __init__(self, path: str) -> None:
+            self._dll = real(path)
+
+        def __getattr__(self, name: str) -> object:
+            return (lambda: b"86da14d8") if name == "vmaf_version" else getattr(self._dll, name)
+
+    path = load_libvmaf().path
+    monkeypatch.setattr(ctypes, "CDLL", FromCheckout)
+    monkeypatch.setattr("vmafx_tune.scoring.libvmaf.library.declare", lambda _dll: ())
+
+    assert Libvmaf(path, "test").version == version_name("86da14d") == "git-86da14d"
 
 
 def test_importing_the_scorer_loads_no_library() -> None:
