@@ -30,6 +30,8 @@
     │   ├── DrainingError                       it is shutting down
     │   ├── DeadlineError                       the time allowed is over
     │   ├── MediaNotAllowedError                no file, or none that it may read
+    │   ├── MemoryLimitError                    a score takes more memory than it may have
+    │   ├── ScorerCrashedError                  the process that read the clips has crashed
     │   ├── InvalidFrameError                   frames sent to it are not what was announced
     │   ├── UnauthenticatedError                the bearer token is missing or wrong
     │   └── ServerUnreachableError              nothing answers at the address
@@ -77,9 +79,11 @@ __all__ = [
     "LibvmafNotFoundError",
     "MediaError",
     "MediaNotAllowedError",
+    "MemoryLimitError",
     "ModelNotFoundError",
     "NonMonotoneError",
     "OutputError",
+    "ScorerCrashedError",
     "ScoringError",
     "SearchError",
     "ServerUnreachableError",
@@ -358,6 +362,14 @@ class MediaNotAllowedError(ServiceError):
     Whether the file is missing, no regular file, or outside of the media roots looks the same, so
     that nobody can find out what else is on the server.
     """
+
+
+class MemoryLimitError(ServiceError):
+    """A score takes more memory than the server has for it."""
+
+
+class ScorerCrashedError(ServiceError):
+    """The process that read the clips of a score ended before it gave an answer."""
 
 
 class InvalidFrameError(ServiceError):

@@ -66,7 +66,12 @@ class Toolbox:
         sources: How sources are read.
         cancel: Stops everything that the toolbox's adapters have running.
         on_command: Called with each command before it runs.
+
+    Attributes:
+        max_pixels: Largest picture that is decoded; None for any.
     """
+
+    max_pixels: int | None = None
 
     def __init__(
         self,
@@ -178,11 +183,15 @@ class Toolbox:
         from vmafx_tune.media.probe import probe_source
 
         raw = self._raw_format() if _is_raw(path) else None
-        if not self._sources.allow_damage:
-            return probe_source(path, raw, stream)
+        allow_damage = self._sources.allow_damage
+        source = probe_source(
+            path, raw, stream, allow_damage=allow_damage, max_pixels=self.max_pixels
+        )
+        if not allow_damage:
+            return source
         from vmafx_tune.media.damage import accept_damage
 
-        return accept_damage(probe_source(path, raw, stream, allow_damage=True), self.cancel)
+        return accept_damage(source, self.cancel)
 
     def filtered(self, source: Source, observe: Observer = ignore) -> Source:
         """Put the options' crop, filters and deinterlacing before a source.

@@ -13,6 +13,7 @@ import shutil
 import socket
 import struct
 import threading
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ from vmafx_tune.model import Resolution, ScoreRequest, VmafModel
 from vmafx_tune.options import ScoringOptions, ToolOptions
 from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer
 from vmafx_tune.server.media_roots import MediaRoots, telling_shown_names
-from vmafx_tune.server.scorer import FileScorer
+from vmafx_tune.server.scoring_pool import ScoringPool
 from vmafx_tune.server.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -498,8 +499,10 @@ def test_a_file_that_points_elsewhere_is_not_followed(site: Site, content: str, 
 @pytest.mark.parametrize("content", CONTENTS)
 def test_over_http_a_file_that_points_elsewhere_is_refused(site: Site, content: str) -> None:
     site.put("list.mp4", CONTENTS[content](site))
-    with running_server(site.root) as server:
-        real = FileScorer(ServerSettings(ffmpeg=site.ffmpeg))
+    with (
+        running_server(site.root) as server,
+        closing(ScoringPool(ServerSettings(ffmpeg=site.ffmpeg))) as real,
+    ):
         server.service._scorer = real
         answer = ask_score(server.port, {"reference": "reference.mp4", "distorted": "list.mp4"})
     assert answer.status in {400, 422}

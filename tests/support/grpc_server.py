@@ -14,7 +14,7 @@ from vmafx_tune.server.grpc_app import start_grpc
 from vmafx_tune.server.logs import JsonLog
 from vmafx_tune.server.media_roots import MediaRoots
 from vmafx_tune.server.metrics import Metrics
-from vmafx_tune.server.scorer import FileScorer
+from vmafx_tune.server.scoring_pool import ScoringPool
 from vmafx_tune.server.service import ScoringService
 from vmafx_tune.server.settings import ServerSettings
 
@@ -57,6 +57,7 @@ class RunningServer:
 
     address: str
     service: ScoringService
+    scorer: PairScorer
     listener: GrpcListener
     metrics: Metrics
     loop: asyncio.AbstractEventLoop
@@ -111,7 +112,7 @@ def running_server(
 async def _start(settings: ServerSettings, scorer: PairScorer | None) -> RunningServer:
     log, metrics = io.StringIO(), Metrics()
     if scorer is None:
-        scorer = FileScorer(settings)
+        scorer = ScoringPool(settings)
         await asyncio.to_thread(scorer.prepare)
     service = ScoringService(settings, scorer, MediaRoots(settings.media_roots), metrics)
     listener = await start_grpc(service, settings, JsonLog(settings.log_level, log), metrics)
@@ -119,7 +120,7 @@ async def _start(settings: ServerSettings, scorer: PairScorer | None) -> Running
     listener.set_serving(True)
     address = f"{settings.host}:{listener.port}"
     loop = asyncio.get_running_loop()
-    return RunningServer(address, service, listener, metrics, loop, log)
+    return RunningServer(address, service, scorer, listener, metrics, loop, log)
 
 
 async def _stop(server: RunningServer) -> None:
@@ -128,4 +129,6 @@ async def _stop(server: RunningServer) -> None:
     await server.listener.close(0.2)
     await server.service.admission.idle()
     await server.service.stream_admission.idle()
+    if isinstance(server.scorer, ScoringPool):
+        server.scorer.close()
     await asyncio.get_running_loop().shutdown_default_executor()

@@ -82,11 +82,15 @@ class ServerProcess:
 
     @property
     def children(self) -> list[int]:
-        """What it started and runs still, children's children too; its guardian does not count."""
+        """What it started and runs still, children's children too.
+
+        Its guardian does not count, nor do processes that wait for scores.
+        """
         return [
             pid
             for pid in processes_of(_MARK, self._mark)
-            if pid != self.process.pid and "vmafx-tune-guardian" not in command_line(pid)
+            if pid != self.process.pid
+            and not any(name in command_line(pid) for name in ("-guardian", "scoring_process"))
         ]
 
     def score(self, reference: str, distorted: str, model: str = "") -> Answer:

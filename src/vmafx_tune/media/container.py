@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["Video", "check_file", "open_source", "open_video"]
 
 _HEAD_BYTES = 4096
+# Codecs round sides up to 128 at most, and libav counts what they code.
+_PADDING = 128 * 128
 # How lists of other files begin: HLS, ffmpeg's concat, SDP; and what stands in those written in XML
 # (DASH, IMF).
 _LIST_HEADS = (b"#EXTM3U", b"ffconcat ", b"v=0\n", b"v=0\r\n")
@@ -163,7 +165,11 @@ def check_file(path: Path) -> bytes:
 
 @contextmanager
 def open_video(
-    path: Path, raw: RawFormat | None = None, stream: int | None = None
+    path: Path,
+    raw: RawFormat | None = None,
+    stream: int | None = None,
+    *,
+    max_pixels: int | None = None,
 ) -> Iterator[Video]:
     """Open a file for as long as the block lasts.
 
@@ -172,21 +178,25 @@ def open_video(
         raw: What the headerless file holds; None for all others.
         stream: Index among the file's video streams, cover pictures not counted; None for the one
             that players take: the first default one, or else the first.
+        max_pixels: Largest picture that is decoded; None for any.
 
     Yields:
         The file and the stream.
 
     Raises:
-        UnreadableSourceError: It is not a video file that can be decoded.
+        UnreadableSourceError: It is not a video file that can be decoded, or its pictures are too
+            large.
         UsageError: It does not have that stream.
     """
     import av
 
     head = check_file(path)
+    limits = {} if max_pixels is None else {"max_pixels": str(2 * max_pixels + _PADDING)}
     try:
         container = av.open(
             file_url(path),
             format="rawvideo" if raw else None,
+            options=limits,
             container_options={**input_guard(), **(_raw_options(raw) if raw else {})},
             **_lenient_tags(),
         )
@@ -206,8 +216,9 @@ def open_video(
             raise UnreadableSourceError(
                 f"'{path}' holds video that PyAV cannot decode. Convert it with an ffmpeg that can."
             )
+        _check_pixels(path, film, max_pixels)
         # Libav rounds the left edge of a crop rectangle to its own alignment; ffmpeg does not.
-        film.codec_context.options = {"flags": "+unaligned", **_strictness(film)}
+        film.codec_context.options = {"flags": "+unaligned", **_strictness(film), **limits}
         yield Video(path, container, film, index, len(films))
 
 
@@ -259,6 +270,22 @@ def _strictness(film: VideoStream) -> dict[str, str]:
     # This decoder tells of damage in no other way.
     is_jpeg = film.codec_context.codec.canonical_name == "mjpeg"
     return {"err_detect": "explode"} if is_jpeg else {}
+
+
+def _check_pixels(path: Path, film: VideoStream, most: int | None) -> None:
+    width, height = film.codec_context.width, film.codec_context.height
+    if most is None or 0 < width * height <= most:
+        return
+    if width and height:
+        raise UnreadableSourceError(
+            f"'{path}' has pictures of {width}x{height}, and at most {most} pixels are taken. Use "
+            "smaller pictures."
+        )
+    # Libav does not tell the size of those that it did not decode for their size.
+    raise UnreadableSourceError(
+        f"'{path}' has no picture of at most {most} pixels that can be decoded. Use smaller "
+        "pictures, and check that the file is complete."
+    )
 
 
 def _listed(films: Sequence[VideoStream]) -> str:

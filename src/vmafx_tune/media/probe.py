@@ -51,6 +51,7 @@ def probe_source(
     stream: int | None = None,
     *,
     allow_damage: bool = False,
+    max_pixels: int | None = None,
 ) -> Source:
     """Find out what a video file holds, without decoding more than its first picture.
 
@@ -62,13 +63,14 @@ def probe_source(
         stream: Index among the file's video streams, cover pictures not counted; None for the one
             that players take.
         allow_damage: Whether a file may be cut short, which is then noted as its damage.
+        max_pixels: Largest picture that is decoded; None for any.
 
     Returns:
         The stream, upright.
 
     Raises:
         UnreadableSourceError: The file is missing, unreadable, empty, cut short, without video,
-            not as long as its geometry demands, or cropped by its container.
+            not as long as its geometry demands, cropped by its container, or of larger pictures.
         UsageError: The geometry itself makes no sense, or the file does not have that stream.
     """
     head = check_file(path)
@@ -81,7 +83,7 @@ def probe_source(
             f"'{path}' has no header that tells its geometry. Give it with --size, --pix-fmt and "
             "--fps, for example --size 1920x1080 --pix-fmt yuv420p --fps 25."
         )
-    with open_video(path, stream=stream) as video:
+    with open_video(path, stream=stream, max_pixels=max_pixels) as video:
         check_uncropped(video)
         source = _describe(video, _first_picture(video))
         timing = _quick_timing(video, source)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Completed", "ProcessRunner", "guard_folder", "release_folder"]
+__all__ = ["Completed", "Conversation", "ProcessRunner", "guard_folder", "release_folder"]
 
 _TAIL_LINES = 60
 _MAX_LINE_CHARS = 4096
@@ -277,14 +277,18 @@ class _Reader:
 
 
 def _start(
-    argv: Sequence[str], *, cwd: Path | None, env: Mapping[str, str] | None
+    argv: Sequence[str],
+    *,
+    cwd: Path | None,
+    env: Mapping[str, str] | None,
+    stdin: int = subprocess.DEVNULL,
 ) -> subprocess.Popen[str]:
     try:
         return subprocess.Popen(
             list(argv),
             cwd=cwd,
             env=env,
-            stdin=subprocess.DEVNULL,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -317,3 +321,67 @@ _guardian = Guardian(_start_guardian)
 atexit.register(_guardian.close)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_guardian.forget)
+
+
+class Conversation:
+    """A child that is spoken to in lines over its stdin and stdout, until it is closed.
+
+    One thread at a time may speak and listen; any may kill.
+
+    Args:
+        argv: Program and arguments.
+        env: Its whole environment; None inherits this process's.
+
+    Raises:
+        ToolNotFoundError: The program does not exist or cannot be executed.
+    """
+
+    def __init__(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
+        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._reaped = False
+        _guardian.prepare()
+        self._process = _start(argv, cwd=None, env=env, stdin=subprocess.PIPE)
+        _guardian.watch(self._process.pid)
+        self._stderr = _Reader(self._process.stderr)
+
+    @property
+    def stderr_tail(self) -> str:
+        """The last lines that it printed to stderr."""
+        return self._stderr.tail
+
+    def say(self, line: str) -> None:
+        """Send a line; one that nobody is left to read is lost."""
+        assert self._process.stdin is not None
+        with self._writing, suppress(OSError, ValueError):
+            self._process.stdin.write(f"{line}\n")
+            self._process.stdin.flush()
+
+    def hear(self, most_chars: int) -> str | None:
+        """Wait for a line; returns None at the end, and where it is longer than `most_chars`."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline(most_chars + 1)
+        return line[:-1] if line.endswith("\n") else None
+
+    def kill(self) -> None:
+        """Kill it, and all of its process group."""
+        with self._lock, suppress(ProcessLookupError, PermissionError):
+            if self._reaped:
+                return
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
+
+    def close(self) -> int:
+        """Kill it, unless it has ended, and reap it; returns its status, negative for a signal."""
+        self.kill()
+        with self._lock:
+            _guardian.release(self._process.pid)
+            status = self._process.wait()
+            self._reaped = True
+        self._stderr.join()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            with suppress(OSError):
+                stream.close()
+        return status

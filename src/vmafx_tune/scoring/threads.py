@@ -9,11 +9,12 @@ from vmafx_tune.cpus import available_cpus
 if TYPE_CHECKING:
     from vmafx_tune.model import Resolution
 
-__all__ = ["bytes_needed", "default_threads"]
+__all__ = ["BYTES_PER_PIXEL", "bytes_needed", "default_threads"]
 
 # Measured with libvmaf 2.3.1 and 3.2, and ffmpeg's decoders of two clips at once: each thread of
 # libvmaf has its own planes for every feature, and the decoders and queues hold so many pictures.
-_BYTES_PER_PIXEL = 44
+BYTES_PER_PIXEL = 44
+"""What each thread of libvmaf takes."""
 _PICTURES_HELD = 35
 _SAMPLES_PER_PIXEL = 1.5
 _BUDGET_BYTES = 1_500_000_000
@@ -32,8 +33,7 @@ def default_threads(size: Resolution, bit_depth: int = 8, cpus: int | None = Non
         whole stays under 1.5 GB.
     """
     affordable = int(
-        (_BUDGET_BYTES - bytes_needed(size, bit_depth, threads=0))
-        / (_BYTES_PER_PIXEL * size.pixels)
+        (_BUDGET_BYTES - bytes_needed(size, bit_depth, threads=0)) / (BYTES_PER_PIXEL * size.pixels)
     )
     return max(1, min(cpus or available_cpus(), affordable))
 
@@ -48,4 +48,4 @@ def bytes_needed(size: Resolution, bit_depth: int = 8, *, threads: int = 1) -> i
     """
     bytes_per_sample = 1 if bit_depth <= 8 else 2
     held = _PICTURES_HELD * _SAMPLES_PER_PIXEL * bytes_per_sample * size.pixels
-    return int(held + threads * _BYTES_PER_PIXEL * size.pixels)
+    return int(held + threads * BYTES_PER_PIXEL * size.pixels)

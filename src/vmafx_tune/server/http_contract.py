@@ -127,7 +127,7 @@ OPERATIONS = (
             400: "The body is not JSON in UTF-8, or there is no such model.",
             **_UNAUTHENTICATED,
             404: "A file does not exist or may not be read; the two are not told apart.",
-            413: "The body is too large.",
+            413: "The body is too large, or the clips take more memory than scores may have.",
             415: "The body is not said to be application/json, or is compressed.",
             422: "The body lacks a field, has an unknown one or one of the wrong type; or the "
             "clips cannot be scored.",

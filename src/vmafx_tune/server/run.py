@@ -23,8 +23,9 @@ from vmafx_tune.server.descriptors import DescriptorShares, share_descriptors
 from vmafx_tune.server.log_writer import LogWriter
 from vmafx_tune.server.logs import JsonLog, log_libraries
 from vmafx_tune.server.media_roots import MediaRoots
+from vmafx_tune.server.memory import MemoryBudget
 from vmafx_tune.server.metrics import Metrics
-from vmafx_tune.server.scorer import FileScorer
+from vmafx_tune.server.scoring_pool import ScoringPool
 from vmafx_tune.server.service import ScoringService
 from vmafx_tune.server.settings import ServerSettings, parse_flags
 
@@ -47,9 +48,7 @@ _PRELOADED = (
     "vmafx_tune.server.grpc_health",
     "vmafx_tune.server.grpc_reflect",
     "prometheus_client",
-    "vmafx_tune.api",
-    "vmafx_tune.scoring.ffmpeg_backend",
-    "vmafx_tune.scoring.libvmaf.backend",
+    "vmafx_tune.scoring.libvmaf.session",
     "google.rpc.error_details_pb2",
 )
 
@@ -96,24 +95,21 @@ async def serve(settings: ServerSettings) -> int:
 
 
 async def _serve(settings: ServerSettings, signals: _Signals, writer: LogWriter) -> int:
-    shares = CoreShares(available_cpus())
-    log, metrics, scorer = (
-        JsonLog(settings.log_level, writer),
-        Metrics(),
-        FileScorer(settings, shares),
-    )
+    shares, memory = CoreShares(available_cpus()), MemoryBudget(settings.max_memory_bytes)
+    log, metrics = JsonLog(settings.log_level, writer), Metrics()
+    scorer = ScoringPool(settings, shares, memory)
     metrics.watch_log(writer)
     log_libraries(log)
-    service = ScoringService(
-        settings, scorer, MediaRoots(settings.media_roots), metrics, shares=shares
-    )
+    media = MediaRoots(settings.media_roots)
+    service = ScoringService(settings, scorer, media, metrics, shares=shares, memory=memory)
     prepared = asyncio.create_task(asyncio.to_thread(scorer.prepare))
     # Lets the thread start before this one holds the interpreter for the imports.
     await asyncio.sleep(0)
     async with AsyncExitStack() as listeners:
+        listeners.push_async_callback(asyncio.to_thread, scorer.close)
         grpc = await _listen(service, settings, log, metrics, listeners)
         await prepared
-        drained = await _Running(service, grpc, log, signals).until_drained()
+        drained = await _Running(service, scorer, grpc, log, signals).until_drained()
     log.info("stopped", error=None if drained else "some work was cancelled")
     return 0 if drained else 1
 
@@ -162,11 +158,13 @@ class _Running:
     def __init__(
         self,
         service: ScoringService,
+        scorer: ScoringPool,
         grpc: GrpcListener,
         log: JsonLog,
         signals: _Signals,
     ) -> None:
         self._service = service
+        self._scorer = scorer
         self._grpc = grpc
         self._log = log
         self._signals = signals
@@ -178,7 +176,7 @@ class _Running:
         gc.freeze()
         gc.enable()
         self._log.info("ready")
-        preload = _Preload()
+        preload = _Preload(self._scorer)
         await self._signals.first.wait()
         preload.stop()
         return await self._drain()
@@ -209,9 +207,10 @@ class _Running:
 
 
 class _Preload:
-    """Loads what the first requests need, in a thread beside the event loop."""
+    """Gets ready what the first requests need, in a thread beside the event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, scorer: ScoringPool) -> None:
+        self._scorer = scorer
         self._stopped = threading.Event()
         threading.Thread(target=self._load, name="preload").start()
 
@@ -222,6 +221,7 @@ class _Preload:
     def _load(self) -> None:
         from importlib import import_module
 
+        self._scorer.warm()
         for name in _PRELOADED:
             if self._stopped.is_set():
                 return

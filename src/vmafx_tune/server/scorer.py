@@ -6,17 +6,17 @@ import dataclasses
 import math
 from typing import TYPE_CHECKING
 
-from vmafx_tune.cpus import available_cpus
 from vmafx_tune.errors import ToolNotFoundError
-from vmafx_tune.probing.shares import CoreShares
 from vmafx_tune.server.scored import Scored
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.options import ScoringOptions
+    from vmafx_tune.ports import Scorer
     from vmafx_tune.server.settings import ServerSettings
     from vmafx_tune.wiring import Toolbox
 
@@ -27,13 +27,15 @@ class FileScorer:
     """Compares two files. Thread-safe once `prepare` has been called.
 
     Args:
-        settings: Which programs and which backend to use.
-        shares: Splits the processors between the scores that run.
+        settings: Which programs and which backend to use, and how large pictures may be.
+        share: Called with the chosen backend; returns what scores in its place.
     """
 
-    def __init__(self, settings: ServerSettings, shares: CoreShares | None = None) -> None:
+    def __init__(
+        self, settings: ServerSettings, share: Callable[[Scorer], Scorer] | None = None
+    ) -> None:
         self._settings = settings
-        self._shares = shares or CoreShares(available_cpus())
+        self._share = share
         self._ffmpeg: Ffmpeg | None = None
 
     def prepare(self) -> None:
@@ -43,6 +45,8 @@ class FileScorer:
             ToolNotFoundError: The backend's program is not there.
             LibvmafNotFoundError: The backend's library is not there.
         """
+        if self._ffmpeg is not None:
+            return
         backend = self._settings.backend
         try:
             self._ffmpeg = self._find_ffmpeg()
@@ -103,11 +107,11 @@ class FileScorer:
 
     def _toolbox(self, cancel: CancelToken) -> Toolbox:
         from vmafx_tune.options import ToolOptions
-        from vmafx_tune.wiring import Toolbox
+        from vmafx_tune.server.served_toolbox import ServedToolbox
 
         tools = ToolOptions(ffmpeg=self._settings.ffmpeg, vmaf=self._settings.vmaf_binary)
-        box = Toolbox(tools, cancel=cancel)
-        box.shares = self._shares
+        box = ServedToolbox(tools, cancel, self._share)
+        box.max_pixels = self._settings.max_pixels
         if self._ffmpeg is not None:
             # Looked for already: a process for each score would only be in the way.
             box.ffmpeg = self._ffmpeg

@@ -19,15 +19,17 @@ from vmafx_tune.server.admission import Admission
 from vmafx_tune.server.arrivals import Arrivals, Nothing
 from vmafx_tune.server.logs import severity_of
 from vmafx_tune.server.media_roots import telling_shown_names
+from vmafx_tune.server.memory import MemoryBudget
 from vmafx_tune.server.model_names import ModelNames
 from vmafx_tune.server.scored import Scored, checked_subsample
-from vmafx_tune.server.streams import FramePair, FrameSession, picture_format
+from vmafx_tune.server.streams import FramePair, FrameSession, picture_format, stream_bytes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from vmafx_tune.options import ScoringOptions
+    from vmafx_tune.scoring.libvmaf.pictures import PictureFormat
     from vmafx_tune.server.media_roots import MediaRoots
     from vmafx_tune.server.metrics import Metrics
     from vmafx_tune.server.settings import ServerSettings
@@ -80,6 +82,7 @@ class ScoringService:
         media: Opens the files that clients name.
         metrics: Counts.
         shares: Splits the processors between what runs; the scorer's own for files.
+        memory: What all that runs may take, likewise.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class ScoringService:
         metrics: Metrics,
         *,
         shares: CoreShares | None = None,
+        memory: MemoryBudget | None = None,
     ) -> None:
         self.settings = settings
         self.admission = Admission(settings.max_concurrent_scores, settings.max_queued_scores)
@@ -98,6 +102,7 @@ class ScoringService:
         self._media = media
         self._metrics = metrics
         self._shares = shares or CoreShares(available_cpus())
+        self._memory = memory or MemoryBudget(settings.max_memory_bytes)
         self._models = ModelNames(settings.model_dirs)
         # Whoever holds a slot has one call at most in a thread.
         slots = settings.max_concurrent_scores + settings.max_streams
@@ -174,13 +179,10 @@ class ScoringService:
             ScoringError: They cannot be scored.
         """
         scoring = self._scoring(config)
-        layout = picture_format(config, self.settings.max_frame_bytes)
-        async with self.stream_admission.slot(deadline_s):
-            with self._shares.taken():
-                cpus = self._shares.share()
-                session = await self._in_thread(
-                    partial(FrameSession, config, layout, scoring, cpus)
-                )
+        settings = self.settings
+        layout = picture_format(config, settings.max_frame_bytes, settings.max_pixels)
+        async with self.stream_admission.slot(deadline_s), self._stream_threads(layout) as threads:
+            session = await self._in_thread(partial(FrameSession, config, layout, scoring, threads))
             try:
                 with self._shares.taken(), self._metrics.stream_session():
                     async with self.arrivals(pairs) as arrivals:
@@ -302,6 +304,28 @@ class ScoringService:
                 yield frame
             if pair is Nothing.ENDED:
                 return
+
+    @asynccontextmanager
+    async def _stream_threads(self, layout: PictureFormat) -> AsyncIterator[int]:
+        """Lend a stream its memory for the block; yields with how many threads it may score."""
+        with self._shares.taken():
+            wished = self._shares.share()
+        lent: list[int] = []
+
+        def take() -> int:
+            threads, n_bytes = self._memory.take(partial(stream_bytes, layout), wished, token)
+            # Not returned: nobody would get it where the stream was cancelled in this moment.
+            lent.append(n_bytes)
+            return threads
+
+        try:
+            with self._cancellable() as token:
+                threads = await self._in_thread(take, token)
+            yield threads
+        except CancelledError as error:
+            raise DrainingError from error
+        finally:
+            self._memory.give_back(sum(lent))
 
     @contextmanager
     def _cancellable(self) -> Iterator[CancelToken]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vmafx_tune.cpus import available_cpus
+from vmafx_tune.cpus import available_cpus, available_memory_bytes
 from vmafx_tune.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,8 +22,18 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 BACKENDS = ("auto", "libvmaf", "ffmpeg", "vmaf")
 _MAX_PORT = 65535
 _WORDS_OF_TOKEN = re.compile(r"[\x21-\x7e]+")
+# Holds 7680x4320 and the 8192x4320 of cinemas.
+_MAX_PIXELS = 8192 * 8192
+# The rest is for the server itself, and for other processes of its machine or container.
+_MEMORY_FOR_SCORES = (3, 4)
 # Both pictures of a 3840x2160 pair in 4:4:4 with 10 bits: the largest that is promised to work.
 _LARGEST_PAIR_BYTES = 2 * 3840 * 2160 * 3 * 2
+
+
+def _memory_for_scores() -> int | None:
+    available = available_memory_bytes()
+    part, whole = _MEMORY_FOR_SCORES
+    return None if available is None else available * part // whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +62,9 @@ class ServerSettings:
         tls_key: PEM file with its private key.
         max_body_bytes: Largest body of an HTTP request.
         max_frame_bytes: Largest pair of pictures in a stream.
+        max_pixels: Largest picture, of a file or in a stream.
+        max_memory_bytes: What all scores and streams together may take, by estimate; None for any
+            amount.
     """
 
     host: str = "127.0.0.1"
@@ -74,6 +87,8 @@ class ServerSettings:
     tls_key: Path | None = None
     max_body_bytes: int = 64 * 1024
     max_frame_bytes: int = _LARGEST_PAIR_BYTES
+    max_pixels: int = _MAX_PIXELS
+    max_memory_bytes: int | None = field(default_factory=_memory_for_scores)
 
     @classmethod
     def from_sources(
@@ -388,6 +403,23 @@ SETTINGS: tuple[Setting, ...] = (
         "N",
         _whole(1, 1 << 30),
         "Largest pair of pictures in a stream.",
+    ),
+    Setting(
+        "max_pixels",
+        "--max-pixels",
+        "VMAFX_MAX_PIXELS",
+        "N",
+        _whole(1, 1 << 31),
+        f"Largest picture that is scored, in pixels. Default: {_MAX_PIXELS}, which holds 8K.",
+    ),
+    Setting(
+        "max_memory_bytes",
+        "--max-memory-bytes",
+        "VMAFX_MAX_MEMORY_BYTES",
+        "N",
+        _whole(1 << 20),
+        "Memory that all scores and streams together may take, by estimate. Default: three "
+        "quarters of what the machine or the container has.",
     ),
 )
 """Every setting, in the order of the help."""

@@ -78,6 +78,13 @@ STATUSES: Mapping[type[errors.VmafxTuneError], Status] = MappingProxyType(
         errors.DrainingError: Status(503, "UNAVAILABLE"),
         errors.DeadlineError: Status(504, "DEADLINE_EXCEEDED"),
         errors.MediaNotAllowedError: Status(404, "NOT_FOUND"),
+        errors.MemoryLimitError: Status(413, "RESOURCE_EXHAUSTED"),
+        errors.ScorerCrashedError: Status(
+            422,
+            "FAILED_PRECONDITION",
+            "One of the two clips brought down the process that read it. Check that both play, or "
+            "convert them.",
+        ),
         errors.InvalidFrameError: Status(400, "INVALID_ARGUMENT"),
         errors.UnauthenticatedError: Status(401, "UNAUTHENTICATED"),
         errors.ServerUnreachableError: Status(503, "UNAVAILABLE"),

@@ -29,6 +29,7 @@ __all__ = [
     "FrameSession",
     "StreamConfig",
     "picture_format",
+    "stream_bytes",
 ]
 
 PIXEL_FORMATS = (
@@ -42,6 +43,8 @@ PIXEL_FORMATS = (
 """What a stream's pictures may be, in ffmpeg's words."""
 
 _MAX_SIDE = 16384
+# The pair that is scored and the next one, which grpc has three times while it hands it over.
+_PAIRS_HELD = 6
 # Motion looks one picture ahead, so the score of the last pair cannot be there yet.
 _LOOK_AHEAD = 1
 
@@ -113,12 +116,15 @@ class Aggregate(Scored):
     elapsed_ms: float = 0.0
 
 
-def picture_format(config: StreamConfig, max_pair_bytes: int) -> PictureFormat:
+def picture_format(
+    config: StreamConfig, max_pair_bytes: int, max_pixels: int = _MAX_SIDE**2
+) -> PictureFormat:
     """Check what a client says of its pictures.
 
     Args:
         config: What it says.
         max_pair_bytes: Largest pair that is taken.
+        max_pixels: Largest picture that is taken.
 
     Raises:
         InvalidFrameError: There are no such pictures, or they are too large.
@@ -135,6 +141,11 @@ def picture_format(config: StreamConfig, max_pair_bytes: int) -> PictureFormat:
             f"{config.width}x{config.height} is no picture size that this server takes: each side "
             f"is from 1 to {_MAX_SIDE}."
         )
+    if config.width * config.height > max_pixels:
+        raise InvalidFrameError(
+            f"Pictures of {config.width}x{config.height} were announced, and this server takes "
+            f"{max_pixels} pixels. Send smaller pictures."
+        )
     layout = PictureFormat.of(config.width, config.height, config.pix_fmt)
     if 2 * layout.frame_bytes > max_pair_bytes:
         raise InvalidFrameError(
@@ -142,6 +153,19 @@ def picture_format(config: StreamConfig, max_pair_bytes: int) -> PictureFormat:
             f"takes {max_pair_bytes}. Send smaller pictures."
         )
     return layout
+
+
+def stream_bytes(layout: PictureFormat, threads: int) -> int:
+    """Estimate the memory that a stream takes.
+
+    Args:
+        layout: Its pictures.
+        threads: Threads of libvmaf, each of which has a pair, and planes for every feature.
+    """
+    from vmafx_tune.scoring.threads import BYTES_PER_PIXEL
+
+    pairs = 2 * layout.frame_bytes * (_PAIRS_HELD + threads)
+    return pairs + threads * BYTES_PER_PIXEL * layout.width * layout.height
 
 
 class FrameSession:
