@@ -98,11 +98,8 @@ class Server:
         return float(document["score"])
 
     def children(self) -> list[int]:
-        """Find the processes that it runs; its guardian does not count."""
-        path = Path(f"/proc/{self.process.pid}/task")
-        lists = (task / "children" for task in path.iterdir())
-        pids = [int(pid) for listed in lists for pid in _text(listed).split()]
-        return [pid for pid in pids if "guardian" not in _text(Path(f"/proc/{pid}/cmdline"))]
+        """Find what its scoring processes run; these themselves wait for the next score."""
+        return [pid for process in _children(self.process.pid) for pid in _children(process)]
 
 
 class Usage:
@@ -125,6 +122,16 @@ def score_request(names: Sequence[str]) -> tuple[bytes, dict[str, str]]:
     """Make body and headers of a request for a score."""
     body = json.dumps(dict(zip(("reference", "distorted"), names, strict=True))).encode()
     return body, {"content-type": "application/json", "content-length": str(len(body))}
+
+
+def _children(process: int) -> list[int]:
+    """Find the processes that one has started; its guardian does not count."""
+    try:
+        lists = [task / "children" for task in Path(f"/proc/{process}/task").iterdir()]
+    except FileNotFoundError:
+        return []
+    pids = [int(pid) for listed in lists for pid in _text(listed).split()]
+    return [pid for pid in pids if "guardian" not in _text(Path(f"/proc/{pid}/cmdline"))]
 
 
 def _free_ports() -> tuple[int, int]:

@@ -2,79 +2,68 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import socket
-import threading
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 
+from tests.support.floods import MESSAGE_BYTES, peak_bytes, send_at_once, send_unfinished
 from tests.support.programs import needs_proc, wait_until
 from tests.support.server_process import server_process
+from vmafx_tune.client import ScoringClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.clips import ClipFactory
-    from tests.support.server_process import ServerProcess
 
 pytestmark = needs_proc
 
 TIMEOUT_S = 120
-MESSAGE_BYTES = 94 << 20
+MOST_BYTES = 400_000_000
 # grpc has a message as slices, as a growing array and as bytes while it hands it over.
 COPIES = 4
 TOKEN = {"VMAFX_API_TOKEN": "secret"}
 SCORE = "/vmafx.v1.VmafxScoring/Score"
+STREAM = "/vmafx.v1.VmafxScoring/ScoreStream"
 CHECK = "/grpc.health.v1.Health/Check"
-
-
-def peak_bytes(server: ServerProcess) -> int:
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
-    return int(line.split()[1]) * 1024
-
-
-def send_at_once(server: ServerProcess, method: str, calls: int) -> list[grpc.StatusCode]:
-    """Call a method from as many clients, each with a message as large as may be."""
-    message = bytes(MESSAGE_BYTES)
-    options = [("grpc.max_send_message_length", -1)]
-    codes = []
-
-    def call() -> None:
-        with grpc.insecure_channel(server.grpc_address, options=options) as channel:
-            anything: Any = channel
-            with pytest.raises(grpc.RpcError) as caught:
-                anything.unary_unary(method)(message, timeout=TIMEOUT_S)
-            codes.append(caught.value.code())
-
-    threads = [threading.Thread(target=call) for _ in range(calls)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return codes
 
 
 def test_messages_of_calls_without_a_token_are_not_taken_in(clips: ClipFactory) -> None:
     with server_process(clips.folder, env=TOKEN) as server:
         assert server.get("/healthz") == 200
-        before = peak_bytes(server)
-        codes = send_at_once(server, SCORE, 8)
+        before = peak_bytes(server.process.pid)
+        codes = send_at_once(server.grpc_address, SCORE, 8)
         assert set(codes) == {grpc.StatusCode.UNAUTHENTICATED}
-        assert peak_bytes(server) - before < MESSAGE_BYTES
+        assert peak_bytes(server.process.pid) - before < MESSAGE_BYTES
 
 
 def test_huge_messages_take_the_memory_of_one(clips: ClipFactory) -> None:
     with server_process(clips.folder) as server:
         assert server.get("/metrics") == 200
-        before = peak_bytes(server)
-        codes = send_at_once(server, CHECK, 8)
+        before = peak_bytes(server.process.pid)
+        codes = send_at_once(server.grpc_address, CHECK, 8)
         assert set(codes) == {grpc.StatusCode.INVALID_ARGUMENT}
-        assert peak_bytes(server) - before < COPIES * MESSAGE_BYTES
+        assert peak_bytes(server.process.pid) - before < COPIES * MESSAGE_BYTES
+        assert peak_bytes(server.process.pid) < MOST_BYTES
+
+
+@pytest.mark.parametrize("method", [SCORE, STREAM])
+def test_forty_unfinished_messages_take_the_memory_of_one(clips: ClipFactory, method: str) -> None:
+    with server_process(clips.folder) as server, ScoringClient(server.grpc_address) as client:
+        assert server.get("/metrics") == 200
+        before = peak_bytes(server.process.pid)
+        sent = send_unfinished(server.grpc_address, method, 40)
+        assert sent > MESSAGE_BYTES / 2
+        assert peak_bytes(server.process.pid) - before < 2 * MESSAGE_BYTES
+        # The turns go on after clients that leave all at once.
+        wait_until(lambda: client.health().ok)
+        lines = [json.loads(line) for line in server.output.splitlines()]
+    assert not [line for line in lines if line["level"] == "error"]
 
 
 @pytest.fixture

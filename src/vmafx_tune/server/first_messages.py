@@ -67,12 +67,14 @@ class FirstMessages:
         except asyncio.CancelledError:
             if waiting in self._waiting:
                 self._waiting.remove(waiting)
-            else:
+            elif not waiting[1].cancelled():
                 # The turn came in the same moment.
                 self._pass_on()
             raise
 
     def _pass_on(self) -> None:
+        # Calls that were cancelled in this moment wait no longer.
+        self._waiting = [waiting for waiting in self._waiting if not waiting[1].done()]
         if not self._waiting:
             self._reader = None
             return

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cpus import available_cpus
@@ -43,6 +43,8 @@ _CLOSING_S = 1.0
 # For the lines that tell of the end, where somebody reads the log.
 _LOG_CLOSING_S = 1.0
 _STDERR = 2
+# glibc's malloc.h.
+_M_ARENA_MAX = -8
 _PRELOADED = (
     "vmafx_tune.server.grpc_scoring",
     "vmafx_tune.server.grpc_health",
@@ -64,6 +66,7 @@ def main(argv: Sequence[str]) -> int:
     """
     # Modules are no garbage: looking for some while they are loaded is time lost.
     gc.disable()
+    _share_one_heap()
     # Its C core would write lines of its own among those of the log.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
@@ -72,6 +75,18 @@ def main(argv: Sequence[str]) -> int:
     except VmafxTuneError as error:
         sys.stderr.write(f"vmafx-tune: error: {one_line(str(error))}\n")
         return error.exit_code
+
+
+def _share_one_heap() -> None:
+    """Have all threads take memory from one heap, so that what one frees another one uses.
+
+    glibc gives each thread its own, up to eight for each core: those of grpc's threads would keep
+    what a few large messages took.
+    """
+    import ctypes
+
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 async def serve(settings: ServerSettings) -> int:
