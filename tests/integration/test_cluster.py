@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from concurrent.futures import CancelledError as FutureCancelledError
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +21,7 @@ from tests.support.cluster import Cluster, make_ffmpeg, needs_dask, running_clus
 from tests.support.origin import Origin, serving
 from tests.support.programs import needs_proc, wait_until
 from vmafx_tune._version import __version__
+from vmafx_tune.cluster import connection as connection_module
 from vmafx_tune.cluster.connection import connect
 from vmafx_tune.errors import ClusterLostError, ClusterWorkersError
 
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
 
 pytestmark = [needs_dask, needs_proc]
 
+# The least that Dask takes. It is the scheduler that removes a worker which does not answer.
+SHORT_TTL = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "5s"}
+TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x28"
 QUICK = ("--preset", "ultrafast", "--crf-lo", "26", "--crf-hi", "38")
 # A loaded machine takes its time to start a worker.
 PATIENT = ("--cluster-timeout", "60")
@@ -88,12 +94,12 @@ def locally(clip: Path, local_runs: dict[tuple[str, ...], Outcome]) -> Callable[
     return run
 
 
-def on(cluster: Cluster, *arguments: str | Path) -> Outcome:
-    return run_cli(*arguments, "--cluster", cluster.address, *PATIENT)
+def on(cluster: Cluster, name: str, *arguments: str | Path) -> Outcome:
+    return run_cli(name, "--cluster", cluster.address, *PATIENT, *arguments)
 
 
-def start(cluster: Cluster, *arguments: str | Path) -> subprocess.Popen[str]:
-    line = command(*arguments, "--cluster", cluster.address, *PATIENT)
+def start(cluster: Cluster, name: str, *arguments: str | Path) -> subprocess.Popen[str]:
+    line = command(name, "--cluster", cluster.address, *PATIENT, *arguments)
     return subprocess.Popen(
         [sys.executable, "-c", HEAR_SIGNALS, *line],
         stdin=subprocess.DEVNULL,
@@ -107,6 +113,27 @@ def finish(process: subprocess.Popen[str]) -> Outcome:
     stdout, stderr = process.communicate()
     assert "Traceback" not in stderr, stderr
     return Outcome(process.returncode, stdout, stderr)
+
+
+@contextmanager
+def listening(greeting: bytes) -> Iterator[int]:
+    """Accept connections, greet each and say no more; the block gets the port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        accepted = []
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    accepted.append(server.accept()[0])
+                    accepted[-1].sendall(greeting)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+        for connection in accepted:
+            connection.close()
 
 
 def hold_all(cluster: Cluster) -> None:
@@ -202,6 +229,60 @@ def test_a_worker_that_is_killed_in_mid_probe_has_it_done_by_another(
         worker.gate.unlink()
 
     assert_same(finish(process), locally(*COMPARE))
+
+
+def test_a_worker_that_stops_answering_in_mid_probe_has_it_done_by_another(
+    tmp_path: Path, ffmpeg: Path, clip: Path, locally: Callable[..., Outcome]
+) -> None:
+    with running_cluster(tmp_path, ffmpeg, 2, **SHORT_TTL) as cluster:
+        hold_all(cluster)
+        process = start(cluster, *COMPARE, "-r", clip, "--no-cache")
+        victim, other = cluster.workers
+        wait_until(lambda: victim.encodes or process.poll() is not None)
+        victim.process.send_signal(signal.SIGSTOP)
+        other.gate.unlink()
+
+        assert_same(finish(process), locally(*COMPARE))
+
+
+def test_the_only_worker_stops_answering_in_mid_probe(
+    tmp_path: Path, ffmpeg: Path, clip: Path
+) -> None:
+    with running_cluster(tmp_path, ffmpeg, 1, **SHORT_TTL) as cluster:
+        hold_all(cluster)
+        process = start(cluster, *SEARCH, "-r", clip, "--cluster-timeout", "3")
+        wait_until(lambda: cluster.workers[0].encodes or process.poll() is not None)
+        cluster.workers[0].process.send_signal(signal.SIGSTOP)
+        outcome = finish(process)
+
+    assert (outcome.exit_code, outcome.stdout) == (1, "")
+    assert "it does not answer" in outcome.stderr
+    assert "No worker is left" in outcome.stderr
+
+
+def test_a_worker_that_does_not_answer_from_the_start_is_left_out(
+    cluster: Cluster, clip: Path, locally: Callable[..., Outcome]
+) -> None:
+    victim = cluster.start_worker()
+    victim.process.send_signal(signal.SIGSTOP)
+    outcome = on(cluster, *SEARCH, "-r", clip, "--no-cache", "--cluster-timeout", "3")
+    victim.end()
+
+    assert outcome.stderr.count("it does not answer") == 1
+    assert_same(outcome, locally(*SEARCH))
+
+
+def test_nothing_of_a_run_stays_on_the_scheduler(cluster: Cluster, clip: Path) -> None:
+    def topics(dask_scheduler: Any) -> set[str]:
+        # Dask itself keeps one for each client and each worker that ever was.
+        return {name for name in dask_scheduler._broker._topics if "vmafx" in name}
+
+    assert on(cluster, *SEARCH, "-r", clip, "--no-cache", "--progress", "json").exit_code == 0
+    with closing(connect(cluster.address, timeout_s=60, warn=warnings.warn)) as connection:
+        assert connection._client.run_on_scheduler(topics) == set()
+        metrics = [presence.progress for presence in connection.workers().values()]
+
+    assert metrics == [{}] * len(cluster.workers)
 
 
 def test_ctrl_c_stops_the_encodes_on_the_workers(cluster: Cluster, clip: Path) -> None:
@@ -374,6 +455,20 @@ def test_a_cluster_that_is_down_is_one_sentence(clip: Path) -> None:
     assert line.startswith(f"vmafx-tune: error: No Dask scheduler answers at {address} within 1 s")
 
 
+@pytest.mark.parametrize(
+    "greeting", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"SSH-2.0-OpenSSH_9.6\r\n", TLS_ALERT, b""]
+)
+def test_what_answers_like_something_else_is_one_sentence(clip: Path, greeting: bytes) -> None:
+    with listening(greeting) as port:
+        line = ("--cluster", f"tcp://127.0.0.1:{port}", "--cluster-timeout", "2")
+        outcome = run_cli(*SEARCH, "-r", clip, *line)
+
+    assert outcome.exit_code == 1
+    (line_of_error,) = outcome.stderr.splitlines()
+    assert f"at tcp://127.0.0.1:{port}" in line_of_error
+    assert "Dask scheduler" in line_of_error
+
+
 def test_a_cluster_without_workers_is_one_sentence(
     tmp_path: Path, ffmpeg: Path, clip: Path
 ) -> None:
@@ -448,3 +543,21 @@ def test_calls_of_a_cluster_that_is_gone_end_with_that(tmp_path: Path, ffmpeg: P
 
         with pytest.raises(ClusterLostError, match="was lost"):
             future.result()
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGSTOP])
+def test_whatever_is_asked_of_a_cluster_that_is_gone_ends_with_that(
+    tmp_path: Path, ffmpeg: Path, monkeypatch: pytest.MonkeyPatch, sent: signal.Signals
+) -> None:
+    monkeypatch.setattr(connection_module, "_SCHEDULER_TIMEOUT_S", 2.0)
+    with (
+        running_cluster(tmp_path, ffmpeg, 1) as cluster,
+        closing(connect(cluster.address, timeout_s=60, warn=warnings.warn)) as connection,
+    ):
+        workers = connection.workers()
+        cluster.scheduler.send_signal(sent)
+
+        with pytest.raises(ClusterLostError):
+            connection.workers()
+        with pytest.raises(ClusterLostError):
+            connection.ask(pow, 2, workers)

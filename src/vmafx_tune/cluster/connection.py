@@ -1,14 +1,20 @@
-"""The connection to a Dask cluster: all that is said to Dask on the client's side."""
+"""The connection to a Dask cluster: all that is said to Dask on the client's side.
+
+Whatever Dask raises becomes an error of ours here, and whatever it waits for has a limit.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import threading
+import time
 import uuid
 import warnings
-from concurrent.futures import CancelledError as FutureCancelledError
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from vmafx_tune.cluster.messages import PROGRESS
 from vmafx_tune.errors import (
     ClusterLostError,
     ClusterSupportError,
@@ -19,13 +25,16 @@ from vmafx_tune.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 T = TypeVar("T")
 
-__all__ = ["ClusterExecutor", "Connection", "connect"]
+__all__ = ["ClusterExecutor", "Connection", "Presence", "connect"]
 
-_ASK_TIMEOUT_S = 180.0
+# A worker that is alive may have an ffmpeg to try out, or a model to hash.
+_ANSWER_TIMEOUT_S = 180.0
+_SCHEDULER_TIMEOUT_S = 30.0
+_LOOK_EVERY_S = 1.0
 _CLOSE_TIMEOUT_S = 2.0
 _GRACE_S = 1.0
 
@@ -59,18 +68,30 @@ def connect(
         warnings.simplefilter("always")
         try:
             client = _within(timeout_s, lambda: _made(Client, address, timeout_s))
-        except (OSError, ImportError, ValueError) as error:
+        except (OSError, ImportError) as error:
             raise ClusterUnreachableError(
                 f"No Dask scheduler answers at {address} within {timeout_s:g} s"
                 f"{_reason(error)}. Start it with `dask scheduler`, or check the address."
             ) from error
+        except Exception as error:
+            # Bytes that Dask takes for its own protocol fail it in any way.
+            raise ClusterUnreachableError(
+                f"What answers at {address} is not a Dask scheduler. Start one with "
+                "`dask scheduler`, or check the address."
+            ) from error
     for warning in caught:
         warn(" ".join(str(warning.message).split()))
-    return Connection(client, address, consolation)
+    return Connection(client, address, consolation, patience_s=timeout_s)
 
 
-def _made(client: Any, address: str, timeout_s: float) -> Any:
-    return client(address, timeout=f"{timeout_s}s", set_as_default=False)
+def _made(kind: Any, address: str, timeout_s: float) -> Any:
+    class Client(kind):  # type: ignore[misc]
+        """A client whose end does not wait for a scheduler that may be none."""
+
+        def __del__(self) -> None:
+            pass
+
+    return Client(address, timeout=f"{timeout_s}s", set_as_default=False)
 
 
 def _within(timeout_s: float, call: Callable[[], Any]) -> Any:
@@ -106,6 +127,22 @@ def _reason(error: BaseException) -> str:
     return f" ({text})" if text else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A worker that the scheduler knows.
+
+    Attributes:
+        slots: Tasks that it runs at once.
+        silent: Whether it gives no sign of life. The scheduler removes it after a while, unless it
+            comes back before.
+        progress: What it tells of its jobs: stage and frames done, by `Job.ticket`.
+    """
+
+    slots: int
+    silent: bool = False
+    progress: Mapping[str, tuple[str, int]] = field(default_factory=dict)
+
+
 class Connection:
     """A connected client; see `connect`. Thread-safe.
 
@@ -113,21 +150,46 @@ class Connection:
         client: A `distributed.Client`.
         address: Of the scheduler, for messages.
         consolation: What is said of finished work where the cluster is lost.
+        patience_s: A worker without a heartbeat for so long is silent.
     """
 
-    def __init__(self, client: Any, address: str, consolation: str = "") -> None:
+    def __init__(
+        self, client: Any, address: str, consolation: str = "", *, patience_s: float = 10.0
+    ) -> None:
         self._client = client
         self.address = address
         self._consolation = consolation
+        self._patience_s = patience_s
+        self._heartbeats: dict[str, tuple[float, float]] = {}
 
-    def workers(self) -> dict[str, int]:
-        """List the workers of the cluster: how many tasks each runs at once, by address.
+    def workers(self) -> dict[str, Presence]:
+        """List the workers of the cluster by address.
 
         Raises:
             ClusterLostError: The scheduler is gone.
         """
-        info = self.checked(lambda: self._client.scheduler_info(n_workers=-1))
-        return {address: int(facts["nthreads"]) for address, facts in info["workers"].items()}
+        return self._call(self._workers, _SCHEDULER_TIMEOUT_S + _GRACE_S)
+
+    async def _workers(self) -> dict[str, Presence]:
+        identity = self._client.scheduler.identity(n_workers=-1)
+        facts = (await asyncio.wait_for(identity, _SCHEDULER_TIMEOUT_S))["workers"]
+        now = time.monotonic()
+        known, self._heartbeats = self._heartbeats, {}
+        for address, worker in facts.items():
+            # The clocks of other machines tell only whether they go on.
+            beat, heard_at = known.get(address, (None, now))
+            self._heartbeats[address] = (
+                worker["last_seen"],
+                heard_at if beat == worker["last_seen"] else now,
+            )
+        return {
+            address: Presence(
+                int(worker["nthreads"]),
+                now - self._heartbeats[address][1] > self._patience_s,
+                worker["metrics"].get(PROGRESS, {}),
+            )
+            for address, worker in facts.items()
+        }
 
     def ask(
         self, function: Callable[..., Any], argument: object, workers: Iterable[str]
@@ -136,41 +198,59 @@ class Connection:
 
         Returns:
             What came back by the worker's address; an exception where it failed. A worker that
-            went away is left out.
+            went away or does not answer is left out.
 
         Raises:
-            ClusterLostError: The scheduler is gone, or a worker does not answer.
+            ClusterLostError: The scheduler is gone.
         """
         addresses = list(workers)
 
-        async def asking() -> Mapping[str, Any]:
-            # On the client's own event loop, its methods are coroutines.
-            found: Mapping[str, Any] = await self._client.run(
-                function, argument, workers=addresses, on_error="return"
-            )
-            return found
+        async def asking() -> dict[str, Any]:
+            # On the client's own event loop, its methods are coroutines. One question for each
+            # worker: one that is silent does not hold up the answers of others.
+            asked = {
+                address: asyncio.ensure_future(
+                    self._client.run(function, argument, workers=[address], on_error="return")
+                )
+                for address in addresses
+            }
+            try:
+                await self._answered(asked)
+                return {
+                    address: one.result()[address] for address, one in asked.items() if one.done()
+                }
+            finally:
+                for one in asked.values():
+                    one.cancel()
 
-        if not addresses:
-            return {}
-        answers = self.checked(lambda: self._client.sync(asking, callback_timeout=_ASK_TIMEOUT_S))
+        limit_s = _ANSWER_TIMEOUT_S + _SCHEDULER_TIMEOUT_S + _GRACE_S
+        answers = self._call(asking, limit_s) if addresses else {}
         return {
             address: answer for address, answer in answers.items() if not _is_connection(answer)
         }
+
+    async def _answered(self, asked: Mapping[str, asyncio.Future[Any]]) -> None:
+        """Wait for all answers but those of silent workers."""
+        deadline = time.monotonic() + _ANSWER_TIMEOUT_S
+        pending = set(asked.values())
+        while pending and time.monotonic() < deadline:
+            await asyncio.wait(pending, timeout=_LOOK_EVERY_S)
+            present = await self._workers()
+            pending = {
+                one
+                for address, one in asked.items()
+                if not one.done() and address in present and not present[address].silent
+            }
 
     def executor(self, workers: Iterable[str]) -> ClusterExecutor:
         """Make what runs calls on any of `workers`."""
         return ClusterExecutor(self, self._client, workers)
 
-    def listen(self, topic: str, hear: Callable[[Mapping[str, Any]], None]) -> None:
-        """Call `hear` with each piece of news that a worker tells under `topic`."""
-        self._client.subscribe_topic(topic, lambda event: hear(event[1]))
-
     def close(self) -> None:
         """End the connection; the cluster forgets everything that is not finished."""
         try:
             self._client.close(timeout=_CLOSE_TIMEOUT_S)
-        except (OSError, RuntimeError, FutureCancelledError):
-            # There is nobody left to say goodbye to.
+        except Exception:  # noqa: BLE001 - there is nobody left to say goodbye to
             return
 
     def lost(self) -> ClusterLostError:
@@ -181,19 +261,21 @@ class Connection:
         )
 
     def checked(self, call: Callable[[], Any]) -> Any:
-        """Make a call of Dask's client.
+        """Make a call of Dask's client, and nothing else.
 
         Raises:
-            ClusterLostError: The cluster is gone.
+            ClusterLostError: It fails. When the scheduler goes, that can be anything: a closed
+                connection, a timeout, or an error of Dask's own about what is missing.
         """
         try:
             return call()
-        except (OSError, RuntimeError, FutureCancelledError) as error:
-            raise self.lost() from error
         except Exception as error:
-            if type(error).__module__.startswith("distributed."):
-                raise self.lost() from error
-            raise
+            raise self.lost() from error
+
+    def _call(self, function: Callable[[], Awaitable[T]], limit_s: float) -> T:
+        """Run a coroutine on the client's event loop, which may end just now."""
+        result: T = self.checked(lambda: self._client.sync(function, callback_timeout=limit_s))
+        return result
 
 
 class ClusterExecutor:
@@ -240,7 +322,7 @@ class ClusterExecutor:
         try:
             result, error = task.result(), None
         except BaseException as failure:  # noqa: BLE001 - carried to the thread that waits
-            result, error = None, self._told(failure)
+            result, error = None, self._told(failure, failed=task.status == "error")
         if not future.set_running_or_notify_cancel():
             return
         if error is None:
@@ -248,11 +330,12 @@ class ClusterExecutor:
         else:
             future.set_exception(error)
 
-    def _told(self, error: BaseException) -> VmafxTuneError:
+    def _told(self, error: BaseException, *, failed: bool) -> VmafxTuneError:
         from distributed import KilledWorker
 
         told: VmafxTuneError
-        if isinstance(error, FutureCancelledError):
+        if not failed:
+            # It was cancelled, or Dask cannot tell what became of it.
             told = self._connection.lost()
         elif isinstance(error, KilledWorker):
             told = ClusterWorkersError(

@@ -19,7 +19,7 @@ from vmafx_tune.errors import ClusterWorkersError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from vmafx_tune.cluster.connection import Connection
+    from vmafx_tune.cluster.connection import Connection, Presence
     from vmafx_tune.cluster.messages import Inquiry
 
 __all__ = ["EligibleWorkers"]
@@ -32,12 +32,12 @@ _PAUSE_S = 0.2
 class _Worker:
     """A worker of our version."""
 
-    slots: int
+    presence: Presence
     reports: dict[Inquiry, Report] = field(default_factory=dict)
 
 
 class EligibleWorkers:
-    """The workers of a cluster, as they come and go. Thread-safe.
+    """The workers of a cluster, as they come and go, or fall silent. Thread-safe.
 
     For each inquiry one answer counts: that of this machine if any worker shares it, so that a run
     on the cluster gives what a run here gives; else the one that most workers share. Workers with
@@ -67,6 +67,7 @@ class EligibleWorkers:
         self._looked_at = float("-inf")
         self._workers: dict[str, _Worker] = {}
         self._foreign: dict[str, str] = {}
+        self._silent: set[str] = set()
         self._agreed: dict[Inquiry, Report] = {}
         self._told: set[tuple[str, str]] = set()
 
@@ -75,7 +76,25 @@ class EligibleWorkers:
         """Probes that all of them together make at once."""
         with self._lock:
             self._look()
-            return sum(one.slots for one in self._workers.values())
+            return sum(one.presence.slots for one in self._workers.values())
+
+    def present(self) -> set[str]:
+        """Find the workers of our version that the scheduler knows now, be they silent or not.
+
+        Raises:
+            ClusterLostError: The cluster is gone.
+        """
+        with self._lock:
+            self._look()
+            return set(self._workers)
+
+    def progress(self, ticket: str | None) -> tuple[str, int] | None:
+        """Return what was told last of a job: stage and frames done; None where nothing was."""
+        with self._lock:
+            for one in self._workers.values():
+                if ticket is not None and ticket in one.presence.progress:
+                    return one.presence.progress[ticket]
+            return None
 
     def agreed(self, inquiry: Inquiry, *, among: Inquiry | None = None) -> Report:
         """Return the answer that counts for an inquiry.
@@ -95,7 +114,7 @@ class EligibleWorkers:
             return self._agreed[inquiry]
 
     def fit(self, inquiries: Mapping[Inquiry, Mapping[str, Any]]) -> set[str]:
-        """Find the workers that are here now and have the facts that are expected.
+        """Find the workers that answer now and have the facts that are expected.
 
         Args:
             inquiries: The expected facts, by what was asked for.
@@ -105,7 +124,7 @@ class EligibleWorkers:
         """
         with self._lock:
             self._look()
-            fit = set(self._workers)
+            fit = self._answering()
             for inquiry, expected in inquiries.items():
                 fit -= self._misfits(inquiry, expected)
             return fit
@@ -113,7 +132,7 @@ class EligibleWorkers:
     def _misfits(self, inquiry: Inquiry, expected: Mapping[str, Any]) -> set[str]:
         misfits = set()
         reports = self._reports(inquiry)
-        for address in self._workers:
+        for address in self._answering():
             report = reports.get(address)
             reason = "it does not answer" if report is None else _misfit(report, expected)
             if reason is not None:
@@ -154,25 +173,34 @@ class EligibleWorkers:
         return f"No worker of the cluster can do it. {listing(reasons)}", reasons
 
     def _reports(self, inquiry: Inquiry) -> dict[str, Report]:
-        new = [address for address, one in self._workers.items() if inquiry not in one.reports]
+        answering = self._answering()
+        new = [address for address in answering if inquiry not in self._workers[address].reports]
         for address, answer in self._connection.ask(worker.report, pack(inquiry), new).items():
             self._workers[address].reports[inquiry] = _report(answer)
         return {
             address: one.reports[inquiry]
             for address, one in self._workers.items()
-            if inquiry in one.reports
+            if address in answering and inquiry in one.reports
         }
+
+    def _answering(self) -> set[str]:
+        return {address for address, one in self._workers.items() if not one.presence.silent}
 
     def _await_workers(self) -> None:
         deadline = time.monotonic() + self._patience_s
         self._look()
-        while not self._workers:
+        while not self._answering():
             if self._foreign:
                 raise ClusterWorkersError(
                     f"No worker of the cluster has vmafx-tune {__version__}, as this machine has. "
                     f"{listing(tuple(self._foreign.items()))} Install the same version on both "
                     "sides.",
                     tuple(self._foreign.items()),
+                )
+            if time.monotonic() > deadline and self._silent:
+                raise ClusterWorkersError(
+                    f"No worker of the cluster at {self._connection.address} answers: "
+                    f"{', '.join(sorted(self._silent))}. Look whether they run, or start others."
                 )
             if time.monotonic() > deadline:
                 raise ClusterWorkersError(
@@ -187,11 +215,16 @@ class EligibleWorkers:
         if time.monotonic() - self._looked_at < _LOOK_EVERY_S and self._workers:
             return
         present = self._connection.workers()
+        self._silent = {address for address, worker in present.items() if worker.silent}
+        for address in self._silent:
+            self._tell(address, "it does not answer")
         for gone in self._workers.keys() - present.keys():
             del self._workers[gone]
         for gone in self._foreign.keys() - present.keys():
             del self._foreign[gone]
-        new = present.keys() - self._workers.keys() - self._foreign.keys()
+        for address, one in self._workers.items():
+            one.presence = present[address]
+        new = present.keys() - self._workers.keys() - self._foreign.keys() - self._silent
         for address, version in self._versions(new).items():
             if version == __version__:
                 self._workers[address] = _Worker(present[address])

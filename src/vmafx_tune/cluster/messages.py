@@ -11,7 +11,10 @@ from typing import Any
 from vmafx_tune.cluster.coding import message
 from vmafx_tune.model import Probe, ProbeSpec, ScoreSet, VmafModel
 
-__all__ = ["Answer", "Failure", "FileRef", "Inquiry", "Job", "Kit", "Report"]
+__all__ = ["PROGRESS", "Answer", "Failure", "FileRef", "Inquiry", "Job", "Kit", "Report"]
+
+PROGRESS = "vmafx-tune"
+"""Name under which workers tell the progress of their jobs with their heartbeats."""
 
 
 @message
@@ -97,8 +100,7 @@ class Job:
         files: Files that the encoder's arguments name.
         scoring: Facts that the worker's scoring must have.
         encoding: Facts that its encoding must have; None where nothing is encoded.
-        topic: Where progress is told; None where nobody listens.
-        number: Tells this job's progress from others'.
+        ticket: Tells this job's progress from that of all others; None where nobody follows it.
     """
 
     kit: Kit
@@ -109,8 +111,7 @@ class Job:
     files: tuple[FileRef, ...]
     scoring: Mapping[str, Any]
     encoding: Mapping[str, Any] | None
-    topic: str | None = None
-    number: int = 0
+    ticket: str | None = None
 
 
 @message

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import threading
 import time
 import uuid
 from concurrent.futures import CancelledError as FutureCancelledError
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from vmafx_tune.cluster import worker
 from vmafx_tune.cluster.coding import ForeignVersionError, pack, unpack
@@ -19,7 +18,7 @@ from vmafx_tune.cluster.sentences import listing
 from vmafx_tune.errors import ClusterWorkersError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
     from vmafx_tune.cancel import CancelToken
@@ -63,10 +62,8 @@ class ClusterProber:
         self._command = command
         self._cancel = cancel
         self._patience_s = patience_s
-        self._progress = _Progress()
         self._lock = threading.Lock()
         self._without: dict[str, dict[str, str]] = {}
-        connection.listen(self._progress.topic, self._progress.hear)
 
     def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
         """Have `spec` encoded and scored; see `ports.Prober`.
@@ -77,8 +74,10 @@ class ClusterProber:
             VmafxTuneError: As a prober of this machine.
         """
         assignment = self._jobs.probe(spec)
-        with self._progress.of(assignment, on_progress) as followed:
-            answer = self._run(followed)
+        if on_progress is not None:
+            job = dataclasses.replace(assignment.job, ticket=uuid.uuid4().hex)
+            assignment = dataclasses.replace(assignment, job=job)
+        answer = self._run(assignment, on_progress)
         assert answer.probe is not None
         # The worker's would name its own ffmpeg and its own copy of the source.
         return dataclasses.replace(answer.probe, command=self._command(spec.encode))
@@ -93,11 +92,12 @@ class ClusterProber:
         """Stop all probes now, on the workers too."""
         self._cancel.cancel()
 
-    def _run(self, assignment: Assignment) -> Answer:
+    def _run(self, assignment: Assignment, on_progress: ProbeProgress | None = None) -> Answer:
         """Have an assignment done, by another worker where one cannot."""
         unlucky: dict[str, Failure] = {}
         while True:
-            answer = self._attempt(assignment, self._able(assignment, unlucky))
+            able = self._able(assignment, unlucky)
+            answer = self._attempt(assignment, able, on_progress)
             if answer is None:
                 continue
             if answer.failure is None:
@@ -132,21 +132,34 @@ class ClusterProber:
                 return able
             if fit:
                 raise _nobody(assignment, unlucky, without)
-            if time.monotonic() > deadline:
+            if self._eligible.present():
+                # Whoever is silent comes back, or is removed by the scheduler.
+                deadline = time.monotonic() + self._patience_s
+            elif time.monotonic() > deadline:
                 raise ClusterWorkersError(
                     f"No worker is left at {self._connection.address} that can measure "
                     f"{assignment.name}. Start some and repeat the command."
                 )
             time.sleep(_LOOK_EVERY_S / 2)
 
-    def _attempt(self, assignment: Assignment, workers: set[str]) -> Answer | None:
-        """Have one of `workers` do an assignment; None where all of them are gone."""
+    def _attempt(
+        self, assignment: Assignment, workers: set[str], on_progress: ProbeProgress | None
+    ) -> Answer | None:
+        """Have one of `workers` do an assignment; None where all of them are gone.
+
+        When the one that does it is gone, the scheduler gives it to another one. That includes one
+        that has stopped to answer: the scheduler waits for it for as long as its own
+        `worker-ttl` says, and removes it then.
+        """
         future = self._connection.executor(workers).submit(worker.measure, pack(assignment.job))
         try:
             with self._cancel.calling(future.cancel):
                 while not _ended(future, _LOOK_EVERY_S):
-                    if not workers & self._eligible.fit({}):
+                    if not workers & self._eligible.present():
                         return None
+                    progress = self._eligible.progress(assignment.job.ticket)
+                    if on_progress is not None and progress is not None:
+                        on_progress(*progress)
             self._cancel.raise_if_cancelled()
             return _read(future)
         finally:
@@ -184,32 +197,3 @@ def _nobody(
         "where all workers see them under the same names, or give a URL for the source.",
         found,
     )
-
-
-class _Progress:
-    """Passes on what workers tell of their jobs while they run."""
-
-    def __init__(self) -> None:
-        self.topic = f"vmafx-tune-{uuid.uuid4().hex}"
-        self._numbers = itertools.count(1)
-        self._observers: dict[int, ProbeProgress] = {}
-
-    @contextmanager
-    def of(self, assignment: Assignment, observer: ProbeProgress | None) -> Iterator[Assignment]:
-        """Let `observer` follow an assignment for as long as the block lasts."""
-        if observer is None:
-            yield assignment
-            return
-        number = next(self._numbers)
-        job = dataclasses.replace(assignment.job, topic=self.topic, number=number)
-        self._observers[number] = observer
-        try:
-            yield dataclasses.replace(assignment, job=job)
-        finally:
-            del self._observers[number]
-
-    def hear(self, news: Mapping[str, Any]) -> None:
-        """Take note of what a worker tells."""
-        observer = self._observers.get(news["job"])
-        if observer is not None:
-            observer(news["stage"], news["frames"])

@@ -8,14 +8,13 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import threading
-import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.cluster.coding import ForeignVersionError, pack, unpack
 from vmafx_tune.cluster.failures import failure_of
-from vmafx_tune.cluster.messages import Answer, Inquiry, Job, Report
+from vmafx_tune.cluster.messages import PROGRESS, Answer, Inquiry, Job, Report
 from vmafx_tune.cluster.worker_tools import tools_for
 from vmafx_tune.errors import ClusterWorkersError, VmafxTuneError
 
@@ -27,7 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["measure", "report"]
 
 _LOOK_EVERY_S = 0.2
-_TELL_EVERY_S = 0.25
+# Stage and frames done of the jobs under way, by their tickets. It goes with the heartbeats of this
+# process's worker, so that nothing of it stays when the job, the client or the worker is gone.
+_progress: dict[str, tuple[str, int]] = {}
 # A task that is executing is in one of these for as long as somebody waits for it.
 _WANTED = frozenset({"executing", "long-running", "ready", "resumed"})
 
@@ -55,8 +56,8 @@ def _measure(data: bytes, task: _Task) -> Answer:
     token = CancelToken()
     try:
         job = unpack(Job, data)
-        with task.cancelling(token):
-            return tools_for(job.kit).measure(job, token, _progress(job, task))
+        with task.cancelling(token), task.telling(job.ticket) as progress:
+            return tools_for(job.kit).measure(job, token, progress)
     except ForeignVersionError as error:
         return Answer(failure=failure_of(ClusterWorkersError(str(error))))
     except VmafxTuneError as error:
@@ -108,22 +109,19 @@ class _Task:
         state = self._worker.state.tasks.get(self._key)
         return state is not None and state.state in _WANTED
 
-    def tell(self, topic: str, news: dict[str, Any]) -> None:
-        """Send news to whoever listens to `topic`."""
-        if self._worker is not None:
-            self._worker.log_event(topic, news)
+    @contextmanager
+    def telling(self, ticket: str | None) -> Iterator[ProbeProgress | None]:
+        """Give what tells the progress of a job to whoever follows its ticket."""
+        if self._worker is None or ticket is None:
+            yield None
+            return
+        # In one step: the worker may be reading its metrics just now.
+        self._worker.metrics = {**self._worker.metrics, PROGRESS: lambda _: dict(_progress)}
 
+        def tell(stage: str, frames_done: int) -> None:
+            _progress[ticket] = stage, frames_done
 
-def _progress(job: Job, task: _Task) -> ProbeProgress | None:
-    if job.topic is None:
-        return None
-    topic, told_at = job.topic, 0.0
-
-    def tell(stage: str, frames_done: int) -> None:
-        nonlocal told_at
-        now = time.monotonic()
-        if now - told_at >= _TELL_EVERY_S:
-            told_at = now
-            task.tell(topic, {"job": job.number, "stage": stage, "frames": frames_done})
-
-    return tell
+        try:
+            yield tell
+        finally:
+            _progress.pop(ticket, None)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
+import platform
 from contextlib import closing
 from functools import lru_cache
 from pathlib import Path
@@ -12,9 +14,12 @@ from vmafx_tune.cluster.messages import Answer, Report
 from vmafx_tune.cluster.sentences import difference
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import ClusterWorkersError, UnreadableSourceError
+from vmafx_tune.folders import cache_folder
 from vmafx_tune.media.source_cache import SourceCache
 from vmafx_tune.options import ToolOptions
-from vmafx_tune.probing.fingerprint import Fingerprints, NoMemory
+from vmafx_tune.probing.fingerprint import Fingerprints
+from vmafx_tune.probing.room import store_limit
+from vmafx_tune.probing.store import SqliteProbeStore
 from vmafx_tune.wiring import Toolbox
 
 if TYPE_CHECKING:
@@ -26,6 +31,8 @@ if TYPE_CHECKING:
     from vmafx_tune.ports import ProbeProgress, Scorer
 
 __all__ = ["WorkerTools", "tools_for"]
+
+_log = logging.getLogger(__name__)
 
 
 @lru_cache(maxsize=16)
@@ -47,11 +54,18 @@ class WorkerTools:
                 ffmpeg=None if kit.ffmpeg is None else Path(kit.ffmpeg),
                 vmaf=None if kit.vmaf is None else Path(kit.vmaf),
                 timeout_s=kit.timeout_s,
-                # The home folder may be on a network file system, where SQLite's log cannot be.
+                # What is measured is kept by the client.
                 cache=False,
             )
         )
-        self._fingerprints = Fingerprints(NoMemory())
+        # A home folder may be one for many machines, and SQLite's log is not: each has its own.
+        self._fingerprints = Fingerprints(
+            SqliteProbeStore(
+                cache_folder() / f"files-{platform.node()}.sqlite",
+                limit_bytes=store_limit(),
+                warn=_log.warning,
+            )
+        )
 
     def report(self, inquiry: Inquiry) -> Report:
         """Tell what this machine would contribute to the outcome of probes.

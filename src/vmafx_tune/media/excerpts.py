@@ -1,16 +1,18 @@
 """Cutting excerpts out of sources, exact to the frame, without writing a file.
 
-A frame is found by its time where that is sure to find it: in containers with an index that is
-exact, in streams whose keyframes are clean places to start, with frames on an even grid. Elsewhere
-all frames before it are decoded and dropped, which takes longer and is as exact.
+A frame is found by its time where that is sure to find it: in streams whose keyframes are clean
+places to start, with frames on an even grid; in containers with an index that is exact, or where a
+trial has shown that the seek lands on the keyframe. Elsewhere all frames before it are decoded and
+dropped, which takes longer and is as exact.
 """
 
 from __future__ import annotations
 
+import math
+import threading
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -33,9 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ExcerptCutter", "cut_excerpt", "decode_excerpt", "skip_frames"]
 
-# Names of libavformat's demuxers. Others seek to some packet near the time (MPEG-TS, raw streams),
-# or have no times of presentation (AVI). Even these are asked for times of keyframes only: between
-# two, the one to start from is chosen by a time of decoding, and may be the later one.
+# Names of libavformat's demuxers. These have an index, and are asked for times of keyframes only:
+# between two, the one to start from is chosen by a time of decoding, and may be the later one.
+# Others seek to some packet near a time of decoding (MPEG-TS), which a trial has to find.
 _CALCULATED = frozenset({"rawvideo", "yuv4mpegpipe"})
 _INDEXED = frozenset({"mov", "matroska"})
 # Nothing that is shown after one of their keyframes depends on what was coded before it. In H.264
@@ -45,6 +47,9 @@ _H264 = "h264"
 _H264_IDR = 5
 _H264_TYPE_MASK = 0x1F
 _AVCC_VERSION = 1
+_START_CODE = b"\0\0\1"
+# Packets after a seek that have to be those that the survey has found there.
+_TRIED_PACKETS = 16
 # As far back as ffmpeg goes from a time of presentation to one of decoding.
 _REORDERING_S = Fraction(3, 23)
 _TICKS_PER_SECOND = 1_000_000
@@ -56,7 +61,7 @@ def cut_excerpt(source: Source, first_frame: int, n_frames: int) -> Source:
 
 
 class ExcerptCutter:
-    """Cuts a source. Thread-safe once the first excerpt is cut.
+    """Cuts a source. Thread-safe.
 
     Args:
         source: The file, or an excerpt of it, which is then cut further.
@@ -64,6 +69,8 @@ class ExcerptCutter:
 
     def __init__(self, source: Source) -> None:
         self._source = source
+        self._lock = threading.Lock()
+        self._found: _Places | None = None
 
     def cut(self, first_frame: int, n_frames: int) -> Source:
         """Take a run of frames.
@@ -92,11 +99,14 @@ class ExcerptCutter:
                 f"The frame rate of '{source.path}' varies, so excerpts of it cannot be cut. "
                 "Convert it to a constant frame rate, or work on the whole clip."
             )
-        lead_frames = self._places.lead_frames(first_frame)
+        with self._lock:
+            if self._found is None:
+                self._found = self._find()
+            lead_frames = self._found.lead_frames(first_frame)
         excerpt = Excerpt(
             first_frame=first_frame,
             n_frames=n_frames,
-            start_s=self._places.start_s + first_frame / source.frame_rate,
+            start_s=self._found.start_s + first_frame / source.frame_rate,
             lead_frames=lead_frames,
         )
         if (outer := source.excerpt) is not None:
@@ -107,8 +117,7 @@ class ExcerptCutter:
             )
         return replace(source, n_frames=n_frames, excerpt=excerpt)
 
-    @cached_property
-    def _places(self) -> _Places:
+    def _find(self) -> _Places:
         source = self._source
         if source.excerpt is not None:
             return _Places(source.excerpt.start_s)
@@ -154,7 +163,7 @@ def decode_excerpt(
     if excerpt is not None and excerpt.first_frame > excerpt.lead_frames:
         frame_s = 1 / source.frame_rate
         start_s = _container_start_s(video) + excerpt.start_s - excerpt.lead_frames * frame_s
-        _seek(video, start_s)
+        _seek(video, start_s, frame_s)
         frames = _from_time(frames, start_s - frame_s / 2)
     if source.filters:
         frames = filtered_frames(video, frames, source.filters)
@@ -164,7 +173,12 @@ def decode_excerpt(
         yield from islice(frames, excerpt.lead_frames, excerpt.lead_frames + excerpt.n_frames)
 
 
-def _seek(video: Video, start_s: Fraction) -> None:
+def _seek(video: Video, start_s: Fraction, frame_s: Fraction) -> None:
+    if not _names(video) & (_INDEXED | _CALCULATED):
+        # As ffmpeg does when it is asked for half a frame before.
+        offset_s = start_s - frame_s / 2 - _subtracted_s(video)
+        video.container.seek(int(max(offset_s, Fraction(0)) * _TICKS_PER_SECOND))
+        return
     # Half a frame would be enough, if all containers sought by times of presentation.
     offset_s = max(start_s - _REORDERING_S, Fraction(0))
     tick_s = video.stream.time_base or Fraction(1)
@@ -183,36 +197,105 @@ def _time_s(frame: VideoFrame) -> Fraction:
     return (frame.pts or 0) * (frame.time_base or Fraction(1))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Places:
     """Where decoding may start.
 
     Attributes:
         start_s: Time of the first frame, from the start of the container.
         frames: Numbers of those frames, ascending from 0; None where it may start at any.
+        is_sure: Tells whether a seek for such a frame lands where it should; None where all do.
     """
 
     start_s: Fraction = Fraction(0)
     frames: tuple[int, ...] | None = (0,)
+    is_sure: Callable[[int], bool] | None = None
+    tried: dict[int, bool] = field(default_factory=dict)
 
     def lead_frames(self, first_frame: int) -> int:
         if self.frames is None:
             return 0
-        return first_frame - self.frames[bisect_right(self.frames, first_frame) - 1]
+        known = self.frames[: bisect_right(self.frames, first_frame)]
+        return first_frame - next(frame for frame in reversed(known) if self._holds(frame))
+
+    def _holds(self, frame: int) -> bool:
+        if self.is_sure is None or frame == 0:
+            return True
+        if frame not in self.tried:
+            self.tried[frame] = self.is_sure(frame)
+        return self.tried[frame]
 
 
 def _find_places(video: Video, source: Source) -> _Places:
-    names = set(video.container.format.name.split(","))
-    if names & _CALCULATED:
+    if _names(video) & _CALCULATED:
         return _Places(frames=None)
-    packets = _survey(video) if names & _INDEXED else None
+    packets = _survey(video)
     tick_s = video.stream.time_base
     if packets is None or tick_s is None or not _is_even(packets.ticks, tick_s, source):
         return _Places()
-    return _Places(
-        packets.ticks[0] * tick_s - _container_start_s(video),
-        tuple(bisect_left(packets.ticks, tick) for tick in packets.places),
-    )
+    start_s = packets.ticks[0] * tick_s - _container_start_s(video)
+    if _names(video) & _INDEXED:
+        frames = tuple(bisect_left(packets.ticks, tick) for tick in packets.places)
+        return _Places(start_s, frames)
+    trial = _Trial(video, source, packets, start_s)
+    return _Places(start_s, (0, *trial.frames), trial.lands)
+
+
+class _Trial:
+    """Seeks in a container that has no exact index, to find where that leads.
+
+    Such a seek is one for a time of decoding, and leads to the last packet that is not later. So
+    each keyframe is asked for by the time of the first frame for which that packet is the keyframe
+    itself, given what ffmpeg and `_seek` subtract from it.
+    """
+
+    def __init__(self, video: Video, source: Source, survey: _Survey, start_s: Fraction) -> None:
+        self._source = source
+        self._survey = survey
+        self._start_s = start_s
+        self._keyframes: dict[int, int] = {}
+        # ffmpeg subtracts where it finds that frames are reordered, and has to find so rightly.
+        if _reorders(video) != any(presented != decoded for presented, decoded in survey.order):
+            return
+        frame_s, tick_s = 1 / source.frame_rate, video.stream.time_base or Fraction(1)
+        back_s = frame_s / 2 + _subtracted_s(video)
+        first_s, places = survey.ticks[0] * tick_s, frozenset(survey.places)
+        for index, (presented, decoded) in enumerate(survey.order):
+            if presented in places and decoded is not None:
+                earliest_s = max(decoded * tick_s + back_s, presented * tick_s) - first_s
+                self._keyframes.setdefault(math.ceil(earliest_s / frame_s), index)
+
+    @property
+    def frames(self) -> list[int]:
+        """Frames that may be asked for, ascending."""
+        return sorted(frame for frame in self._keyframes if 0 < frame < self._source.n_frames)
+
+    def lands(self, frame: int) -> bool:
+        """Tell whether a seek for a frame leads to its keyframe, with all packets after it."""
+        index = self._keyframes[frame]
+        with open_source(self._source) as video:
+            frame_s = 1 / self._source.frame_rate
+            _seek(video, _container_start_s(video) + self._start_s + frame * frame_s, frame_s)
+            packets = (packet for packet in video.packets() if packet.size)
+            found = [(one.pts, one.dts) for one in islice(packets, _TRIED_PACKETS)]
+        return found == self._survey.order[index : index + _TRIED_PACKETS]
+
+
+def _names(video: Video) -> set[str]:
+    return set(video.container.format.name.split(","))
+
+
+def _reorders(video: Video) -> bool:
+    return bool(video.stream.codec_context.has_b_frames)
+
+
+def _subtracted_s(video: Video) -> Fraction:
+    """What ffmpeg subtracts from a time of presentation to make one of decoding of it."""
+    from av.format import Flags
+
+    by_presentation: int = Flags.seek_to_pts.value  # type: ignore[assignment]  # stubs: a `Flags`
+    by_presentation &= video.container.format.flags
+    return _REORDERING_S if _reorders(video) and not by_presentation else Fraction(0)
 
 
 def _container_start_s(video: Video) -> Fraction:
@@ -226,10 +309,12 @@ class _Survey:
     Attributes:
         ticks: Times of presentation of all pictures that are shown, ascending.
         places: Times of the keyframes from which everything shown after them can be decoded.
+        order: Times of presentation and of decoding of all packets, as they are in the file.
     """
 
     ticks: tuple[int, ...]
     places: tuple[int, ...]
+    order: list[tuple[int, int | None]]
 
 
 def _survey(video: Video) -> _Survey | None:
@@ -237,12 +322,14 @@ def _survey(video: Video) -> _Survey | None:
     codec = video.stream.codec_context.codec.canonical_name
     ticks: list[int] = []
     places: list[int] = []
+    order: list[tuple[int, int | None]] = []
     only_keyframes = True
     for packet in video.packets():
         if not packet.size:
             continue
         if packet.pts is None:
             return None
+        order.append((packet.pts, packet.dts))
         only_keyframes = only_keyframes and packet.is_keyframe
         if packet.is_keyframe and (codec != _H264 or _is_idr(packet, video.stream)):
             places.append(packet.pts)
@@ -255,7 +342,8 @@ def _survey(video: Video) -> _Survey | None:
     ticks.sort()
     # A keyframe that an edit list hides serves the first frame that is shown.
     shown = {max(place, ticks[0]) for place in places}
-    return _Survey(tuple(ticks), tuple(sorted(place for place in shown if place <= ticks[-1])))
+    in_time = tuple(sorted(place for place in shown if place <= ticks[-1]))
+    return _Survey(tuple(ticks), in_time, order)
 
 
 def _is_even(ticks: Sequence[int], tick_s: Fraction, source: Source) -> bool:
@@ -266,14 +354,16 @@ def _is_even(ticks: Sequence[int], tick_s: Fraction, source: Source) -> bool:
 
 
 def _is_idr(packet: Packet[VideoStream], stream: VideoStream) -> bool:
-    """Tell whether a packet holds an IDR picture, as MP4 and Matroska store H.264.
+    """Tell whether a packet holds an IDR picture.
 
-    ISO/IEC 14496-15: NAL units follow each other, each after its size; the size's own length is in
-    the decoder configuration record.
+    ISO/IEC 14496-15, as MP4 and Matroska store H.264: NAL units follow each other, each after its
+    size; the size's own length is in the decoder configuration record. Elsewhere, as in annex B of
+    H.264 itself, each follows a start code.
     """
     record = stream.codec_context.extradata or b""
     if len(record) < 5 or record[0] != _AVCC_VERSION:
-        return False
+        units = bytes(packet).split(_START_CODE)[1:]
+        return any(unit and unit[0] & _H264_TYPE_MASK == _H264_IDR for unit in units)
     length, data = (record[4] & 3) + 1, memoryview(packet)
     offset = 0
     while offset + length < len(data):

@@ -86,6 +86,7 @@ class Fingerprints:
     def __init__(self, memory: DigestMemory) -> None:
         self._memory = memory
         self._lock = threading.Lock()
+        self._turns: dict[_Signature, threading.Lock] = {}
         self._known: dict[_Signature, str] = {}
 
     def of(self, path: Path) -> str:
@@ -94,22 +95,22 @@ class Fingerprints:
         Raises:
             OSError: It cannot be read.
         """
-        # One file at a time: threads that ask for the same one wait for its hash.
-        with self._lock:
-            return self._of(path)
-
-    def _of(self, path: Path) -> str:
         with path.open("rb", buffering=0) as file:
             signature = _Signature.of(os.fstat(file.fileno()))
-            settled = signature.settled(time.time())
-            if (known := self._known.get(signature)) is not None:
-                return known
-            digest = self._memory.recall_digest(str(signature)) if settled else None
-            if digest is None:
-                digest = content_digest(file.fileno(), signature.size)
-                settled = settled and _Signature.of(os.fstat(file.fileno())) == signature
-                if settled:
-                    self._memory.remember_digest(str(signature), digest)
+            with self._lock:
+                turn = self._turns.setdefault(signature, threading.Lock())
+            # Threads that ask for the same file wait for its hash, and those for others do not.
+            with turn:
+                return self._known.get(signature) or self._of(file.fileno(), signature)
+
+    def _of(self, descriptor: int, signature: _Signature) -> str:
+        settled = signature.settled(time.time())
+        digest = self._memory.recall_digest(str(signature)) if settled else None
+        if digest is None:
+            digest = content_digest(descriptor, signature.size)
+            settled = settled and _Signature.of(os.fstat(descriptor)) == signature
+            if settled:
+                self._memory.remember_digest(str(signature), digest)
         if settled:
             self._known[signature] = digest
         return digest

@@ -10,6 +10,7 @@ import pytest
 from vmafx_tune._version import __version__
 from vmafx_tune.cluster import eligibility
 from vmafx_tune.cluster.coding import pack
+from vmafx_tune.cluster.connection import Presence
 from vmafx_tune.cluster.eligibility import EligibleWorkers
 from vmafx_tune.cluster.messages import Inquiry, Kit, Report
 from vmafx_tune.errors import ClusterWorkersError
@@ -32,10 +33,11 @@ class Farm:
     def __init__(self, **reports: Report) -> None:
         self.reports = reports
         self.versions: dict[str, str | None] = {}
+        self.silent: set[str] = set()
         self.asked = 0
 
-    def workers(self) -> dict[str, int]:
-        return dict.fromkeys(self.reports, 2)
+    def workers(self) -> dict[str, Presence]:
+        return {name: Presence(2, name in self.silent) for name in self.reports}
 
     def ask(
         self, function: Callable[..., Any], argument: object, workers: Iterable[str]
@@ -119,6 +121,29 @@ def test_a_worker_that_left_is_no_longer_counted() -> None:
 
     assert some.slots == 2
     assert some.fit({}) == {"b"}
+
+
+def test_a_silent_worker_gets_no_work_until_it_answers_again() -> None:
+    farm, told = Farm(a=having("new"), b=having("new")), list[str]()
+    some = workers_of(farm, told)
+    expected = {INQUIRY: {"ffmpeg": "new"}}
+    assert some.fit(expected) == {"a", "b"}
+    farm.silent = {"a"}
+
+    assert some.fit(expected) == {"b"}
+    assert some.present() == {"a", "b"}
+    assert told == ["The worker a is not used: it does not answer."]
+    farm.silent = set()
+    assert some.fit(expected) == {"a", "b"}
+    assert farm.asked == 2
+
+
+def test_a_worker_that_never_answered_is_named() -> None:
+    farm = Farm(a=having("new"))
+    farm.silent = {"a"}
+
+    with pytest.raises(ClusterWorkersError, match=r"No worker .* at tcp://farm:8786 answers: a\."):
+        workers_of(farm).agreed(INQUIRY)
 
 
 def test_where_nobody_can_do_it_each_says_why() -> None:

@@ -32,7 +32,7 @@ def make_job() -> Job:
     encode = make_spec(source=source, extra_args=("-tune", "film"), size=Resolution(32, 18))
     spec = ProbeSpec(encode, VmafModel("mine", Path("/models/mine.json")), Resolution(64, 36), 2)
     file = FileRef("/media/clip.yuv", "digest", 123, "https://host/clip.yuv")
-    return Job(KIT, "ffmpeg", spec, file, file, (file,), FACTS, None, "topic", 7)
+    return Job(KIT, "ffmpeg", spec, file, file, (file,), FACTS, None, "ticket")
 
 
 @pytest.mark.parametrize(

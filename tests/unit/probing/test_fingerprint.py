@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -109,6 +110,33 @@ def test_threads_that_ask_for_a_file_at_once_read_it_once(
     for thread in threads:
         thread.join()
     assert hashed == [7]
+
+
+def test_hashing_one_file_holds_up_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "long").write_bytes(b"a long one")
+    (tmp_path / "short").write_bytes(b"short")
+    begun, go_on = threading.Event(), threading.Event()
+
+    def hashing(descriptor: int, size_bytes: int) -> str:
+        if size_bytes == len(b"a long one"):
+            begun.set()
+            go_on.wait()
+        return content_digest(descriptor, size_bytes)
+
+    monkeypatch.setattr(fingerprint, "content_digest", hashing)
+    prints = Fingerprints(Memory())
+    with ThreadPoolExecutor(2) as pool:
+        slow = pool.submit(prints.of, tmp_path / "long")
+        begun.wait()
+        try:
+            quick = pool.submit(prints.of, tmp_path / "short").result(timeout=60)
+        finally:
+            go_on.set()
+
+    assert quick == hashlib.sha256(b"short").hexdigest()
+    assert slow.result() == hashlib.sha256(b"a long one").hexdigest()
 
 
 @pytest.mark.usefixtures("later")
