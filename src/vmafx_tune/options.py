@@ -113,8 +113,8 @@ class ClusterOptions:
         default=10.0,
         metavar="SECONDS",
         min=0.1,
-        help="How long to wait for the scheduler, for a worker where there is none, and for the "
-        "heartbeat of one that does not answer.",
+        help="How long to wait for the scheduler, and for a worker where there is none. A worker "
+        "gets no work after three times that without a heartbeat.",
     )
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vmafx_tune.core.segments import SamplePlan, Segment
     from vmafx_tune.encoders.availability import Availability
     from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.media.excerpts import ExcerptCutter
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.media.process import ProcessRunner
     from vmafx_tune.media.source_cache import SourceCache
@@ -87,6 +88,7 @@ class Toolbox:
         self._on_command = on_command
         self._availabilities: dict[str, Availability] = {}
         self._source_kbps: dict[Source, float | None] = {}
+        self._cutters: dict[Source, ExcerptCutter] = {}
 
     @cached_property
     def runner(self) -> ProcessRunner:
@@ -471,7 +473,7 @@ class Toolbox:
         return SampledProber(
             prober,
             plan,
-            cut=_cutting(source),
+            cut=self._cutting(source),
             command=self.user_command,
             lead_in=lead_in,
             workers=workers,
@@ -493,10 +495,24 @@ class Toolbox:
         return ChunkedProber(
             prober,
             chunks,
-            cut=_cutting(source),
+            cut=self._cutting(source),
             command=self.join_command,
             workers=workers,
         )
+
+    def cutting_note(self, source: Source, segments: Sequence[Segment]) -> str | None:
+        """Say what it costs to cut parts out of `source`; None where that is little."""
+        return self._cutter(source).note(segments)
+
+    def _cutting(self, source: Source) -> Callable[[Source, Segment], Source]:
+        cutter = self._cutter(source)
+        return lambda _, segment: cutter.cut(segment.first_frame, segment.n_frames)
+
+    def _cutter(self, source: Source) -> ExcerptCutter:
+        """Make what takes parts of a source, looking into the file once for all of them."""
+        from vmafx_tune.media.excerpts import ExcerptCutter
+
+        return self._cutters.setdefault(source, ExcerptCutter(source))
 
     def video_bitrate_kbps(self, source: Source, encode_bytes: int) -> float | None:
         """Measure a source's video bitrate, to hold an encode's against; None where far above."""
@@ -541,14 +557,6 @@ def _scorer_facts(scorer: Scorer) -> dict[str, str]:
 
     # It decodes and scales the frames.
     return facts | {"decoder": av.__version__}
-
-
-def _cutting(source: Source) -> Callable[[Source, Segment], Source]:
-    """Make what takes parts of a source, looking into the file once for all of them."""
-    from vmafx_tune.media.excerpts import ExcerptCutter
-
-    cutter = ExcerptCutter(source)
-    return lambda _, segment: cutter.cut(segment.first_frame, segment.n_frames)
 
 
 def _is_raw(path: Path) -> bool:

@@ -91,6 +91,17 @@ def test_the_chunks_of_a_ladder_have_whole_groups_of_pictures(source: Path, tmp_
     assert [i for i, key in enumerate(packets.keyframes) if key] == [0, 15, 30, 45]
 
 
+def test_chunks_that_are_decoded_from_the_start_are_told_of_before_any_work(
+    clips: ClipFactory,
+) -> None:
+    codec = ("-c:v", "libx264", "-preset", "medium", "-crf", "12")
+    source = clips.encode("chunks.avi", pictures.moving, range(N_FRAMES), codec)
+    outcome = run_cli("search", "-r", source, "-t", "75", *QUICK, *CHUNK)
+
+    assert "times over. Copy it first: ffmpeg" in outcome.stderr
+    assert any("times over" in note for note in outcome.document["notes"])
+
+
 def test_a_source_no_longer_than_a_chunk_is_encoded_as_a_whole(source: Path) -> None:
     line = ("search", "-r", source, "-t", "75", *QUICK)
     whole, chunked = run_cli(*line), run_cli(*line, "--chunk", "10")

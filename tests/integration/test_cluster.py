@@ -250,7 +250,7 @@ def test_the_only_worker_stops_answering_in_mid_probe(
 ) -> None:
     with running_cluster(tmp_path, ffmpeg, 1, **SHORT_TTL) as cluster:
         hold_all(cluster)
-        process = start(cluster, *SEARCH, "-r", clip, "--cluster-timeout", "3")
+        process = start(cluster, *SEARCH, "-r", clip, "--cluster-timeout", "2")
         wait_until(lambda: cluster.workers[0].encodes or process.poll() is not None)
         cluster.workers[0].process.send_signal(signal.SIGSTOP)
         outcome = finish(process)

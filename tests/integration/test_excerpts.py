@@ -14,6 +14,7 @@ from tests.support import pictures
 from tests.support.clips import RATE, SIZE
 from tests.support.pictures import moving, render
 from vmafx_tune.cancel import CancelToken
+from vmafx_tune.core.segments import Segment
 from vmafx_tune.encoders.runner import FfmpegEncoder
 from vmafx_tune.errors import FrameCountMismatchError, MediaError, UsageError
 from vmafx_tune.media.excerpts import ExcerptCutter, cut_excerpt
@@ -147,6 +148,58 @@ def test_an_excerpt_holds_exactly_its_frames_for_both_decoders(
         expected = FRAMES[first : first + LENGTH]
         assert decode(excerpt) == expected, first
         assert decoded_by_ffmpeg(excerpt, ffmpeg, tmp_path) == expected, first
+
+
+MPEG2 = ("-c:v", "mpeg2video", "-q:v", "4", "-g", "10", "-bf", "2")
+SOUGHT = (
+    Kind("sought", (*X264, "-g", "10"), ".ts"),
+    Kind("sought-no-b-frames", (*X264, "-g", "10", "-bf", "0"), ".ts"),
+    Kind("sought-slow", (*X264, "-g", "10"), ".ts", Fraction(10)),
+    Kind("sought-ntsc", (*X264, "-g", "10"), ".ts", NTSC),
+    Kind("sought-hevc", ("-c:v", "libx265", "-preset", "ultrafast", "-g", "10"), ".ts"),
+    Kind("sought-mpeg2", MPEG2, ".ts"),
+    Kind("sought-mpeg2", MPEG2, ".mxf"),
+    Kind("sought-tone", (*X264, "-g", "10"), ".ts", after=(*TONE, "-map", "0:v", "-map", "1:a")),
+)
+
+
+@pytest.mark.parametrize("kind", SOUGHT, ids=lambda kind: f"{kind.name}{kind.suffix}")
+def test_an_excerpt_is_sought_where_a_trial_shows_that_this_leads_to_a_keyframe(
+    clips: ClipFactory, ffmpeg: Ffmpeg, tmp_path: Path, kind: Kind
+) -> None:
+    source = kind.make(clips)
+    whole, shown = decode(source), decoded_by_ffmpeg(source, ffmpeg, tmp_path)
+    cutter = ExcerptCutter(source)
+
+    for first in (25, 41, N_FRAMES - LENGTH):
+        excerpt = cutter.cut(first, LENGTH)
+        assert excerpt.excerpt is not None
+        assert excerpt.excerpt.lead_frames < 16
+        assert decode(excerpt) == whole[first : first + LENGTH], first
+        assert decoded_by_ffmpeg(excerpt, ffmpeg, tmp_path) == shown[first : first + LENGTH], first
+
+
+@pytest.mark.parametrize(
+    ("kind", "copy"),
+    [
+        (Kind("dear", (*X264, "-g", "10"), ".avi"), "-c copy"),
+        (Kind("dear", (*X264, "-x264-params", "open-gop=1:keyint=10"), ".ts"), "-c:v ffv1"),
+    ],
+    ids=["avi", "open-gop"],
+)
+def test_parts_that_cannot_be_sought_say_what_they_cost(
+    clips: ClipFactory, kind: Kind, copy: str
+) -> None:
+    parts = [Segment(first, 6) for first in range(0, N_FRAMES, 6)]
+    note = ExcerptCutter(kind.make(clips)).note(parts)
+
+    assert note is not None
+    assert " times over. Copy it first: ffmpeg -fflags +genpts -i " in note
+    assert copy in note
+
+
+def test_parts_that_are_sought_cost_nothing_worth_saying(clips: ClipFactory) -> None:
+    assert ExcerptCutter(SOUGHT[0].make(clips)).note([Segment(0, 30), Segment(30, 30)]) is None
 
 
 def test_an_excerpt_of_a_headerless_file_holds_its_frames(

@@ -19,7 +19,7 @@ from vmafx_tune.core.segments import LOOK_LEAD_IN, look_plan
 from vmafx_tune.encoders.argument_trial import unused_arguments_error
 from vmafx_tune.encoders.extra_args import caps_among
 from vmafx_tune.errors import EncoderUnavailableError, UsageError
-from vmafx_tune.events import ignore
+from vmafx_tune.events import Warned, ignore
 from vmafx_tune.formatting import given
 from vmafx_tune.model import EncodeSpec, ProbeSpec, Resolution, Source, VmafModel
 from vmafx_tune.options import EncodingOptions, ScoringOptions
@@ -59,6 +59,7 @@ class Bench:
         sample: Parts that stand for the source; None to measure the whole of it.
         chunks: What the source is divided into; empty to encode it as a whole.
         gop_frames: Length of closed GOPs; None leaves keyframes to the encoder.
+        notes: What results have to say of the parts.
     """
 
     box: Toolbox
@@ -71,6 +72,7 @@ class Bench:
     sample: SamplePlan | None = None
     chunks: tuple[Segment, ...] = ()
     gop_frames: int | None = None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def prepare(
@@ -97,9 +99,23 @@ class Bench:
         model = box.model(scoring.model, display)
         chunks = chunks_of(source, encoding, gop_frames)
         sample = sample_plan(source, encoding, scoring.pool, box, observe)
+        parts = chunks or (() if sample is None else sample.segments)
+        notes = tuple(note for note in (box.cutting_note(source, parts),) if note)
+        for note in notes:
+            observe(Warned(note))
         scorer = box.scorer(scoring.backend, model, often=True)
         return cls(
-            box, source, display, model, scorer, encoding, scoring, sample, chunks, gop_frames
+            box,
+            source,
+            display,
+            model,
+            scorer,
+            encoding,
+            scoring,
+            sample,
+            chunks,
+            gop_frames,
+            notes,
         )
 
     def request(

@@ -101,7 +101,7 @@ def compare(
             backend_version=bench.scorer.version,
             strategy=bench.encoding.strategy,
             max_bitrate_kbps=limit_kbps,
-            notes=(*source_notes(probed), *notes),
+            notes=(*source_notes(probed), *bench.notes, *notes),
         )
 
 

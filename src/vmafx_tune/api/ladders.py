@@ -150,7 +150,12 @@ def ladder(
             points=build.points,
             hull=build.hull,
             rungs=build.rungs,
-            notes=(*source_notes(probed), *build.notes, *_larger_rung(build, source_kbps)),
+            notes=(
+                *source_notes(probed),
+                *(bench.notes if bench else ()),
+                *build.notes,
+                *_larger_rung(build, source_kbps),
+            ),
             choice=choice,
             wall_time_s=time.monotonic() - started,
             gop_frames=gop,

@@ -73,4 +73,4 @@ def search(
         bench.require_arguments(request)
         prober, scout = bench.probers([row], observe)
         result = bench.noted(run_search(request, prober, observe=observe, scout=scout))
-        return replace(result, notes=(*source_notes(probed), *result.notes))
+        return replace(result, notes=(*source_notes(probed), *bench.notes, *result.notes))

@@ -34,6 +34,8 @@ __all__ = ["ClusterExecutor", "Connection", "Presence", "connect"]
 # A worker that is alive may have an ffmpeg to try out, or a model to hash.
 _ANSWER_TIMEOUT_S = 180.0
 _SCHEDULER_TIMEOUT_S = 30.0
+# Heartbeats of a busy machine are late.
+_HEARTBEATS_WITHIN = 3
 _LOOK_EVERY_S = 1.0
 _CLOSE_TIMEOUT_S = 2.0
 _GRACE_S = 1.0
@@ -81,7 +83,7 @@ def connect(
             ) from error
     for warning in caught:
         warn(" ".join(str(warning.message).split()))
-    return Connection(client, address, consolation, patience_s=timeout_s)
+    return Connection(client, address, consolation, patience_s=_HEARTBEATS_WITHIN * timeout_s)
 
 
 def _made(kind: Any, address: str, timeout_s: float) -> Any:
@@ -154,7 +156,7 @@ class Connection:
     """
 
     def __init__(
-        self, client: Any, address: str, consolation: str = "", *, patience_s: float = 10.0
+        self, client: Any, address: str, consolation: str = "", *, patience_s: float = 30.0
     ) -> None:
         self._client = client
         self.address = address

@@ -168,7 +168,8 @@ class EligibleWorkers:
 
     def _why_nobody(self, reports: Mapping[str, Report]) -> tuple[str, tuple[tuple[str, str], ...]]:
         reasons = tuple(
-            (address, str(report.reason)) for address, report in sorted(reports.items())
+            (address, str(reports[address].reason) if address in reports else "It does not answer.")
+            for address in sorted(self._workers)
         )
         return f"No worker of the cluster can do it. {listing(reasons)}", reasons
 

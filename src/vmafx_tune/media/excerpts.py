@@ -16,6 +16,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from vmafx_tune import shell
 from vmafx_tune.errors import MediaError, UsageError
 from vmafx_tune.formatting import counted
 from vmafx_tune.media.container import open_source
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
+    from vmafx_tune.core.segments import Segment
     from vmafx_tune.media.container import Video
     from vmafx_tune.model import Source
 
@@ -37,9 +39,12 @@ __all__ = ["ExcerptCutter", "cut_excerpt", "decode_excerpt", "skip_frames"]
 
 # Names of libavformat's demuxers. These have an index, and are asked for times of keyframes only:
 # between two, the one to start from is chosen by a time of decoding, and may be the later one.
-# Others seek to some packet near a time of decoding (MPEG-TS), which a trial has to find.
+# The second group seeks to some packet near a time, which a trial has to find. AVI has times of
+# decoding only, streams without a container have none: what libavformat guesses instead is wrong
+# where frames are reordered, so these are never sought.
 _CALCULATED = frozenset({"rawvideo", "yuv4mpegpipe"})
 _INDEXED = frozenset({"mov", "matroska"})
+_TRIED = frozenset({"mpegts", "mxf"})
 # Nothing that is shown after one of their keyframes depends on what was coded before it. In H.264
 # that holds for those keyframes only that are IDR pictures.
 _CLEAN_CODECS = frozenset({"hevc", "vvc", "av1", "vp8", "vp9", "mpeg2video"})
@@ -53,6 +58,8 @@ _TRIED_PACKETS = 16
 # As far back as ffmpeg goes from a time of presentation to one of decoding.
 _REORDERING_S = Fraction(3, 23)
 _TICKS_PER_SECOND = 1_000_000
+# Cutting from keyframes in the middle of the parts costs less.
+_DEAR_TIMES = 2
 
 
 def cut_excerpt(source: Source, first_frame: int, n_frames: int) -> Source:
@@ -116,6 +123,31 @@ class ExcerptCutter:
                 lead_frames=outer.lead_frames + lead_frames,
             )
         return replace(source, n_frames=n_frames, excerpt=excerpt)
+
+    def note(self, segments: Iterable[Segment]) -> str | None:
+        """Say what it costs to cut all of some parts, and how to have them for less.
+
+        Returns:
+            A sentence where more frames are decoded than the source has twice; else None.
+
+        Raises:
+            UsageError, MediaError: As `cut`.
+        """
+        n_decoded = 0
+        for segment in segments:
+            cut = self.cut(segment.first_frame, segment.n_frames)
+            n_decoded += cut.n_frames + (cut.excerpt.lead_frames if cut.excerpt else 0)
+        times = n_decoded / self._source.n_frames
+        if times < _DEAR_TIMES:
+            return None
+        path = self._source.path
+        copy: tuple[str, ...] = ("-fflags", "+genpts", "-i", str(path), "-map", "0:v:0")
+        copy += ("-c", "copy") if self._found and self._found.by_container else ("-c:v", "ffv1")
+        return (
+            f"Frames of '{path}' cannot be sought exactly, so each encode and each score of its "
+            f"parts decodes it {round(times)} times over. Copy it first: "
+            f"{shell.join(('ffmpeg', *copy, f'{path.stem}.mkv'), one_line=True)}"
+        )
 
     def _find(self) -> _Places:
         source = self._source
@@ -204,11 +236,13 @@ class _Places:
     Attributes:
         start_s: Time of the first frame, from the start of the container.
         frames: Numbers of those frames, ascending from 0; None where it may start at any.
+        by_container: Whether it is the container that keeps it from starting at more places.
         is_sure: Tells whether a seek for such a frame lands where it should; None where all do.
     """
 
     start_s: Fraction = Fraction(0)
     frames: tuple[int, ...] | None = (0,)
+    by_container: bool = False
     is_sure: Callable[[int], bool] | None = None
     tried: dict[int, bool] = field(default_factory=dict)
 
@@ -229,16 +263,16 @@ class _Places:
 def _find_places(video: Video, source: Source) -> _Places:
     if _names(video) & _CALCULATED:
         return _Places(frames=None)
-    packets = _survey(video)
+    packets = _survey(video) if _names(video) & (_INDEXED | _TRIED) else None
     tick_s = video.stream.time_base
     if packets is None or tick_s is None or not _is_even(packets.ticks, tick_s, source):
-        return _Places()
+        return _Places(by_container=not _names(video) & _INDEXED)
     start_s = packets.ticks[0] * tick_s - _container_start_s(video)
     if _names(video) & _INDEXED:
         frames = tuple(bisect_left(packets.ticks, tick) for tick in packets.places)
         return _Places(start_s, frames)
     trial = _Trial(video, source, packets, start_s)
-    return _Places(start_s, (0, *trial.frames), trial.lands)
+    return _Places(start_s, (0, *trial.frames), len(trial.frames) > 1, trial.lands)
 
 
 class _Trial:
@@ -259,6 +293,7 @@ class _Trial:
             return
         frame_s, tick_s = 1 / source.frame_rate, video.stream.time_base or Fraction(1)
         back_s = frame_s / 2 + _subtracted_s(video)
+        self._only_keyframes = len(survey.places) == len(survey.ticks)
         first_s, places = survey.ticks[0] * tick_s, frozenset(survey.places)
         for index, (presented, decoded) in enumerate(survey.order):
             if presented in places and decoded is not None:
@@ -271,14 +306,16 @@ class _Trial:
         return sorted(frame for frame in self._keyframes if 0 < frame < self._source.n_frames)
 
     def lands(self, frame: int) -> bool:
-        """Tell whether a seek for a frame leads to its keyframe, with all packets after it."""
+        """Tell whether a seek for a frame leads to a keyframe at or before it."""
         index = self._keyframes[frame]
+        # Where all are keyframes, half a frame may be rounded up to the frame itself.
+        indices = range(index, index + 2) if self._only_keyframes else (index,)
         with open_source(self._source) as video:
             frame_s = 1 / self._source.frame_rate
             _seek(video, _container_start_s(video) + self._start_s + frame * frame_s, frame_s)
             packets = (packet for packet in video.packets() if packet.size)
             found = [(one.pts, one.dts) for one in islice(packets, _TRIED_PACKETS)]
-        return found == self._survey.order[index : index + _TRIED_PACKETS]
+        return any(found == self._survey.order[i : i + _TRIED_PACKETS] for i in indices)
 
 
 def _names(video: Video) -> set[str]:
