@@ -6,6 +6,7 @@ Nothing here imports numpy or pydantic, so that importing it costs almost nothin
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
 from fractions import Fraction
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.choices import PoolMethod
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -308,8 +309,8 @@ class ScoreSet:
         comparison: What the clips were brought to; None where the scorer does not tell.
     """
 
-    frames: tuple[float, ...]
-    features: Mapping[str, tuple[float, ...]]
+    frames: Sequence[float]
+    features: Mapping[str, Sequence[float]]
     n_frames: int
     model: str
     backend: str
@@ -318,11 +319,18 @@ class ScoreSet:
     comparison: Comparison | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "features", MappingProxyType(dict(self.features)))
+        # Eight bytes for each number: a film has two hundred thousand frames with ten of them.
+        features = {name: _packed(values) for name, values in self.features.items()}
+        object.__setattr__(self, "frames", _packed(self.frames))
+        object.__setattr__(self, "features", MappingProxyType(features))
 
     def frame_index(self, position: int) -> int:
         """Index in the clip of the frame at `position` of `frames`."""
         return position * self.subsample
+
+
+def _packed(values: Sequence[float]) -> Sequence[float]:
+    return values if isinstance(values, array) else array("d", values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -170,8 +170,8 @@ class ProbeStore(Protocol):
         """Keep what the bitrate of an encode, which may have been stopped, is at least."""
         ...
 
-    def curve(self, key: ProbeKey) -> tuple[Probe, ...]:
-        """Return all probes that differ from `key` in quality only, without their commands."""
+    def curve(self, key: ProbeKey) -> Iterable[Probe]:
+        """Read all probes that differ from `key` in quality only, without their commands."""
         ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from pathlib import Path
@@ -60,7 +61,7 @@ def test_the_logs_of_netflixs_tool_are_read_and_pooled_as_it_does(
     golden_dir: Path, pair: GoldenPair, model: str
 ) -> None:
     text = pair.log_path(golden_dir, model).read_text()
-    log, pooled = parse_frame_log(text), json.loads(text)["pooled_metrics"]
+    log, pooled = parse_frame_log(io.StringIO(text)), json.loads(text)["pooled_metrics"]
 
     for method in (PoolMethod.MEAN, PoolMethod.HARMONIC_MEAN, PoolMethod.MIN):
         expected = pooled["vmaf"][method.value]

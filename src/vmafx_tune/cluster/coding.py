@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import types
 import zlib
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 from fractions import Fraction
@@ -32,7 +33,7 @@ T = TypeVar("T")
 __all__ = ["ForeignVersionError", "message", "pack", "unpack"]
 
 # Names that the annotated modules import for type checkers only.
-_NAMES = {"Fraction": Fraction, "Mapping": Mapping, "Path": Path}
+_NAMES = {"Fraction": Fraction, "Mapping": Mapping, "Path": Path, "Sequence": Sequence}
 
 
 class ForeignVersionError(Exception):
@@ -86,6 +87,8 @@ def _plain(value: Any) -> Any:
             return {name: _plain(item) for name, item in value.items()}
         case tuple() | list():
             return [_plain(item) for item in value]
+        case array():
+            return value.tolist()
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     return value

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from array import array
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from vmafx_tune.errors import CancelledError, VmafxTuneError
@@ -149,17 +151,19 @@ def joined_scores(parts: Sequence[ScoreSet]) -> ScoreSet:
     first = parts[0]
     return dataclasses.replace(
         first,
-        frames=tuple(score for part in parts for score in part.frames),
+        frames=_joined([part.frames for part in parts]),
         features=_joined_features([part.features for part in parts]),
         n_frames=sum(part.n_frames for part in parts),
     )
 
 
-def _joined_features(
-    parts: Sequence[Mapping[str, tuple[float, ...]]],
-) -> dict[str, tuple[float, ...]]:
+def _joined_features(parts: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, array[float]]:
     names = [name for name in parts[0] if all(name in part for part in parts)]
-    return {name: tuple(value for part in parts for value in part[name]) for name in names}
+    return {name: _joined([part[name] for part in parts]) for name in names}
+
+
+def _joined(columns: Sequence[Sequence[float]]) -> array[float]:
+    return array("d", chain.from_iterable(columns))
 
 
 class _JoinedProgress:

@@ -94,7 +94,8 @@ def unpack_scores(payload: bytes) -> ScoreSet:
 
 def _pack(facts: dict[str, Any]) -> bytes:
     # JSON holds every float exactly, and libvmaf's six decimals take less room so than in binary.
-    return zlib.compress(json.dumps(facts, separators=(",", ":")).encode())
+    # Arrays become lists one at a time, as `default` is asked for each.
+    return zlib.compress(json.dumps(facts, separators=(",", ":"), default=list).encode())
 
 
 def _unpack(payload: bytes, build: Callable[[dict[str, Any]], T]) -> T:
@@ -131,10 +132,11 @@ def _score_facts(scores: ScoreSet) -> dict[str, Any]:
 
 
 def _score_set(facts: dict[str, Any]) -> ScoreSet:
-    features = {name: tuple(values) for name, values in facts["features"].items()}
+    columns = (facts["frames"], *facts["features"].values())
+    # A feature may be infinite, as the PSNR of equal frames is.
+    _require(all(_is_real(value) for column in columns for value in column))
     comparison = facts["comparison"] and Comparison(**facts["comparison"])
-    built = {"frames": tuple(facts["frames"]), "features": features, "comparison": comparison}
-    scores = ScoreSet(**{**facts, **built})
+    scores = ScoreSet(**{**facts, "comparison": comparison})
     _check_scores(scores)
     return scores
 
@@ -158,10 +160,8 @@ def _check_scores(scores: ScoreSet) -> None:
     n_scored = -(-scores.n_frames // scores.subsample)
     _require(
         len(scores.frames) == n_scored
-        and all(map(_is_number, scores.frames))
+        and all(map(math.isfinite, scores.frames))
         and all(len(values) == n_scored for values in scores.features.values())
-        # A feature may be infinite, as the PSNR of equal frames is.
-        and all(_is_real(value) for values in scores.features.values() for value in values)
         and all(isinstance(text, str) for text in (scores.model, *scores.features))
         and all(isinstance(text, str) for text in (scores.backend, scores.backend_version))
         and (scores.comparison is None or _is_comparison(scores.comparison))

@@ -83,22 +83,24 @@ class RememberingProber:
         with self._turns.of(key):
             known = self._probes.get(key.digest) or self._recall(self._store.get, key)
             if known is not None:
-                self._probes[key.digest] = known
-                return self._recalled(known, spec)
+                return self._recalled(self._hold(key, known), spec)
             with self._claimed(key, on_progress):
                 # It may have been measured while the claim was waited for.
                 known = self._recall(self._store.get, key)
                 if known is None:
                     return self._made(key, spec, on_progress)
-            self._probes[key.digest] = known
-            return self._recalled(known, spec)
+            return self._recalled(self._hold(key, known), spec)
 
     def _made(self, key: ProbeKey, spec: ProbeSpec, on_progress: ProbeProgress | None) -> Probe:
         made = self._measured(key, spec, on_progress)
-        if _key(self._keys.of, spec) == key:
-            self._probes[key.digest] = made
-            self._store.put(key, made)
-        return made
+        if _key(self._keys.of, spec) != key:
+            return made
+        self._store.put(key, made)
+        return self._hold(key, made)
+
+    def _hold(self, key: ProbeKey, probe: Probe) -> Probe:
+        lean = self._probes[key.digest] = _without_features(probe)
+        return lean
 
     def _measured(self, key: ProbeKey, spec: ProbeSpec, on_progress: ProbeProgress | None) -> Probe:
         """Measure, or find out from here or from an earlier run that the encode is too large."""
@@ -147,7 +149,7 @@ class RememberingProber:
             return ()
         return tuple(
             self._recalled(
-                probe,
+                _without_features(probe),
                 dataclasses.replace(
                     template, encode=dataclasses.replace(template.encode, quality=probe.quality)
                 ),
@@ -173,6 +175,11 @@ class RememberingProber:
 
     def _recalled(self, probe: Probe, spec: ProbeSpec) -> Probe:
         return dataclasses.replace(probe, command=self._command(spec.encode), cached=True)
+
+
+def _without_features(probe: Probe) -> Probe:
+    """Leave to the store what no search looks at, which is ten times as much as all else."""
+    return dataclasses.replace(probe, scores=dataclasses.replace(probe.scores, features={}))
 
 
 def _key(make: Callable[[ProbeSpec], ProbeKey], spec: ProbeSpec) -> ProbeKey | None:

@@ -28,7 +28,7 @@ from vmafx_tune.probing.rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import Any
 
@@ -113,8 +113,8 @@ class SqliteProbeStore:
         if known_kbps is None or known_kbps < bitrate_kbps:
             self._keep_fact("sizes", key.digest, float(bitrate_kbps))
 
-    def curve(self, key: ProbeKey) -> tuple[Probe, ...]:
-        """Return all probes that differ from `key` in quality only; see `ports.ProbeStore`."""
+    def curve(self, key: ProbeKey) -> Iterator[Probe]:
+        """Read all probes that differ from `key` in quality only; see `ports.ProbeStore`."""
         query = f"{_PROBES} WHERE curve = ? AND encoder IS NOT NULL ORDER BY quality"
         rows = self._rows(query, key.curve)
 
@@ -123,7 +123,7 @@ class SqliteProbeStore:
             return probe_of(row, replace(key, digest=row.digest, quality=None))
 
         found = (self._decoded("probes", row, probe) for row in rows)
-        return tuple(probe for probe in found if probe is not None)
+        return (probe for probe in found if probe is not None)
 
     def recall_digest(self, signature: str) -> str | None:
         """Return the digest of the file with that signature; None where it is not known."""

@@ -240,7 +240,8 @@ def _lengths_differ(request: ScoreRequest, reference: int, distorted: int) -> Vm
 
 def _read_log(folder: Path, done: Completed) -> FrameLog:
     try:
-        return parse_frame_log((folder / LOG_NAME).read_text(encoding="utf-8", errors="replace"))
+        with (folder / LOG_NAME).open(encoding="utf-8", errors="replace") as log:
+            return parse_frame_log(log)
     except (FileNotFoundError, ToolOutputError) as error:
         raise _explain_log(folder, done) from error
 

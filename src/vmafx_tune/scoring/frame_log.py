@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import math
 import re
+from array import array
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import ScoringError, ToolOutputError
@@ -14,14 +16,50 @@ from vmafx_tune.model import ScoreSet
 from vmafx_tune.scoring.models import check_score, features_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from typing import TextIO
 
     from vmafx_tune.model import Comparison, ScoreRequest
 
-__all__ = ["FrameLog", "parse_frame_log", "version_name"]
+__all__ = ["FrameColumns", "FrameLog", "parse_frame_log", "version_name"]
 
 _SCORE = "vmaf"
 _GIT_HASH = re.compile(r"[0-9a-f]{7,40}")
+_FRAMES = re.compile(r'"frames"\s*:\s*\[')
+# Between two frames, or before the first or after the last one.
+_GAP = re.compile(r"\s*,?\s*")
+# A frame takes a thousandth of it.
+_CHUNK_CHARS = 1 << 20
+
+
+class FrameColumns:
+    """Scores and features of frames as they come: eight bytes for each number.
+
+    Attributes:
+        scores: VMAF points.
+    """
+
+    def __init__(self) -> None:
+        self.scores = array("d")
+        self._features: dict[str, array[float]] = {}
+
+    def add(self, score: float, features: Mapping[str, float]) -> None:
+        """Take the next frame."""
+        for name, value in features.items():
+            column = self._features.setdefault(name, array("d"))
+            _fill(column, len(self.scores))
+            column.append(value)
+        self.scores.append(score)
+
+    def features(self) -> dict[str, array[float]]:
+        """Return the values of each feature by its name, NaN for frames that have none."""
+        for column in self._features.values():
+            _fill(column, len(self.scores))
+        return self._features
+
+
+def _fill(column: array[float], n_frames: int) -> None:
+    column.extend(repeat(math.nan, n_frames - len(column)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +76,9 @@ class FrameLog:
     """
 
     version: str
-    indices: tuple[int, ...]
-    scores: tuple[float, ...]
-    features: Mapping[str, tuple[float, ...]]
+    indices: array[int]
+    scores: array[float]
+    features: Mapping[str, array[float]]
 
     def score_set(
         self, request: ScoreRequest, n_frames: int, backend: str, comparison: Comparison
@@ -57,16 +95,17 @@ class FrameLog:
             ToolOutputError: The log does not hold exactly the frames that were to be scored.
             ScoringError: A score is outside of the model's range.
         """
-        if self.indices != tuple(range(0, n_frames, request.subsample)):
+        if self.indices != array("q", range(0, n_frames, request.subsample)):
             raise ToolOutputError(
                 f"libvmaf logged {counted(len(self.indices), 'frame')} up to number "
                 f"{self.indices[-1]}, where one in {request.subsample} of "
                 f"{counted(n_frames, 'frame')} was to be scored."
             )
-        pairs = zip(self.indices, self.scores, strict=True)
+        for index, score in zip(self.indices, self.scores, strict=True):
+            check_score(request.model, index, score)
         names = features_of(request.model, self.features)
         return ScoreSet(
-            frames=tuple(check_score(request.model, index, score) for index, score in pairs),
+            frames=self.scores,
             features={name: self.features[name] for name in names},
             n_frames=n_frames,
             model=request.model.name,
@@ -77,11 +116,11 @@ class FrameLog:
         )
 
 
-def parse_frame_log(text: str) -> FrameLog:
-    """Read a JSON log.
+def parse_frame_log(file: TextIO) -> FrameLog:
+    """Read a JSON log, a frame at a time: that of a film has a hundred megabytes.
 
     Args:
-        text: The whole file.
+        file: The log, from its beginning.
 
     Returns:
         Its frames.
@@ -90,13 +129,16 @@ def parse_frame_log(text: str) -> FrameLog:
         ToolOutputError: It is not such a log, or is cut off.
         ScoringError: A frame has no score, or one that is not finite.
     """
+    indices, columns = array("q"), FrameColumns()
     try:
-        document = json.loads(text)
-        frames = document["frames"]
-        metrics = [frame["metrics"] for frame in frames]
-        indices = tuple(int(frame["frameNum"]) for frame in frames)
-        version = str(document.get("version", ""))
-        names = {name for values in metrics for name in values}
+        reader = _Reader(file)
+        for frame in reader.frames():
+            index, metrics = int(frame["frameNum"]), frame["metrics"]
+            score = _finite_score(index, metrics)
+            values = {name: _number(value) for name, value in metrics.items() if name != _SCORE}
+            indices.append(index)
+            columns.add(score, values)
+        version = str(reader.rest().get("version", ""))
     except (
         ValueError,
         KeyError,
@@ -106,16 +148,14 @@ def parse_frame_log(text: str) -> FrameLog:
         RecursionError,
     ) as error:
         raise ToolOutputError("The log of libvmaf cannot be understood.") from error
-    if not frames:
+    if not indices:
         raise ScoringError("libvmaf scored no frame at all.")
+    features = columns.features()
     return FrameLog(
         version=version_name(version),
         indices=indices,
-        scores=tuple(map(_finite_score, indices, metrics)),
-        features={
-            name: tuple(_number(values.get(name)) for values in metrics)
-            for name in sorted(names - {_SCORE})
-        },
+        scores=columns.scores,
+        features={name: features[name] for name in sorted(features)},
     )
 
 
@@ -126,6 +166,38 @@ def version_name(told: str) -> str:
     fit. That is `git-` and seven digits here, whichever backend asks.
     """
     return f"git-{told[:7]}" if _GIT_HASH.fullmatch(told) else told
+
+
+class _Reader:
+    """Reads the frames out of a log, and then what stands around them."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self._text = file.read(_CHUNK_CHARS)
+        self._at = 0
+        begin = _FRAMES.search(self._text)
+        if begin is None:
+            raise ValueError("there are no frames in it")
+        self._head = self._text[: begin.end()]
+        self._at = begin.end()
+
+    def frames(self) -> Iterator[dict[str, Any]]:
+        decode = json.JSONDecoder().raw_decode
+        while True:
+            if len(self._text) - self._at < _CHUNK_CHARS // 2:
+                self._text = self._text[self._at :] + self._file.read(_CHUNK_CHARS)
+                self._at = 0
+            self._at = _GAP.match(self._text, self._at).end()  # type: ignore[union-attr] # always
+            if self._text.startswith("]", self._at):
+                return
+            frame, self._at = decode(self._text, self._at)
+            yield frame
+
+    def rest(self) -> dict[str, Any]:
+        """Read the log without its frames, which have to have been read."""
+        rest = self._text[self._at :] + self._file.read(_CHUNK_CHARS)
+        document: dict[str, Any] = json.loads(self._head + rest)
+        return document
 
 
 def _finite_score(index: int, metrics: Mapping[str, Any]) -> float:

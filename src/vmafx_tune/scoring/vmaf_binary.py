@@ -224,9 +224,8 @@ class VmafBinaryScorer:
         if done.returncode != 0:
             raise self._explain(done, model)
         try:
-            return parse_frame_log(
-                (folder / LOG_NAME).read_text(encoding="utf-8", errors="replace")
-            )
+            with (folder / LOG_NAME).open(encoding="utf-8", errors="replace") as log:
+                return parse_frame_log(log)
         except (FileNotFoundError, ToolOutputError) as error:
             raise ToolOutputError(
                 f"'{self._vmaf}' ended well, but left no log that can be understood.",

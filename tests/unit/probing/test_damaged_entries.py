@@ -69,7 +69,7 @@ def test_an_edited_entry_is_removed_with_one_warning_and_measured_again(
     edit(path, statement)
     warned: list[str] = []
     store = open_store(path, warned=warned)
-    assert (store.get(A), store.get(B), store.curve(A)) == (None, None, ())
+    assert (store.get(A), store.get(B), [*store.curve(A)]) == (None, None, [])
     assert len(warned) == 1
     assert "damaged" in warned[0]
     store.put(A, probe(23.0))
@@ -88,7 +88,7 @@ def test_of_two_entries_that_have_something_swapped_neither_is_believed(
             statement = f"UPDATE probes SET {column} = ? WHERE rowid = ?"
             connection.execute(statement, (value, place))
     store = open_store(path)
-    assert (store.get(A), store.get(B), store.curve(A)) == (None, None, ())
+    assert (store.get(A), store.get(B), [*store.curve(A)]) == (None, None, [])
 
 
 def test_an_edited_size_is_not_believed(path: Path) -> None:

@@ -43,6 +43,12 @@ class Keys:
         return ProbeKey(digest, digest, "clip.mp4", None, "320x180")
 
 
+def held(quality: float) -> Probe:
+    """What is measured, without the features, which are left to the store."""
+    probe = measured(quality)
+    return replace(probe, scores=replace(probe.scores, features={}))
+
+
 def measured(quality: float) -> Probe:
     """What a measurement always gives at a quality."""
     seen = Random(quality)
@@ -81,10 +87,10 @@ class Run:
     def check(self) -> None:
         """Ask for everything; each answer must be what a measurement gives."""
         known = self._prober.known(TEMPLATE)
-        assert [found for found in known if found != measured(found.quality)] == []
+        assert [found for found in known if found != held(found.quality)] == []
         for quality in QUALITIES:
             spec = replace(TEMPLATE, encode=replace(TEMPLATE.encode, quality=quality))
-            assert self._prober.probe(spec) == measured(quality)
+            assert self._prober.probe(spec) == held(quality)
         assert self._prober.score_itself(TEMPLATE) == measured(0).scores
 
     def digest(self, file: Path) -> str:

@@ -112,6 +112,19 @@ def test_a_probe_that_a_run_made_is_recalled_by_the_next(made: CurveProber) -> N
     assert second.scores == first.scores
 
 
+def test_features_are_left_to_the_store(made: CurveProber) -> None:
+    """They are ten times as much as all else of a probe, and no search looks at them."""
+    store, full = MemoryStore(), probe(23)
+    store.put(Keys().of(at(23)), full)
+    prober = remembering(made, store)
+
+    (known,) = prober.known(TEMPLATE)
+    for found in (known, prober.probe(at(23)), prober.probe(at(23))):
+        assert (found.scores.frames, dict(found.scores.features)) == (full.scores.frames, {})
+    assert store.get(Keys().of(at(23))) == full
+    assert full.scores.features
+
+
 def test_a_probe_recalled_has_the_command_for_the_source_as_it_is_called_now(
     made: CurveProber,
 ) -> None:

@@ -144,7 +144,7 @@ def test_headerless_clips_are_scored_where_they_are(tmp_path: Path) -> None:
         *("--reference", str(tmp_path / "r.yuv")),
         *("--distorted", str(tmp_path / "d.yuv")),
     ]
-    assert scores.frames == (90.0, 90.0)
+    assert list(scores.frames) == [90.0, 90.0]
     assert (scores.backend, scores.backend_version) == ("vmaf", "git-f85a853")
     assert told == [2]
 

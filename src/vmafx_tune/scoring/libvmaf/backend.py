@@ -9,13 +9,14 @@ from vmafx_tune.media.frames import open_frames
 from vmafx_tune.model import ScoreSet
 from vmafx_tune.scoring.alignment import plan_scoring
 from vmafx_tune.scoring.conversion import conversion
+from vmafx_tune.scoring.frame_log import FrameColumns
 from vmafx_tune.scoring.libvmaf.library import Libvmaf, load_libvmaf
 from vmafx_tune.scoring.libvmaf.loaded_model import feature_names
 from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
 from vmafx_tune.scoring.threads import default_threads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from vmafx_tune.cancel import CancelToken
@@ -85,17 +86,17 @@ class LibvmafFileScorer:
             self._frames(request.distorted, plan, threads) as distorted,
             self._open(request, plan, threads) as scorer,
         ):
-            frames = []
+            columns = FrameColumns()
             for pair in _pairs(reference, distorted, request):
-                frames += scorer.feed(*(frame.planes for frame in pair))
+                _add(columns, scorer.feed(*(frame.planes for frame in pair)))
                 if on_progress is not None and scorer.n_fed % _FRAMES_PER_REPORT == 0:
                     on_progress(scorer.n_fed)
             if not scorer.n_fed:
                 raise UnreadableSourceError(f"'{request.reference.path}' has no frames.")
-            frames += scorer.finish()
+            _add(columns, scorer.finish())
             if on_progress is not None:
                 on_progress(scorer.n_fed)
-            return self._score_set(frames, request, scorer.n_fed, plan.comparison)
+            return self._score_set(columns, request, scorer.n_fed, plan.comparison)
 
     def _frames(
         self, source: Source, plan: ScoringPlan, threads: int
@@ -121,15 +122,14 @@ class LibvmafFileScorer:
 
     def _score_set(
         self,
-        frames: list[FrameScore],
+        columns: FrameColumns,
         request: ScoreRequest,
         n_frames: int,
         comparison: Comparison,
     ) -> ScoreSet:
-        names = frames[0].features
         return ScoreSet(
-            frames=tuple(frame.vmaf for frame in frames),
-            features={name: tuple(frame.features[name] for frame in frames) for name in names},
+            frames=columns.scores,
+            features=columns.features(),
             n_frames=n_frames,
             model=request.model.name,
             backend=_NAME,
@@ -137,6 +137,11 @@ class LibvmafFileScorer:
             subsample=request.subsample,
             comparison=comparison,
         )
+
+
+def _add(columns: FrameColumns, frames: Iterable[FrameScore]) -> None:
+    for frame in frames:
+        columns.add(frame.vmaf, frame.features)
 
 
 def _pairs(

@@ -175,7 +175,8 @@ def _logged_names(library: Libvmaf, context: ctypes.c_void_p) -> list[str]:
     with scratch_folder() as folder:
         log = folder / "names.json"
         library.call("vmaf_write_output", context, str(log).encode(), JSON_OUTPUT)
-        return list(parse_frame_log(log.read_text(encoding="utf-8")).features)
+        with log.open(encoding="utf-8") as file:
+            return list(parse_frame_log(file).features)
 
 
 def _queries(
