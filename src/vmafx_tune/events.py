@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CellFinished",
+    "CompareStarted",
     "Event",
     "FramesDone",
     "JobFinished",
+    "JobPlanned",
     "JobStarted",
     "LadderStarted",
     "Observer",
+    "ProbeFailed",
     "ProbeFinished",
     "ProbeStarted",
     "ProbeStopped",
@@ -41,13 +44,27 @@ class JobStarted:
 
     Attributes:
         job: Stable key that the job's other events repeat, such as the encoder's name.
-        n_frames: Frames of the source, for progress within a stage.
-        probes_expected: How many probes it will take at most; None where it cannot be said.
+        n_frames: Frames of the source, or of the parts of it that stand for the whole.
     """
 
     job: str
     n_frames: int
-    probes_expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobPlanned:
+    """What a job is expected to take from now on; comes again where that changes.
+
+    Attributes:
+        work: What each of its probes takes, in that of a frame.
+        probes_expected: How many probes it should take on average, after one that is under way.
+        encode_cost: What the encode of a frame should take, where its score takes 1.
+    """
+
+    job: str
+    work: float
+    probes_expected: float
+    encode_cost: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +76,9 @@ class ProbeStarted:
         quality: Value of the quality knob.
         target: The score that the search is after.
         look: Whether it is a cheap look at parts of the clip; looks are counted by themselves.
+        knob: What the encoder calls its quality knob.
+        n_frames: Frames that it encodes and scores.
+        work: What it takes, in that of a frame; starting the programs takes some too.
     """
 
     job: str
@@ -66,11 +86,19 @@ class ProbeStarted:
     quality: float
     target: float
     look: bool = False
+    knob: str = "crf"
+    n_frames: int = 0
+    work: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class FramesDone:
-    """A stage of a job moved on: `encode`, `score`, or `wait` for another process's probe."""
+    """A stage of a job moved on.
+
+    Attributes:
+        stage: `encode`, `score`, `wait` for another process's probe, or `ceiling`: the source is
+            scored against itself, of which no frames are counted.
+    """
 
     job: str
     stage: str
@@ -85,6 +113,7 @@ class ProbeFinished:
         vmaf: Its pooled score.
         probes_left: How many more the search may need at most.
         look: Whether it was a look, and all it measured are parts of the clip.
+        probes_expected: How many more probes of its kind should come, on average.
     """
 
     job: str
@@ -94,6 +123,7 @@ class ProbeFinished:
     target: float
     probes_left: int
     look: bool = False
+    probes_expected: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +134,7 @@ class ProbeStopped:
         limit_kbps: What it may have.
         recalled: Whether an earlier run found that out, and nothing was encoded.
         probes_left: How many more probes the search may need at most.
+        probes_expected: How many more should come, on average.
     """
 
     job: str
@@ -113,6 +144,21 @@ class ProbeStopped:
     limit_kbps: float
     recalled: bool
     probes_left: int
+    probes_expected: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeFailed:
+    """A trial encode, or its score, failed.
+
+    Attributes:
+        error: Why, as a sentence.
+    """
+
+    job: str
+    number: int
+    quality: float
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +169,25 @@ class LadderStarted:
         jobs: How many resolutions there are.
         cells: Resolutions times targets.
         workers: Resolutions worked on at once.
+        adaptive: Whether cells are read from the measured points at the end, not searched.
     """
 
     jobs: int
     cells: int
+    workers: int
+    adaptive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CompareStarted:
+    """Work on a comparison begins; its jobs are the encoders.
+
+    Attributes:
+        jobs: How many encoders there are.
+        workers: Encoders worked on at once.
+    """
+
+    jobs: int
     workers: int
 
 
@@ -171,11 +232,14 @@ class JobFinished:
 Event = (
     Warned
     | LadderStarted
+    | CompareStarted
+    | JobPlanned
     | JobStarted
     | ProbeStarted
     | FramesDone
     | ProbeFinished
     | ProbeStopped
+    | ProbeFailed
     | CellFinished
     | JobFinished
 )

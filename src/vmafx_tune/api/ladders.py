@@ -219,6 +219,7 @@ def _measure(
         row.check(rendition_search(base, size, score_at).template.encode)
     # They are the ladder's own, not each cell's.
     notes, base = base.notes, replace(base, notes=())
+    request = replace(request, n_frames=base.n_frames)
     bench.require(row)
     bench.require_arguments(base)
     prober, scout = bench.probers(

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from vmafx_tune.results import Result
     from vmafx_tune.wiring import Toolbox
 
-__all__ = ["MISSED_TARGET", "MaxBitrate", "OutputOptions", "Reference", "Run", "running"]
+__all__ = [
+    "MISSED_TARGET",
+    "Commands",
+    "MaxBitrate",
+    "OutputOptions",
+    "Reference",
+    "Run",
+    "running",
+]
 
 Reference: TypeAlias = Annotated[
     str, typer.Option("-r", "--reference", metavar="FILE|URL", help="The clip to encode.")
@@ -38,6 +46,14 @@ MaxBitrate: TypeAlias = Annotated[
         "--max-bitrate",
         metavar="KBPS",
         help="No answer has more; encodes that are certain to have more are stopped.",
+    ),
+]
+
+Commands: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--commands",
+        help="Show the encode commands above the table; JSON, Markdown and HTML always have them.",
     ),
 ]
 
@@ -91,18 +107,32 @@ class Run:
         threading.Thread(target=_load_writer, args=(self.format,), daemon=True).start()
         return showing_progress(self._output.progress, quiet=self._output.quiet)
 
-    def finish(self, result: Result, *, exit_code: int = 0, frames: bool = False) -> None:
+    def finish(
+        self,
+        result: Result,
+        *,
+        exit_code: int = 0,
+        frames: bool = False,
+        commands: bool = False,
+    ) -> None:
         """Write `result`, and exit unless all is well.
 
         Args:
             result: What the workflow returned.
             exit_code: How the command ends; 0 returns.
             frames: Whether per-frame scores come with it.
+            commands: Whether a table has the encode commands.
         """
         from vmafx_tune.reports.render import fit_encoding, render
 
         destination = self._destination
-        text = render(result, self.format, terminal=destination.is_terminal, frames=frames)
+        text = render(
+            result,
+            self.format,
+            terminal=destination.is_terminal,
+            frames=frames,
+            commands=commands,
+        )
         destination.write(fit_encoding(text, self.format, destination.encoding))
         if exit_code:
             raise typer.Exit(exit_code)

@@ -9,6 +9,7 @@ import typer
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import (
     MISSED_TARGET,
+    Commands,
     MaxBitrate,
     OutputOptions,
     Reference,
@@ -47,6 +48,7 @@ def compare(
         typer.Option("--anchor", metavar="NAME", help="Give BD-rates against this encoder."),
     ] = None,
     max_bitrate: MaxBitrate = None,
+    commands: Commands = False,
     workers: Annotated[
         int | None,
         typer.Option("--workers", metavar="N", min=1, help="Encoders worked on at once."),
@@ -60,7 +62,7 @@ def compare(
 ) -> None:
     """Rank encoders by bitrate at equal quality.
 
-    Each encoder is searched at each target, and each row has the command that makes its encode.
+    Each encoder is searched at each target. --commands shows the command of each row's encode.
     Example: vmafx-tune compare -r source.mp4 -c x264,x265,svt-av1 -t 80,90,95 --anchor x264
     """
     with running(output, "compare", tools=tools, sources=sources, cluster=cluster) as run:
@@ -82,7 +84,7 @@ def compare(
             )
         if not output.quiet:
             _tell_failures(result)
-        run.finish(result, exit_code=exit_code(result))
+        run.finish(result, exit_code=exit_code(result), commands=commands)
 
 
 def exit_code(result: CompareResult) -> int:

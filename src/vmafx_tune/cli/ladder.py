@@ -11,7 +11,7 @@ import typer
 
 from vmafx_tune.choices import Sampling, ScoreAt
 from vmafx_tune.cli.binding import takes_options
-from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, Run, running
+from vmafx_tune.cli.common import MISSED_TARGET, Commands, OutputOptions, Run, running
 from vmafx_tune.cli.failure import say
 from vmafx_tune.cli.typed import given_besides
 from vmafx_tune.errors import InvalidLadderError, UsageError
@@ -102,6 +102,7 @@ def ladder(
             help="Choose from a saved ladder, without any encode; - reads it from standard input.",
         ),
     ] = None,
+    commands: Commands = False,
     rungs: RungOptions,
     encoding: EncodingOptions,
     scoring: ScoringOptions,
@@ -123,7 +124,8 @@ def ladder(
 
         if from_json is not None:
             _refuse_measuring()
-            _finish(run, output, api.reselect(_saved(from_json), rungs))
+            result = api.reselect(_saved(from_json), rungs)
+            _finish(run, output, result, commands=commands)
             return
         if reference is None:
             raise UsageError("Name the clip with -r, or a saved ladder with --from-json.")
@@ -143,7 +145,7 @@ def ladder(
                 observe=observe,
                 toolbox=run.toolbox,
             )
-        _finish(run, output, result)
+        _finish(run, output, result, commands=commands)
 
 
 def exit_code(result: LadderResult) -> int:
@@ -160,7 +162,7 @@ def exit_code(result: LadderResult) -> int:
 
 def _refuse_measuring() -> None:
     names = (field.name for group in (RungOptions, OutputOptions) for field in fields(group))
-    if named := given_besides({"from_json", *names}):
+    if named := given_besides({"from_json", "commands", *names}):
         raise UsageError(
             "--from-json chooses from what was measured before, and measures nothing, so that "
             f"{', '.join(named)} would change nothing. Leave it out, or measure anew without "
@@ -194,14 +196,14 @@ def _decoded(data: bytes, name: str) -> str:
         raise InvalidLadderError(f"{name} is no ladder in JSON: it is not text.") from error
 
 
-def _finish(run: Run, output: OutputOptions, result: LadderResult) -> None:
+def _finish(run: Run, output: OutputOptions, result: LadderResult, *, commands: bool) -> None:
     if not output.quiet and run.format != "table":
         _tell(result)
     ends_with = exit_code(result)
     if ends_with and run.format in _MANIFESTS:
         say("error: there are no rungs, so there is no manifest. --format json has what there is.")
         raise typer.Exit(ends_with)
-    run.finish(result, exit_code=ends_with)
+    run.finish(result, exit_code=ends_with, commands=commands)
 
 
 def _tell(result: LadderResult) -> None:

@@ -7,17 +7,21 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from math import ceil
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vmafx_tune import formatting
 from vmafx_tune.choices import ProgressMode
 from vmafx_tune.cli.failure import say
+from vmafx_tune.core.eta import Eta
 from vmafx_tune.events import (
+    CellFinished,
+    CompareStarted,
     FramesDone,
     JobFinished,
     JobStarted,
     LadderStarted,
+    ProbeFailed,
     ProbeFinished,
     ProbeStarted,
     ProbeStopped,
@@ -26,11 +30,10 @@ from vmafx_tune.events import (
 from vmafx_tune.plain_text import encodable, one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress, Task, TaskID
 
-    from vmafx_tune.cli.outlook import Outlook
     from vmafx_tune.events import Event, Observer
 
 __all__ = ["ProgressMode", "showing_progress"]
@@ -75,13 +78,13 @@ class _JsonLines:
         self._lock = threading.Lock()
 
     def __call__(self, event: Event, /) -> None:
-        line = json.dumps(_facts(event), allow_nan=False)
+        line = json.dumps(facts(event), allow_nan=False)
         with self._lock:
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
 
 
-def _facts(event: Event) -> dict[str, Any]:
+def facts(event: Event) -> dict[str, Any]:
     names = [name for name in event.__dataclass_fields__ if name != "probe"]
     facts: dict[str, Any] = {"event": _snake(type(event).__name__)}
     facts |= {name: _readable(getattr(event, name)) for name in names}
@@ -105,30 +108,40 @@ def _snake(name: str) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
 
 
-@dataclass
-class _Job:
+class _Line(NamedTuple):
     """What a live line needs to remember of its job."""
 
     task: TaskID
     n_frames: int
-    started: float
-    probes_done: int = 0
+    setting: str = ""
 
 
 class _LiveLines:
-    """One line a job: probe, quality, last score and bitrate, time left."""
+    """One line a job, and above them one for a ladder or a comparison as a whole."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._whole: tuple[TaskID, Outlook] | None = None
-        self._jobs: dict[str, _Job] = {}
+        self._whole: LadderStarted | CompareStarted | None = None
+        self._lines: dict[str, _Line] = {}
+        self._n_cells = self._n_jobs = self._n_probes = 0
         self._told: set[str] = set()
         self._lock = threading.Lock()
+        self._eta = Eta()
+        # Held where the bars are drawn too, so that nothing is drawn while it is held.
+        self._eta_lock = threading.Lock()
+        self._first = self._add("reading the source", total=None, eta=self._time_left)
 
     def __call__(self, event: Event, /) -> None:
+        with self._eta_lock:
+            self._eta.see(event, time.monotonic())
         with self._lock:
             self._show(event)
             self._show_whole(event)
+
+    def _time_left(self) -> str:
+        with self._eta_lock:
+            seconds = self._eta.seconds_left(time.monotonic())
+        return f"ETA {'-:--' if seconds is None else _clock(seconds)}  "
 
     def _show(self, event: Event) -> None:
         match event:
@@ -136,52 +149,48 @@ class _LiveLines:
                 self._warn(message)
             case JobStarted(name, n_frames):
                 self._start(name, n_frames)
-            case ProbeStarted(name, number, quality, target, look):
-                kind = "look " if look else "#"
-                probe = (
-                    f"{kind}{number} → {formatting.given(target)}: Q {formatting.quality(quality)}"
-                )
-                self._update(name, completed=0, probe=probe)
+            case ProbeStarted(name):
+                self._start_probe(event)
             case FramesDone(name, "wait"):
                 self._update(name, last="another run measures this")
+            case FramesDone(name, "ceiling"):
+                self._update(name, completed=0, state="source against itself")
             case FramesDone(name, stage, frames_done):
                 self._move(name, stage, frames_done)
-            case ProbeFinished(look=True):
-                self._update(event.job, last=f"about VMAF {formatting.vmaf(event.vmaf, 1)}")
-            case ProbeFinished(probe=probe, vmaf=vmaf):
-                rate = formatting.rough_bitrate(probe.bitrate_kbps)
-                last = f"VMAF {formatting.vmaf(vmaf)} {rate} kb/s"
-                self._finish_probe(event.job, last, event.probes_left, known=probe.cached)
-            case ProbeStopped(limit_kbps=limit):
-                last = f"stopped: over {formatting.given(limit)} kb/s"
-                self._finish_probe(event.job, last, event.probes_left, known=event.recalled)
+            case ProbeFinished(name) | ProbeStopped(name) | ProbeFailed(name):
+                last = f"{self._lines[name].setting}: {_found(event)}"
+                self._update(name, state="", last=last)
             case JobFinished(name, ok, summary):
                 mark = "[green]✓[/]" if ok else "[red]✗[/]"
-                job = self._jobs[name]
-                self._update(name, completed=2 * job.n_frames, left="", probe="", mark=mark)
+                self._update(name, total=1, completed=1, state="", mark=mark)
                 self._update(name, last=one_line(summary))
 
     def _show_whole(self, event: Event) -> None:
-        """Keep the line of a ladder as a whole, above those of its resolutions."""
-        if isinstance(event, LadderStarted):
-            from vmafx_tune.cli.outlook import Outlook
+        match event:
+            case LadderStarted() | CompareStarted():
+                self._whole = event
+                name = "ladder" if isinstance(event, LadderStarted) else "compare"
+                self._progress.update(self._first, description=name)
+            case ProbeFinished() | ProbeStopped():
+                self._n_probes += 1
+            case CellFinished():
+                self._n_cells = event.cells_done
+            case JobFinished():
+                self._n_jobs += 1
+            case FramesDone() | Warned():
+                return
+        if self._whole is not None:
+            done, total, of = self._count(self._whole)
+            self._progress.update(self._first, completed=done, total=total, state=f"{done} of {of}")
 
-            task = self._progress.add_task(
-                "ladder", total=event.cells, probe="", last="", left="", mark=" "
-            )
-            self._whole = task, Outlook()
-        if self._whole is None or isinstance(event, FramesDone | Warned):
-            return
-        task, outlook = self._whole
-        outlook.see(event)
-        seconds = outlook.seconds_left
-        self._progress.update(
-            task,
-            completed=outlook.cells_done,
-            probe=f"{outlook.cells}, {outlook.running}",
-            last=outlook.hull and f"hull: {outlook.hull}",
-            left="" if seconds is None else f"≤ {_clock(seconds)}",
-        )
+    def _count(self, whole: LadderStarted | CompareStarted) -> tuple[int, int, str]:
+        if isinstance(whole, CompareStarted):
+            return self._n_jobs, whole.jobs, f"{whole.jobs} encoders"
+        if not whole.adaptive:
+            return self._n_cells, whole.cells, f"{whole.cells} cells"
+        with self._eta_lock:
+            total = self._n_probes + ceil(self._eta.probes_left)
+        return self._n_probes, total, f"about {total} probes"
 
     def _warn(self, message: str) -> None:
         if message not in self._told:
@@ -190,29 +199,45 @@ class _LiveLines:
                 f"warning: {one_line(message)}", style="yellow", markup=False
             )
 
+    def _add(self, description: str, total: float | None, eta: Callable[[], str] = str) -> TaskID:
+        fields: dict[str, Any] = {"mark": " ", "state": "", "last": "", "eta": eta}
+        return self._progress.add_task(description, total=total, **fields)
+
     def _start(self, name: str, n_frames: int) -> None:
+        if self._whole is None:
+            self._progress.update(self._first, description=name, total=n_frames)
+            self._lines[name] = _Line(self._first, n_frames)
+        else:
+            self._lines[name] = _Line(self._add(name, total=n_frames), n_frames)
+
+    def _start_probe(self, event: ProbeStarted) -> None:
+        setting = f"{event.knob} {formatting.quality(event.quality)}"
+        n_frames = event.n_frames or self._lines[event.job].n_frames
+        self._lines[event.job] = _Line(self._lines[event.job].task, n_frames, setting)
+        state = f"{setting} for {formatting.given(event.target)}"
+        if event.look:
+            state = f"prescan, {setting}"
         # A probe passes the clip twice: once to encode and once to score.
-        task = self._progress.add_task(
-            name, total=2 * n_frames or None, probe="", last="", left="", mark=" "
-        )
-        self._jobs[name] = _Job(task, n_frames, time.monotonic())
+        self._update(event.job, completed=0, total=2 * n_frames, state=state)
 
     def _move(self, name: str, stage: str, frames_done: int) -> None:
-        before = self._jobs[name].n_frames if stage == "score" else 0
+        line = self._lines[name]
+        before = line.n_frames if stage == "score" and line.setting else 0
         self._update(name, completed=before + frames_done)
 
-    def _finish_probe(self, name: str, last: str, probes_left: int, *, known: bool) -> None:
-        job = self._jobs[name]
-        # What is recalled takes no time, and says nothing of what is still to be measured.
-        job.probes_done += not known
-        left = ""
-        if job.probes_done:
-            per_probe_s = (time.monotonic() - job.started) / job.probes_done
-            left = f"≤ {_clock(per_probe_s * probes_left)}"
-        self._update(name, last=last, left=left)
+    def _update(self, name: str, **fields: Any) -> None:
+        self._progress.update(self._lines[name].task, **fields)
 
-    def _update(self, name: str, *, completed: float | None = None, **fields: Any) -> None:
-        self._progress.update(self._jobs[name].task, completed=completed, **fields)
+
+def _found(event: ProbeFinished | ProbeStopped | ProbeFailed) -> str:
+    if isinstance(event, ProbeFailed):
+        return "failed"
+    if isinstance(event, ProbeStopped):
+        return f"stopped, over {formatting.given(event.limit_kbps)} kb/s"
+    if event.look:
+        return f"about VMAF {formatting.vmaf(event.vmaf, 1)}"
+    rate = formatting.rough_bitrate(event.probe.bitrate_kbps)
+    return f"VMAF {formatting.vmaf(event.vmaf)}, {rate} kb/s"
 
 
 def _clock(seconds: float) -> str:
@@ -224,17 +249,34 @@ def _clock(seconds: float) -> str:
 @contextmanager
 def _live_lines() -> Iterator[Observer]:
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
     from rich.table import Column
+    from rich.text import Text
 
-    with Progress(
+    class Field(ProgressColumn):
+        """Text that is cut where there is no room for it; columns of fixed width are not."""
+
+        def __init__(self, read: Callable[[Task], str], *, fixed: bool = True) -> None:
+            self._read = read
+            super().__init__(Column(no_wrap=fixed))
+
+        def render(self, task: Task) -> Text:
+            return Text(self._read(task), no_wrap=True, overflow="ellipsis")
+
+    progress = Progress(
         TextColumn("{task.fields[mark]}"),
-        TextColumn("[bold]{task.description}"),
-        TextColumn("{task.fields[probe]}", table_column=Column(no_wrap=True)),
-        BarColumn(bar_width=12),
-        TextColumn("{task.fields[last]}", table_column=Column(overflow="fold")),
-        TextColumn("[dim]{task.fields[left]}", table_column=Column(no_wrap=True)),
+        Field(lambda task: task.description),
+        Field(lambda task: task.fields["state"]),
+        BarColumn(bar_width=10),
+        Field(lambda task: task.fields["eta"]() + task.fields["last"], fixed=False),
         console=Console(stderr=True),
         refresh_per_second=5,
-    ) as progress:
-        yield _LiveLines(progress)
+        # What a table repeats is not left above it.
+        transient=sys.stdout.isatty(),
+    )
+    with progress:
+        try:
+            yield _LiveLines(progress)
+        except BaseException:
+            progress.live.transient = True
+            raise

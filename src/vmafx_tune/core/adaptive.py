@@ -9,6 +9,7 @@ size is left alone. The expected error of the hull, as a share of the bitrate, s
 from __future__ import annotations
 
 import math
+from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,12 @@ from vmafx_tune.core.hull_estimate import N_SCORES, HullEstimate, HullProblem, P
 from vmafx_tune.core.hull_model import Measured
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
 
-__all__ = ["HullProblem", "Measured", "ProbeWish", "next_probes"]
+__all__ = ["HullProblem", "Measured", "ProbeWish", "next_probes", "probes_expected"]
 
 # What a part of the range that nothing measured covers counts as its error.
 _UNCOVERED = 0.3
@@ -41,6 +42,8 @@ _ON_HULL = 2e-3
 _STRAY = 0.35
 # So far apart on the hull, points leave room for a curve that nobody expects.
 _WIDE_GAP_VMAF = 10.0
+# What is measured differs from what was expected, which takes so many probes more.
+_SURPRISES = 1.3
 # A curve that falls so much slower than a typical one is near its ceiling or its floor.
 _FLAT_PACE = 0.4
 
@@ -67,6 +70,33 @@ def next_probes(
     if not measured:
         return tuple(_opening(state))
     return tuple(sorted(_round(state))) or _doubtful(state)
+
+
+def probes_expected(
+    problem: HullProblem,
+    measured: Sequence[Measured],
+    wishes: Sequence[ProbeWish],
+    closed: Collection[int] = (),
+) -> Mapping[int, float]:
+    """Tell how many probes of each size should come after those that are under way.
+
+    It takes as long as choosing all of them does.
+
+    Args:
+        problem: What is sampled.
+        measured: All points so far, each once.
+        wishes: Probes under way.
+        closed: Sizes at which nothing more is to be measured.
+    """
+    counts: Counter[int] = Counter()
+    while wishes:
+        state = HullEstimate(problem, measured, ())
+        for wish in wishes:
+            state = state.believing(wish)
+        measured = state.measured
+        wishes = next_probes(problem, measured, closed)
+        counts.update(wish.size for wish in wishes)
+    return {size: _SURPRISES * count for size, count in counts.items()}
 
 
 def _doubtful(state: HullEstimate) -> tuple[ProbeWish, ...]:

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
 
     from vmafx_tune.core.ledger import Measurement, SearchOutcome, SearchProblem
 
-__all__ = ["interpolate", "probes_left", "wished_step"]
+__all__ = ["interpolate", "probes_expected", "probes_left", "wished_step"]
 
 _NOTHING: Mapping[int, Measurement] = MappingProxyType({})
 
 _REACH = 0.5
+# Mean numbers of probes, over curves that differ from the prior as clips do, of a search without
+# hints; of one that knows some of the curve, whose guess and a neighbour mostly hold the proof; and
+# of one that has measured that neighbour.
+_UNGUIDED, _GUIDED, _BESIDE = 3.2, 2.1, 1.2
 
 
 def interpolate(problem: SearchProblem) -> Generator[int, Measurement, SearchOutcome]:
@@ -59,6 +63,29 @@ def probes_left(problem: SearchProblem, measured: Mapping[int, Measurement] = _N
     budget = ProbeBudget.of(Bracket.of(problem.known, problem), problem.max_probes)
     most = budget.most_left(Bracket.of(found, problem), n_made)
     return max(0, min(problem.max_probes - n_made, most))
+
+
+def probes_expected(
+    problem: SearchProblem, measured: Mapping[int, Measurement] = _NOTHING
+) -> float:
+    """Tell how many more probes `interpolate` should make on average.
+
+    Args:
+        problem: What is searched.
+        measured: What came in since the search began, as for `probes_left`.
+
+    Returns:
+        From 0 up to what `probes_left` gives.
+    """
+    ledger = Ledger(replace(problem, known={**problem.known, **measured}))
+    passing, missing = ledger.bracket.ends
+    if missing - passing < 2:
+        return 0.0
+    step = wished_step(problem, ledger, expected_crossing(problem, ledger))
+    usual = _UNGUIDED
+    if ledger.found or problem.hints:
+        usual = _BESIDE if step - passing == 1 or missing - step == 1 else _GUIDED
+    return min(probes_left(problem, measured), usual)
 
 
 def _next_step(problem: SearchProblem, ledger: Ledger, budget: ProbeBudget) -> int:

@@ -12,10 +12,11 @@ from vmafx_tune.core.ledger import Ledger
 if TYPE_CHECKING:
     from vmafx_tune.core.ledger import SearchProblem
 
-__all__ = ["MOST_LOOKS", "next_look"]
+__all__ = ["MOST_LOOKS", "USUAL_LOOKS", "next_look"]
 
 MOST_LOOKS = 3
 """Looks at most before a search begins; more would cost what they save."""
+USUAL_LOOKS = 2
 
 # Typical curves are a fifth steeper or gentler than the prior, so that a crossing so far from a
 # score is known to about half a step.

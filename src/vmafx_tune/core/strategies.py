@@ -13,28 +13,36 @@ from vmafx_tune.results import SearchStrategy
 if TYPE_CHECKING:
     from vmafx_tune.core.search import Strategy
 
-__all__ = ["Method", "ProbesLeft", "method_of"]
+__all__ = ["Method", "ProbesExpected", "ProbesLeft", "method_of"]
 
 ProbesLeft: TypeAlias = Callable[[SearchProblem, Mapping[int, Measurement]], int]
 """Bounds how many more probes a strategy makes, from what was measured so far."""
 
+ProbesExpected: TypeAlias = Callable[[SearchProblem, Mapping[int, Measurement]], float]
+"""Tells how many more probes it should make on average, likewise."""
+
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A strategy with its outlook.
+    """A strategy, and what it takes.
 
     Attributes:
         strategy: Which steps to measure.
         probes_left: How many it may still need.
+        probes_expected: How many it should still need.
     """
 
     strategy: Strategy
     probes_left: ProbesLeft
+    probes_expected: ProbesExpected
 
 
 _METHODS = {
-    SearchStrategy.INTERPOLATE: Method(interpolate.interpolate, interpolate.probes_left),
-    SearchStrategy.BISECT: Method(search.bisect, search.probes_left),
+    SearchStrategy.INTERPOLATE: Method(
+        interpolate.interpolate, interpolate.probes_left, interpolate.probes_expected
+    ),
+    # Bisection takes all that it may, or one fewer.
+    SearchStrategy.BISECT: Method(search.bisect, search.probes_left, search.probes_left),
 }
 
 

@@ -60,13 +60,22 @@ def formats_of(result: Result) -> tuple[str, ...]:
     return FORMATS[_COMMANDS[type(result)]]
 
 
-def render(result: Result, fmt: str, *, frames: bool = False, terminal: bool = False) -> str:
+def render(
+    result: Result,
+    fmt: str,
+    *,
+    frames: bool = False,
+    commands: bool = False,
+    terminal: bool = False,
+) -> str:
     """Write a result as text, with a newline at its end.
 
     Args:
         result: What a command returned.
         fmt: One of `FORMATS`, for the command that returned it.
         frames: Whether a result of `score` brings its per-frame scores.
+        commands: Whether a table of `compare` or `ladder` brings the encode commands; JSON,
+            Markdown and HTML always do.
         terminal: Whether a table is for the terminal, with its width and colours, or for a file.
 
     Raises:
@@ -77,7 +86,7 @@ def render(result: Result, fmt: str, *, frames: bool = False, terminal: bool = F
     if fmt not in formats:
         raise UsageError(f"'{fmt}' is not a format. Choose one of {', '.join(formats)}.")
     if fmt == "table":
-        return _table(result, frames=frames, terminal=terminal)
+        return _table(result, frames=frames, commands=commands, terminal=terminal)
     if fmt == "json":
         return _json(result, frames=frames)
     if isinstance(result, ScoreResult):
@@ -106,11 +115,11 @@ def fit_encoding(text: str, fmt: str, encoding: str) -> str:
     return fitting
 
 
-def _table(result: Result, *, frames: bool, terminal: bool) -> str:
+def _table(result: Result, *, frames: bool, commands: bool, terminal: bool) -> str:
     from vmafx_tune.reports.tables import table_text, terminal_text
 
     write = terminal_text if terminal else table_text
-    return write(result, frames=frames)
+    return write(result, frames=frames, commands=commands)
 
 
 def _json(result: Result, *, frames: bool) -> str:

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
-from vmafx_tune.core.adaptive import HullProblem, Measured, next_probes
+from vmafx_tune.core.adaptive import HullProblem, Measured, next_probes, probes_expected
 from vmafx_tune.core.prior import Prior
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import CellFinished, JobFinished, JobStarted, LadderStarted, Observer, ignore
 from vmafx_tune.results import LadderCell, LadderPoint, ScoreAt, SearchStrategy
 from vmafx_tune.workflows.ladder import select_ladder
-from vmafx_tune.workflows.probe_book import ProbeBook
+from vmafx_tune.workflows.probe_book import ProbeBook, ProbesLeft
 from vmafx_tune.workflows.sampling import (
     SharedCeiling,
     found_cell,
     measured_point,
     rendition_search,
 )
-from vmafx_tune.workflows.search import search_in_book
+from vmafx_tune.workflows.search import plan_of, search_in_book
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,6 +45,9 @@ _LEFT_OUT = (
 # Probes that a search may make beyond those that bisection would.
 _EXTRA_PROBES = 2
 _LEAST_KBPS = 1e-3
+_USUAL_PROBES = 5.0
+# Rounds that end sooner are recalled, and would be held up by a look ahead.
+_LOOK_AHEAD_AFTER_S = 0.5
 
 
 def build_adaptively(
@@ -77,10 +80,10 @@ def build_adaptively(
         CancelledError: The work was cancelled.
     """
     n_cells = len(request.resolutions) * len(request.targets)
-    observe(LadderStarted(len(request.resolutions), n_cells, request.workers))
+    observe(LadderStarted(len(request.resolutions), n_cells, request.workers, adaptive=True))
+    sampling = _AdaptiveSampling(request, base, prober, score_at, observe)
     for resolution in request.resolutions:
         observe(JobStarted(str(resolution), n_frames=base.n_frames))
-    sampling = _AdaptiveSampling(request, base, prober, score_at, observe)
     if executor is not None:
         sampling.run(executor)
     else:
@@ -120,6 +123,9 @@ class _AdaptiveSampling:
         ]
         self._problem = _problem(request, base)
         self._failed: dict[int, str] = {}
+        self._observe = observe
+        self._expected = dict.fromkeys(range(len(self._renditions)), _USUAL_PROBES)
+        self._tell_plans()
 
     def run(self, executor: Executor) -> None:
         """Measure until nothing is worth it."""
@@ -146,8 +152,15 @@ class _AdaptiveSampling:
                 yield Measured(size, grid.step_of(probe.quality), rate, vmaf)
 
     def _measure_all(self, wishes: tuple[ProbeWish, ...], executor: Executor) -> None:
+        for size, _ in wishes:
+            self._expected[size] = max(0.0, self._expected[size] - 1)
+        measured = tuple(self._measured())
         futures = {wish: executor.submit(self._measure, wish) for wish in wishes}
         try:
+            if wait(futures.values(), timeout=_LOOK_AHEAD_AFTER_S).not_done:
+                left = probes_expected(self._problem, measured, wishes, self._failed)
+                self._expected = {size: left.get(size, 0.0) for size in self._expected}
+                self._tell_plans()
             reasons = {wish.size: future.result() for wish, future in futures.items()}
         except BaseException:
             # Ctrl-C as well: running children must end now, or leaving the pool would wait.
@@ -161,15 +174,21 @@ class _AdaptiveSampling:
         """Make a probe, and say why it failed if it did."""
         book = self._renditions[wish.size].book
         try:
-            book.measure(wish.step, self._problem.highest, lambda: self._probes_left(book))
+            book.measure(wish.step, self._problem.highest, lambda: self._probes_left(wish.size))
         except CancelledError:
             raise
         except VmafxTuneError as error:
             return str(error)
         return None if book.get(wish.step) else "The encode is above the limit of the bitrate."
 
-    def _probes_left(self, book: ProbeBook) -> int:
-        return self._problem.max_probes - len(book.probes())
+    def _probes_left(self, size: int) -> ProbesLeft:
+        most = self._problem.max_probes - len(self._renditions[size].book.probes())
+        return ProbesLeft(most, min(most, self._expected[size]))
+
+    def _tell_plans(self) -> None:
+        for size, rendition in enumerate(self._renditions):
+            plan = plan_of(rendition.search, (), guided=False, job=str(rendition.resolution))
+            self._observe(replace(plan, probes_expected=self._expected[size]))
 
     def _cell(self, rendition: _Rendition, target: float, failure: str | None) -> LadderCell:
         """Read a cell from the measured points, as a search that may measure nothing would."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune import formatting
 from vmafx_tune.errors import CancelledError, VmafxTuneError
-from vmafx_tune.events import JobFinished, JobStarted, Observer, ignore
+from vmafx_tune.events import CompareStarted, JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.results import BdRate, CompareRow, SearchResult
 from vmafx_tune.workflows.estimates import scout_of
 from vmafx_tune.workflows.probe_book import ProbeBook
-from vmafx_tune.workflows.search import describe, failed_search, search_in_book
+from vmafx_tune.workflows.search import describe, failed_search, plan_of, search_in_book
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -82,6 +82,9 @@ def compare(
     Raises:
         CancelledError: The work was cancelled.
     """
+    observe(CompareStarted(len(request.searches), request.workers))
+    for search in request.in_turn:
+        observe(plan_of(search, request.targets, guided=scout is not None))
     outcomes = _run_all(request, _Means(prober, scout, observe), executor)
     failed = [
         CompareRow(encoder, target, None, error=reason, error_kind="failed")

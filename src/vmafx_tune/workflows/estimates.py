@@ -151,7 +151,7 @@ class SampleScout:
         self, request: SearchRequest, prober: Prober, observe: Observer, *, job: str | None = None
     ) -> None:
         self._request = request
-        self._book = ProbeBook(request, prober, observe, job=job)
+        self._book = ProbeBook(replace(request, verify=False), prober, observe, job=job)
         self._answers: dict[float, Probe] = {}
 
     def hints(self, problem: SearchProblem) -> Mapping[int, float]:

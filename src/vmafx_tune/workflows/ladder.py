@@ -49,7 +49,7 @@ class LadderRequest:
         targets: Pooled scores to reach at each of them.
         selection: How rungs are chosen.
         workers: Resolutions worked on at once; the result does not depend on it.
-        n_frames: Frames of the source, for the events' progress within a stage.
+        n_frames: Frames of a probe, for the events' progress within a stage.
     """
 
     resolutions: tuple[Resolution, ...]

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vmafx_tune.core.ledger import TOO_LARGE
 from vmafx_tune.core.pooling import pool_scores
 from vmafx_tune.core.prior import LOWEST_CEILING
 from vmafx_tune.core.search import solve
 from vmafx_tune.core.strategies import method_of
-from vmafx_tune.errors import TooLargeError
-from vmafx_tune.events import FramesDone, Observer, ProbeFinished, ProbeStarted, ProbeStopped
+from vmafx_tune.errors import TooLargeError, VmafxTuneError
+from vmafx_tune.events import (
+    FramesDone,
+    Observer,
+    ProbeFailed,
+    ProbeFinished,
+    ProbeStarted,
+    ProbeStopped,
+)
 from vmafx_tune.results import SearchStrategy
 from vmafx_tune.workflows.stored import stored_scores
 
@@ -25,7 +32,14 @@ if TYPE_CHECKING:
     from vmafx_tune.ports import Prober
     from vmafx_tune.workflows.request import SearchRequest
 
-__all__ = ["ProbeBook"]
+__all__ = ["ProbeBook", "ProbesLeft"]
+
+
+class ProbesLeft(NamedTuple):
+    """How many more probes a job makes: at most, and on average."""
+
+    at_most: int
+    expected: float
 
 
 class ProbeBook:
@@ -106,6 +120,7 @@ class ProbeBook:
     def ceiling(self) -> float:
         """Pooled score of the source against itself, measured on first use."""
         if self._ceiling is None:
+            self._observe(FramesDone(self._job, "ceiling", 0))
             scores = self._prober.score_itself(self._template)
             self._ceiling = pool_scores(scores.frames, self._pool)
         return self._ceiling
@@ -123,17 +138,20 @@ class ProbeBook:
         Args:
             problem: What is searched.
             strategy: Which steps to measure.
-            upcoming: Targets to be searched after this one, for the events' outlook.
+            upcoming: Targets to be searched after this one, for the events.
             is_enough: Says of a probe that reaches the target, and its pooled score, whether to
                 end with it unproven; None to go on to the proof.
         """
         method = method_of(strategy)
 
-        def probes_left() -> int:
+        def probes_left() -> ProbesLeft:
             found = self.found()
-            later = (replace(problem, target=target, known=found) for target in upcoming)
-            left = method.probes_left(problem, found)
-            return left + sum(method.probes_left(search, {}) for search in later)
+            later = [replace(problem, target=target, known=found) for target in upcoming]
+            searches = [(problem, found), *((search, {}) for search in later)]
+            return ProbesLeft(
+                sum(method.probes_left(*search) for search in searches),
+                sum(method.probes_expected(*search) for search in searches),
+            )
 
         def measure(step: int) -> Measurement:
             return self.measure(step, problem.target, probes_left)
@@ -155,30 +173,48 @@ class ProbeBook:
             is_out_of_reach=is_out_of_reach,
         )
 
-    def measure(self, step: int, target: float, probes_left: Callable[[], int]) -> Measurement:
+    def measure(
+        self, step: int, target: float, probes_left: Callable[[], ProbesLeft]
+    ) -> Measurement:
         """Make the probe of a step, and keep it.
 
         Args:
             step: One that is not measured yet.
             target: The score that it is after, for the events.
-            probes_left: Says afterwards how many more there may be, for the events' outlook.
+            probes_left: Says afterwards how many more there are, for the events.
         """
         encode = replace(self._template.encode, quality=self._grid.quality_of(step))
         job, number = self._job, len(self._probes) + len(self._too_large) + 1
-        self._observe(ProbeStarted(job, number, encode.quality, target))
+        self._observe(
+            ProbeStarted(
+                job,
+                number,
+                encode.quality,
+                target,
+                knob=self._request.knob,
+                n_frames=self._request.n_frames,
+                work=self._request.work,
+            )
+        )
         try:
             probe = self._probe(encode)
         except TooLargeError as error:
             self._too_large[step] = error
             limit, known = error.limit_kbps, error.recalled
             self._observe(
-                ProbeStopped(job, number, encode.quality, target, limit, known, probes_left())
+                ProbeStopped(job, number, encode.quality, target, limit, known, *probes_left())
             )
             return TOO_LARGE
+        except VmafxTuneError as error:
+            self._observe(ProbeFailed(job, number, encode.quality, str(error)))
+            raise
         vmaf = pool_scores(probe.scores.frames, self._pool)
         self._probes[step] = probe
         self._scores[step] = vmaf
-        self._observe(ProbeFinished(job, number, probe, vmaf, target, probes_left()))
+        most, expected = probes_left()
+        self._observe(
+            ProbeFinished(job, number, probe, vmaf, target, most, probes_expected=expected)
+        )
         return vmaf
 
     def _probe(self, encode: EncodeSpec) -> Probe:

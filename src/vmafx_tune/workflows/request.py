@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING
 
 from vmafx_tune.results import SearchStrategy
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from vmafx_tune.model import PoolMethod, ProbeSpec
 
 __all__ = ["SearchRequest"]
+
+# Processor time of a score, in that of an encode by libx264; see `EncoderRow.effort`.
+_SCORING_EFFORT = 1.0
+_HARDWARE_EFFORT = 0.5
+# Starting the programs for a part takes as long as scoring so many pixels.
+_START_PIXELS = 12e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,24 @@ class SearchRequest:
         if self.sample is not None and self.estimates:
             return self.sample.n_sampled
         return self.template.encode.source.n_frames
+
+    @property
+    def encode_cost(self) -> float:
+        """What the encode of a frame should take, where its score takes 1."""
+        encode, display = self.template.encode, self.template.display
+        size = encode.size or encode.source.resolution
+        return (self.effort or _HARDWARE_EFFORT) * size.pixels / display.pixels / _SCORING_EFFORT
+
+    @property
+    def work(self) -> float:
+        """What one probe of it should take, in that of a frame."""
+        n_parts = 1
+        if self.sample is not None and self.estimates:
+            n_parts = len(self.sample.segments)
+        elif self.chunk_frames is not None:
+            n_parts = ceil(self.n_frames / self.chunk_frames)
+        frame = (1 + self.encode_cost) * self.template.display.pixels
+        return self.n_frames + n_parts * _START_PIXELS / frame
 
     @property
     def max_bitrate_kbps(self) -> float | None:

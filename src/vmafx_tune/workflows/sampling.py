@@ -14,7 +14,7 @@ from vmafx_tune.results import LadderCell, LadderPoint, ScoreAt
 from vmafx_tune.workflows.compare import why_missed
 from vmafx_tune.workflows.estimates import scout_of
 from vmafx_tune.workflows.probe_book import ProbeBook
-from vmafx_tune.workflows.search import search_in_book
+from vmafx_tune.workflows.search import plan_of, search_in_book
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -45,7 +45,7 @@ class SearchingSampler:
             viewers watch.
         resolutions: Sizes that may be asked for.
         prober: Makes the probes; must be thread-safe.
-        targets: All targets that will be asked for, for the events' outlook.
+        targets: All targets that will be asked for, for the events.
         score_at: Where renditions are scored.
         observe: Receives the events of the probes, from several threads; their job is the
             resolution.
@@ -75,6 +75,8 @@ class SearchingSampler:
             for size, search in self._searches.items()
             if scout is not None
         }
+        for size, search in self._searches.items():
+            observe(plan_of(search, targets, guided=scout is not None, job=str(size)))
 
     def __call__(self, resolution: Resolution, target: float) -> LadderCell:
         """Search `resolution` for `target`.

@@ -7,10 +7,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vmafx_tune.core.interpolate import probes_left
-from vmafx_tune.core.looks import next_look
+from vmafx_tune.core.looks import USUAL_LOOKS, next_look
 from vmafx_tune.core.pooling import pool_scores
+from vmafx_tune.core.segments import look_plan
 from vmafx_tune.errors import CancelledError, VmafxTuneError
-from vmafx_tune.events import ProbeFinished, ProbeStarted, Warned
+from vmafx_tune.events import FramesDone, ProbeFinished, ProbeStarted, Warned
 from vmafx_tune.workflows.stored import stored_scores
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ class Scout:
         self._request = replace(request, template=replace(request.template, encode=encode))
         self._prober = prober
         self._observe = observe
+        plan = look_plan(request.template.encode.source.n_frames, request.n_frames)
+        looking = replace(request, sample=plan, verify=False, chunk_frames=None)
+        self._n_frames, self._work = looking.n_frames, looking.work
         self._scores: dict[int, float] = {}
         self._failed = False
 
@@ -86,11 +90,14 @@ class Scout:
     def _look(self, step: int, problem: SearchProblem) -> None:
         template, job = self._request.template, self._job
         quality = self._request.grid.quality_of(step)
-        number, target = len(self._scores) + 1, problem.target
-        self._observe(ProbeStarted(job, number, quality, target, look=True))
+        number, target, knob = len(self._scores) + 1, problem.target, self._request.knob
+        self._observe(
+            ProbeStarted(job, number, quality, target, True, knob, self._n_frames, self._work)
+        )
         probe = self._prober.probe(
-            replace(template, encode=replace(template.encode, quality=quality))
+            replace(template, encode=replace(template.encode, quality=quality)),
+            on_progress=lambda stage, frames: self._observe(FramesDone(job, stage, frames)),
         )
         vmaf = self._scores[step] = pool_scores(probe.scores.frames, self._request.pool)
-        left = probes_left(problem)
-        self._observe(ProbeFinished(job, number, probe, vmaf, target, left, look=True))
+        left, more = probes_left(problem), max(0, USUAL_LOOKS - number)
+        self._observe(ProbeFinished(job, number, probe, vmaf, target, left, True, more))

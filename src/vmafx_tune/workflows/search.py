@@ -11,7 +11,8 @@ from vmafx_tune import formatting
 from vmafx_tune.core.losses import losses
 from vmafx_tune.core.plateau import MeasuredStep, is_saturated, plateau_at_best, plateau_at_worst
 from vmafx_tune.core.search import SearchProblem
-from vmafx_tune.events import JobFinished, JobStarted, Observer, ignore
+from vmafx_tune.core.strategies import method_of
+from vmafx_tune.events import JobFinished, JobPlanned, JobStarted, Observer, ignore
 from vmafx_tune.formatting import counted
 from vmafx_tune.results import SearchLimit, SearchResult, SearchStrategy
 from vmafx_tune.workflows.estimates import (
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from vmafx_tune.workflows.request import SearchRequest
     from vmafx_tune.workflows.scouting import Scout
 
-__all__ = ["describe", "failed_search", "search", "search_in_book"]
+__all__ = ["describe", "failed_search", "plan_of", "search", "search_in_book"]
 
 
 def search(
@@ -59,15 +60,36 @@ def search(
         VmafxTuneError: A probe failed.
     """
     book = ProbeBook(request, prober, observe)
-    observe(_started(request))
+    observe(plan_of(request, [request.target], guided=scout is not None))
+    observe(JobStarted(request.encoder, n_frames=request.n_frames))
     looks = None if scout is None else scout_of(request, scout, observe)
     result = search_in_book(request, book, scout=looks)
     observe(JobFinished(request.encoder, ok=result.ok, summary=describe(result, request.knob)))
     return result
 
 
-def _started(request: SearchRequest) -> JobStarted:
-    return JobStarted(request.encoder, n_frames=request.n_frames, probes_expected=request.max_iter)
+def plan_of(
+    request: SearchRequest, targets: Sequence[float], *, guided: bool, job: str | None = None
+) -> JobPlanned:
+    """Tell what searches for all `targets` should take, before the first of them.
+
+    Args:
+        request: The search to repeat.
+        targets: What it is repeated for.
+        guided: Whether looks show the first one its way.
+        job: Name that the event carries; None for the encoder's.
+    """
+    expected = method_of(request.strategy).probes_expected
+    first = SearchProblem(request.target, request.grid.last_step, max_probes=request.max_iter)
+    # As if looks, or the first search, had left something to go by.
+    later = replace(first, hints={first.last_step // 2: request.target})
+    return JobPlanned(
+        request.encoder if job is None else job,
+        request.work,
+        probes_expected=expected(later if guided else first, {})
+        + (len(targets) - 1) * expected(later, {}),
+        encode_cost=request.encode_cost,
+    )
 
 
 def search_in_book(

@@ -25,8 +25,8 @@ RESULTS = {
 COMMAND = "/usr/bin/ffmpeg -"
 
 
-def lines(result: LadderResult, width: int = 80) -> list[str]:
-    return table_text(result, width=width).splitlines()
+def lines(result: LadderResult, width: int = 80, *, commands: bool = False) -> list[str]:
+    return table_text(result, width=width, commands=commands).splitlines()
 
 
 def line_with(text: str, found: Sequence[str]) -> str:
@@ -136,7 +136,8 @@ def test_notes_of_the_ladder_and_of_cells_are_told() -> None:
 
 
 def test_only_rungs_have_their_command_each_on_one_line() -> None:
-    found = lines(factories.ladder_result(path=f"clips/{'very-' * 40}long.mp4"), 60)
+    result = factories.ladder_result(path=f"clips/{'very-' * 40}long.mp4")
+    found = lines(result, 60, commands=True)
     labels = [found[index - 1] for index, line in enumerate(found) if line.startswith(COMMAND)]
     assert labels == [
         "# 1: 640x360 crf 31, 243.1 kb/s, VMAF 71.04",
@@ -144,6 +145,13 @@ def test_only_rungs_have_their_command_each_on_one_line() -> None:
         "# 3: 1280x720 crf 24, 2,466.1 kb/s, VMAF 94.42",
         "# 4: 1280x720 crf 23, 2,830.5 kb/s, VMAF 95.31",
     ]
+
+
+def test_the_rungs_come_last_and_commands_only_if_asked_for() -> None:
+    plain = lines(factories.ladder_result())
+    assert plain[-1].split()[:2] == ["4", "1280x720"]
+    assert not [line for line in plain if line.startswith(COMMAND)]
+    assert lines(factories.ladder_result(), commands=True)[-5:] == plain[-5:]
 
 
 def test_a_ladder_in_which_nothing_was_measured_says_so() -> None:

@@ -34,8 +34,10 @@ RESULTS: dict[str, Result] = {
 COMMAND = "/usr/bin/ffmpeg -"
 
 
-def lines(result: Result, width: int = 80, *, frames: bool = False) -> list[str]:
-    return table_text(result, width=width, frames=frames).splitlines()
+def lines(
+    result: Result, width: int = 80, *, frames: bool = False, commands: bool = False
+) -> list[str]:
+    return table_text(result, width=width, frames=frames, commands=commands).splitlines()
 
 
 def line_with(text: str, found: list[str]) -> str:
@@ -206,8 +208,15 @@ def test_bd_rates_come_with_their_overlap_or_the_reason_for_having_none() -> Non
     assert line_with("h264_nvenc has 0 usable points", found)
 
 
+def test_the_tables_of_a_comparison_come_last_and_commands_only_if_asked_for() -> None:
+    plain = lines(factories.compare_result())
+    assert plain[-1].startswith("3  libsvtav1")
+    assert not [line for line in plain if line.startswith(COMMAND)]
+    assert lines(factories.compare_result(), commands=True)[-4:] == plain[-4:]
+
+
 def test_every_ok_row_has_its_command() -> None:
-    found = lines(factories.full_compare_result())
+    found = lines(factories.full_compare_result(), commands=True)
     labels = [found[index - 1] for index, line in enumerate(found) if line.startswith(COMMAND)]
     assert labels == ["# libx265, VMAF 90", "# libx264, VMAF 90", "# libx264, VMAF 93"]
 

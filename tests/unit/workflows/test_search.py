@@ -10,7 +10,14 @@ from tests.unit.workflows.fakes import CurveProber, request
 from vmafx_tune.core.grid import KnobGrid
 from vmafx_tune.core.prior import Prior
 from vmafx_tune.errors import EncodeFailedError
-from vmafx_tune.events import Event, JobFinished, JobStarted, ProbeFinished, ProbeStarted
+from vmafx_tune.events import (
+    Event,
+    JobFinished,
+    JobPlanned,
+    JobStarted,
+    ProbeFinished,
+    ProbeStarted,
+)
 from vmafx_tune.model import Resolution
 from vmafx_tune.results import SearchStrategy
 from vmafx_tune.workflows.search import search
@@ -224,7 +231,7 @@ def test_events_tell_each_probe_once_and_the_end() -> None:
     events: list[Event] = []
     result = search(request(target=80), CurveProber(falling), observe=events.append)
     finished = [event for event in events if isinstance(event, ProbeFinished)]
-    assert isinstance(events[0], JobStarted)
+    assert [type(event) for event in events[:2]] == [JobPlanned, JobStarted]
     assert isinstance(events[-1], JobFinished)
     assert [event.number for event in finished] == list(range(1, result.new_probes + 1))
     assert len([event for event in events if isinstance(event, ProbeStarted)]) == len(finished)

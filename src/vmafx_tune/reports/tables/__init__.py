@@ -36,7 +36,9 @@ __all__ = ["print_result", "table_text", "terminal_text"]
 _TEXT_WIDTH = 100
 
 
-def print_result(console: Console, result: Result, *, frames: bool = False) -> None:
+def print_result(
+    console: Console, result: Result, *, frames: bool = False, commands: bool = False
+) -> None:
     """Print a result as tables that fit the console.
 
     Commands stand on one line each, however long, so that they can be copied.
@@ -45,40 +47,47 @@ def print_result(console: Console, result: Result, *, frames: bool = False) -> N
         console: Its width decides which columns are shown.
         result: What a command returned.
         frames: Whether a result of `score` brings its per-frame scores.
+        commands: Whether one of `compare` or `ladder` brings its encode commands.
     """
-    for part in _parts(result, frames=frames):
+    for part in _parts(result, frames=frames, commands=commands):
         if isinstance(part, Unwrapped):
             console.print(part.text, soft_wrap=True)
         else:
             console.print(part, highlight=False, markup=False)
 
 
-def terminal_text(result: Result, *, frames: bool = False) -> str:
+def terminal_text(result: Result, *, frames: bool = False, commands: bool = False) -> str:
     """Write the tables as text for this terminal: its width, and colours unless `NO_COLOR` is set.
 
     Args:
         result: What a command returned.
         frames: Whether a result of `score` brings its per-frame scores.
+        commands: Whether one of `compare` or `ladder` brings its encode commands.
     """
     out = io.StringIO()
-    print_result(Console(file=out, force_terminal=True), result, frames=frames)
+    console = Console(file=out, force_terminal=True)
+    print_result(console, result, frames=frames, commands=commands)
     return out.getvalue()
 
 
-def table_text(result: Result, *, frames: bool = False, width: int = _TEXT_WIDTH) -> str:
+def table_text(
+    result: Result, *, frames: bool = False, commands: bool = False, width: int = _TEXT_WIDTH
+) -> str:
     """Write the same tables as plain text, for a file.
 
     Args:
         result: What a command returned.
         frames: Whether a result of `score` brings its per-frame scores.
+        commands: Whether one of `compare` or `ladder` brings its encode commands.
         width: Characters in a line.
     """
     out = io.StringIO()
-    print_result(Console(file=out, width=width, no_color=True), result, frames=frames)
+    console = Console(file=out, width=width, no_color=True)
+    print_result(console, result, frames=frames, commands=commands)
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 
-def _parts(result: Result, *, frames: bool) -> Iterator[Part]:
+def _parts(result: Result, *, frames: bool, commands: bool) -> Iterator[Part]:
     match result:
         case ScoreResult():
             return score_parts(result, frames=frames)
@@ -87,9 +96,9 @@ def _parts(result: Result, *, frames: bool) -> Iterator[Part]:
         case SearchResult():
             return search_parts(result)
         case CompareResult():
-            return compare_parts(result)
+            return compare_parts(result, with_commands=commands)
         case LadderResult():
-            return ladder_parts(result)
+            return ladder_parts(result, with_commands=commands)
         case EncodersResult():
             return encoders_parts(result)
         case DoctorResult():

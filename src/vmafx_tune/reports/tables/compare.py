@@ -39,20 +39,24 @@ _COLUMNS = (
 _DISPENSABLE = "Speed"
 
 
-def compare_parts(result: CompareResult) -> Iterator[Part]:
-    """Lay out a comparison: a ranked table per target, failures, notes, BD-rates, commands."""
+def compare_parts(result: CompareResult, *, with_commands: bool = False) -> Iterator[Part]:
+    """Lay out a comparison: notes, failures, commands, a ranked table per target, BD-rates.
+
+    The tables come last, where a terminal shows them.
+    """
     yield plain(ranking.heading(result), "bold")
     yield ""
     yield _circumstances(result)
+    yield from _notes(result)
+    yield from _failures(result)
+    if with_commands:
+        yield from commands(ranking.commands(result))
     for target in result.targets:
         yield ""
         if len(result.targets) > 1:
             yield plain(f"VMAF {text.given(target)}", "bold")
         yield _target_table(result, target)
-    yield from _failures(result)
-    yield from _notes(result)
     yield from _bd_rates(result.bd_rates)
-    yield from commands(ranking.commands(result))
 
 
 def _circumstances(result: CompareResult) -> RenderableType:

@@ -32,25 +32,29 @@ __all__ = ["ladder_parts"]
 _PICTURE_WIDTH = 80
 
 
-def ladder_parts(result: LadderResult) -> Iterator[Part]:
-    """Lay out a ladder: rungs, the picture of the hull, cells, failures, notes, commands."""
+def ladder_parts(result: LadderResult, *, with_commands: bool = False) -> Iterator[Part]:
+    """Lay out a ladder: cells, the picture of the hull, notes, failures, commands, rungs.
+
+    The rungs come last, where a terminal shows them.
+    """
     yield plain(ladder_facts.heading(result), "bold")
     yield ""
     yield facts_grid(ladder_facts.circumstances(result))
-    yield ""
-    yield from _rungs(result)
-    yield _Picture(result)
     if result.cells and result.targets:
         yield ""
         yield plain("kb/s @ quality of each resolution and target", "bold")
         yield _cells(result)
-    for where, why in ladder_facts.failures(result):
-        yield ""
-        yield plain(f"{where}: {why}", "red")
+    yield _Picture(result)
     for message in ladder_facts.remarks(result):
         yield ""
         yield plain(message, "yellow")
-    yield from commands(ladder_facts.commands(result))
+    for where, why in ladder_facts.failures(result):
+        yield ""
+        yield plain(f"{where}: {why}", "red")
+    if with_commands:
+        yield from commands(ladder_facts.commands(result))
+    yield ""
+    yield from _rungs(result)
 
 
 class _Picture:
