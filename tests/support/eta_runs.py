@@ -12,8 +12,6 @@ from vmafx_tune.core.eta import Eta
 from vmafx_tune.model import Probe, ScoreSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from vmafx_tune.events import Event
 
 __all__ = ["RUNS", "Moment", "at_share", "shown"]
@@ -65,8 +63,3 @@ def _event(told: dict[str, Any]) -> Event:
 def _probe(told: dict[str, Any]) -> Probe:
     names = ("quality", "bitrate_kbps", "encode_time_s", "score_time_s", "cached")
     return Probe(size_bytes=1, scores=_NO_SCORES, **{name: told[name] for name in names})
-
-
-def names() -> Iterator[str]:
-    """Name the recordings."""
-    return (path.stem for path in sorted(RUNS.glob("*.json")))

@@ -190,7 +190,7 @@ class _LiveLines:
             return self._n_cells, whole.cells, f"{whole.cells} cells"
         with self._eta_lock:
             total = self._n_probes + ceil(self._eta.probes_left)
-        return self._n_probes, total, f"about {total} probes"
+        return self._n_probes, total, f"about {formatting.counted(total, 'probe')}"
 
     def _warn(self, message: str) -> None:
         if message not in self._told:

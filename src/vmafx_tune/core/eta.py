@@ -42,7 +42,7 @@ _LATEST = 4
 # Of a probe that may or may not come, so much counts at least: until it is certain that none does.
 _PERHAPS = 0.5
 # What is shown counts down with the clock for as long as it is so near to the estimate.
-_LEAST_SHOWN, _MOST_SHOWN = 0.9, 1.1
+_LEAST_SHOWN, _MOST_SHOWN = 0.95, 1.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,18 @@ class _Job:
     @property
     def measured(self) -> _Pace | None:
         """What a frame of a probe took."""
-        return _Pace.mean(self.probes[-_LATEST:]) or _Pace.mean(self.looks)
+        return _Pace.mean(self.probes[-_LATEST:])
+
+    @property
+    def look_error(self) -> float | None:
+        """By what factor probes took longer than looks had told; None where there were not both."""
+        looks, probes = _Pace.mean(self.looks), self.measured
+        return probes.frame_s / looks.frame_s if looks and probes else None
+
+    def looked(self, error: float) -> _Pace | None:
+        """What a frame of a probe should take by looks, which were so far off elsewhere."""
+        looks = _Pace.mean(self.looks)
+        return looks and looks.times(error)
 
     def first_pace(self, now_s: float) -> _Pace | None:
         """What a frame takes by the progress of a probe alone."""
@@ -288,7 +299,10 @@ class Eta:
 
     def _estimate(self, now_s: float) -> float | None:
         jobs = self._jobs.values()
-        known = [(job, pace) for job in jobs if (pace := job.measured)] or [
+        errors = [error for job in jobs if (error := job.look_error)]
+        error = fmean(errors) if errors else 1.0
+        own = {id(job): job.measured or job.looked(error) for job in jobs}
+        known = [(job, pace) for job in jobs if (pace := own[id(job)])] or [
             (job, pace) for job in jobs if (pace := job.first_pace(now_s))
         ]
         # What a frame takes, but for how the jobs' encodes differ in cost.
@@ -300,13 +314,12 @@ class Eta:
         lefts_s = []
         for job in (job for job in jobs if not job.finished):
             likely = replace(usual, encode_s=usual.encode_s * job.encode_cost)
-            lefts_s.append(job.seconds_left(job.measured or likely, now_s))
+            lefts_s.append(job.seconds_left(own[id(job)] or likely, now_s))
         if not lefts_s:
             return 0.0
         workers = min(self._workers, len(lefts_s))
-        # Jobs side by side share the processors: alone, a job may be as fast as all of them
-        # together, or no faster than it was before.
-        return (sum(lefts_s) / workers + _makespan(lefts_s, workers)) / 2
+        # The last job, which is alone, may well be faster than it was beside others.
+        return _makespan(lefts_s, workers)
 
 
 def _makespan(lefts_s: list[float], workers: int) -> float:

@@ -20,7 +20,7 @@ __all__ = ["SearchRequest"]
 _SCORING_EFFORT = 1.0
 _HARDWARE_EFFORT = 0.5
 # Starting the programs for a part takes as long as scoring so many pixels.
-_START_PIXELS = 12e6
+_START_PIXELS = 24e6
 
 
 @dataclass(frozen=True, slots=True)
