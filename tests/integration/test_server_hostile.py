@@ -7,12 +7,14 @@ import json
 import shutil
 import struct
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import pytest
 
-from tests.support.programs import needs_proc
+from tests.support.http_server import ask
+from tests.support.programs import needs_proc, wait_until
 from tests.support.server_process import server_process
 from vmafx_tune.client import FramePair, ScoringClient, StreamConfig
 from vmafx_tune.errors import (
@@ -107,10 +109,11 @@ def test_what_never_fits_into_memory_is_refused_over_both_transports(root: Path)
 
 
 def test_a_file_that_a_process_dies_of_is_one_sentence_and_a_line_in_the_log(
-    root: Path, dying_of_good_files: dict[str, str]
+    root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    env = opening_a_file(tmp_path_factory.mktemp("site"), "os.abort()")
     with (
-        server_process(root, env=dying_of_good_files) as server,
+        server_process(root, env=env) as server,
         ScoringClient(server.grpc_address) as client,
     ):
         answer = server.score("good.mp4", "good.mp4")
@@ -121,6 +124,40 @@ def test_a_file_that_a_process_dies_of_is_one_sentence_and_a_line_in_the_log(
         assert code_of(caught.value) is grpc.StatusCode.FAILED_PRECONDITION
         assert server.get("/healthz") == 200
         assert "SIGABRT" in failure_of(server)
+
+
+# Not even other threads of the process get a turn, as in a parser that never returns.
+HANG = "ctypes.PyDLL(None).sleep(1000)"
+
+
+def test_a_file_that_a_process_hangs_in_runs_into_the_deadline(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    env = opening_a_file(tmp_path_factory.mktemp("site"), HANG)
+    with server_process(root, "--request-timeout", "1", env=env) as server:
+        assert server.score("good.mp4", "good.mp4").status == 504
+        assert server.get("/healthz") == 200
+        server.signal()
+        assert server.end() == 0
+
+
+def test_a_file_that_a_process_hangs_in_does_not_outlast_a_drain(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    env = opening_a_file(tmp_path_factory.mktemp("site"), HANG)
+    with (
+        server_process(root, "--drain-seconds", "0.5", env=env) as server,
+        ThreadPoolExecutor() as pool,
+    ):
+        asked = pool.submit(server.score, "good.mp4", "good.mp4")
+        wait_until(lambda: "vmafx_server_scores_running 1.0" in metrics(server))
+        server.signal()
+        assert server.end() == 1
+        assert asked.result().status == 503
+
+
+def metrics(server: ServerProcess) -> str:
+    return ask(server.http_port, "/metrics").body.decode()
 
 
 def code_of(error: Exception) -> grpc.StatusCode:
@@ -134,17 +171,14 @@ def failure_of(server: ServerProcess) -> str:
     return str(next(line["error"] for line in lines if "error" in line))
 
 
-@pytest.fixture
-def dying_of_good_files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """An environment in which a process aborts when it has loaded what opens files."""
-    folder = tmp_path_factory.mktemp("site")
+def opening_a_file(folder: Path, order: str) -> dict[str, str]:
+    """An environment in which a scoring process does something when it opens a client's file."""
     (folder / "sitecustomize.py").write_text(
-        "import os, sys\n"
-        "def die(event, arguments):\n"
-        "    if event == 'open' and str(arguments[0]).startswith('/proc/') and 'fd' in "
-        "str(arguments[0]):\n"
-        "        os.abort()\n"
+        "import ctypes, os, re, sys\n"
+        "def obey(event, arguments):\n"
+        "    if event == 'open' and re.match(r'/proc/[0-9]+/fd/', str(arguments[0])):\n"
+        f"        {order}\n"
         "if 'vmafx_tune.server.scoring_process' in sys.orig_argv:\n"
-        "    sys.addaudithook(die)\n"
+        "    sys.addaudithook(obey)\n"
     )
     return {"PYTHONPATH": str(folder)}
