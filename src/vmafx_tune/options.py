@@ -83,17 +83,17 @@ class ToolOptions:
         default=600.0,
         metavar="SECONDS",
         min=0.1,
-        help="Stop a tool that makes no progress for so long.",
+        help="Stop a tool that makes no progress for this long.",
     )
     cache: bool = option(
         "--cache/--no-cache",
         default=True,
-        help="Use what earlier runs measured, and which encoders they could open.",
+        help="Use what earlier runs measured, and which encoders opened.",
     )
     refresh: bool = option(
         "--refresh",
         default=False,
-        help="Measure anew what earlier runs measured, and remember that instead.",
+        help="Measure again what is cached, and replace it.",
     )
 
 
@@ -113,8 +113,8 @@ class ClusterOptions:
         default=10.0,
         metavar="SECONDS",
         min=0.1,
-        help="How long to wait for the scheduler, and for a worker where there is none. A worker "
-        "gets no work after three times that without a heartbeat.",
+        help="How long to wait for the scheduler, and for a first worker. A worker gets no work "
+        "after three times that without a heartbeat.",
     )
 
 
@@ -138,7 +138,7 @@ class SourceOptions:
     deinterlace: bool = option(
         "--deinterlace",
         default=False,
-        help="Make frames of an interlaced source's fields, one for each two (bwdif).",
+        help="Deinterlace the source, one frame for every two fields (bwdif).",
     )
 
     size: str | None = option(
@@ -193,14 +193,14 @@ class ScoringOptions:
     pool: PoolMethod = option(
         "--pool",
         default=PoolMethod.MEAN,
-        help="How frame scores become one: a p5 guards the worst frames.",
+        help="How frame scores become one; p5 and p1 look at the worst frames.",
     )
     subsample: int = option(
         "--subsample",
         default=1,
         metavar="N",
         min=1,
-        help="Score every Nth frame only; an estimate.",
+        help="Score only one frame in N; the result is an estimate.",
     )
     threads: int | None = option(
         "--threads", default=None, metavar="N", min=1, help="Threads for each encode and score."
@@ -249,14 +249,13 @@ class EncodingOptions:
         "--sample",
         default=None,
         metavar="NxSECONDS",
-        help="Measure so many parts of the clip, so long each, chosen by its content: 6x10s. The "
-        "answer is an estimate then, with its error.",
+        help="Measure N parts of the clip, chosen by content, each this long: 6x10s. The answer "
+        "is then an estimate, with its error.",
     )
     verify: bool = option(
         "--verify",
         default=False,
-        help="With --sample: measure the whole clip too, starting from the estimate, and prove the "
-        "answer.",
+        help="With --sample: start from the estimate, measure the whole clip and prove the answer.",
     )
     chunk_s: float | None = option(
         "--chunk",
@@ -317,10 +316,10 @@ class RungOptions:
         help="The first rung to reach this is the top one. Default: 95, or the highest target.",
     )
     min_bitrate: float | None = option(
-        "--min-bitrate", default=None, metavar="KBPS", help="No rung is cheaper."
+        "--min-bitrate", default=None, metavar="KBPS", help="No rung has a lower bitrate."
     )
     max_bitrate: float | None = option(
-        "--max-bitrate", default=None, metavar="KBPS", help="No rung is dearer."
+        "--max-bitrate", default=None, metavar="KBPS", help="No rung has a higher bitrate."
     )
     throughput: str | None = option(
         "--throughput",

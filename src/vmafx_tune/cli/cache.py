@@ -24,8 +24,8 @@ def cache(
         CacheAction,
         typer.Argument(
             metavar="ACTION",
-            help="info: how much there is; list: every entry; clear: forget everything; "
-            "prune: forget what was not used for long.",
+            help="info: show its size; list: show every entry; clear: delete everything; "
+            "prune: delete what has not been used for long.",
         ),
     ] = CacheAction.INFO,
     limit: Annotated[
@@ -33,7 +33,7 @@ def cache(
         typer.Option(
             "--limit",
             metavar="SIZE",
-            help="Room that prune leaves, as 500M or 2G. Default: VMAFX_CACHE_LIMIT, or 2G.",
+            help="Size to prune to, as 500M or 2G. Default: VMAFX_CACHE_LIMIT, or 2G.",
         ),
     ] = None,
     unused_days: Annotated[
@@ -42,15 +42,15 @@ def cache(
             "--unused-days",
             metavar="DAYS",
             min=0,
-            help="With prune, entries that were not used for so long go in any case.",
+            help="With prune: delete entries that have not been used for this long.",
         ),
     ] = None,
     output: OutputOptions,
 ) -> None:
-    """Look after what is remembered from one run to the next.
+    """Show, prune or clear the cache of measured encodes.
 
-    Measured probes are kept, so that no encode is made twice; see --no-cache and --refresh of the
-    other commands. Example: vmafx-tune cache prune --unused-days 30
+    Measured encodes are kept, so that none is made twice; the other commands have --no-cache and
+    --refresh. Example: vmafx-tune cache prune --unused-days 30
     """
     with running(output, "cache") as run:
         if action is not CacheAction.PRUNE and (limit is not None or unused_days is not None):

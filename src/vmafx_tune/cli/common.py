@@ -45,7 +45,7 @@ MaxBitrate: TypeAlias = Annotated[
     typer.Option(
         "--max-bitrate",
         metavar="KBPS",
-        help="No answer has more; encodes that are certain to have more are stopped.",
+        help="Highest bitrate of an answer; encodes that exceed it are stopped early.",
     ),
 ]
 
@@ -70,7 +70,7 @@ class OutputOptions:
         "--output",
         default=None,
         metavar="FILE",
-        help="Write the result there instead of to stdout. Not a file that the command reads.",
+        help="Write the result to this file instead of to stdout.",
     )
     format: str | None = option(
         "--format",

@@ -13,7 +13,7 @@ _MISSING = 4
 
 @takes_options
 def doctor(*, tools: ToolOptions, output: OutputOptions) -> None:
-    """Check what this machine has, and what to do."""
+    """Check what this machine has, and how to fix it."""
     with running(output, "doctor", tools=tools) as run:
         from vmafx_tune.inspection import examine
 

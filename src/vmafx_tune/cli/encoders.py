@@ -11,7 +11,7 @@ __all__ = ["encoders"]
 
 @takes_options
 def encoders(*, tools: ToolOptions, output: OutputOptions) -> None:
-    """List the encoders, and which open here."""
+    """List the encoders and which of them work here."""
     with running(output, "encoders", tools=tools) as run:
         from vmafx_tune.inspection import list_encoders
 

@@ -64,13 +64,15 @@ def score(
         typer.Option(
             "--server",
             metavar="HOST:PORT",
-            help="Have a scoring server do it; the clips are files of the server's.",
+            help="Score on a server; the clips are files there.",
         ),
     ] = None,
     server_ca: Annotated[
         Path | None,
         typer.Option(
-            "--server-ca", metavar="FILE", help="Authorities that vouch for the server, for TLS."
+            "--server-ca",
+            metavar="FILE",
+            help="CA certificates that verify the server, for TLS.",
         ),
     ] = None,
     server_timeout_s: Annotated[

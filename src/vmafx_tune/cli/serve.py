@@ -23,9 +23,9 @@ __all__ = ["serve"]
 def serve(**values: str | None) -> None:
     """Run the scoring server: gRPC and HTTP.
 
-    Each option has an environment variable, which it goes before. A bearer token is told by
-    VMAFX_API_TOKEN or a file only, since command lines are not private. SIGTERM finishes what runs
-    and ends it. Example: vmafx-tune serve --media-roots /media --port 8080
+    Options override the environment variables beside them. Pass a bearer token in
+    VMAFX_API_TOKEN or a file, since command lines are not private. On SIGTERM, running work is
+    finished first. Example: vmafx-tune serve --media-roots /media --port 8080
     """
     from vmafx_tune.server.run import main
 

@@ -278,7 +278,7 @@ SETTINGS: tuple[Setting, ...] = (
         "VMAFX_LOG_LEVEL",
         "LEVEL",
         _choice(*LOG_LEVELS),
-        f"Least grave level that is logged: {', '.join(LOG_LEVELS)}.",
+        f"Lowest level that is logged: {', '.join(LOG_LEVELS)}.",
     ),
     Setting("ffmpeg", "--ffmpeg", "VMAFX_FFMPEG", "PATH", _program, "ffmpeg to run."),
     Setting(
