@@ -173,7 +173,7 @@ RAISED = [
     (
         errors.FrameCountMismatchError("a", 1, "b", 2),
         errors.MediaError,
-        "the reference 'a' has 1 frames",
+        "the reference 'a' has 1 frame",
     ),
     (errors.ModelNotFoundError("No."), errors.ModelNotFoundError, "does not have that VMAF model"),
     (errors.BusyError("No.", retry_after_s=2.5), errors.BusyError, "^No.$"),

@@ -42,10 +42,6 @@ def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-def is_run(page: Path) -> bool:
-    return name_of(page) in RUN
-
-
 @pytest.fixture(scope="module")
 def media(clips: ClipFactory, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with every file that the pages name."""
@@ -102,7 +98,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -
     }
 
 
-@pytest.mark.parametrize("page", filter(is_run, PAGES), ids=name_of)
+@pytest.mark.parametrize("page", [page for page in PAGES if name_of(page) in RUN], ids=name_of)
 def test_what_a_page_says_to_type_works(
     page: Path, media: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
