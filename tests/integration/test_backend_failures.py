@@ -38,6 +38,34 @@ FAILURES: dict[str, tuple[str, type[VmafxTuneError], str]] = {
         ToolTimeoutError,
         "made no progress",
     ),
+    "tells of ever more frames": (
+        "i=0; while :; do i=$((i + 100)); echo frame=$i; sleep 0.01; done",
+        ToolTimeoutError,
+        "made no progress",
+    ),
+    "counts up and down": (
+        "while :; do echo frame=1; echo frame=2; sleep 0.01; done",
+        ToolTimeoutError,
+        "made no progress",
+    ),
+    "leaves a pipe for a log": ("mkfifo vmaf.json", ToolOutputError, "no log"),
+    "leaves a device for a log": ("ln -s /dev/zero vmaf.json", ToolOutputError, "no log"),
+    "leaves a folder for a log": ("mkdir vmaf.json", ToolOutputError, "no log"),
+    "leaves a log that is far too large": (
+        "truncate -s 20G vmaf.json",
+        ToolOutputError,
+        "no log",
+    ),
+    "writes scores beyond all numbers": (
+        """echo '{"frames": [{"frameNum": 0, "metrics": {"vmaf": 1e308}}]}' > vmaf.json""",
+        VmafxTuneError,
+        "score|frames",
+    ),
+    "writes metrics of another shape": (
+        """echo '{"frames": [{"frameNum": 0, "metrics": ["vmaf"]}]}' > vmaf.json""",
+        ToolOutputError,
+        "no log",
+    ),
     "writes a log that is no JSON": ("echo '<xml/>' > vmaf.json", ToolOutputError, "no log"),
     "writes a log that is cut": ("echo '{\"frames\": [{' > vmaf.json", ToolOutputError, "no log"),
     "writes a log of another shape": ("echo '[1, 2]' > vmaf.json", ToolOutputError, "no log"),
@@ -95,7 +123,7 @@ def test_an_ffmpeg_that_fails_is_a_typed_error_and_the_next_score_works(
     scoring = ScoringOptions(backend="ffmpeg")
     work = tmp_path / "work"
     work.mkdir()
-    broken = ToolOptions(ffmpeg=stand_in(tmp_path, ffmpeg_exe, body), timeout_s=1.0, work_dir=work)
+    broken = ToolOptions(ffmpeg=stand_in(tmp_path, ffmpeg_exe, body), timeout_s=2.0, work_dir=work)
     with pytest.raises(kind, match=words) as caught:
         score(*pair, scoring=scoring, tools=broken)
     assert len(str(caught.value)) < 1000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 import secrets
+import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,8 @@ from vmafx_tune.errors import (
     UsageError,
 )
 from vmafx_tune.media.packets import PacketSummary, measure_packets
+from vmafx_tune.media.progress import FrameCounter
+from vmafx_tune.media.scratch import written_bytes
 from vmafx_tune.model import EncodeOutcome
 
 if TYPE_CHECKING:
@@ -42,8 +44,6 @@ if TYPE_CHECKING:
     from vmafx_tune.ports import FrameProgress
 
 __all__ = ["FfmpegEncoder"]
-
-_FRAME_LINE = re.compile(r"frame=\s*(\d+)\s*")
 
 
 class FfmpegEncoder:
@@ -84,7 +84,7 @@ class FfmpegEncoder:
         row.check(spec)
         with _appearing(target) as partial:
             command = run_command(spec, row, self._ffmpeg.path, partial)
-            done = self._runner.run(command, progress=_FrameCounter(on_progress, SizeWatch(spec)))
+            done = self._runner.run(command, progress=_following(spec, on_progress))
             if done.returncode != 0:
                 raise _failure(done, spec, row, target)
             _require_all_taken(done, spec)
@@ -111,16 +111,12 @@ class FfmpegEncoder:
         )
 
     def _examine(self, partial: Path, done: Completed) -> tuple[PacketSummary, Source]:
+        if written_bytes(partial) is None:
+            raise _no_video(done)
         try:
             return measure_packets(partial), self._probe(partial)
         except UnreadableSourceError as error:
-            raise ToolOutputError(
-                f"'{done.argv[0]}' ended well, but wrote no video that can be read back. Check "
-                "that it is a real ffmpeg, and that no encoder argument changes the output.",
-                argv=done.argv,
-                returncode=done.returncode,
-                stderr_tail=done.stderr_tail,
-            ) from error
+            raise _no_video(done) from error
 
 
 def _codecs(encoded: Path) -> str:
@@ -143,23 +139,14 @@ def _peak_bitrate_kbps(packets: PacketSummary, spec: EncodeSpec) -> float | None
         return None
 
 
-class _FrameCounter:
-    """Follows ffmpeg's `-progress` lines; a frame more is what counts as progress."""
+def _following(spec: EncodeSpec, on_progress: FrameProgress | None) -> Callable[[str], bool]:
+    watch, counter = SizeWatch(spec), FrameCounter(spec.source.n_frames, on_progress)
 
-    def __init__(self, on_progress: FrameProgress | None, watch: SizeWatch) -> None:
-        self._on_progress = on_progress
-        self._watch = watch
-        self._frames = 0
+    def follow(line: str) -> bool:
+        watch(line)
+        return counter(line)
 
-    def __call__(self, line: str) -> bool:
-        self._watch(line)
-        match = _FRAME_LINE.fullmatch(line)
-        if match is None or int(match[1]) <= self._frames:
-            return False
-        self._frames = int(match[1])
-        if self._on_progress is not None:
-            self._on_progress(self._frames)
-        return True
+    return follow
 
 
 @contextmanager
@@ -173,7 +160,10 @@ def _appearing(target: Path) -> Iterator[Path]:
         with _writing(target):
             partial.replace(target)
     finally:
-        partial.unlink(missing_ok=True)
+        try:
+            partial.unlink(missing_ok=True)
+        except OSError:  # the program has made a folder of it
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 @contextmanager
@@ -193,6 +183,16 @@ def _require_all_taken(done: Completed, spec: EncodeSpec) -> None:
         raise UsageError(
             f"{spec.encoder} does not take all of the encoder arguments: {'; '.join(refused)}."
         )
+
+
+def _no_video(done: Completed) -> ToolOutputError:
+    return ToolOutputError(
+        f"'{done.argv[0]}' ended well, but wrote no video that can be read back. Check that it is "
+        "a real ffmpeg, and that no encoder argument changes the output.",
+        argv=done.argv,
+        returncode=done.returncode,
+        stderr_tail=done.stderr_tail,
+    )
 
 
 def _failure(

@@ -17,6 +17,8 @@ _HEADER_BYTES = 16384
 _FRAME_BYTES = 64
 # The encode's frame rate, and with it its duration, may differ a little from the source's.
 _SLACK = 1.01
+# What does not fit into 64 bits is no count of anything.
+_MOST_DIGITS = 19
 
 
 class SizeWatch:
@@ -46,7 +48,7 @@ class SizeWatch:
         if self._limit_kbps is None:
             return
         name, _, value = line.partition("=")
-        if name in self._told and value.strip().isdecimal():
+        if name in self._told and value.strip().isdecimal() and len(value) < _MOST_DIGITS:
             self._told[name] = int(value)
         elif line == "progress=continue" and self._least_kbps > self._limit_kbps:
             raise TooLargeError(self._limit_kbps, self._least_kbps)

@@ -35,6 +35,9 @@ __all__ = ["filter_source", "filtered_frames", "find_field_order"]
 
 _TICK_S = Fraction(1, 1_000_000)
 _FEW_FRAMES = 2
+# More pictures than that are no conversion of a frame rate.
+_MOST_TIMES = 50
+_MORE_FRAMES = 1000
 _TICKS_PER_SECOND = 90_000
 _RATE = re.compile(r"config in time_base: \S+ frame_rate: (\d+)/(\d+)")
 _PICTURE = re.compile(
@@ -45,7 +48,7 @@ _COLOURS = re.compile(
     r"color_range:(?P<range>\S+) color_space:(?P<space>\S+) "
     r"color_primaries:(?P<primaries>\S+) color_trc:(?P<transfer>\S+)"
 )
-_PACKET = re.compile(r"\d+, *-?\d+, *(-?\d+),")
+_PACKET = re.compile(r"\d+, *-?\d+, *(-?\d{1,18}),")
 _ERROR = re.compile(r"^(?:\[[^\]]*\] )*\[(?:error|fatal)\] (?P<reason>.+?)\.?$", re.MULTILINE)
 _UNSTATED = frozenset({"unknown", "reserved", "unspecified"})
 _UNKNOWN = re.compile(r"No such filter|No option name near|Filter not found")
@@ -71,7 +74,7 @@ def filter_source(source: Source, chain: str, ffmpeg: Ffmpeg, runner: ProcessRun
     counted = keeps_frames(chain)
     done = runner.run(
         (str(ffmpeg.path), *_arguments(source, chain, n_frames=_FEW_FRAMES if counted else None)),
-        progress=(times := _Times()),
+        progress=(times := _Times(source, chain)),
     )
     picture, colours = _PICTURE.search(done.stderr), _COLOURS.search(done.stderr)
     if done.returncode != 0:
@@ -126,13 +129,21 @@ def filtered_frames(video: Video, frames: Iterator[VideoFrame], chain: str) -> I
 class _Times:
     """Collects the times of the pictures that come out, from ffmpeg's list of their checksums."""
 
-    def __init__(self) -> None:
+    def __init__(self, source: Source, chain: str) -> None:
         self.ticks: list[int | None] = []
+        self._most = _MOST_TIMES * source.n_frames + _MORE_FRAMES
+        self._what = f"of '{source.path}', which has {source.n_frames}"
+        self._chain = chain
 
     def __call__(self, line: str) -> bool:
         match = _PACKET.match(line)
         if match is not None:
             self.ticks.append(int(match[1]))
+        if len(self.ticks) > self._most:
+            raise UsageError(
+                f"--filter '{self._chain}' makes more than {self._most} pictures {self._what}. "
+                "Have it end with the source."
+            )
         return match is not None
 
 

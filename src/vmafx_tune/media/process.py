@@ -3,7 +3,8 @@
 Each child is started from a list of arguments (no shell), with stdin closed, in a process group of
 its own, and is killed and reaped when the block that waits for it ends for whatever reason:
 cancellation, a stall, Ctrl-C, or an exception in a callback. Should this process itself be killed,
-a guardian ends its children and removes their work files. What they print is kept within bounds.
+a guardian ends its children and removes their work files. What they print is kept within bounds,
+and so is every wait for them.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from __future__ import annotations
 import atexit
 import os
 import signal
+import stat
 import subprocess
 import threading
 import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from vmafx_tune.cancel import CancelToken
@@ -25,14 +28,18 @@ from vmafx_tune.media.guardian import Guardian
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
 __all__ = ["Completed", "Conversation", "ProcessRunner", "guard_folder", "release_folder"]
 
 _TAIL_LINES = 60
+_MAX_TAIL_LINE_CHARS = 1000
 _MAX_LINE_CHARS = 4096
 _MAX_CAPTURE_CHARS = 1 << 20
 _POLL_S = 0.1
+# A killed process is gone at once, unless the kernel or another user holds it.
+_END_S = 10.0
+# What a pipe holds is read in no time; the rest is for a machine under load.
+_DRAIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +49,7 @@ class Completed:
     Attributes:
         stdout: What it printed, at most the first mebibyte.
         stderr: Likewise.
-        stderr_tail: The last lines of stderr, for error messages.
+        stderr_tail: The last lines of stderr, long ones cut, for error messages.
         wall_time_s: From start to reaping.
     """
 
@@ -210,12 +217,15 @@ class _Child:
                 self.process.kill()
 
     def join(self) -> None:
-        """Wait until the process is reaped and its pipes are drained."""
-        self.ended.wait()
-        with self._lock:
-            _guardian.release(self.process.pid)
-            self.process.wait()
-            self._reaped = True
+        """Wait until the process is reaped and its pipes are drained, as far as it can be had.
+
+        One that not even `kill` ends stays with the guardian.
+        """
+        if self.ended.wait(_END_S):
+            with self._lock:
+                _guardian.release(self.process.pid)
+                self.process.wait()
+                self._reaped = True
         self.stdout.join()
         self.stderr.join()
 
@@ -249,31 +259,56 @@ class _Reader:
         self._stream = stream
         self._on_line = on_line
         self._chars = 0
-        self._lines: list[str] = []
+        self._pieces: list[str] = []
         self._tail: deque[str] = deque(maxlen=_TAIL_LINES)
         self._thread = threading.Thread(target=self._drain, daemon=True)
         self._thread.start()
 
     def _drain(self) -> None:
+        begins = True
         with self._stream as stream:
-            while line := stream.readline(_MAX_LINE_CHARS):
-                self._tail.append(line)
+            while piece := stream.readline(_MAX_LINE_CHARS):
+                if begins:
+                    self._tail.append(piece[:_MAX_TAIL_LINE_CHARS].rstrip("\n"))
+                begins = piece.endswith("\n")
                 if self._chars < _MAX_CAPTURE_CHARS:
-                    self._chars += len(line)
-                    self._lines.append(line)
+                    self._chars += len(piece)
+                    self._pieces.append(piece)
                 if self._on_line is not None:
-                    self._on_line(line.rstrip("\n"))
+                    self._on_line(piece.rstrip("\n"))
 
     def join(self) -> None:
-        self._thread.join()
+        """Wait for the pipe's end: until nobody is left who could write to it."""
+        self._thread.join(_DRAIN_S)
+        if self._thread.is_alive():
+            _kill_writers(self._stream)
+            self._thread.join(_DRAIN_S)
+        # A thread that is still at it ends with whoever writes; nobody listens any more.
+        self._on_line = None
 
     @property
     def text(self) -> str:
-        return "".join(self._lines)
+        return "".join(self._pieces)
 
     @property
     def tail(self) -> str:
-        return "".join(self._tail).rstrip()
+        return "\n".join(self._tail).rstrip()
+
+
+def _kill_writers(stream: IO[str]) -> None:
+    """Kill who can write to the pipe of a child that has ended: descendants that left its group.
+
+    Only Linux tells who they are.
+    """
+    try:
+        pipe = f"pipe:[{os.fstat(stream.fileno()).st_ino}]"
+    except ValueError:  # its end came meanwhile
+        return
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            for link in (process / "fd").iterdir():
+                if link.lstat().st_mode & stat.S_IWUSR and str(link.readlink()) == pipe:
+                    os.kill(int(process.name), signal.SIGKILL)
 
 
 def _start(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import stat
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from vmafx_tune.media.process import guard_folder, release_folder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["make_scratch", "remove_scratch", "scratch_folder"]
+__all__ = ["make_scratch", "remove_scratch", "scratch_folder", "written_bytes"]
 
 
 @contextmanager
@@ -58,3 +59,16 @@ def remove_scratch(folder: Path) -> None:
     """Remove a folder of work files with all that it holds."""
     shutil.rmtree(folder, ignore_errors=True)
     release_folder(folder)
+
+
+def written_bytes(path: Path) -> int | None:
+    """Return the size of a file that a tool was to write.
+
+    Returns:
+        None where there is none, or something that is not to be read: a folder, a link, a pipe.
+    """
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

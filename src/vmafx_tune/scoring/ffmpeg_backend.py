@@ -19,6 +19,7 @@ from vmafx_tune.errors import (
 from vmafx_tune.formatting import counted
 from vmafx_tune.media.damage import require_intact
 from vmafx_tune.media.frames import check_steady
+from vmafx_tune.media.progress import FrameCounter
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.scoring.alignment import is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_command import (
@@ -30,7 +31,6 @@ from vmafx_tune.scoring.ffmpeg_command import (
     score_arguments,
 )
 from vmafx_tune.scoring.ffmpeg_report import (
-    FrameCounter,
     changed_midway,
     decoded_inputs,
     explain_failure,
@@ -38,7 +38,7 @@ from vmafx_tune.scoring.ffmpeg_report import (
     shows_damage,
     written_frames,
 )
-from vmafx_tune.scoring.frame_log import parse_frame_log
+from vmafx_tune.scoring.frame_log import read_frame_log
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL, copy_model
 from vmafx_tune.scoring.threads import default_threads
 
@@ -155,9 +155,10 @@ class FfmpegScorer:
         arguments = score_arguments(request, plan, threads=threads, copy=copy)
         with scratch_folder(self._work_dir) as folder:
             clips = (request.reference, request.distorted)
-            done = self._run(arguments, request.model, folder, FrameCounter(on_progress), clips)
+            counter = FrameCounter(max(clip.n_frames for clip in clips), on_progress)
+            done = self._run(arguments, request.model, folder, counter, clips)
             counted = _count_frames(done, request)
-            log = _read_log(folder, done)
+            log = _read_log(folder, done, max(clip.n_frames for clip in clips))
         self._version = log.version
         n_frames = _declared_frames(log, request) if counted is None else counted
         return log.score_set(request, n_frames, _NAME, plan.comparison)
@@ -172,7 +173,7 @@ class FfmpegScorer:
         with scratch_folder(self._work_dir) as folder:
             try:
                 done = self._run(model_check_arguments(model), model, folder, None)
-                self._version = _read_log(folder, done).version
+                self._version = _read_log(folder, done, n_frames=1).version
             except (ScoringError, ToolError) as error:
                 return error
         return None
@@ -238,11 +239,10 @@ def _lengths_differ(request: ScoreRequest, reference: int, distorted: int) -> Vm
     )
 
 
-def _read_log(folder: Path, done: Completed) -> FrameLog:
+def _read_log(folder: Path, done: Completed, n_frames: int) -> FrameLog:
     try:
-        with (folder / LOG_NAME).open(encoding="utf-8", errors="replace") as log:
-            return parse_frame_log(log)
-    except (FileNotFoundError, ToolOutputError) as error:
+        return read_frame_log(folder / LOG_NAME, n_frames)
+    except ToolOutputError as error:
         raise _explain_log(folder, done) from error
 
 

@@ -1,4 +1,4 @@
-"""What ffmpeg prints of a scoring run: progress, frame counts, damage, and why it failed."""
+"""What ffmpeg prints of a scoring run: frame counts, damage, and why it failed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
 
     from vmafx_tune.media.process import Completed
     from vmafx_tune.model import VmafModel
-    from vmafx_tune.ports import FrameProgress
 
 __all__ = [
     "DecodedInput",
-    "FrameCounter",
     "changed_midway",
     "decoded_inputs",
     "explain_failure",
@@ -77,28 +75,6 @@ class DecodedInput:
 
     frames: int
     errors: int
-
-
-class FrameCounter:
-    """Follows the `frame=` lines of ffmpeg's `-progress`, for `ProcessRunner.run`.
-
-    Args:
-        observer: Is told each new count.
-    """
-
-    def __init__(self, observer: FrameProgress | None = None) -> None:
-        self._observer = observer
-        self._frames = 0
-
-    def __call__(self, line: str) -> bool:
-        """Take one line; return whether frames were added."""
-        name, _, value = line.partition("=")
-        if name != "frame" or not value.strip().isdecimal() or int(value) == self._frames:
-            return False
-        self._frames = int(value)
-        if self._observer is not None:
-            self._observer(self._frames)
-        return True
 
 
 def decoded_inputs(stderr: str) -> dict[int, DecodedInput]:

@@ -12,19 +12,27 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import ScoringError, ToolOutputError
 from vmafx_tune.formatting import counted
+from vmafx_tune.media.scratch import written_bytes
 from vmafx_tune.model import ScoreSet
 from vmafx_tune.scoring.models import check_score, features_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
     from typing import TextIO
 
     from vmafx_tune.model import Comparison, ScoreRequest
 
-__all__ = ["FrameColumns", "FrameLog", "parse_frame_log", "version_name"]
+__all__ = ["FrameColumns", "FrameLog", "parse_frame_log", "read_frame_log", "version_name"]
 
 _SCORE = "vmaf"
 _GIT_HASH = re.compile(r"[0-9a-f]{7,40}")
+_VERSION = re.compile(r"[\w.+-]{1,64}", re.ASCII)
+# The most that libvmaf logs of a frame are some 2 kB.
+_LOG_BYTES = 1 << 20
+_FRAME_BYTES = 1 << 14
+# Sums of a film's worth of these are finite.
+_LARGEST = 1e300
 _FRAMES = re.compile(r'"frames"\s*:\s*\[')
 # Between two frames, or before the first or after the last one.
 _GAP = re.compile(r"\s*,?\s*")
@@ -116,6 +124,26 @@ class FrameLog:
         )
 
 
+def read_frame_log(path: Path, n_frames: int) -> FrameLog:
+    """Read a JSON log that a tool was to write.
+
+    Args:
+        path: The file.
+        n_frames: Frames of the longer clip, which bound its size.
+
+    Raises:
+        ToolOutputError: It is missing, not a regular file, or not such a log.
+        ScoringError: A frame has no score, or one that is not finite.
+    """
+    size_bytes = written_bytes(path)
+    if size_bytes is None:
+        raise ToolOutputError("There is no log of libvmaf.")
+    if size_bytes > _LOG_BYTES + _FRAME_BYTES * n_frames:
+        raise ToolOutputError(f"The log of libvmaf is far too large: {size_bytes} bytes.")
+    with path.open(encoding="utf-8", errors="replace") as log:
+        return parse_frame_log(log)
+
+
 def parse_frame_log(file: TextIO) -> FrameLog:
     """Read a JSON log, a frame at a time: that of a film has a hundred megabytes.
 
@@ -165,7 +193,9 @@ def version_name(told: str) -> str:
     Built from a checkout without tags, it reports a commit, in seven digits or more as git saw
     fit. That is `git-` and seven digits here, whichever backend asks.
     """
-    return f"git-{told[:7]}" if _GIT_HASH.fullmatch(told) else told
+    if _GIT_HASH.fullmatch(told):
+        return f"git-{told[:7]}"
+    return told if _VERSION.fullmatch(told) else ""
 
 
 class _Reader:
@@ -203,9 +233,10 @@ class _Reader:
 def _finite_score(index: int, metrics: Mapping[str, Any]) -> float:
     score = _number(metrics.get(_SCORE))
     if not math.isfinite(score):
-        raise ScoringError(f"libvmaf gave no finite score for frame {index}.")
+        raise ScoringError(f"libvmaf gave no usable score for frame {index}.")
     return score
 
 
 def _number(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
+    usable = isinstance(value, int | float) and abs(value) <= _LARGEST
+    return float(value) if usable else math.nan  # type: ignore[arg-type]

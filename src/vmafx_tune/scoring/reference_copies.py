@@ -8,7 +8,7 @@ import tempfile
 import threading
 import weakref
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +52,8 @@ class ReferenceCopy:
 
     def discard(self) -> None:
         """Remove the file, in whatever state it is."""
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self.path.unlink()
 
 
 class ReferenceCopies:

@@ -25,7 +25,8 @@ from vmafx_tune.errors import (
 from vmafx_tune.media.damage import require_intact
 from vmafx_tune.media.frames import check_steady
 from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
-from vmafx_tune.media.scratch import scratch_folder
+from vmafx_tune.media.progress import FrameCounter
+from vmafx_tune.media.scratch import scratch_folder, written_bytes
 from vmafx_tune.model import Comparison, Resolution
 from vmafx_tune.scoring.alignment import ScoringPlan, is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_command import (
@@ -35,12 +36,11 @@ from vmafx_tune.scoring.ffmpeg_command import (
     model_option,
 )
 from vmafx_tune.scoring.ffmpeg_report import (
-    FrameCounter,
     changed_midway,
     explain_failure,
     shows_damage,
 )
-from vmafx_tune.scoring.frame_log import parse_frame_log
+from vmafx_tune.scoring.frame_log import read_frame_log
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL, copy_model
 from vmafx_tune.scoring.threads import default_threads
 
@@ -224,9 +224,8 @@ class VmafBinaryScorer:
         if done.returncode != 0:
             raise self._explain(done, model)
         try:
-            with (folder / LOG_NAME).open(encoding="utf-8", errors="replace") as log:
-                return parse_frame_log(log)
-        except (FileNotFoundError, ToolOutputError) as error:
+            return read_frame_log(folder / LOG_NAME, n_frames)
+        except ToolOutputError as error:
             raise ToolOutputError(
                 f"'{self._vmaf}' ended well, but left no log that can be understood.",
                 argv=done.argv,
@@ -253,7 +252,9 @@ class VmafBinaryScorer:
         ffmpeg = self._find_ffmpeg()
         arguments = decode_arguments(source, plan, decoded.name)
         done = self._runner.run(
-            [str(ffmpeg.path), *arguments], cwd=decoded.parent, progress=FrameCounter()
+            [str(ffmpeg.path), *arguments],
+            cwd=decoded.parent,
+            progress=FrameCounter(source.n_frames),
         )
         if shows_damage(f"{done.stderr}\n{done.stderr_tail}"):
             require_intact(source, self._runner.cancel)
@@ -261,6 +262,13 @@ class VmafBinaryScorer:
             check_steady(source, self._runner.cancel)
         if done.returncode != 0:
             raise explain_failure(done, None, ffmpeg.path)
+        if written_bytes(decoded) is None:
+            raise ToolOutputError(
+                f"'{ffmpeg.path}' ended well, but left no decoded file.",
+                argv=done.argv,
+                returncode=done.returncode,
+                stderr_tail=done.stderr_tail,
+            )
         return decoded
 
 

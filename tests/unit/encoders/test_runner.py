@@ -65,6 +65,21 @@ def failure_of(folder: Path, body: str, runner: ProcessRunner | None = None) -> 
     return e.value
 
 
+@pytest.mark.parametrize(
+    "instead", ["mkfifo", "mkdir", "ln -s /dev/zero", "ln -s /nowhere", ": rm"]
+)
+def test_what_is_no_file_is_no_encode(tmp_path: Path, instead: str) -> None:
+    error = failure_of(tmp_path, f'rm "${{last#file:}}"; {instead} "${{last#file:}}"')
+    assert isinstance(error, ToolOutputError)
+    assert "wrote no video" in str(error)
+
+
+def test_frames_beyond_the_sources_are_no_progress(tmp_path: Path) -> None:
+    body = "i=0; while :; do i=$((i + 100)); echo frame=$i; sleep 0.01; done"
+    error = failure_of(tmp_path, body, ProcessRunner(stall_timeout_s=1.0))
+    assert isinstance(error, ToolTimeoutError)
+
+
 def test_a_failed_encode_tells_ffmpegs_reason_with_command_and_log(tmp_path: Path) -> None:
     error = failure_of(
         tmp_path,

@@ -88,7 +88,12 @@ def test_a_line_without_end_is_kept_within_bounds() -> None:
     assert done.returncode == 0
     assert len(done.stderr) < 1_100_000
     assert len(done.stdout) < 1_100_000
-    assert len(done.stderr_tail) < 300_000
+    assert len(done.stderr_tail) < 2000
+
+
+def test_what_comes_after_a_line_without_end_is_in_the_tail() -> None:
+    done = ProcessRunner().run(python("import sys; sys.stderr.write('x' * 100_000 + '\\nthe end')"))
+    assert done.stderr_tail.splitlines()[-1] == "the end"
 
 
 def test_bytes_that_are_no_text_do_not_hurt() -> None:
@@ -178,6 +183,28 @@ def test_grandchildren_do_not_outlive_a_child_that_ends(tmp_path: Path) -> None:
     done = ProcessRunner().run([str(program)])
     assert (done.returncode, done.stdout) == (0, "done\n")
     wait_until(lambda: not is_alive(pid_in(pid_file)))
+
+
+@needs_proc
+@pytest.mark.parametrize("ends", ["", "exec sleep 1000", "sleep 0.2; exit 3"])
+def test_a_grandchild_of_another_session_that_holds_the_pipes_is_not_waited_for(
+    tmp_path: Path, ends: str
+) -> None:
+    pid_file = tmp_path / "grandchild"
+    leave = f"import os; os.setsid(); open('{pid_file}', 'w').write(f'{{os.getpid()}}\\n')"
+    program = make_program(
+        tmp_path,
+        f"{sys.executable} -c \"{leave}; os.execlp('sleep', 'sleep', '1000')\" &\n"
+        f"while [ ! -s {pid_file} ]; do sleep 0.01; done; echo done; {ends}",
+    )
+    runner = ProcessRunner(stall_timeout_s=5.0)
+    if "sleep 1000" in ends:
+        with pytest.raises(ToolTimeoutError):
+            runner.run([str(program)], stall_timeout_s=2.0)
+    else:
+        done = runner.run([str(program)])
+        assert (done.returncode, done.stdout) == (3 if ends else 0, "done\n")
+    assert not is_alive(pid_in(pid_file))
 
 
 def cancelled_while_running(argv: list[str], ready: Callable[[], bool]) -> BaseException | None:

@@ -18,7 +18,6 @@ from vmafx_tune.errors import (
 from vmafx_tune.model import VmafModel
 from vmafx_tune.scoring.ffmpeg_report import (
     DecodedInput,
-    FrameCounter,
     decoded_inputs,
     explain_failure,
     libvmaf_complaint,
@@ -91,16 +90,6 @@ def test_signs_of_damage_are_known_in_the_words_of_several_ffmpegs(line: str) ->
 def test_a_clean_run_shows_no_damage() -> None:
     closing = "  Input stream #0:0 (video): 50 packets read; 50 frames decoded; 0 decode errors; "
     assert not shows_damage(f"Stream mapping:\n{closing}\n{closing.replace('50', '10')}")
-
-
-def test_progress_counts_only_lines_that_add_frames() -> None:
-    told: list[int] = []
-    counter = FrameCounter(told.append)
-
-    moved = [counter(line) for line in ("frame=0", "fps=25", "frame=12", "frame=12", "frame=N/A")]
-
-    assert moved == [False, False, True, False, False]
-    assert told == [12]
 
 
 @pytest.mark.parametrize(

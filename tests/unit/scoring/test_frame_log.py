@@ -76,19 +76,21 @@ def test_a_log_with_a_frame_that_never_ends_is_an_error() -> None:
         ("f85a853661dd0b1d5a5b3a2bf1f7f2f8d1f1a6f0", "git-f85a853"),
         ("v3.2.0-12-g86da14d", "v3.2.0-12-g86da14d"),
         ("", ""),
+        ("\x1b[31m3.2.0", ""),
+        ("3" * 1000, ""),
     ],
 )
 def test_a_bare_commit_is_told_as_one(logged: str, told: str) -> None:
     assert read(json.dumps(frame_log({0: 1.0}, version=logged))).version == told
 
 
-@pytest.mark.parametrize("score", [None, math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("score", [None, math.nan, math.inf, -math.inf, 1e308, 10**400])
 def test_a_frame_without_a_finite_score_is_an_error_that_names_it(score: float | None) -> None:
-    with pytest.raises(ScoringError, match="no finite score for frame 7"):
+    with pytest.raises(ScoringError, match="no usable score for frame 7"):
         read(json.dumps(frame_log({6: 90.0, 7: score})))
 
 
-@pytest.mark.parametrize("value", [None, math.nan])
+@pytest.mark.parametrize("value", [None, math.nan, -1e308, 10**400])
 def test_a_feature_without_a_value_is_nan(value: float | None) -> None:
     log = read(json.dumps(frame_log({0: 90.0}, speed_chroma_u=value)))
 
@@ -118,7 +120,13 @@ def test_a_log_that_is_cut_off_anywhere_is_an_error(length: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "null", "[]", "{}", '{"frames": 3}', '{"frames": [1]}', '{"frames": [{}]}']
+    "text",
+    [
+        *("", "null", "[]", "{}", '{"frames": 3}', '{"frames": [1]}', '{"frames": [{}]}'),
+        '{"frames": [{"frameNum": 0, "metrics": ["vmaf"]}]}',
+        '{"frames": [{"frameNum": 0, "metrics": 3}]}',
+        '{"frames": [{"frameNum": 1e999, "metrics": {"vmaf": 1}}]}',
+    ],
 )
 def test_what_is_no_log_is_an_error(text: str) -> None:
     with pytest.raises(ToolOutputError, match="cannot be understood"):
