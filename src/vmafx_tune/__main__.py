@@ -10,30 +10,40 @@ _HELP = frozenset({"-h", "--help"})
 
 
 def main() -> None:
-    """Run the command line; what has to be quick is done without loading it."""
-    if sys.argv[1:] == ["--version"]:
+    """Run the command line and exit."""
+    from vmafx_tune.signals import Signalled, exit_on_signals
+    from vmafx_tune.standard_streams import open_standard_streams
+
+    exit_on_signals()
+    open_standard_streams()
+    try:
+        exit_code = _run(sys.argv[1:])
+        sys.stdout.flush()
+    except (Exception, Signalled) as error:  # noqa: BLE001 - raised again unless it is ours
+        from vmafx_tune.cli.failure import report
+
+        exit_code = report(error)
+    sys.exit(exit_code)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a command; what has to be quick is done without loading the others."""
+    if arguments == ["--version"]:
         from vmafx_tune._version import __version__
 
         sys.stdout.write(f"vmafx-tune {__version__}\n")
-        return
-    if sys.argv[1:2] == ["serve"] and not _HELP & {*sys.argv[2:]}:
+        return 0
+    if arguments[:1] == ["serve"] and not _HELP & {*arguments[1:]}:
         from vmafx_tune.server.run import main as serve
 
-        sys.exit(serve(sys.argv[2:]))
+        return serve(arguments[1:])
     import os
 
-    from vmafx_tune.signals import Signalled, stop_on_signals
-
-    stop_on_signals()
     # Looking for plugins of pydantic reads the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    try:
-        from vmafx_tune.cli.app import run
+    from vmafx_tune.cli.app import run
 
-        run()
-    except Signalled as error:
-        # While modules were still being loaded; commands tell it themselves.
-        sys.exit(error.exit_code)
+    return run()
 
 
 if __name__ == "__main__":

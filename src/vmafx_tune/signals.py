@@ -1,35 +1,72 @@
-"""Signals that end the program, turned into one exception; installed before anything is loaded."""
+"""Signals that end the program: at once where there is nothing to clean up, else as an exception.
+
+This is loaded before all else, so it loads little.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
-__all__ = ["Signalled", "stop_on_signals"]
+__all__ = ["Signalled", "exit_on_signals", "unwinding_on_signals"]
+
+_STDERR = 2
+_AGAIN_S = 0.01
 
 
-class Signalled(KeyboardInterrupt):
-    """A signal that asks the program to stop."""
+class Signalled(BaseException):
+    """A signal that asks the program to stop.
+
+    Not a `KeyboardInterrupt`, which libraries take for their own.
+    """
 
     def __init__(self, number: int) -> None:
+        self.number = number
         self.exit_code = 128 + number
-        self.words = (
-            "interrupted"
-            if number == signal.SIGINT
-            else f"stopped by {signal.Signals(number).name}"
-        )
-        super().__init__(self.words)
+        super().__init__(_words(number))
 
 
-def stop_on_signals() -> None:
-    """Let SIGINT, SIGTERM and SIGHUP unwind the stack once, so that everything is cleaned up."""
+def exit_on_signals() -> None:
+    """Let SIGINT, SIGTERM and SIGHUP end the program where it stands."""
     for number in _stopping_signals():
         # nohup has SIGHUP ignored: keep that.
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _raise_signalled)
+            signal.signal(number, _exit)
+
+
+@contextmanager
+def unwinding_on_signals() -> Iterator[None]:
+    """Let them unwind the stack once while the block lasts, so that everything is cleaned up.
+
+    Does nothing where `exit_on_signals` was not called before.
+
+    Raises:
+        Signalled: One came.
+    """
+    heard = [number for number in _stopping_signals() if signal.getsignal(number) is _exit]
+    for number in heard:
+        signal.signal(number, _raise_signalled)
+    before, sys.unraisablehook = sys.unraisablehook, _unraisable
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+        for number in heard:
+            signal.signal(number, _exit)
+
+
+def _exit(number: int, _frame: FrameType | None) -> None:
+    with suppress(OSError):
+        os.write(_STDERR, f"vmafx-tune: {_words(number)}.\n".encode())
+    # What may just be running, such as an import or the interpreter's own end, takes no exception.
+    os._exit(128 + number)
 
 
 def _raise_signalled(number: int, _frame: FrameType | None) -> None:
@@ -37,6 +74,22 @@ def _raise_signalled(number: int, _frame: FrameType | None) -> None:
     for other in _stopping_signals():
         signal.signal(other, signal.SIG_IGN)
     raise Signalled(number)
+
+
+def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
+    """Repeat a signal that came where Python drops exceptions, such as in a finalizer."""
+    if not isinstance(unraisable.exc_value, Signalled):
+        sys.__unraisablehook__(unraisable)
+        return
+    from threading import Timer
+
+    number = unraisable.exc_value.number
+    signal.signal(number, _raise_signalled)
+    Timer(_AGAIN_S, os.kill, (os.getpid(), number)).start()
+
+
+def _words(number: int) -> str:
+    return "interrupted" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
 
 
 def _stopping_signals() -> tuple[signal.Signals, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,8 +17,11 @@ from vmafx_tune.cli.schema import schema
 from vmafx_tune.cli.score import score
 from vmafx_tune.cli.search import search
 from vmafx_tune.cli.serve import serve
+from vmafx_tune.plain_text import one_line
 
 __all__ = ["app", "run"]
+
+_MistypedError: Any = typer.BadParameter.__base__
 
 app = typer.Typer(
     name="vmafx-tune",
@@ -53,7 +56,13 @@ def _main(
     """
 
 
-def run() -> None:
-    """Run the command line and exit."""
-    # Also under `python -m`, so that usage and shell completion name the program.
-    app(prog_name="vmafx-tune")
+def run() -> int:
+    """Run the command line; returns its exit code."""
+    try:
+        # Named, so that usage and shell completion name the program under `python -m` too.
+        return app(prog_name="vmafx-tune", standalone_mode=False) or 0
+    except _MistypedError as error:
+        # It quotes what was typed, which may hold what a terminal obeys.
+        error.message = "\n".join(map(one_line, error.message.split("\n")))
+        error.show()
+        return int(error.exit_code)

@@ -13,10 +13,11 @@ import typer
 
 from vmafx_tune import shell
 from vmafx_tune.choices import ProgressMode
-from vmafx_tune.cli.failure import reporting_failures, say
+from vmafx_tune.cli.failure import say
 from vmafx_tune.cli.output import Destination, choose_format
 from vmafx_tune.cli.typed import refuse_undecodable
 from vmafx_tune.options import ClusterOptions, SourceOptions, ToolOptions, option, option_group
+from vmafx_tune.signals import unwinding_on_signals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -147,7 +148,7 @@ def running(
     sources: SourceOptions | None = None,
     cluster: ClusterOptions | None = None,
 ) -> Iterator[Run]:
-    """Set up a command's surroundings; report failures and clean up at the end.
+    """Set up a command's surroundings, and clean up at the end or when a signal comes.
 
     Args:
         output: Where the result goes.
@@ -158,7 +159,7 @@ def running(
     """
     from vmafx_tune.reports.render import FORMATS
 
-    with reporting_failures():
+    with unwinding_on_signals():
         refuse_undecodable()
         destination = Destination(output.output)
         chosen = choose_format(output.format, destination, FORMATS[command])

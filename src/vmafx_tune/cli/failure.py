@@ -1,25 +1,15 @@
-"""Errors and signals, as the command line tells them: a sentence on stderr and an exit code."""
+"""Errors and signals, as the command line reports them: a sentence on stderr and an exit code."""
 
 from __future__ import annotations
 
-import os
 import sys
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
-
-import typer
 
 from vmafx_tune import shell
 from vmafx_tune.errors import CancelledError, ClusterLostError, ToolError, VmafxTuneError
 from vmafx_tune.plain_text import one_line
 from vmafx_tune.signals import Signalled
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-__all__ = ["reporting_failures", "say"]
-
-_BROKEN_PIPE = 128 + 13
+__all__ = ["report", "say"]
 
 
 def say(message: str) -> None:
@@ -29,39 +19,31 @@ def say(message: str) -> None:
 
 def _write(line: str) -> None:
     # Names of files, and what tools print, may hold what a terminal obeys.
-    with suppress(OSError):
-        sys.stderr.write(f"{one_line(line)}\n")
-        sys.stderr.flush()
+    sys.stderr.write(f"{one_line(line)}\n")
+    sys.stderr.flush()
 
 
-@contextmanager
-def reporting_failures() -> Iterator[None]:
-    """Turn errors and signals in the block into a sentence and an exit code.
+def report(error: BaseException) -> int:
+    """Tell people why the command ends.
+
+    Returns:
+        Its exit code.
 
     Raises:
-        typer.Exit: Anything that is told here.
+        BaseException: `error`, which nobody foresaw.
     """
-    try:
-        yield
-    except Signalled as error:
-        say(f"{error.words}.")
-        raise typer.Exit(error.exit_code) from error
-    except ClusterLostError as error:
-        say(f"error: {error}")
-        raise typer.Exit(error.exit_code) from error
-    except (KeyboardInterrupt, CancelledError) as error:
+    if isinstance(error, Signalled):
+        say(f"{error}.")
+        return error.exit_code
+    if not isinstance(error, VmafxTuneError):
+        raise error
+    if isinstance(error, CancelledError) and not isinstance(error, ClusterLostError):
         say("interrupted.")
-        raise typer.Exit(CancelledError.exit_code) from error
-    except BrokenPipeError as error:
-        # The reader of the pipe went away, as `head` does. Python would complain once more when
-        # it flushes stdout at exit, so that is pointed elsewhere.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(_BROKEN_PIPE) from error
-    except VmafxTuneError as error:
+    else:
         say(f"error: {error}")
-        if isinstance(error, ToolError):
-            _show_tool(error)
-        raise typer.Exit(error.exit_code) from error
+    if isinstance(error, ToolError):
+        _show_tool(error)
+    return error.exit_code
 
 
 def _show_tool(error: ToolError) -> None:

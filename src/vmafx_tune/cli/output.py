@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.cli.typed import named_files
 from vmafx_tune.errors import OutputError, UsageError
+from vmafx_tune.standard_streams import check_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,7 +50,9 @@ class Destination:
     def __init__(self, path: Path | None, option: str = "output") -> None:
         self.path = path
         _refuse_inputs(path, option)
-        if path is not None:
+        if path is None:
+            check_output()
+        else:
             _check_writable(path)
 
     @property

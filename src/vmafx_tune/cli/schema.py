@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vmafx_tune.cli.completion import COMPLETERS
-from vmafx_tune.cli.failure import reporting_failures
+
 
 __all__ = ["schema"]
 
@@ -23,7 +23,6 @@ def schema(
     ],
 ) -> None:
     """Print the JSON Schema of a command's output."""
-    with reporting_failures():
-        from vmafx_tune.reports.schemas import schema_text
+    from vmafx_tune.reports.schemas import schema_text
 
-        typer.echo(schema_text(name), nl=False)
+    typer.echo(schema_text(name), nl=False)
