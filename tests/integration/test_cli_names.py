@@ -111,6 +111,7 @@ def test_a_name_that_is_not_utf8_survives_a_saved_ladder(
         ("score", "a.mkv", "b.mkv", "-o", b"no\xe9/x.json"),
         ("score", "a.mkv", "b.mkv", "-o", b"x.\xe9"),
         ("ladder", "--from-json", b"no\xe9.json"),
+        ("search", "-r", "a.mkv", "-t", "80", "--filter", b"drawtext=text=x\xe9"),
         ("schema", b"x\xe9"),
         ("serve", "--host", b"x\xe9"),
         ("serve", "--media-roots", b"x\xe9"),

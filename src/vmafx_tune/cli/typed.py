@@ -112,7 +112,10 @@ def refuse_undecodable() -> None:
     """
     for typed in _LINE.get():
         text = typed.value
-        if not isinstance(text, str) or (any(typed.files) and not is_url(text)):
+        if not isinstance(text, str):
+            continue
+        # What a filter is made of goes to libavfilter as text.
+        if typed.holds != "CHAIN" and any(typed.files) and not is_url(text):
             continue
         try:
             text.encode()

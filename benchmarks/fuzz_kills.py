@@ -1,0 +1,145 @@
+"""Send SIGKILL to `search`, `ladder` and `score` at seeded instants, and count what is left.
+
+    python benchmarks/fuzz_kills.py [--count 60] [--seed 1] [--jobs 2]
+
+After each, no process may live on and the work folder must be empty; the store of probes must be
+sound, and the same command must then give the answer of one that was never killed. Exits with 1
+if any of that fails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.support.cli import command
+from tests.support.programs import children_running, processes_of
+from vmafx_tune.folders import CACHE_VARIABLE
+
+FAST = ("--preset", "ultrafast", "--crf-lo", "28", "--crf-hi", "40")
+COMMANDS = {
+    "search": ("search", "-r", "10.mp4", "-t", "60", *FAST),
+    "ladder": ("ladder", "-r", "10.mp4", "-t", "50,70", "--resolutions", "160x90,96x54", *FAST),
+    "score": ("score", "10.mp4", "40.mp4", "--backend", "ffmpeg"),
+}
+ANSWERS = {
+    "search": ("best_crf", "bitrate_kbps", "vmaf_score"),
+    "ladder": ("hull", "renditions"),
+    "score": ("score", "pooled"),
+}
+PATIENCE_S = 60
+
+
+def answer(name: str, folder: Path, env: dict[str, str]) -> Any:
+    """Run a command to its end, and return what it found; its whole stderr where it fails."""
+    done = subprocess.run(
+        command(*COMMANDS[name], "--work-dir", str(folder)),
+        cwd=folder.parent, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+    )  # fmt: skip
+    if done.returncode != 0:
+        return done.stderr.decode()
+    found = json.loads(done.stdout)
+    return _measured({key: found[key] for key in ANSWERS[name]})
+
+
+def _measured(value: Any) -> Any:
+    # Times differ from run to run, and so does what commands call their output.
+    if isinstance(value, dict):
+        return {k: _measured(v) for k, v in value.items() if "time" not in k and "command" not in k}
+    return [_measured(item) for item in value] if isinstance(value, list) else value
+
+
+def examine(name: str, delay_s: float, folder: Path, wanted: Any) -> tuple[str, str]:
+    """Kill a command after a while; return a verdict and what there is to say."""
+    folder.mkdir()
+    env = {**os.environ, CACHE_VARIABLE: f"{folder}-cache"}
+    with subprocess.Popen(
+        command(*COMMANDS[name], "--work-dir", str(folder)),
+        cwd=folder.parent, env=env, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as killed:  # fmt: skip
+        time.sleep(delay_s)
+        over = killed.poll() is not None
+        killed.kill()
+    deadline = time.monotonic() + PATIENCE_S
+    while (left := _left(folder)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if left:
+        return "left behind", left
+    found = answer(name, folder, env)
+    if found != wanted:
+        return "another answer", f"{found} instead of {wanted}"
+    store = subprocess.run(
+        command("cache", "--format", "json"), env=env, capture_output=True, check=False
+    )
+    damaged = [path.name for path in Path(f"{folder}-cache").rglob("*damaged*")]
+    if store.returncode != 0 or damaged:
+        return "damaged store", f"{store.stderr.decode()} {damaged}"
+    return ("over before" if over else "killed, nothing left, same answer"), ""
+
+
+def _left(folder: Path) -> str:
+    alive = {*processes_of(CACHE_VARIABLE, f"{folder}-cache"), *children_running(f"{folder}/")}
+    return " ".join(map(str, [*alive, *(path.name for path in folder.iterdir())]))
+
+
+def main() -> int:
+    """Run it."""
+    import imageio_ffmpeg
+
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=2)
+    options = parser.parse_args()
+    chance = random.Random(options.seed)
+    counts: Counter[str] = Counter()
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        for crf in (10, 40):
+            subprocess.run(
+                [
+                    *(imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-f", "lavfi"),
+                    *("-i", "testsrc2=s=160x90:r=24:d=1", "-c:v", "libx264", "-crf", str(crf)),
+                    home / f"{crf}.mp4",
+                ],
+                check=True,
+            )
+        wanted, takes_s = {}, {}
+        for command_name in COMMANDS:
+            (folder := home / command_name).mkdir()
+            started = time.monotonic()
+            env = {**os.environ, CACHE_VARIABLE: f"{folder}-cache"}
+            wanted[command_name] = answer(command_name, folder, env)
+            takes_s[command_name] = time.monotonic() - started
+        cases = []
+        for number in range(options.count):
+            command_name = list(COMMANDS)[number % len(COMMANDS)]
+            delay_s = chance.uniform(0.1, 0.9) * takes_s[command_name]
+            cases.append((command_name, delay_s, home / str(number), wanted[command_name]))
+        with ThreadPoolExecutor(options.jobs) as pool:
+            for case, (verdict, said) in zip(
+                cases, pool.map(lambda case: examine(*case), cases), strict=True
+            ):
+                counts[verdict] += 1
+                if said:
+                    print(f"{case[0]} after {case[1]:.2f} s: {verdict}: {said}", flush=True)
+    for verdict, count in sorted(counts.items()):
+        print(f"{verdict:34} {count:4}")
+    return int(not {*counts} <= {"over before", "killed, nothing left, same answer"})
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
