@@ -8,7 +8,6 @@ import typer
 
 from vmafx_tune.cli.completion import COMPLETERS
 
-
 __all__ = ["schema"]
 
 
