@@ -167,10 +167,10 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session
-def bench(session: nox.Session) -> None:
+def prepared(session: nox.Session) -> None:
     """Measure what the project promises about speed; see docs/reference/benchmarks.md."""
     session.install(".[test]")
-    install_group(session, "bench")
+    install_group(session, "prepared")
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 

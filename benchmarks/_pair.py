@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,5 +29,5 @@ def encoded_pair(folder: Path, size: str = "1280x720", duration_s: float = 10) -
 def _encode(*arguments: str | Path) -> None:
     *before, target = arguments
     codec = ("-c:v", "libx264", "-preset", "fast")
-    ffmpeg = Toolbox().ffmpeg.path
+    ffmpeg = Session().ffmpeg.path
     subprocess.run([ffmpeg, "-v", "error", "-y", *before, *codec, target], check=True)

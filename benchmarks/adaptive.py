@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from _rows import Row
 
-from vmafx_tune import api
-from vmafx_tune.api.bench import Bench, row_of
-from vmafx_tune.core.bd_rate import bd_rate
-from vmafx_tune.core.hull import upper_hull
-from vmafx_tune.core.pooling import pool_scores
+import vmafx_tune
+from vmafx_tune.compare.bd_rate import bd_rate
+from vmafx_tune.ladder.cells import gop_frames, rendition_search
+from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.model import Resolution
 from vmafx_tune.options import EncodingOptions
+from vmafx_tune.prepared_source import PreparedSource, row_of
 from vmafx_tune.results import LadderPoint, Sampling
-from vmafx_tune.wiring import Toolbox
-from vmafx_tune.workflows.sampling import gop_frames, rendition_search
+from vmafx_tune.scoring.pooling import pool_scores
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,15 +89,15 @@ def sampling_compared(
         targets: Scores to reach.
         cut_s: Length of the cut, from 2 s into the clip.
     """
-    box = Toolbox()
+    session = Session()
     encoding = EncodingOptions(preset="veryfast")
     cut = _cut(clip, folder, cut_s)
-    exhaustive = upper_hull(_every_encode(box, cut, encoder, sizes, encoding))
+    exhaustive = upper_hull(_every_encode(session, cut, encoder, sizes, encoding))
 
     def built(sampling: Sampling) -> LadderResult:
-        return api.ladder(
+        return vmafx_tune.ladder(
             cut, encoder, targets, resolutions=sizes, gop_s=GOP_S, sampling=sampling,
-            encoding=encoding, toolbox=box,
+            encoding=encoding, session=session,
         )  # fmt: skip
 
     grid, adaptive = built(Sampling.GRID), built(Sampling.ADAPTIVE)
@@ -114,13 +114,17 @@ def sampling_compared(
 
 
 def _every_encode(
-    box: Toolbox, cut: Path, encoder: str, sizes: Sequence[Resolution], encoding: EncodingOptions
+    session: Session,
+    cut: Path,
+    encoder: str,
+    sizes: Sequence[Resolution],
+    encoding: EncodingOptions,
 ) -> list[LadderPoint]:
-    source = box.source(cut)
+    source = session.source(cut)
     gop = gop_frames(GOP_S, source.frame_rate)
-    bench = Bench.prepare(source, encoding, None, box, gop_frames=gop)
-    base = bench.request(row_of(encoder), max(TARGETS), size=sizes[0])
-    prober = box.prober(bench.scorer)
+    prepared = PreparedSource.prepare(source, encoding, None, session, gop_frames=gop)
+    base = prepared.request(row_of(encoder), max(TARGETS), size=sizes[0])
+    prober = session.prober(prepared.scorer)
 
     def measure(job: tuple[Resolution, int]) -> LadderPoint:
         size, step = job
@@ -143,7 +147,7 @@ def _cut(clip: Path, folder: Path, cut_s: float) -> Path:
     """Copy a part without loss, so that encodes are made of what the clip shows."""
     cut = folder / f"{clip.stem}-adaptive.mkv"
     subprocess.run(
-        [str(Toolbox().ffmpeg.path), "-v", "error", "-y", "-ss", "2", "-i", str(clip), "-t",
+        [str(Session().ffmpeg.path), "-v", "error", "-y", "-ss", "2", "-i", str(clip), "-t",
          str(cut_s), "-an", "-c:v", "ffv1", str(cut)],
         check=True,
     )  # fmt: skip

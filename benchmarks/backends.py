@@ -19,7 +19,7 @@ from vmafx_tune.errors import ModelNotFoundError, ScoringError
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.model import ScoreRequest
 from vmafx_tune.scoring.models import BUILT_IN_MODELS
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Source, VmafModel
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _pairs(media: Path, folder: Path) -> list[tuple[Source, Source]]:
-    ffmpeg = Toolbox().ffmpeg.path
+    ffmpeg = Session().ffmpeg.path
     pairs = []
     for clip in sorted(media.glob("*.mp4")):
         for crf in ("0", *map(str, CRFS)):
@@ -57,7 +57,7 @@ def _line(model: VmafModel, pairs: list[tuple[Source, Source]]) -> str | None:
         request = ScoreRequest(reference, distorted, model, reference.resolution)
         try:
             one, other = (
-                Toolbox().scorer(name, model).score(request).frames
+                Session().scorer(name, model).score(request).frames
                 for name in ("libvmaf", "ffmpeg")
             )
         except (ModelNotFoundError, ScoringError):

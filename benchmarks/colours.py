@@ -26,7 +26,7 @@ from vmafx_tune.model import ScoreRequest, Source
 from vmafx_tune.scoring.alignment import ScoringPlan, plan_scoring
 from vmafx_tune.scoring.ffmpeg_command import decode_arguments
 from vmafx_tune.scoring.models import BUILT_IN_MODELS
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.session import Session
 
 LIMIT = 1.25
 MODEL = BUILT_IN_MODELS["vmaf_v0.6.1"]
@@ -65,7 +65,7 @@ def main() -> None:
 
 def _by_command(source: Source, plan: ScoringPlan, folder: Path) -> list[np.ndarray]:
     raw = folder / "decoded.yuv"
-    command = [Toolbox().ffmpeg.path, "-y", *decode_arguments(source, plan, str(raw))]
+    command = [Session().ffmpeg.path, "-y", *decode_arguments(source, plan, str(raw))]
     subprocess.run(command, check=True, capture_output=True)
     data, size = raw.read_bytes(), 1 if plan.bit_depth == 8 else 2
     frame_bytes = len(data) // source.n_frames

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from _rows import Row
 from _timing import ratios, take_turns
 
-from vmafx_tune import api
+import vmafx_tune
 from vmafx_tune.choices import Sampling
 from vmafx_tune.model import Resolution
 from vmafx_tune.options import EncodingOptions, ScoringOptions, ToolOptions
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from vmafx_tune.results import LadderResult
@@ -58,7 +58,7 @@ MEASURES = (two_workers,)
 
 
 def _ladder(cut: Path, workers: int, preset: str) -> LadderResult:
-    return api.ladder(
+    return vmafx_tune.ladder(
         cut,
         "libx264",
         TARGETS,
@@ -68,7 +68,7 @@ def _ladder(cut: Path, workers: int, preset: str) -> LadderResult:
         encoding=EncodingOptions(preset=preset),
         scoring=ScoringOptions(threads=1),
         # What one of them measured, the other would only recall.
-        toolbox=Toolbox(ToolOptions(refresh=True)),
+        session=Session(ToolOptions(refresh=True)),
     )
 
 
@@ -80,7 +80,7 @@ def _cut(folder: Path) -> Path:
     """Copy the first seconds, so that decoding costs what it costs with the whole clip."""
     cut = folder / f"{CLIP.stem}-cut.mp4"
     subprocess.run(
-        [str(Toolbox().ffmpeg.path), "-v", "error", "-y", "-i", str(CLIP), "-t", "2", "-an", "-c",
+        [str(Session().ffmpeg.path), "-v", "error", "-y", "-i", str(CLIP), "-t", "2", "-an", "-c",
          "copy", str(cut)],
         check=True,
     )  # fmt: skip

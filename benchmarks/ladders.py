@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from _rows import Row
 
-from vmafx_tune import api
-from vmafx_tune.core.caps import Caps
-from vmafx_tune.core.selection import select_rungs
-from vmafx_tune.core.selection_options import SelectionOptions
-from vmafx_tune.core.throughput import LogNormalThroughput
+import vmafx_tune
+from vmafx_tune.ladder.limits import Caps
+from vmafx_tune.ladder.selection import select_rungs
+from vmafx_tune.ladder.selection_options import SelectionOptions
+from vmafx_tune.ladder.throughput import LogNormalThroughput
 from vmafx_tune.model import Resolution
 from vmafx_tune.options import EncodingOptions, ToolOptions
 from vmafx_tune.results import SearchStrategy, Spacing
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from vmafx_tune.results import LadderCell, LadderResult
@@ -59,25 +59,27 @@ def probes_shared() -> tuple[float, float, bool]:
         Time and encodes of the first as shares of the second, and whether the cells are the same.
     """
     # What one of them measured, the other would only recall.
-    box = Toolbox(ToolOptions(refresh=True))
+    session = Session(ToolOptions(refresh=True))
 
     def alone(resolution: Resolution, target: float) -> LadderCell:
-        found = api.ladder(
+        found = vmafx_tune.ladder(
             CLIP,
             "libx264",
             [target],
             resolutions=[resolution],
             workers=1,
             encoding=EncodingOptions(strategy=SearchStrategy.BISECT),
-            toolbox=box,
+            session=session,
         )
         n_probes.append(len(found.points))
         return replace(found.cells[0], points=found.points)
 
     n_probes: list[int] = []
-    shared = api.ladder(CLIP, "libx264", TARGETS, resolutions=SIZES, workers=WORKERS, toolbox=box)
-    apart = api.ladder(
-        CLIP, "libx264", TARGETS, resolutions=SIZES, workers=WORKERS, sampler=alone, toolbox=box
+    shared = vmafx_tune.ladder(
+        CLIP, "libx264", TARGETS, resolutions=SIZES, workers=WORKERS, session=session
+    )
+    apart = vmafx_tune.ladder(
+        CLIP, "libx264", TARGETS, resolutions=SIZES, workers=WORKERS, sampler=alone, session=session
     )
     return (
         shared.wall_time_s / apart.wall_time_s,

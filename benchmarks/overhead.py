@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from _rows import Row
 
-from vmafx_tune import api
+import vmafx_tune
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.options import EncodingOptions, ToolOptions
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from vmafx_tune.events import Event
@@ -29,10 +29,15 @@ def overhead(_: Path, __: int) -> list[Row]:
             probes.append(probe.encode_time_s + probe.score_time_s)
 
     # What an earlier benchmark measured would only be recalled.
-    box = Toolbox(ToolOptions(refresh=True))
-    box.availability(encoder_row("libx264"))
-    result = api.search(
-        clip, "libx264", 90, encoding=EncodingOptions(preset="fast"), observe=observe, toolbox=box
+    session = Session(ToolOptions(refresh=True))
+    session.availability(encoder_row("libx264"))
+    result = vmafx_tune.search(
+        clip,
+        "libx264",
+        90,
+        encoding=EncodingOptions(preset="fast"),
+        observe=observe,
+        session=session,
     )
     share = 100 * (1 - sum(probes) / result.wall_time_s)
     return [Row("`search`: time outside of encodes and scoring", share, 5, unit=" %")]

@@ -18,7 +18,7 @@ from _pair import encoded_pair
 from _rows import Row
 from _timing import ratios, running, take_turns
 
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -75,7 +75,7 @@ def _against(peer: Peer, folder: Path, rounds: int) -> list[Row]:
     if peer.path is None:
         print(f"{peer.program} is not installed, so it is not measured.")
         return []
-    ffmpeg = Toolbox().ffmpeg.path
+    ffmpeg = Session().ffmpeg.path
     reference, distorted = encoded_pair(folder)
     ours = [
         sys.executable, "-m", "vmafx_tune", "score", str(reference), str(distorted), "--frames",

@@ -12,7 +12,7 @@ from _timing import ratios, take_turns
 
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.model import Resolution, ScoreRequest
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from vmafx_tune.ports import Scorer
@@ -61,12 +61,12 @@ def _ratio(folder: Path, codec: tuple[str, ...], display: Resolution, rounds: in
     small = f"scale={display.width}:{display.height}"
     _encode(reference, "-vf", small, "-c:v", "libx264", "-crf", "30", distorted)
     first, second = probe_source(reference), probe_source(distorted)
-    model = Toolbox().model(None, display)
+    model = Session().model(None, display)
     request = ScoreRequest(first, second, model, display)
 
     def run(*, often: bool) -> None:
-        with closing(Toolbox()) as box:
-            scorer: Scorer = box.scorer("ffmpeg", model, often=often)
+        with closing(Session()) as session:
+            scorer: Scorer = session.scorer("ffmpeg", model, often=often)
             for _ in range(SCORES):
                 scorer.score(request)
 
@@ -77,5 +77,5 @@ def _ratio(folder: Path, codec: tuple[str, ...], display: Resolution, rounds: in
 
 
 def _encode(source: Path, *arguments: str | Path) -> None:
-    ffmpeg = Toolbox().ffmpeg.path
+    ffmpeg = Session().ffmpeg.path
     subprocess.run([ffmpeg, "-v", "error", "-y", "-i", source, "-an", *arguments], check=True)

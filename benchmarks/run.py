@@ -1,6 +1,6 @@
 """Measure what the project promises about speed, side by side in one run, as ratios.
 
-Run with `nox -s bench`. Writes a Markdown and a JSON table; see docs/reference/benchmarks.md.
+Run with `nox -s prepared`. Writes a Markdown and a JSON table; see docs/reference/benchmarks.md.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from _rows import Row, table
 
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -75,7 +75,7 @@ def _write(rows: list[Row], machine: str, folder: Path) -> None:
 
 
 def _machine() -> str:
-    ffmpeg = Toolbox().ffmpeg.version
+    ffmpeg = Session().ffmpeg.version
     return f"{os.cpu_count()} cores, Python {platform.python_version()}, {ffmpeg}"
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from _rows import Row
 from _timing import ratios, take_turns
 
-from vmafx_tune.api.searches import search
 from vmafx_tune.options import EncodingOptions, ToolOptions
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.search.run import search
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from vmafx_tune.results import SearchResult
@@ -63,7 +63,7 @@ def _search(folder: Path, sample: str | None, *, verify: bool = False) -> Search
         ENCODER,
         TARGET,
         encoding=EncodingOptions(preset="veryfast", sample=sample, verify=verify),
-        toolbox=Toolbox(ToolOptions(work_dir=folder, cache=False)),
+        session=Session(ToolOptions(work_dir=folder, cache=False)),
     )
 
 

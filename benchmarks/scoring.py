@@ -10,8 +10,8 @@ from _pair import encoded_pair
 from _rows import Row
 from _timing import ratios, running, take_turns
 
-from vmafx_tune import api
-from vmafx_tune.wiring import Toolbox
+import vmafx_tune
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ __all__ = ["MEASURES", "scoring"]
 
 def scoring(folder: Path, rounds: int) -> list[Row]:
     """`score` against the same libvmaf run straight by ffmpeg, on 10 s of 720p."""
-    ffmpeg = str(Toolbox().ffmpeg.path)
+    ffmpeg = str(Session().ffmpeg.path)
     reference, distorted = encoded_pair(folder)
     graph = f"[0:v][1:v]libvmaf=n_threads={os.cpu_count()}:log_fmt=json:log_path={folder}/log.json"
     straight = (
@@ -32,7 +32,7 @@ def scoring(folder: Path, rounds: int) -> list[Row]:
     times = take_turns(
         {
             "ffmpeg": running(straight),
-            "in process": lambda: api.score(reference, distorted),
+            "in process": lambda: vmafx_tune.score(reference, distorted),
             "command": running(cli),
             "libvmaf": running([*cli, "--backend", "libvmaf"]),
         },

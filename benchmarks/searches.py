@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from _rows import Row
 
-from vmafx_tune.api.bench import Bench, row_of
 from vmafx_tune.options import EncodingOptions, ToolOptions
+from vmafx_tune.prepared_source import PreparedSource, row_of
 from vmafx_tune.results import SearchStrategy
-from vmafx_tune.wiring import Toolbox
-from vmafx_tune.workflows.search import search
+from vmafx_tune.search.engine import search
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Probe, ProbeSpec, ScoreSet
     from vmafx_tune.ports import ProbeProgress, Prober
     from vmafx_tune.results import SearchResult
-    from vmafx_tune.workflows.request import SearchRequest
+    from vmafx_tune.search.request import SearchRequest
 
 __all__ = ["CLIPS", "MEASURES", "SearchSavings", "searches", "searches_compared"]
 
@@ -125,14 +125,14 @@ class _Pair:
 
 
 def _searches(cuts: Sequence[Path], encoding: EncodingOptions) -> Iterator[_Pair]:
-    box = Toolbox(ToolOptions(cache=False))
+    session = Session(ToolOptions(cache=False))
     for cut in cuts:
-        bench = Bench.prepare(box.source(cut), encoding, None, box)
-        prober = _MeteredProber(box.prober(bench.scorer))
-        scout = bench.scout(prober)
+        prepared = PreparedSource.prepare(session.source(cut), encoding, None, session)
+        prober = _MeteredProber(session.prober(prepared.scorer))
+        scout = prepared.scout(prober)
         for encoder in ENCODERS:
             for target in TARGETS:
-                request = bench.request(row_of(encoder), target)
+                request = prepared.request(row_of(encoder), target)
                 yield _Pair(
                     *_searched(request, SearchStrategy.INTERPOLATE, prober, scout),
                     *_searched(request, SearchStrategy.BISECT, prober, None),
@@ -182,7 +182,7 @@ def _cut(clip: Path, folder: Path, cut_s: float) -> Path:
     """Copy the beginning without loss, so that encodes are made of what the clip shows."""
     cut = folder / f"{clip.stem}.mkv"
     subprocess.run(
-        [str(Toolbox().ffmpeg.path), "-v", "error", "-y", "-i", str(clip), "-t", str(cut_s),
+        [str(Session().ffmpeg.path), "-v", "error", "-y", "-i", str(clip), "-t", str(cut_s),
          "-an", "-c:v", "ffv1", "-g", "1", str(cut)],
         check=True,
     )  # fmt: skip

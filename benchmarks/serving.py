@@ -16,7 +16,7 @@ from _rows import Row
 from _server import Server, Usage, score_request
 from _timing import ratios, take_turns
 
-from vmafx_tune import api
+import vmafx_tune
 from vmafx_tune.client import FramePair, StreamConfig
 from vmafx_tune.model import Resolution
 from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
@@ -66,7 +66,7 @@ def serving_scores(folder: Path, rounds: int) -> list[Row]:
     names = [path.name for path in pair]
     with Server(folder) as server, server.client() as client:
         runs: dict[str, Callable[[], object]] = {
-            "in process": lambda: api.score(*pair),
+            "in process": lambda: vmafx_tune.score(*pair),
             "HTTP": lambda: server.score(names),
             "gRPC": lambda: client.score(*names),
         }

@@ -7,14 +7,17 @@ is cheap.
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune._version import __version__
 
 if TYPE_CHECKING:
-    from vmafx_tune.api import compare, ladder, reselect, score, search
     from vmafx_tune.cancel import CancelToken
+    from vmafx_tune.compare.run import compare
     from vmafx_tune.errors import VmafxTuneError
+    from vmafx_tune.ladder.run import ladder, reselect
     from vmafx_tune.model import PoolMethod, Resolution
     from vmafx_tune.options import (
         EncodingOptions,
@@ -36,7 +39,9 @@ if TYPE_CHECKING:
         SearchStrategy,
         Spacing,
     )
+    from vmafx_tune.score.run import score
     from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
+    from vmafx_tune.search.run import search
 
 __all__ = [
     "CancelToken",
@@ -90,11 +95,11 @@ _HOMES = {
     "Spacing": "results",
     "ToolOptions": "options",
     "VmafxTuneError": "errors",
-    "compare": "api",
-    "ladder": "api",
-    "reselect": "api",
-    "score": "api",
-    "search": "api",
+    "compare": "compare.run",
+    "ladder": "ladder.run",
+    "reselect": "ladder.run",
+    "score": "score.run",
+    "search": "search.run",
 }
 
 
@@ -105,3 +110,17 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'vmafx_tune' has no attribute '{name}'")
     return getattr(import_module(f"vmafx_tune.{_HOMES[name]}"), name)
+
+
+class _Package(ModuleType):
+    """Keeps the packages of commands, `vmafx_tune.search` and such, from hiding the functions.
+
+    Importing a package binds its name in the one above it.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -24,20 +24,20 @@ from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL
 if TYPE_CHECKING:
     from vmafx_tune.encoders.availability import Availability
     from vmafx_tune.encoders.registry import EncoderRow
-    from vmafx_tune.wiring import Toolbox
+    from vmafx_tune.session import Session
 
 __all__ = ["examine", "list_encoders"]
 
 
-def list_encoders(box: Toolbox) -> EncodersResult:
+def list_encoders(session: Session) -> EncodersResult:
     """Describe every encoder of the registry, and try each on this machine.
 
     Raises:
         ToolNotFoundError: There is no ffmpeg.
     """
-    ffmpeg, rows = box.ffmpeg, all_rows()
+    ffmpeg, rows = session.ffmpeg, all_rows()
     with ThreadPoolExecutor(4, thread_name_prefix="encoders") as pool:
-        found = list(pool.map(box.availability, rows))
+        found = list(pool.map(session.availability, rows))
     statuses = tuple(_status(row, status) for row, status in zip(rows, found, strict=True))
     return EncodersResult(statuses, ffmpeg.path, ffmpeg.version)
 
@@ -62,19 +62,19 @@ def _status(row: EncoderRow, found: Availability) -> EncoderStatus:
     )
 
 
-def examine(box: Toolbox) -> DoctorResult:
+def examine(session: Session) -> DoctorResult:
     """Look at everything that the commands need."""
     return DoctorResult(
         (
             DoctorCheck(
                 "vmafx-tune", ok=True, value=__version__, detail=_interpreter(), advice=None
             ),
-            _ffmpeg(box),
+            _ffmpeg(session),
             _libvmaf(),
-            _vmaf_binary(box),
-            _models(box),
-            _encoders(box),
-            _work_folder(box),
+            _vmaf_binary(session),
+            _models(session),
+            _encoders(session),
+            _work_folder(session),
             _cache(),
         )
     )
@@ -84,9 +84,9 @@ def _interpreter() -> str:
     return f"Python {platform.python_version()} on {platform.platform(terse=True)}"
 
 
-def _ffmpeg(box: Toolbox) -> DoctorCheck:
+def _ffmpeg(session: Session) -> DoctorCheck:
     try:
-        found = box.ffmpeg
+        found = session.ffmpeg
     except VmafxTuneError as error:
         return _missing("ffmpeg", error, "Install one, or name one with --ffmpeg or VMAFX_FFMPEG.")
     return _found("ffmpeg", found.version, f"{found.path} (from {found.origin})")
@@ -109,26 +109,26 @@ def _libvmaf() -> DoctorCheck:
     return _found("libvmaf (ctypes)", library.version, f"{library.path} ({library.origin})")
 
 
-def _vmaf_binary(box: Toolbox) -> DoctorCheck:
-    path = box.vmaf_binary
+def _vmaf_binary(session: Session) -> DoctorCheck:
+    path = session.vmaf_binary
     if path is None:
         return DoctorCheck(
             "vmaf program", ok=True, value="not asked for", detail="", advice=None, required=False
         )
     try:
-        version = box.scorer("vmaf", BUILT_IN_MODELS[DEFAULT_MODEL]).version
+        version = session.scorer("vmaf", BUILT_IN_MODELS[DEFAULT_MODEL]).version
     except VmafxTuneError as error:
         advice = "Name another program with --vmaf or VMAFX_VMAF_BINARY, or none."
         return _missing("vmaf program", error, advice)
     return _found("vmaf program", version, str(path))
 
 
-def _models(box: Toolbox) -> DoctorCheck:
+def _models(session: Session) -> DoctorCheck:
     """Score-ready models: those of the backend that `auto` takes."""
     usable = []
     for model in BUILT_IN_MODELS.values():
         try:
-            box.scorer("auto", model)
+            session.scorer("auto", model)
         except VmafxTuneError:
             continue
         usable.append(model.name)
@@ -141,9 +141,9 @@ def _models(box: Toolbox) -> DoctorCheck:
     )
 
 
-def _encoders(box: Toolbox) -> DoctorCheck:
+def _encoders(session: Session) -> DoctorCheck:
     try:
-        statuses = list_encoders(box).encoders
+        statuses = list_encoders(session).encoders
     except VmafxTuneError as error:
         return _missing("encoders", error, "Without ffmpeg there are none.")
     usable = [status.name for status in statuses if status.opens]
@@ -156,13 +156,13 @@ def _encoders(box: Toolbox) -> DoctorCheck:
     )
 
 
-def _work_folder(box: Toolbox) -> DoctorCheck:
+def _work_folder(session: Session) -> DoctorCheck:
     try:
-        with scratch_folder(box.tools.work_dir) as folder:
+        with scratch_folder(session.tools.work_dir) as folder:
             free_bytes = shutil.disk_usage(folder).free
     except VmafxTuneError as error:
         return _missing("work folder", error, "Name one that can be written with --work-dir.")
-    place = str(box.tools.work_dir or tempfile.gettempdir())
+    place = str(session.tools.work_dir or tempfile.gettempdir())
     return _found("work folder", f"{free_bytes / 2**30:.1f} GiB free", place)
 
 

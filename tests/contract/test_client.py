@@ -13,8 +13,7 @@ from tests.support.certificates import make_certificate
 from tests.support.grpc_server import running_server, settings_for
 from tests.support.pictures import render
 from tests.support.programs import wait_until
-from vmafx_tune import errors
-from vmafx_tune.api import score
+from vmafx_tune import errors, score
 from vmafx_tune.client import (
     Aggregate,
     FramePair,

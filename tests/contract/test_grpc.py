@@ -18,7 +18,7 @@ from tests.support import pictures
 from tests.support.grpc_server import running_server, settings_for
 from tests.support.pictures import render
 from tests.support.programs import wait_until
-from vmafx_tune.api import score
+from vmafx_tune import score
 from vmafx_tune.model import PoolMethod, Resolution
 from vmafx_tune.options import ScoringOptions
 from vmafx_tune.results import PooledScores

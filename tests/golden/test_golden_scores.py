@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.golden.pairs import CANONICAL, MODELS, PAIRS, GoldenPair
-from vmafx_tune.core.pooling import pool_scores
 from vmafx_tune.model import PoolMethod
 from vmafx_tune.scoring.frame_log import parse_frame_log
+from vmafx_tune.scoring.pooling import pool_scores
 
 if TYPE_CHECKING:
     from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer

@@ -10,7 +10,7 @@ import pytest
 from tests.golden.pairs import MODELS, PAIRS, GoldenPair
 from tests.support.clips import ClipFactory
 from tests.support.server_process import server_process
-from vmafx_tune.api import score
+from vmafx_tune import score
 from vmafx_tune.client import Aggregate, FramePair, FrameScore, ScoringClient, StreamConfig
 from vmafx_tune.options import ScoringOptions
 from vmafx_tune.scoring.libvmaf.pictures import PictureFormat

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.programs import make_program
-from vmafx_tune.api import score
+from vmafx_tune import score
 from vmafx_tune.errors import (
     LibvmafNotFoundError,
     ScoringError,
@@ -18,7 +18,7 @@ from vmafx_tune.errors import (
     VmafxTuneError,
 )
 from vmafx_tune.options import ScoringOptions, ToolOptions
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,16 +133,16 @@ def test_an_ffmpeg_that_fails_is_a_typed_error_and_the_next_score_works(
     assert score(*pair, scoring=scoring, tools=ToolOptions(ffmpeg=ffmpeg_exe)).score > 0
 
 
-def test_one_toolbox_goes_on_after_a_failure(
+def test_one_session_goes_on_after_a_failure(
     pair: tuple[Path, Path], ffmpeg_exe: Path, tmp_path: Path
 ) -> None:
     marker = tmp_path / "failed-before"
     body = f'if [ -e {marker} ]; then exec {ffmpeg_exe} "$@"; fi; touch {marker}; kill -SEGV $$'
-    box = Toolbox(ToolOptions(ffmpeg=stand_in(tmp_path, ffmpeg_exe, body)))
+    session = Session(ToolOptions(ffmpeg=stand_in(tmp_path, ffmpeg_exe, body)))
     scoring = ScoringOptions(backend="ffmpeg")
     with pytest.raises(ToolError, match="killed by signal 11"):
-        score(*pair, scoring=scoring, toolbox=box)
-    assert score(*pair, scoring=scoring, toolbox=box).score > 0
+        score(*pair, scoring=scoring, session=session)
+    assert score(*pair, scoring=scoring, session=session).score > 0
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.model import ScoreRequest
 from vmafx_tune.scoring.models import BUILT_IN_MODELS
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from tests.support.clips import ClipFactory
@@ -57,4 +57,4 @@ def test_the_backends_are_no_further_apart_than_the_table_says_and_list_the_same
 
 
 def _score(request: ScoreRequest, backend: str) -> ScoreSet:
-    return Toolbox().scorer(backend, request.model).score(request)
+    return Session().scorer(backend, request.model).score(request)

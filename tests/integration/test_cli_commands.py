@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from tests.support.clips import ClipFactory
 
-SLOW_MODULES = ("numpy", "av", "ffmpeg", "platformdirs", "imageio_ffmpeg", "vmafx_tune.api")
+SLOW_MODULES = ("numpy", "av", "ffmpeg", "platformdirs", "imageio_ffmpeg", "vmafx_tune.session")
 
 
 @pytest.fixture(scope="module")

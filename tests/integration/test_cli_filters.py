@@ -21,7 +21,7 @@ from vmafx_tune.media.probe import probe_source
 from vmafx_tune.model import Resolution, ScoreRequest
 from vmafx_tune.scoring.alignment import plan_scoring
 from vmafx_tune.scoring.ffmpeg_command import decode_arguments
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -99,10 +99,10 @@ def test_the_vmaf_program_reads_the_filtered_reference(
 ) -> None:
     chain = f"{CROP},fps=10"
     filtered, _ = by_hand(clips, wide, chain, "program")
-    with closing(Toolbox(None, SourceOptions(filter=chain))) as box:
-        source = box.filtered(box.source(wide))
+    with closing(Session(None, SourceOptions(filter=chain))) as session:
+        source = session.filtered(session.source(wide))
         plan = plan_scoring(
-            ScoreRequest(source, source, box.model(None, source.resolution), source.resolution)
+            ScoreRequest(source, source, session.model(None, source.resolution), source.resolution)
         )
 
     decoding = decode_arguments(source, plan, "decoded.yuv")
@@ -200,8 +200,8 @@ def test_a_black_clip_is_not_cropped(clips: ClipFactory) -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(wide: Path, options: SourceOptions, sentence: str) -> None:
-    with pytest.raises(UsageError, match=sentence), closing(Toolbox(None, options)) as box:
-        box.filtered(box.source(wide))
+    with pytest.raises(UsageError, match=sentence), closing(Session(None, options)) as session:
+        session.filtered(session.source(wide))
 
 
 def test_a_chain_that_ffmpeg_does_not_take_ends_with_2_before_any_encode(

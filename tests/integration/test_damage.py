@@ -22,7 +22,7 @@ from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.media.damage import examine
 from vmafx_tune.media.probe import probe_source
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,21 +70,21 @@ def test_a_clip_with_a_hole_is_not_scored_and_its_first_bad_frame_is_told(
 @pytest.mark.parametrize("name", ["h264.mkv", "ffv1.mkv"])
 def test_nothing_is_encoded_of_a_damaged_source(clips: ClipFactory, name: str) -> None:
     ran: list[tuple[str, ...]] = []
-    box = Toolbox(NO_CACHE, on_command=ran.append)
+    session = Session(NO_CACHE, on_command=ran.append)
 
     with pytest.raises(UnreadableSourceError, match="damaged: at frame"):
-        search(clips.holed(made(clips, name)), "libx264", 80, encoding=FAST, toolbox=box)
+        search(clips.holed(made(clips, name)), "libx264", 80, encoding=FAST, session=session)
 
     assert not [command for command in ran if "copy.mp4" in command or "pipe:1" in command]
 
 
 def test_damage_that_is_allowed_is_part_of_every_result(clips: ClipFactory) -> None:
     holed = clips.holed(made(clips, "h264.mkv"))
-    with closing(Toolbox(NO_CACHE, SourceOptions(allow_damage=True))) as box:
-        found = search(holed, "libx264", 70, encoding=FAST, toolbox=box)
-        compared = compare(holed, ["libx264"], [70], encoding=FAST, toolbox=box)
+    with closing(Session(NO_CACHE, SourceOptions(allow_damage=True))) as session:
+        found = search(holed, "libx264", 70, encoding=FAST, session=session)
+        compared = compare(holed, ["libx264"], [70], encoding=FAST, session=session)
         sizes = [found.display]
-        rungs = ladder(holed, "libx264", [70], resolutions=sizes, encoding=FAST, toolbox=box)
+        rungs = ladder(holed, "libx264", [70], resolutions=sizes, encoding=FAST, session=session)
 
     assert found.ok
     assert found.source.damage is not None

@@ -15,7 +15,6 @@ import av
 import pytest
 
 from tests.support.programs import children_running, make_program, needs_proc, wait_until
-from vmafx_tune.core.profiles import profile_of
 from vmafx_tune.encoders.availability import check_encoder, require_encoder
 from vmafx_tune.encoders.registry import all_rows, encoder_row
 from vmafx_tune.encoders.runner import FfmpegEncoder
@@ -25,6 +24,7 @@ from vmafx_tune.errors import (
     EncoderUnavailableError,
     OutputError,
 )
+from vmafx_tune.ladder.profiles import profile_of
 from vmafx_tune.media.ffmpeg import Ffmpeg, find_ffmpeg, list_encoders
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import probe_source

@@ -14,7 +14,6 @@ from tests.support import pictures
 from tests.support.clips import RATE, SIZE
 from tests.support.pictures import moving, render
 from vmafx_tune.cancel import CancelToken
-from vmafx_tune.core.segments import Segment
 from vmafx_tune.encoders.runner import FfmpegEncoder
 from vmafx_tune.errors import FrameCountMismatchError, MediaError, UsageError
 from vmafx_tune.media.excerpts import ExcerptCutter, cut_excerpt
@@ -23,6 +22,7 @@ from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.media.process import ProcessRunner
 from vmafx_tune.model import EncodeSpec, RawFormat, Resolution, ScoreRequest, Source
+from vmafx_tune.sampling.parts import Segment
 from vmafx_tune.scoring.alignment import plan_scoring
 from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer
 from vmafx_tune.scoring.ffmpeg_command import decode_arguments

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vmafx_tune.core.grid import KnobGrid
-from vmafx_tune.core.selection_options import SelectionOptions
+from vmafx_tune.ladder.cells import SearchingSampler
+from vmafx_tune.ladder.engine import LadderRequest, build_ladder
+from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.model import EncodeSpec, PoolMethod, ProbeSpec, Resolution
 from vmafx_tune.options import ToolOptions
 from vmafx_tune.results import ScoreAt
-from vmafx_tune.wiring import Toolbox
-from vmafx_tune.workflows.ladder import LadderRequest, build_ladder
-from vmafx_tune.workflows.request import SearchRequest
-from vmafx_tune.workflows.sampling import SearchingSampler
+from vmafx_tune.search.grid import KnobGrid
+from vmafx_tune.search.request import SearchRequest
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from tests.support.clips import ClipFactory
-    from vmafx_tune.workflows.ladder import LadderBuild
+    from vmafx_tune.ladder.engine import LadderBuild
 
 LARGE, SMALL = Resolution(160, 90), Resolution(80, 46)
 
@@ -26,9 +26,9 @@ LARGE, SMALL = Resolution(160, 90), Resolution(80, 46)
 def tiny_ladder(
     clips: ClipFactory, score_at: ScoreAt, targets: tuple[float, ...], *, workers: int = 2
 ) -> LadderBuild:
-    box = Toolbox(ToolOptions(cache=False))
-    source = box.source(clips.moving())
-    model = box.model(None, source.resolution)
+    session = Session(ToolOptions(cache=False))
+    source = session.source(clips.moving())
+    model = session.model(None, source.resolution)
     encode = EncodeSpec(source, "libx264", 23, preset="ultrafast", gop_frames=5)
     base = SearchRequest(
         ProbeSpec(encode, model, source.resolution),
@@ -37,7 +37,7 @@ def tiny_ladder(
         targets[0],
         PoolMethod.MEAN,
     )
-    prober = box.prober(box.scorer("auto", model))
+    prober = session.prober(session.scorer("auto", model))
     sampler = SearchingSampler(base, (LARGE, SMALL), prober, targets=targets, score_at=score_at)
     selection = SelectionOptions(min_gap_kbps=0)
     request = LadderRequest((LARGE, SMALL), targets, selection, workers=workers)

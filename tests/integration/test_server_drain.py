@@ -21,7 +21,7 @@ from tests.support.cli import command
 from tests.support.http_server import ask
 from tests.support.programs import children_running, make_program, needs_proc, wait_until
 from tests.support.server_process import server_process
-from vmafx_tune.api import score
+from vmafx_tune import score
 from vmafx_tune.client import ScoringClient, StreamConfig
 from vmafx_tune.errors import DrainingError, ServerUnreachableError
 

@@ -24,7 +24,7 @@ import pytest
 from tests.support import grpc_server
 from tests.support.http_server import FakeScorer, ask_score, running_server
 from tests.support.users import ordinary_user
-from vmafx_tune.api import score
+from vmafx_tune import score
 from vmafx_tune.errors import MediaNotAllowedError, ToolError, UnreadableSourceError
 from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import Ffmpeg

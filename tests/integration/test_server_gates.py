@@ -25,7 +25,7 @@ from tests.support import pictures
 from tests.support.pictures import render
 from tests.support.programs import make_program, needs_proc, wait_until
 from tests.support.server_process import server_process
-from vmafx_tune.api import score
+from vmafx_tune import score
 from vmafx_tune.client import ScoringClient
 from vmafx_tune.errors import BusyError, DeadlineError, DrainingError, ServiceError
 from vmafx_tune.model import Resolution

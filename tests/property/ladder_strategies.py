@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from vmafx_tune.core.hull import upper_hull
+from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.model import PoolMethod, Resolution
 from vmafx_tune.results import (
     LadderCell,

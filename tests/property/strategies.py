@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from tests.support.points import Point
-from vmafx_tune.core.caps import Caps
-from vmafx_tune.core.grid import KnobGrid
-from vmafx_tune.core.hull import upper_hull
-from vmafx_tune.core.search import SearchProblem
-from vmafx_tune.core.selection_options import SelectionOptions
-from vmafx_tune.core.throughput import LogNormalThroughput, MeasuredThroughput
+from vmafx_tune.ladder.hull import upper_hull
+from vmafx_tune.ladder.limits import Caps
+from vmafx_tune.ladder.selection_options import SelectionOptions
+from vmafx_tune.ladder.throughput import LogNormalThroughput, MeasuredThroughput
 from vmafx_tune.results import Spacing
+from vmafx_tune.search.bisect import SearchProblem
+from vmafx_tune.search.grid import KnobGrid
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
 
-    from vmafx_tune.core.throughput import Throughput
+    from vmafx_tune.ladder.throughput import Throughput
 
 __all__ = [
     "audiences",

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.support.points import Point
 from tests.support.rate_curves import Encoder, film, sample
-from vmafx_tune.core.curve import PchipCurve
-from vmafx_tune.core.hull import upper_hull
+from vmafx_tune.ladder.hull import upper_hull
+from vmafx_tune.search.curve import PchipCurve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

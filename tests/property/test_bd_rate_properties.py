@@ -12,10 +12,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.unit.workflows.fakes import CurveProber, request, scores_of
-from vmafx_tune.core.bd_rate import bd_rate, bd_rate_of_answers
+from tests.unit.search.fakes import CurveProber, request, scores_of
+from vmafx_tune.compare.bd_rate import bd_rate, bd_rate_of_answers
+from vmafx_tune.compare.engine import CompareRequest, compare
 from vmafx_tune.results import BdRate, SearchStrategy
-from vmafx_tune.workflows.compare import CompareRequest, compare
 
 from .strategies import rate_points
 

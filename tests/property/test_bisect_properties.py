@@ -7,7 +7,7 @@ from itertools import combinations, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.core.search import SearchOutcome, SearchProblem, bisect, probes_left, solve
+from vmafx_tune.search.bisect import SearchOutcome, SearchProblem, bisect, probes_left, solve
 
 from .strategies import falling_curves, problems, rough_curves
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.core.curve import PchipCurve
+from vmafx_tune.search.curve import PchipCurve
 
 from .strategies import curve_points
 

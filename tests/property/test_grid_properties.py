@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from .strategies import grids
 
 if TYPE_CHECKING:
-    from vmafx_tune.core.grid import KnobGrid
+    from vmafx_tune.search.grid import KnobGrid
 
 
 @given(grids(), st.data())

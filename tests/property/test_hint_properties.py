@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.core.hints import Expectation
-from vmafx_tune.core.interpolate import interpolate, probes_left
-from vmafx_tune.core.looks import MOST_LOOKS, next_look
-from vmafx_tune.core.prior import Prior
-from vmafx_tune.core.search import SearchOutcome, SearchProblem, bisect, solve
-from vmafx_tune.core.search import probes_left as bisections_left
+from vmafx_tune.search.bisect import SearchOutcome, SearchProblem, bisect, solve
+from vmafx_tune.search.bisect import probes_left as bisections_left
+from vmafx_tune.search.expected_curve import Expectation
+from vmafx_tune.search.interpolate import interpolate, probes_left
+from vmafx_tune.search.prescan_plan import MOST_LOOKS, next_look
+from vmafx_tune.search.prior import Prior
 
 from .strategies import rough_curves, vmaf_points
 from .test_interpolate_properties import (

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.points import Point
-from vmafx_tune.core.hull import upper_hull
+from vmafx_tune.ladder.hull import upper_hull
 
 from .strategies import clouds
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.core.interpolate import interpolate, probes_left
-from vmafx_tune.core.prior import Prior
-from vmafx_tune.core.search import SearchOutcome, SearchProblem, Strategy, bisect, solve
-from vmafx_tune.core.search import probes_left as bisections_left
+from vmafx_tune.search.bisect import SearchOutcome, SearchProblem, Strategy, bisect, solve
+from vmafx_tune.search.bisect import probes_left as bisections_left
+from vmafx_tune.search.interpolate import interpolate, probes_left
+from vmafx_tune.search.prior import Prior
 
 from .strategies import falling_curves, problems, rough_curves
 

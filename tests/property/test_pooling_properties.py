@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.core.pooling import pool_scores, summarize
 from vmafx_tune.model import PoolMethod
+from vmafx_tune.scoring.pooling import pool_scores, summarize
 
 from .strategies import frame_scores
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.core.resolutions import DEFAULT_LINES, check_resolutions, default_resolutions
+from vmafx_tune.ladder.resolutions import DEFAULT_LINES, check_resolutions, default_resolutions
 from vmafx_tune.model import PixelFormat, Resolution, Source
 
 sides = st.integers(2, 8192)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.reports.ladder_factories import ladder_result, unreachable_ladder_result
-from vmafx_tune.api import reselect
+from vmafx_tune import reselect
 from vmafx_tune.errors import InvalidLadderError, VmafxTuneError
 from vmafx_tune.options import RungOptions
 from vmafx_tune.reports.render import formats_of, render

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.core.pooling import pool_scores
-from vmafx_tune.core.sample_error import half_interval, is_estimable, pseudo_values
-from vmafx_tune.core.segments import choose_segments, chunk_plan
 from vmafx_tune.model import Complexity, PoolMethod
+from vmafx_tune.sampling.error import half_interval, is_estimable, pseudo_values
+from vmafx_tune.sampling.parts import choose_segments, chunk_plan
+from vmafx_tune.scoring.pooling import pool_scores
 
 costs = st.lists(st.floats(0, 1e6), min_size=1, max_size=400)
 

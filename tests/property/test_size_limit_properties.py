@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.core.ledger import TOO_LARGE, Measurement
-from vmafx_tune.core.search import SearchOutcome, SearchProblem, solve
-from vmafx_tune.core.strategies import Method, method_of
 from vmafx_tune.results import SearchStrategy
+from vmafx_tune.search.bisect import SearchOutcome, SearchProblem, solve
+from vmafx_tune.search.state import TOO_LARGE, Measurement
+from vmafx_tune.search.strategies import Method, method_of
 
 from .strategies import falling_curves, problems, rough_curves
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vmafx_tune import events
-from vmafx_tune.core.eta import Eta
+from vmafx_tune.eta import Eta
 from vmafx_tune.model import Probe, ScoreSet
 
 if TYPE_CHECKING:

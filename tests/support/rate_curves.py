@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.support.points import Point
-from vmafx_tune.core.adaptive import HullProblem, Measured, next_probes
-from vmafx_tune.core.hull import upper_hull
-from vmafx_tune.core.prior import Prior
+from vmafx_tune.ladder.adaptive import HullProblem, Measured, next_probes
+from vmafx_tune.ladder.hull import upper_hull
+from vmafx_tune.search.prior import Prior
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vmafx_tune.core.adaptive import ProbeWish
+    from vmafx_tune.ladder.adaptive import ProbeWish
 
 __all__ = ["PRIOR", "Encoder", "Sampled", "film", "sample"]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.events import Observer
     from vmafx_tune.results import Result
-    from vmafx_tune.wiring import Toolbox
+    from vmafx_tune.session import Session
 
 __all__ = [
     "MISSED_TARGET",
@@ -91,11 +91,11 @@ class Run:
     """One command's surroundings.
 
     Attributes:
-        toolbox: The adapters to work with.
+        session: The adapters to work with.
         format: Name of the format that the result will be written in.
     """
 
-    toolbox: Toolbox
+    session: Session
     format: str
     _output: OutputOptions
     _destination: Destination
@@ -163,28 +163,28 @@ def running(
         refuse_undecodable()
         destination = Destination(output.output)
         chosen = choose_format(output.format, destination, FORMATS[command])
-        with closing(_toolbox(tools, sources, cluster, verbose=output.verbose)) as box:
-            yield Run(box, chosen, output, destination)
+        with closing(_session(tools, sources, cluster, verbose=output.verbose)) as session:
+            yield Run(session, chosen, output, destination)
 
 
-def _toolbox(
+def _session(
     tools: ToolOptions | None,
     sources: SourceOptions | None,
     cluster: ClusterOptions | None,
     *,
     verbose: bool,
-) -> Toolbox:
-    from vmafx_tune.wiring import Toolbox
+) -> Session:
+    from vmafx_tune.session import Session
 
     show = _show_command if verbose else None
     if cluster is not None:
-        from vmafx_tune.cluster.toolbox import ClusterToolbox, cluster_address
+        from vmafx_tune.cluster.session import ClusterSession, cluster_address
 
         if address := cluster_address(cluster):
             _silence_dask()
             timeout_s = cluster.cluster_timeout_s
-            return ClusterToolbox(address, tools, sources, timeout_s=timeout_s, on_command=show)
-    return Toolbox(tools, sources, on_command=show)
+            return ClusterSession(address, tools, sources, timeout_s=timeout_s, on_command=show)
+    return Session(tools, sources, on_command=show)
 
 
 def _silence_dask() -> None:

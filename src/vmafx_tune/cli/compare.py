@@ -66,11 +66,11 @@ def compare(
     Example: vmafx-tune compare -r source.mp4 -c x264,x265,svt-av1 -t 80,90,95 --anchor x264
     """
     with running(output, "compare", tools=tools, sources=sources, cluster=cluster) as run:
-        from vmafx_tune import api
+        import vmafx_tune
         from vmafx_tune.parsing import parse_names, parse_numbers
 
         with run.observing() as observe:
-            result = api.compare(
+            result = vmafx_tune.compare(
                 reference,
                 parse_names(codecs, "encoder"),
                 parse_numbers(targets, "target"),
@@ -80,7 +80,7 @@ def compare(
                 encoding=encoding,
                 scoring=scoring,
                 observe=observe,
-                toolbox=run.toolbox,
+                session=run.session,
             )
         if not output.quiet:
             _tell_failures(result)

@@ -17,6 +17,6 @@ def doctor(*, tools: ToolOptions, output: OutputOptions) -> None:
     with running(output, "doctor", tools=tools) as run:
         from vmafx_tune.inspection import examine
 
-        result = examine(run.toolbox)
+        result = examine(run.session)
         usable = all(check.ok for check in result.checks if check.required)
         run.finish(result, exit_code=0 if usable else _MISSING)

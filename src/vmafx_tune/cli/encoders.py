@@ -15,4 +15,4 @@ def encoders(*, tools: ToolOptions, output: OutputOptions) -> None:
     with running(output, "encoders", tools=tools) as run:
         from vmafx_tune.inspection import list_encoders
 
-        run.finish(list_encoders(run.toolbox))
+        run.finish(list_encoders(run.session))

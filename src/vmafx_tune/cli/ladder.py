@@ -119,18 +119,18 @@ def ladder(
     Then: vmafx-tune ladder --from-json ladder.json --max-rungs 4 --format hls
     """
     with running(output, "ladder", tools=tools, sources=sources, cluster=cluster) as run:
-        from vmafx_tune import api
+        import vmafx_tune
         from vmafx_tune.parsing import parse_numbers
 
         if from_json is not None:
             _refuse_measuring()
-            result = api.reselect(_saved(from_json), rungs)
+            result = vmafx_tune.reselect(_saved(from_json), rungs)
             _finish(run, output, result, commands=commands)
             return
         if reference is None:
             raise UsageError("Name the clip with -r, or a saved ladder with --from-json.")
         with run.observing() as observe:
-            result = api.ladder(
+            result = vmafx_tune.ladder(
                 reference,
                 codec or DEFAULT_ENCODERS[0],
                 DEFAULT_LADDER_TARGETS if targets is None else parse_numbers(targets, "target"),
@@ -143,7 +143,7 @@ def ladder(
                 encoding=encoding,
                 scoring=scoring,
                 observe=observe,
-                toolbox=run.toolbox,
+                session=run.session,
             )
         _finish(run, output, result, commands=commands)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vmafx_tune import formatting
 from vmafx_tune.choices import ProgressMode
 from vmafx_tune.cli.failure import say
-from vmafx_tune.core.eta import Eta
+from vmafx_tune.eta import Eta
 from vmafx_tune.events import (
     CellFinished,
     CompareStarted,

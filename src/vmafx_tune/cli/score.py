@@ -102,17 +102,17 @@ def score(
         if server_ca is not None or server_timeout_s is not None:
             option = "--server-timeout" if server_ca is None else "--server-ca"
             raise UsageError(f"{option} is for --server only. Give both, or neither.")
-        from vmafx_tune import api
+        import vmafx_tune
 
         with run.observing() as observe:
-            result = api.score(
+            result = vmafx_tune.score(
                 reference,
                 distorted,
                 min_score=min_score,
                 offset=offset,
                 scoring=scoring,
                 observe=observe,
-                toolbox=run.toolbox,
+                session=run.session,
             )
         run.finish(result, exit_code=_exit_code(result.score, min_score), frames=frames)
 
@@ -129,8 +129,8 @@ def _score_remotely(
 ) -> None:
     with running(output, "remote_score") as run:
         from vmafx_tune.client import ScoringClient
-        from vmafx_tune.core.targets import checked_score
         from vmafx_tune.results import RemoteScoreResult
+        from vmafx_tune.search.targets import checked_score
 
         if others := given_besides(_REMOTE):
             raise UsageError(

@@ -52,10 +52,10 @@ def search(
     it. Example: vmafx-tune search -r source.mp4 -c libx265 -t 95 --preset slow
     """
     with running(output, "search", tools=tools, sources=sources, cluster=cluster) as run:
-        from vmafx_tune import api
+        import vmafx_tune
 
         with run.observing() as observe:
-            result = api.search(
+            result = vmafx_tune.search(
                 reference,
                 codec,
                 target,
@@ -63,6 +63,6 @@ def search(
                 encoding=encoding,
                 scoring=scoring,
                 observe=observe,
-                toolbox=run.toolbox,
+                session=run.session,
             )
         run.finish(result, exit_code=0 if result.ok else MISSED_TARGET)

@@ -20,7 +20,7 @@ from vmafx_tune.options import ToolOptions
 from vmafx_tune.probing.fingerprint import Fingerprints
 from vmafx_tune.probing.room import store_limit
 from vmafx_tune.probing.store import SqliteProbeStore
-from vmafx_tune.wiring import Toolbox
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +49,7 @@ class WorkerTools:
     """
 
     def __init__(self, kit: Kit) -> None:
-        self._box = Toolbox(
+        self._box = Session(
             ToolOptions(
                 ffmpeg=None if kit.ffmpeg is None else Path(kit.ffmpeg),
                 vmaf=None if kit.vmaf is None else Path(kit.vmaf),
@@ -108,26 +108,26 @@ class WorkerTools:
                 said it was.
             VmafxTuneError: Any of the encoder's or the scorer's errors.
         """
-        box = self._box.for_one_job(cancel)
+        session = self._box.for_one_job(cancel)
         # The copy of a source has to stay for as long as the job reads it.
         with closing(SourceCache(cancel, digest_of=self._fingerprints.of)) as sources:
             spec = self._with_local_files(job, sources)
-            scorer = box.scorer(job.backend, spec.model, often=True)
-            self._check(job, box, scorer)
-            prober = box.measuring_prober(scorer)
+            scorer = session.scorer(job.backend, spec.model, often=True)
+            self._check(job, session, scorer)
+            prober = session.measuring_prober(scorer)
             if job.encoding is None:
                 return Answer(scores=prober.score_itself(spec))
             return Answer(probe=prober.probe(spec, on_progress=on_progress))
 
-    def _scoring_facts(self, box: Toolbox, scorer: Scorer) -> dict[str, Any]:
+    def _scoring_facts(self, session: Session, scorer: Scorer) -> dict[str, Any]:
         # The ffmpeg is not always among them, but all workers are to have the same.
-        facts = box.setup(scorer, self._fingerprints).scoring()
-        return {**facts, "ffmpeg": self._fingerprints.of(box.ffmpeg.path)}
+        facts = session.setup(scorer, self._fingerprints).scoring()
+        return {**facts, "ffmpeg": self._fingerprints.of(session.ffmpeg.path)}
 
-    def _check(self, job: Job, box: Toolbox, scorer: Scorer) -> None:
-        _require_equal(self._scoring_facts(box, scorer), job.scoring)
+    def _check(self, job: Job, session: Session, scorer: Scorer) -> None:
+        _require_equal(self._scoring_facts(session, scorer), job.scoring)
         if job.encoding is not None:
-            setup = box.setup(None, self._fingerprints)
+            setup = session.setup(None, self._fingerprints)
             _require_equal(setup.encoding(encoder_row(job.spec.encode.encoder)), job.encoding)
 
     def _with_local_files(self, job: Job, sources: SourceCache) -> ProbeSpec:

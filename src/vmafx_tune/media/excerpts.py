@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-    from vmafx_tune.core.segments import Segment
     from vmafx_tune.media.container import Video
     from vmafx_tune.model import Source
+    from vmafx_tune.sampling.parts import Segment
 
 __all__ = ["ExcerptCutter", "cut_excerpt", "decode_excerpt", "skip_frames"]
 

@@ -11,7 +11,6 @@ import json
 from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING, TypeVar
 
-from vmafx_tune.core.pooling import pool_scores
 from vmafx_tune.model import PoolMethod, Probe, ProbeKey, ScoreSet
 from vmafx_tune.probing.payload import (
     UnreadablePayloadError,
@@ -20,6 +19,7 @@ from vmafx_tune.probing.payload import (
     unpack_probe,
     unpack_scores,
 )
+from vmafx_tune.scoring.pooling import pool_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vmafx_tune.options import ScoringOptions
     from vmafx_tune.ports import Scorer
     from vmafx_tune.server.settings import ServerSettings
-    from vmafx_tune.wiring import Toolbox
+    from vmafx_tune.session import Session
 
 __all__ = ["FileScorer"]
 
@@ -68,11 +68,11 @@ class FileScorer:
         Raises:
             VmafxTuneError: They cannot be scored.
         """
-        from vmafx_tune.api import score
+        from vmafx_tune import score
         from vmafx_tune.scoring.models import model_version
 
         scoring = dataclasses.replace(scoring, backend=self._settings.backend)
-        result = score(reference, distorted, scoring=scoring, toolbox=self._toolbox(cancel))
+        result = score(reference, distorted, scoring=scoring, session=self._session(cancel))
         means = result.feature_means.items()
         scores = result.scores
         return Scored(
@@ -89,7 +89,7 @@ class FileScorer:
         )
 
     def _find_ffmpeg(self) -> Ffmpeg:
-        # Not through a toolbox, whose modules the server would have to load before it is ready.
+        # Not through a session, whose modules the server would have to load before it is ready.
         from vmafx_tune.media.ffmpeg import find_ffmpeg
         from vmafx_tune.media.process import ProcessRunner
 
@@ -105,14 +105,14 @@ class FileScorer:
 
         load_libvmaf()
 
-    def _toolbox(self, cancel: CancelToken) -> Toolbox:
+    def _session(self, cancel: CancelToken) -> Session:
         from vmafx_tune.options import ToolOptions
-        from vmafx_tune.server.served_toolbox import ServedToolbox
+        from vmafx_tune.server.served_session import ServedSession
 
         tools = ToolOptions(ffmpeg=self._settings.ffmpeg, vmaf=self._settings.vmaf_binary)
-        box = ServedToolbox(tools, cancel, self._share)
-        box.max_pixels = self._settings.max_pixels
+        session = ServedSession(tools, cancel, self._share)
+        session.max_pixels = self._settings.max_pixels
         if self._ffmpeg is not None:
             # Looked for already: a process for each score would only be in the way.
-            box.ffmpeg = self._ffmpeg
-        return box
+            session.ffmpeg = self._ffmpeg
+        return session

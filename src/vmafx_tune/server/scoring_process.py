@@ -194,8 +194,8 @@ def _preload() -> None:
     with suppress(ImportError):
         import av  # noqa: F401
 
-        import vmafx_tune.api
         import vmafx_tune.media.probe
+        import vmafx_tune.score.run
         import vmafx_tune.scoring.ffmpeg_backend  # noqa: F401
 
 

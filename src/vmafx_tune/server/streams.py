@@ -245,8 +245,8 @@ class FrameSession:
 
     def aggregate(self) -> Aggregate:
         """Sum the stream up, after `finish`."""
-        from vmafx_tune.core.pooling import pool_scores, summarize
         from vmafx_tune.scoring.models import model_version
+        from vmafx_tune.scoring.pooling import pool_scores, summarize
 
         elapsed_ms = (time.monotonic() - self._started) * 1000
         scorer, pool = self._scorer, self._scoring.pool

@@ -71,7 +71,7 @@ def test_a_completion_loads_nothing_heavy() -> None:
         "try:\n"
         "    app(prog_name='vmafx-tune')\n"
         "finally:\n"
-        "    heavy = {'numpy', 'av', 'rich', 'grpc', 'vmafx_tune.api'}\n"
+        "    heavy = {'numpy', 'av', 'rich', 'grpc', 'vmafx_tune.session'}\n"
         "    print(*heavy & {*sys.modules}, file=sys.stderr)\n"
     )
     for words in ("search -c x26", "search --preset f", "score --model vmaf", "ladder --format h"):

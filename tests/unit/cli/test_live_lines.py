@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.progress import Progress
 
-from tests.unit.workflows.fakes import scores_of
+from tests.unit.search.fakes import scores_of
 from vmafx_tune.cli import progress as module
 from vmafx_tune.cli.progress import ProgressMode, _LiveLines, showing_progress
 from vmafx_tune.events import (

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.damaged_stores import DAMAGE
 from tests.unit.probing.samples import open_store, probe
-from tests.unit.workflows.fakes import request
+from tests.unit.search.fakes import request
 from vmafx_tune.model import Probe, ProbeKey, ProbeSpec, ScoreSet
 from vmafx_tune.probing.fingerprint import Fingerprints
 from vmafx_tune.probing.remembering import RememberingProber

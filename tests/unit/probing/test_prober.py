@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.probing.samples import scores
-from tests.unit.workflows.fakes import request
+from tests.unit.search.fakes import request
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import FrameCountMismatchError, UnreadableSourceError, VmafxTuneError
 from vmafx_tune.model import EncodeOutcome, ScoreRequest, ScoreSet

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.probing.samples import probe, scores
-from tests.unit.workflows.fakes import CurveProber, request
+from tests.unit.search.fakes import CurveProber, request
 from vmafx_tune.errors import EncodeFailedError, TooLargeError
 from vmafx_tune.model import EncodeSpec, Probe, ProbeKey, ProbeSpec, ScoreSet
 from vmafx_tune.probing.claims import no_claim

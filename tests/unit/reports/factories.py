@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 
-from vmafx_tune.core.pooling import pool_scores, summarize
 from vmafx_tune.model import (
     PixelFormat,
     PoolMethod,
@@ -34,6 +33,7 @@ from vmafx_tune.results import (
     SearchLimit,
     SearchResult,
 )
+from vmafx_tune.scoring.pooling import pool_scores, summarize
 
 MODEL = VmafModel("vmaf_v0.6.1")
 SIZE = Resolution(1280, 720)
@@ -296,7 +296,7 @@ def encoders_result() -> EncodersResult:
         reason="Cannot load libcuda.so.1.",
         version="",
     )
-    toolbox = EncoderStatus(
+    session = EncoderStatus(
         name="hevc_videotoolbox",
         aliases=(),
         codec="hevc",
@@ -313,7 +313,7 @@ def encoders_result() -> EncodersResult:
         reason="This ffmpeg was built without it.",
         version="",
     )
-    return EncodersResult((x264, nvenc, toolbox), ffmpeg=FFMPEG, ffmpeg_version="8.0")
+    return EncodersResult((x264, nvenc, session), ffmpeg=FFMPEG, ffmpeg_version="8.0")
 
 
 def doctor_result() -> DoctorResult:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.reports.factories import FFMPEG, MODEL, SIZE, VERSIONS
-from vmafx_tune.core.hull import upper_hull
-from vmafx_tune.core.selection_options import default_choice
+from vmafx_tune.ladder.hull import upper_hull
+from vmafx_tune.ladder.selection_options import default_choice
 from vmafx_tune.model import PoolMethod, Resolution
 from vmafx_tune.results import (
     LadderCell,

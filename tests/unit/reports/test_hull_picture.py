@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.reports import ladder_factories as factories
-from vmafx_tune.core.hull import upper_hull
+from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.model import Resolution
 from vmafx_tune.reports import text
 from vmafx_tune.reports.tables.hull_picture import MIN_WIDTH, hull_picture

@@ -16,8 +16,8 @@ from tests.unit.reports.ladder_factories import (
     ladder_result,
     unreachable_ladder_result,
 )
-from vmafx_tune.core.selection_options import default_choice
 from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.ladder.selection_options import default_choice
 from vmafx_tune.reports.render import render
 from vmafx_tune.reports.saved.ladder import read_ladder
 from vmafx_tune.results import Sample, SampledPart

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from vmafx_tune.core.caps import Caps
-from vmafx_tune.core.selection_options import SelectionOptions
+from vmafx_tune.ladder.limits import Caps
+from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.reports.documents.fields import Damage, Document, Number, Pooled, Quality, Text
 
 __all__ = ["CloudPoint", "HullPoint", "ProbePart", "Rendition", "Selection", "SourcePart"]

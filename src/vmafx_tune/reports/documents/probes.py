@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from vmafx_tune.core.pooling import summarize
 from vmafx_tune.reports.documents.fields import (
     Document,
     Number,
@@ -19,6 +18,7 @@ from vmafx_tune.reports.documents.fields import (
 from vmafx_tune.reports.documents.sample import SampledClip, sampled_clip
 from vmafx_tune.reports.facts import next_worse_point, samples_of
 from vmafx_tune.reports.text import command_line
+from vmafx_tune.scoring.pooling import summarize
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Probe

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from vmafx_tune.core.selection_options import default_choice
 from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.ladder.selection_options import default_choice
 from vmafx_tune.model import Comparison, Damage, PoolMethod
 from vmafx_tune.reports.documents.ladder import LadderDocument
 from vmafx_tune.reports.documents.ladder_parts import (

@@ -1,0 +1,293 @@
+"""The adapters of a run whose probes are made on a cluster."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.cluster.messages import Inquiry, Kit
+from vmafx_tune.errors import ClusterWorkersError, ScoringError, UsageError, VmafxTuneError
+from vmafx_tune.events import Warned, ignore
+from vmafx_tune.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from vmafx_tune.cancel import CancelToken
+    from vmafx_tune.cluster.connection import Connection
+    from vmafx_tune.cluster.eligibility import EligibleWorkers
+    from vmafx_tune.cluster.messages import Report
+    from vmafx_tune.encoders.availability import Availability
+    from vmafx_tune.encoders.row import EncoderRow
+    from vmafx_tune.events import Observer
+    from vmafx_tune.media.ffmpeg import Ffmpeg
+    from vmafx_tune.model import EncodeSpec, ScoreRequest, ScoreSet, Source, VmafModel
+    from vmafx_tune.options import ClusterOptions, SourceOptions, ToolOptions
+    from vmafx_tune.ports import FrameProgress, Prober, Scorer
+    from vmafx_tune.probing.fingerprint import Fingerprints
+    from vmafx_tune.probing.setup import Setup
+
+__all__ = ["CLUSTER_VARIABLE", "ClusterSession", "cluster_address"]
+
+CLUSTER_VARIABLE = "VMAFX_CLUSTER"
+"""Environment variable that names the cluster's scheduler."""
+
+
+_KEPT = "Probes that were finished are kept, and are not made again."
+
+
+def cluster_address(options: ClusterOptions) -> str | None:
+    """Name the scheduler to work with: the one asked for, or `VMAFX_CLUSTER`; None for none."""
+    named = options.cluster if options.cluster is not None else os.environ.get(CLUSTER_VARIABLE)
+    return named or None
+
+
+class ClusterSession(Session):
+    """A session whose encodes and scores are made by workers of a Dask cluster.
+
+    The source is read here, for its facts and its content; the store of probes is here; all that is
+    measured is measured there. Close it when the work is done.
+
+    Args:
+        address: Of the scheduler: `tcp://HOST:PORT`.
+        tools: Programs that are named are those of the workers.
+        sources: How sources are read.
+        timeout_s: How long to wait for the scheduler, and for a worker where there is none.
+        cancel: Stops everything, on the workers too.
+        on_command: Called with each command that runs on this machine.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        tools: ToolOptions | None = None,
+        sources: SourceOptions | None = None,
+        *,
+        timeout_s: float = 10.0,
+        cancel: CancelToken | None = None,
+        on_command: Callable[[tuple[str, ...]], None] | None = None,
+    ) -> None:
+        super().__init__(tools, sources, cancel=cancel, on_command=on_command)
+        self._address = address
+        self._timeout_s = timeout_s
+        self._warnings = _Warnings()
+        self._scoring: Inquiry | None = None
+        self._urls: dict[Path, str] = {}
+        self._own_reports: dict[Inquiry, Report | None] = {}
+
+    @cached_property
+    def _connection(self) -> Connection:
+        from vmafx_tune.cluster.connection import connect
+
+        return connect(
+            self._address,
+            timeout_s=self._timeout_s,
+            warn=self._warnings.warn,
+            consolation=_KEPT if self.tools.cache else "",
+        )
+
+    @cached_property
+    def _eligible(self) -> EligibleWorkers:
+        from vmafx_tune.cluster.eligibility import EligibleWorkers
+
+        return EligibleWorkers(
+            self._connection,
+            here=self._report_of_this_machine,
+            warn=self._warnings.warn,
+            patience_s=self._timeout_s,
+        )
+
+    @cached_property
+    def _kit(self) -> Kit:
+        def text(path: Path | None) -> str | None:
+            return None if path is None else str(path)
+
+        return Kit(text(self.tools.ffmpeg), text(self.tools.vmaf), self.tools.timeout_s)
+
+    @cached_property
+    def _fingerprints(self) -> Fingerprints:
+        from vmafx_tune.probing.fingerprint import Fingerprints, NoMemory
+
+        # What was hashed for a probe's key is not hashed again for its job.
+        return Fingerprints(self.probe_store() if self.tools.cache else NoMemory())
+
+    def _connect(self) -> Connection:
+        return self._connection
+
+    @property
+    def slots(self) -> int | None:
+        """Probes that the workers make at once."""
+        return self._eligible.slots
+
+    def close(self) -> None:
+        """End the connection; what is still under way is stopped."""
+        super().close()
+        if "_connection" in self.__dict__:
+            self._connection.close()
+
+    def source(self, path: Path) -> Source:
+        """Probe a source; the cluster is connected to first, so that one that is down shows."""
+        self._connect()
+        return super().source(path)
+
+    def copy_of(self, url: str) -> Path:
+        """Fetch what is at a URL, as workers will that do not see the copy."""
+        self._connect()
+        path = super().copy_of(url)
+        self._urls[path] = url
+        return path
+
+    def scorer(
+        self,
+        backend: str,
+        model: VmafModel,
+        *,
+        at_once: bool = False,  # noqa: ARG002 - overrides; there is nothing to be quick about
+        often: bool = False,  # noqa: ARG002 - overrides; the workers see to it
+    ) -> Scorer:
+        """Choose the backend that the workers score with.
+
+        Raises:
+            ClusterError: No worker can.
+        """
+        from vmafx_tune.cluster.jobs import file_ref
+
+        file = None if model.path is None else file_ref(model.path, self._fingerprints)
+        self._scoring = Inquiry(self._kit, backend=backend, model=model, model_file=file)
+        report = self._eligible.agreed(self._scoring)
+        return _RemoteScorer(report.name, report.version)
+
+    @property
+    def probing_ffmpeg(self) -> Ffmpeg:
+        """The workers' ffmpeg: under its name here where this machine has the same."""
+        from vmafx_tune.media.ffmpeg import Ffmpeg
+
+        if self._has_the_workers_ffmpeg:
+            return self.ffmpeg
+        report = self._eligible.agreed(self._asked_scoring())
+        return Ffmpeg(Path(report.ffmpeg), report.ffmpeg_version, "cluster")
+
+    @property
+    def _has_the_workers_ffmpeg(self) -> bool:
+        report = self._eligible.agreed(self._asked_scoring())
+        own = self._report_of_this_machine(self._asked_scoring())
+        return own is not None and own.facts == report.facts
+
+    def availability(self, row: EncoderRow) -> Availability:
+        """Find out whether any worker can use an encoder."""
+        from vmafx_tune.encoders.availability import Availability
+
+        try:
+            inquiry = Inquiry(self._kit, encoder=row.name)
+            report = self._eligible.agreed(inquiry, among=self._scoring)
+        except ClusterWorkersError as error:
+            return Availability(row.name, compiled=True, opens=False, reason=str(error))
+        return Availability(row.name, compiled=True, opens=True, version=report.version)
+
+    def unused_arguments(self, spec: EncodeSpec) -> tuple[str, ...]:
+        """Find arguments that do nothing, where this machine has the workers' ffmpeg.
+
+        Elsewhere the workers' encodes have to tell.
+        """
+        return super().unused_arguments(spec) if self._has_the_workers_ffmpeg else ()
+
+    def setup(self, scorer: Scorer | None, fingerprints: Fingerprints) -> Setup:  # noqa: ARG002 - overrides; the workers have reported
+        """Tell what decides the outcome of a probe on the workers."""
+        return _AgreedSetup(self._eligible, self._kit, self._asked_scoring())
+
+    def measuring_prober(self, scorer: Scorer) -> Prober:  # noqa: ARG002 - overrides; the workers have it
+        """Make probes on the cluster."""
+        from vmafx_tune.cluster.jobs import JobWriter
+        from vmafx_tune.cluster.prober import ClusterProber
+
+        jobs = JobWriter(
+            self._kit,
+            self._asked_scoring(),
+            eligible=self._eligible,
+            fingerprints=self._fingerprints,
+            url_of=self._urls.get,
+        )
+        return ClusterProber(
+            self._connection,
+            self._eligible,
+            jobs,
+            command=self.user_command,
+            cancel=self.cancel,
+            patience_s=self._timeout_s,
+        )
+
+    def prober(self, scorer: Scorer, *, observe: Observer = ignore) -> Prober:
+        """Make probes on the cluster, those that are not known already; see `Session.prober`."""
+        self._warnings.tell(observe)
+        return super().prober(scorer, observe=observe)
+
+    def _asked_scoring(self) -> Inquiry:
+        if self._scoring is None:
+            raise UsageError("The scorer has to be chosen before anything is measured with it.")
+        return self._scoring
+
+    def _report_of_this_machine(self, inquiry: Inquiry) -> Report | None:
+        from vmafx_tune.cluster.worker_tools import tools_for
+
+        if inquiry not in self._own_reports:
+            try:
+                self._own_reports[inquiry] = tools_for(inquiry.kit).report(inquiry)
+            except (VmafxTuneError, OSError):
+                self._own_reports[inquiry] = None
+        return self._own_reports[inquiry]
+
+
+class _AgreedSetup:
+    """Implements `probing.setup.Setup` with what the workers have reported."""
+
+    def __init__(self, eligible: EligibleWorkers, kit: Kit, scoring: Inquiry) -> None:
+        self._eligible = eligible
+        self._kit = kit
+        self._scoring = scoring
+
+    def scoring(self) -> Mapping[str, Any]:
+        facts = dict(self._eligible.agreed(self._scoring).facts or {})
+        # It is asked for with the scorer, so that all workers have one and the same; a score of a
+        # clip against itself takes none.
+        del facts["ffmpeg"]
+        return facts
+
+    def encoding(self, row: EncoderRow) -> Mapping[str, Any]:
+        inquiry = Inquiry(self._kit, encoder=row.name)
+        return self._eligible.agreed(inquiry, among=self._scoring).facts or {}
+
+
+class _RemoteScorer:
+    """Tells what the workers score with; scores themselves are made by the prober."""
+
+    def __init__(self, name: str, version: str) -> None:
+        self.name = name
+        self.version = version
+
+    def score(self, request: ScoreRequest, *, on_progress: FrameProgress | None = None) -> ScoreSet:
+        del on_progress
+        raise ScoringError(
+            f"Workers of a cluster score their own encodes, and not '{request.distorted.path}'."
+        )
+
+
+class _Warnings:
+    """Keeps warnings until somebody listens."""
+
+    def __init__(self) -> None:
+        self._waiting: list[str] = []
+        self._observe: Observer | None = None
+
+    def warn(self, message: str) -> None:
+        if self._observe is None:
+            self._waiting.append(message)
+        else:
+            self._observe(Warned(message))
+
+    def tell(self, observe: Observer) -> None:
+        self._observe = observe
+        for message in self._waiting:
+            observe(Warned(message))
+        self._waiting.clear()

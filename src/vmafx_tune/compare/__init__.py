@@ -1,0 +1,1 @@
+"""Compare: encoders ranked by the bitrate that each needs for the same quality."""

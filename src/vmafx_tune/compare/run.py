@@ -1,0 +1,152 @@
+"""Compare encoders at equal quality."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vmafx_tune.compare.engine import CompareRequest
+from vmafx_tune.compare.engine import compare as run_compare
+from vmafx_tune.errors import EncoderUnavailableError, MediaError, UsageError
+from vmafx_tune.events import Observer, ignore
+from vmafx_tune.options import DEFAULT_ENCODERS, DEFAULT_TARGET
+from vmafx_tune.prepared_source import PreparedSource, checked_max_bitrate, row_of
+from vmafx_tune.results import CompareResult
+from vmafx_tune.scoring.pairing import source_notes
+from vmafx_tune.search.targets import checked_targets
+from vmafx_tune.session import open_session
+from vmafx_tune.source import open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.options import EncodingOptions, ScoringOptions, SourceOptions, ToolOptions
+    from vmafx_tune.results import CompareRow
+    from vmafx_tune.session import Session
+
+__all__ = ["compare"]
+
+
+def compare(
+    source: str | Path,
+    encoders: Sequence[str] = DEFAULT_ENCODERS,
+    targets: Sequence[float] = (DEFAULT_TARGET,),
+    *,
+    anchor: str | None = None,
+    max_bitrate_kbps: float | None = None,
+    workers: int | None = None,
+    encoding: EncodingOptions | None = None,
+    scoring: ScoringOptions | None = None,
+    sources: SourceOptions | None = None,
+    tools: ToolOptions | None = None,
+    observe: Observer = ignore,
+    session: Session | None = None,
+) -> CompareResult:
+    """Rank encoders by the bitrate that each needs for the same quality.
+
+    Args:
+        source: The clip to encode: a file, or an http or https URL as a string.
+        encoders: ffmpeg's names of the encoders, or aliases.
+        targets: Pooled VMAF scores to reach.
+        anchor: Encoder that BD-rates are against; must be one of `encoders`.
+        max_bitrate_kbps: What an answer may have; None for no limit. Encodes that are certain to
+            have more are stopped.
+        workers: Encoders worked on at once; None chooses by the number of cores.
+        encoding: Preset, range of the quality knob, further encoder arguments.
+        scoring: Model, backend, pooling, subsampling.
+        sources: How sources are read.
+        tools: Which programs to use, and where to work.
+        observe: Receives progress and warnings, from several threads.
+        session: Use these adapters instead of ones made from `sources` and `tools`.
+
+    Returns:
+        A row for each encoder and target; those that failed say why.
+
+    Raises:
+        UnknownEncoderError: A name is in no registry row.
+        VmafxTuneError: The source, the scorer or an option cannot be used. What goes wrong with
+            one encoder only is told in its rows.
+    """
+    started = time.monotonic()
+    with open_session(session, tools, sources) as session:
+        probed = open_source(source, scoring, session, observe)
+        prepared = PreparedSource.prepare(probed, encoding, scoring, session, observe=observe)
+        rows = _distinct([row_of(name) for name in encoders])
+        checked = checked_targets(targets, prepared.model)
+        if not rows or not checked:
+            raise UsageError("A comparison needs at least one encoder and one target.")
+        limit_kbps = checked_max_bitrate(max_bitrate_kbps)
+        request = _compare_request(
+            prepared, rows, checked, _anchor(anchor, rows), workers, limit_kbps
+        )
+        notes = prepared.require_arguments(*request.searches)
+        prober, prescan = prepared.probers(rows, observe, workers=min(request.workers, len(rows)))
+        found, bd_rates = run_compare(request, prober, observe=observe, prescan=prescan)
+        return CompareResult(
+            source=prepared.source,
+            encoders=tuple(row.name for row in rows),
+            targets=checked,
+            model=prepared.model,
+            pool=prepared.scoring.pool,
+            display=prepared.display,
+            subsample=prepared.scoring.subsample,
+            rows=tuple(_noted(row, prepared) for row in found),
+            bd_rates=bd_rates,
+            anchor=request.anchor,
+            wall_time_s=time.monotonic() - started,
+            ffmpeg=prepared.session.probing_ffmpeg.path,
+            ffmpeg_version=prepared.session.probing_ffmpeg.version,
+            backend=prepared.scorer.name,
+            backend_version=prepared.scorer.version,
+            strategy=prepared.encoding.strategy,
+            max_bitrate_kbps=limit_kbps,
+            notes=(*source_notes(probed), *prepared.notes, *notes),
+        )
+
+
+def _compare_request(
+    prepared: PreparedSource,
+    rows: Sequence[EncoderRow],
+    targets: tuple[float, ...],
+    anchor: str | None,
+    workers: int | None,
+    max_bitrate_kbps: float | None,
+) -> CompareRequest:
+    searches, unavailable = [], {}
+    for row in rows:
+        try:
+            searches.append(prepared.request(row, targets[0], max_bitrate_kbps=max_bitrate_kbps))
+            prepared.require(row)
+        except (MediaError, EncoderUnavailableError) as error:
+            unavailable[row.name] = str(error)
+    able = tuple(search for search in searches if search.encoder not in unavailable)
+    request = CompareRequest(able, targets, unavailable, anchor)
+    return replace(
+        request, workers=workers or prepared.session.slots or _workers(prepared, request)
+    )
+
+
+def _workers(prepared: PreparedSource, request: CompareRequest) -> int:
+    size = prepared.source.resolution
+    return prepared.cores.workers([(row_of(search.encoder), size) for search in request.in_turn])
+
+
+def _noted(row: CompareRow, prepared: PreparedSource) -> CompareRow:
+    return row if row.search is None else replace(row, search=prepared.noted(row.search))
+
+
+def _distinct(rows: Sequence[EncoderRow]) -> tuple[EncoderRow, ...]:
+    # An encoder may be named twice, by its name and by an alias.
+    return tuple({row.name: row for row in rows}.values())
+
+
+def _anchor(name: str | None, rows: Sequence[EncoderRow]) -> str | None:
+    if name is None:
+        return None
+    anchor = row_of(name).name
+    if anchor not in {row.name for row in rows}:
+        raise UsageError(f"The anchor {anchor} is not among the encoders compared. Add it to them.")
+    return anchor

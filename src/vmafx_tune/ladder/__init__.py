@@ -1,0 +1,1 @@
+"""Ladder: which renditions an adaptive ladder holds for a title."""

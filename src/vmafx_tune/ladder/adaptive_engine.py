@@ -1,0 +1,250 @@
+"""A ladder from few encodes: each is made where it can change the hull."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import CancelledError, VmafxTuneError
+from vmafx_tune.events import CellFinished, JobFinished, JobStarted, LadderStarted, Observer, ignore
+from vmafx_tune.ladder.adaptive import HullProblem, Measured, next_probes, probes_expected
+from vmafx_tune.ladder.cells import (
+    SharedCeiling,
+    found_cell,
+    measured_point,
+    rendition_search,
+)
+from vmafx_tune.ladder.engine import select_ladder
+from vmafx_tune.results import LadderCell, LadderPoint, ScoreAt, SearchStrategy
+from vmafx_tune.search.engine import plan_of, search_in_book
+from vmafx_tune.search.prior import Prior
+from vmafx_tune.search.probe_set import ProbeSet, ProbesLeft
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from vmafx_tune.ladder.adaptive import ProbeWish
+    from vmafx_tune.ladder.engine import LadderBuild, LadderRequest
+    from vmafx_tune.model import Resolution
+    from vmafx_tune.ports import Executor, Prober
+    from vmafx_tune.search.request import SearchRequest
+
+__all__ = ["build_adaptively"]
+
+_NOT_SEARCHED = (
+    "The cheapest of the encodes that were made, not proven to be the cheapest step: the next one "
+    "was not measured. --sampling grid proves every cell."
+)
+_LEFT_OUT = (
+    "Left out: by what was measured at all resolutions, this one has no place on the hull at this "
+    "target, so no encode was made for it. --sampling grid answers every cell."
+)
+# Probes that a search may make beyond those that bisection would.
+_EXTRA_PROBES = 2
+_LEAST_KBPS = 1e-3
+_USUAL_PROBES = 5.0
+# Rounds that end sooner are recalled, and would be held up by a look ahead.
+_LOOK_AHEAD_AFTER_S = 0.5
+
+
+def build_adaptively(
+    request: LadderRequest,
+    base: SearchRequest,
+    prober: Prober,
+    *,
+    score_at: ScoreAt = ScoreAt.DISPLAY,
+    executor: Executor | None = None,
+    observe: Observer = ignore,
+) -> LadderBuild:
+    """Measure where the hull can change until it is known, and choose the rungs.
+
+    Encodes are made in rounds, at most one of each resolution, and what a round measures decides
+    the next one, so that the result does not depend on `request.workers`.
+
+    Args:
+        request: What to sample and how to choose.
+        base: How to encode, score and pool. Its `max_iter` bounds the probes of each resolution.
+        prober: Makes the probes; must be thread-safe.
+        score_at: Where renditions are scored.
+        executor: Runs one call per probe; a thread pool of `request.workers` where none is given.
+        observe: Receives the events, from several threads.
+
+    Returns:
+        A cell for each resolution and target, whether it was needed or left out, all points, and
+        the rungs. A resolution whose probe fails keeps what it has; the others go on.
+
+    Raises:
+        CancelledError: The work was cancelled.
+    """
+    n_cells = len(request.resolutions) * len(request.targets)
+    observe(LadderStarted(len(request.resolutions), n_cells, request.workers, adaptive=True))
+    sampling = _AdaptiveSampling(request, base, prober, score_at, observe)
+    for resolution in request.resolutions:
+        observe(JobStarted(str(resolution), n_frames=base.n_frames))
+    if executor is not None:
+        sampling.run(executor)
+    else:
+        with ThreadPoolExecutor(request.workers, thread_name_prefix="ladder") as pool:
+            sampling.run(pool)
+    cells = tuple(sampling.cells())
+    _tell(cells, request, observe)
+    return select_ladder(cells, tuple(sampling.points()), request.selection)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendition:
+    """One resolution: how it is searched, and what was measured of it."""
+
+    resolution: Resolution
+    search: SearchRequest
+    book: ProbeSet
+
+
+class _AdaptiveSampling:
+    """The rounds of one ladder."""
+
+    def __init__(
+        self,
+        request: LadderRequest,
+        base: SearchRequest,
+        prober: Prober,
+        score_at: ScoreAt,
+        observe: Observer,
+    ) -> None:
+        self._request = request
+        self._prober = SharedCeiling(prober)
+        searches = {size: rendition_search(base, size, score_at) for size in request.resolutions}
+        self._renditions = [
+            _Rendition(size, search, ProbeSet(search, self._prober, observe, job=str(size)))
+            for size, search in searches.items()
+        ]
+        self._problem = _problem(request, base)
+        self._failed: dict[int, str] = {}
+        self._observe = observe
+        self._expected = dict.fromkeys(range(len(self._renditions)), _USUAL_PROBES)
+        self._tell_plans()
+
+    def run(self, executor: Executor) -> None:
+        """Measure until nothing is worth it."""
+        while wishes := next_probes(self._problem, tuple(self._measured()), self._failed):
+            self._measure_all(wishes, executor)
+
+    def cells(self) -> Iterator[LadderCell]:
+        """What the measured points say of each resolution at each target."""
+        cells = product(enumerate(self._renditions), self._request.targets)
+        for (index, rendition), target in cells:
+            yield self._cell(rendition, target, self._failed.get(index))
+
+    def points(self) -> Iterator[LadderPoint]:
+        """All that was measured."""
+        for rendition in self._renditions:
+            for probe in rendition.book.probes():
+                yield measured_point(probe, rendition.resolution, rendition.search.pool)
+
+    def _measured(self) -> Iterator[Measured]:
+        for size, rendition in enumerate(self._renditions):
+            grid, book = rendition.search.grid, rendition.book
+            for probe, vmaf in zip(book.probes(), book.vmafs(), strict=True):
+                rate = math.log(max(probe.bitrate_kbps, _LEAST_KBPS))
+                yield Measured(size, grid.step_of(probe.quality), rate, vmaf)
+
+    def _measure_all(self, wishes: tuple[ProbeWish, ...], executor: Executor) -> None:
+        for size, _ in wishes:
+            self._expected[size] = max(0.0, self._expected[size] - 1)
+        measured = tuple(self._measured())
+        futures = {wish: executor.submit(self._measure, wish) for wish in wishes}
+        try:
+            if wait(futures.values(), timeout=_LOOK_AHEAD_AFTER_S).not_done:
+                left = probes_expected(self._problem, measured, wishes, self._failed)
+                self._expected = {size: left.get(size, 0.0) for size in self._expected}
+                self._tell_plans()
+            reasons = {wish.size: future.result() for wish, future in futures.items()}
+        except BaseException:
+            # Ctrl-C as well: running children must end now, or leaving the pool would wait.
+            for future in futures.values():
+                future.cancel()
+            self._prober.cancel()
+            raise
+        self._failed |= {size: reason for size, reason in reasons.items() if reason is not None}
+
+    def _measure(self, wish: ProbeWish) -> str | None:
+        """Make a probe, and say why it failed if it did."""
+        book = self._renditions[wish.size].book
+        try:
+            book.measure(wish.step, self._problem.highest, lambda: self._probes_left(wish.size))
+        except CancelledError:
+            raise
+        except VmafxTuneError as error:
+            return str(error)
+        return None if book.get(wish.step) else "The encode is above the limit of the bitrate."
+
+    def _probes_left(self, size: int) -> ProbesLeft:
+        most = self._problem.max_probes - len(self._renditions[size].book.probes())
+        return ProbesLeft(most, min(most, self._expected[size]))
+
+    def _tell_plans(self) -> None:
+        for size, rendition in enumerate(self._renditions):
+            plan = plan_of(rendition.search, (), guided=False, job=str(rendition.resolution))
+            self._observe(replace(plan, probes_expected=self._expected[size]))
+
+    def _cell(self, rendition: _Rendition, target: float, failure: str | None) -> LadderCell:
+        """Read a cell from the measured points, as a search that may measure nothing would."""
+        search = replace(
+            rendition.search.at_target(target), max_iter=0, strategy=SearchStrategy.BISECT
+        )
+        known = search_in_book(search, rendition.book)
+        resolution = rendition.resolution
+        if known.ok:
+            cell = found_cell(known, search.knob, resolution)
+            notes = (_NOT_SEARCHED, *known.notes)
+            return cell if known.converged else replace(cell, note=" ".join(notes))
+        if failure is not None:
+            return LadderCell(resolution, target, error=failure, error_kind="failed")
+        if known.converged:
+            return found_cell(known, search.knob, resolution)
+        return LadderCell(resolution, target, error=_LEFT_OUT, error_kind="left_out")
+
+
+def _problem(request: LadderRequest, base: SearchRequest) -> HullProblem:
+    grid = base.grid
+    per_search = min(base.max_iter, grid.n_steps.bit_length() + _EXTRA_PROBES)
+    return HullProblem(
+        pixels=tuple(size.pixels for size in request.resolutions),
+        last_step=grid.last_step,
+        lowest=min(request.targets),
+        highest=max(request.targets),
+        prior=base.prior or Prior.across(0, grid.last_step),
+        max_probes=min(base.max_iter, per_search * len(request.targets)),
+    )
+
+
+def _tell(cells: tuple[LadderCell, ...], request: LadderRequest, observe: Observer) -> None:
+    for count, cell in enumerate(cells, start=1):
+        observe(
+            CellFinished(
+                job=str(cell.resolution),
+                target=cell.target,
+                quality=cell.quality,
+                bitrate_kbps=cell.bitrate_kbps,
+                vmaf=cell.vmaf,
+                cells_done=count,
+                cells=len(cells),
+                error=cell.error,
+            )
+        )
+    for resolution in request.resolutions:
+        own = [cell for cell in cells if cell.resolution == resolution]
+        _tell_job(own, resolution, observe)
+
+
+def _tell_job(cells: list[LadderCell], resolution: Resolution, observe: Observer) -> None:
+    counts: Mapping[str, int] = {
+        kind: sum(cell.error_kind == kind for cell in cells) for kind in ("left_out", "failed")
+    }
+    summary = f"{sum(cell.ok for cell in cells)} of {len(cells)} targets reached"
+    if counts["left_out"]:
+        summary += f", {counts['left_out']} left out"
+    observe(JobFinished(str(resolution), ok=not counts["failed"], summary=summary))

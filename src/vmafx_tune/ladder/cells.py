@@ -1,0 +1,218 @@
+"""The sampler that encodes and scores: for each cell of a ladder, a search."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vmafx_tune.compare.engine import why_missed
+from vmafx_tune.errors import CancelledError, VmafxTuneError
+from vmafx_tune.events import Observer, ignore
+from vmafx_tune.ports import Recaller
+from vmafx_tune.results import LadderCell, LadderPoint, ScoreAt
+from vmafx_tune.scoring.pooling import pool_scores, summarize
+from vmafx_tune.search.engine import plan_of, search_in_book
+from vmafx_tune.search.prescan import prescan_of
+from vmafx_tune.search.probe_set import ProbeSet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from fractions import Fraction
+
+    from vmafx_tune.model import PoolMethod, Probe, ProbeSpec, Resolution, ScoreSet
+    from vmafx_tune.ports import ProbeProgress, Prober
+    from vmafx_tune.results import SearchResult
+    from vmafx_tune.search.request import SearchRequest
+
+__all__ = [
+    "SearchingSampler",
+    "SharedCeiling",
+    "found_cell",
+    "gop_frames",
+    "measured_point",
+    "rendition_search",
+]
+
+
+class SearchingSampler:
+    """Fills a cell by a search; probes of one resolution are shared between its targets.
+
+    A `workflows.ladder.Sampler`: thread-safe between resolutions, not within one.
+
+    Args:
+        base: The search to repeat; its template says how to encode and score, and `display` where
+            viewers watch.
+        resolutions: Sizes that may be asked for.
+        prober: Makes the probes; must be thread-safe.
+        targets: All targets that will be asked for, for the events.
+        score_at: Where renditions are scored.
+        observe: Receives the events of the probes, from several threads; their job is the
+            resolution.
+        prescan: Probes parts of the source, for cheap looks at each resolution; None for none.
+    """
+
+    def __init__(
+        self,
+        base: SearchRequest,
+        resolutions: Iterable[Resolution],
+        prober: Prober,
+        *,
+        targets: Sequence[float] = (),
+        score_at: ScoreAt = ScoreAt.DISPLAY,
+        observe: Observer = ignore,
+        prescan: Prober | None = None,
+    ) -> None:
+        shared = SharedCeiling(prober)
+        self._targets = tuple(targets)
+        self._searches = {size: rendition_search(base, size, score_at) for size in resolutions}
+        self._books = {
+            size: ProbeSet(search, shared, observe, job=str(size))
+            for size, search in self._searches.items()
+        }
+        self._prescans = {
+            size: prescan_of(search, prescan, observe, job=str(size))
+            for size, search in self._searches.items()
+            if prescan is not None
+        }
+        for size, search in self._searches.items():
+            observe(plan_of(search, targets, guided=prescan is not None, job=str(size)))
+
+    def __call__(self, resolution: Resolution, target: float) -> LadderCell:
+        """Search `resolution` for `target`.
+
+        Args:
+            resolution: One of the sizes that the sampler was made for.
+            target: Pooled score to reach, in VMAF points.
+
+        Returns:
+            The cell, with all points that it had to measure; a failed one says why.
+
+        Raises:
+            CancelledError: The work was cancelled.
+        """
+        search, book = self._searches[resolution].at_target(target), self._books[resolution]
+        known = {probe.quality for probe in book.probes()}
+        try:
+            cell = self._search(search, book, resolution)
+        except CancelledError:
+            raise
+        except VmafxTuneError as error:
+            cell = LadderCell(resolution, target, error=str(error), error_kind="failed")
+        new = [probe for probe in book.probes() if probe.quality not in known]
+        points = (measured_point(probe, resolution, search.pool) for probe in new)
+        return replace(cell, points=tuple(points))
+
+    def _search(self, search: SearchRequest, book: ProbeSet, resolution: Resolution) -> LadderCell:
+        upcoming = [target for target in self._targets if target > search.target]
+        prescan = self._prescans.get(resolution)
+        result = search_in_book(search, book, upcoming=upcoming, prescan=prescan)
+        return found_cell(result, search.knob, resolution)
+
+
+def rendition_search(
+    base: SearchRequest, resolution: Resolution, score_at: ScoreAt = ScoreAt.DISPLAY
+) -> SearchRequest:
+    """Turn a search on a source into one on a rendition of it.
+
+    Args:
+        base: The search at the source's size, with the display size that viewers watch at.
+        resolution: The rendition's size.
+        score_at: `display` upscales the encode to the display size; `rendition` brings the source
+            down to the encode's.
+    """
+    template = base.template
+    return replace(
+        base,
+        template=replace(
+            template,
+            encode=replace(template.encode, size=resolution),
+            display=resolution if score_at is ScoreAt.RENDITION else template.display,
+        ),
+    )
+
+
+def gop_frames(gop_s: float, frame_rate: Fraction) -> int:
+    """Count the frames of a GOP: the nearest whole number, at least one.
+
+    Args:
+        gop_s: Duration of the GOP, positive.
+        frame_rate: Frames per second; NTSC rates give the same count as the rates they stand for.
+    """
+    return max(1, round(gop_s * frame_rate))
+
+
+def found_cell(result: SearchResult, knob: str, resolution: Resolution) -> LadderCell:
+    """Make a cell of what its search found.
+
+    Args:
+        result: A search at `resolution`; without an answer its target is out of reach.
+        knob: What the encoder calls its quality knob, for messages.
+        resolution: The rendition's size.
+    """
+    answer = result.answer
+    if not result.ok or answer is None:
+        reason = why_missed(result, knob)
+        return LadderCell(resolution, result.target, error=reason, error_kind="unreachable")
+    notes = [*([result.limit.message] if result.limit else []), *result.notes]
+    return LadderCell(
+        resolution,
+        result.target,
+        quality=answer.quality,
+        bitrate_kbps=answer.bitrate_kbps,
+        vmaf=result.vmaf,
+        note=" ".join(notes) or None,
+    )
+
+
+def measured_point(probe: Probe, resolution: Resolution, pool: PoolMethod) -> LadderPoint:
+    """Make a point of a ladder of a probe at `resolution`."""
+    return LadderPoint(
+        resolution=resolution,
+        quality=probe.quality,
+        bitrate_kbps=probe.bitrate_kbps,
+        vmaf=pool_scores(probe.scores.frames, pool),
+        peak_bitrate_kbps=probe.peak_bitrate_kbps,
+        codecs=probe.codecs,
+        command=probe.command,
+        pooled=summarize(probe.scores.frames),
+        size_bytes=probe.size_bytes,
+        encode_time_s=probe.encode_time_s,
+        score_time_s=probe.score_time_s,
+        encoder_version=probe.encoder_version,
+        cached=probe.cached,
+        chunk_commands=probe.chunk_commands,
+        comparison=probe.scores.comparison,
+    )
+
+
+class SharedCeiling:
+    """A prober that scores the source against itself once for each size, not once a resolution."""
+
+    def __init__(self, prober: Prober) -> None:
+        self._prober = prober
+        self._lock = threading.Lock()
+        self._turns: dict[Resolution, threading.Lock] = {}
+        self._ceilings: dict[Resolution, ScoreSet] = {}
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        """Encode and score; see `ports.Prober`."""
+        return self._prober.probe(spec, on_progress=on_progress)
+
+    def known(self, template: ProbeSpec) -> tuple[Probe, ...]:
+        """Recall what needs no encode; see `ports.Recaller`."""
+        return self._prober.known(template) if isinstance(self._prober, Recaller) else ()
+
+    def score_itself(self, spec: ProbeSpec) -> ScoreSet:
+        """Score the source against itself, once for each display size."""
+        with self._lock:
+            turn = self._turns.setdefault(spec.display, threading.Lock())
+        # Whoever wants the same scores waits for them; nobody else does.
+        with turn:
+            if spec.display not in self._ceilings:
+                self._ceilings[spec.display] = self._prober.score_itself(spec)
+            return self._ceilings[spec.display]
+
+    def cancel(self) -> None:
+        """Stop all running probes now."""
+        self._prober.cancel()

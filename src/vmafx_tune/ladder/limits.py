@@ -1,0 +1,147 @@
+"""Limits that a ladder must keep, whatever the hull offers."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.formatting import given, rough_bitrate, vmaf
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vmafx_tune.ladder.rate_quality import PointT, RateQuality
+
+__all__ = ["DEFAULT_MAX_VMAF", "Caps", "apply_caps"]
+
+DEFAULT_MAX_VMAF = 95.0
+"""Where hardly a viewer sees a further gain with the models that go to 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Limits of a ladder; None for no limit.
+
+    Attributes:
+        min_vmaf: No rung scores less.
+        max_vmaf: The top rung is the cheapest point that reaches this, and nothing is above it.
+        min_bitrate_kbps: No rung is cheaper.
+        max_bitrate_kbps: No rung is dearer.
+
+    Raises:
+        InvalidLadderError: A limit is not a number, or a lower one is above its upper one.
+    """
+
+    min_vmaf: float | None = None
+    max_vmaf: float | None = DEFAULT_MAX_VMAF
+    min_bitrate_kbps: float | None = None
+    max_bitrate_kbps: float | None = None
+
+    def __post_init__(self) -> None:
+        _require_range("VMAF", self.min_vmaf, self.max_vmaf)
+        _require_range("bitrate", self.min_bitrate_kbps, self.max_bitrate_kbps)
+
+
+def _require_range(what: str, low: float | None, high: float | None) -> None:
+    for limit in (low, high):
+        if limit is not None and not math.isfinite(limit):
+            raise InvalidLadderError(f"The {what} limit of a ladder is {limit}, not a number.")
+    if low is not None and high is not None and low > high:
+        raise InvalidLadderError(
+            f"The ladder's least {what}, {low:g}, is above its highest, {high:g}. Raise the one "
+            "or lower the other."
+        )
+
+
+def apply_caps(hull: Sequence[PointT], caps: Caps) -> tuple[tuple[PointT, ...], tuple[str, ...]]:
+    """Leave the part of a hull that keeps the limits.
+
+    Args:
+        hull: Points by ascending bitrate; VMAF strictly rises too.
+        caps: The limits. Where no point reaches `max_vmaf`, the top of the hull stays.
+
+    Returns:
+        The points left, and a sentence about each end that a limit of bitrate, or a lack of points,
+        takes from the ladder.
+
+    Raises:
+        InvalidLadderError: The hull has points, but none keeps the limits.
+    """
+    if not hull:
+        return (), ()
+    start, end = _first_allowed(hull, caps), _end_of_allowed(hull, caps)
+    if start >= end:
+        raise InvalidLadderError(
+            f"No point of the hull, which goes from {_told(hull[0])} to {_told(hull[-1])}, keeps "
+            f"the limits of the ladder: {', '.join(_limits(caps))}. Loosen one, or sample at other "
+            "targets or resolutions."
+        )
+    return tuple(hull[start:end]), tuple(_notes(hull, caps, start, end))
+
+
+def _first_allowed(hull: Sequence[RateQuality], caps: Caps) -> int:
+    start = 0
+    if caps.min_vmaf is not None:
+        start = bisect_left(hull, caps.min_vmaf, key=_vmaf)
+    if caps.min_bitrate_kbps is not None:
+        start = max(start, bisect_left(hull, caps.min_bitrate_kbps, key=_bitrate_kbps))
+    return start
+
+
+def _end_of_allowed(hull: Sequence[RateQuality], caps: Caps) -> int:
+    end = len(hull)
+    if caps.max_vmaf is not None:
+        end = min(end, bisect_left(hull, caps.max_vmaf, key=_vmaf) + 1)
+    if caps.max_bitrate_kbps is not None:
+        end = min(end, bisect_right(hull, caps.max_bitrate_kbps, key=_bitrate_kbps))
+    return end
+
+
+def _notes(hull: Sequence[RateQuality], caps: Caps, start: int, end: int) -> Iterator[str]:
+    """Tell what viewers miss: a ladder that ends at its own VMAF limits misses nothing."""
+    low, high = caps.min_bitrate_kbps, caps.max_bitrate_kbps
+    if low is not None:
+        wanted = hull[_first_allowed(hull, replace(caps, min_bitrate_kbps=None))]
+        if wanted.bitrate_kbps < low:
+            yield (
+                f"The bottom of the ladder is missing: {_told(wanted)} is under --min-bitrate "
+                f"{given(low)}, so the ladder starts at {_told(hull[start])}."
+            )
+    if high is not None:
+        wanted = hull[_end_of_allowed(hull, replace(caps, max_bitrate_kbps=None)) - 1]
+        if wanted.bitrate_kbps > high:
+            yield (
+                f"The top of the ladder is missing: {_told(wanted)} is over --max-bitrate "
+                f"{given(high)}, so the ladder ends at {_told(hull[end - 1])}."
+            )
+    if caps.max_vmaf is not None and hull[-1].vmaf < caps.max_vmaf:
+        yield (
+            f"The top of the ladder is missing: no point reaches VMAF {given(caps.max_vmaf)}. The "
+            f"best one is {_told(hull[-1])}; sample at a higher target or resolution to reach it."
+        )
+
+
+def _limits(caps: Caps) -> Iterator[str]:
+    if caps.min_vmaf is not None:
+        yield f"VMAF at least {given(caps.min_vmaf)}"
+    if caps.max_vmaf is not None:
+        yield f"nothing above the first to reach VMAF {given(caps.max_vmaf)}"
+    if caps.min_bitrate_kbps is not None:
+        yield f"at least {given(caps.min_bitrate_kbps)} kb/s"
+    if caps.max_bitrate_kbps is not None:
+        yield f"at most {given(caps.max_bitrate_kbps)} kb/s"
+
+
+def _told(point: RateQuality) -> str:
+    return f"VMAF {vmaf(point.vmaf)} at {rough_bitrate(point.bitrate_kbps)} kb/s"
+
+
+def _vmaf(point: RateQuality) -> float:
+    return point.vmaf
+
+
+def _bitrate_kbps(point: RateQuality) -> float:
+    return point.bitrate_kbps

@@ -1,0 +1,349 @@
+"""Build an adaptive ladder for one source, or choose other rungs for one that was built."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.errors import InvalidLadderError, UsageError
+from vmafx_tune.events import Observer, Warned, ignore
+from vmafx_tune.ladder.cells import SearchingSampler, gop_frames, rendition_search
+from vmafx_tune.ladder.engine import LadderRequest, build_ladder, select_ladder
+from vmafx_tune.ladder.picture_size import shrinks
+from vmafx_tune.ladder.resolutions import check_resolutions, default_resolutions
+from vmafx_tune.ladder.rung_options import changed_choice, selection_options
+from vmafx_tune.ladder.selection_options import default_choice
+from vmafx_tune.media.peak import segment_length
+from vmafx_tune.model import VmafModel
+from vmafx_tune.options import (
+    DEFAULT_ENCODERS,
+    DEFAULT_LADDER_TARGETS,
+    EncodingOptions,
+    RungOptions,
+    ScoringOptions,
+    SourceOptions,
+    ToolOptions,
+)
+from vmafx_tune.prepared_source import PreparedSource, row_of
+from vmafx_tune.results import LadderResult, LadderTitle, Sampling, ScoreAt
+from vmafx_tune.scoring.models import BUILT_IN_MODELS
+from vmafx_tune.scoring.pairing import check_woven, source_notes
+from vmafx_tune.search.losses import larger_than_source
+from vmafx_tune.search.targets import checked_score, checked_targets
+from vmafx_tune.session import open_session
+from vmafx_tune.source import open_source
+from vmafx_tune.workers import LocalCores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.ladder.engine import LadderBuild, Sampler
+    from vmafx_tune.model import Comparison, Resolution, Source
+    from vmafx_tune.session import Session
+
+__all__ = ["ladder", "reselect"]
+
+_LONGEST_GOP_S = 60.0
+
+
+def ladder(
+    source: str | Path,
+    encoder: str = DEFAULT_ENCODERS[0],
+    targets: Sequence[float] = DEFAULT_LADDER_TARGETS,
+    *,
+    resolutions: Sequence[Resolution] | None = None,
+    sampling: Sampling = Sampling.GRID,
+    score_at: ScoreAt = ScoreAt.DISPLAY,
+    gop_s: float = 2.0,
+    rungs: RungOptions | None = None,
+    workers: int | None = None,
+    encoding: EncodingOptions | None = None,
+    scoring: ScoringOptions | None = None,
+    sources: SourceOptions | None = None,
+    tools: ToolOptions | None = None,
+    sampler: Sampler | None = None,
+    observe: Observer = ignore,
+    session: Session | None = None,
+) -> LadderResult:
+    """Find the renditions that an adaptive ladder of a title should hold.
+
+    Each resolution is searched for each target, with encodes as they will be delivered; the upper
+    hull of all that was measured is where a resolution is worth its bits, and rungs are chosen
+    from it.
+
+    Args:
+        source: The clip to encode: a file, or an http or https URL as a string.
+        encoder: ffmpeg's name of the encoder, or an alias such as `x265`.
+        targets: Pooled VMAF scores to reach.
+        resolutions: Sizes to try; None for the usual ones up to the source's.
+        sampling: `grid` searches each resolution for each target; `adaptive` makes encodes where
+            they can change the hull, until it is known, and leaves out cells that have no part in
+            it.
+        score_at: Whether renditions are scored at the display size, as viewers see them, or at
+            their own.
+        gop_s: Duration of the closed GOPs, in seconds.
+        rungs: How rungs are chosen.
+        workers: Resolutions worked on at once; None chooses by the number of cores. The result
+            does not depend on it.
+        encoding: Preset, range of the quality knob, further encoder arguments.
+        scoring: Model, backend, pooling, subsampling, display size.
+        sources: How sources are read.
+        tools: Which programs to use, and where to work.
+        sampler: Fills the cells instead of trial encodes: a callable from a resolution and a target
+            to a `LadderCell`. Nothing is encoded or scored then, and no ffmpeg is needed.
+        observe: Receives progress and warnings, from several threads.
+        session: Use these adapters instead of ones made from `sources` and `tools`.
+
+    Returns:
+        All cells, points, hull and rungs; cells that failed say why.
+
+    Raises:
+        UsageError: `sampling` is adaptive, and the cells are to be filled by `sampler`, or an
+            answer that a sample gave is to be verified.
+        InvalidLadderError: The resolutions or limits cannot make a ladder.
+        FormatMismatchError: The source is interlaced, and would be scaled.
+        EncoderUnavailableError: This ffmpeg lacks the encoder, or this machine cannot open it.
+        VmafxTuneError: The source, the scorer or an option cannot be used.
+    """
+    started = time.monotonic()
+    with open_session(session, tools, sources) as session:
+        _check_sampling(sampling, sampler, encoding)
+        row = row_of(encoder)
+        probed = open_source(source, scoring, session, observe)
+        sizes = _checked_resolutions(resolutions, probed, observe)
+        for size in sizes:
+            check_woven(probed, size)
+        gop = _checked_gop_frames(gop_s, probed)
+        prepared = (
+            None
+            if sampler
+            else PreparedSource.prepare(
+                probed, encoding, scoring, session, gop_frames=gop, observe=observe
+            )
+        )
+        wanted = _checked_targets(targets, prepared)
+        rungs = _checked_rungs(rungs, prepared.model if prepared else _known_model(None))
+        choice = changed_choice(default_choice(wanted), rungs)
+        cores = prepared.cores if prepared else LocalCores(probed.resolution)
+        request = LadderRequest(
+            resolutions=sizes,
+            targets=wanted,
+            selection=selection_options(choice),
+            workers=workers or session.slots or cores.workers([(row, size) for size in sizes]),
+            n_frames=probed.n_frames,
+        )
+        if prepared is None:
+            assert sampler is not None
+            build = build_ladder(request, sampler, observe=observe)
+        else:
+            build = _measure(prepared, row, request, sampling, score_at, observe)
+        source_kbps = _source_kbps(probed, prepared, build)
+        found = LadderResult(
+            source=_title(probed, source_kbps),
+            encoder=row.name,
+            targets=wanted,
+            resolutions=sizes,
+            cells=build.cells,
+            points=build.points,
+            hull=build.hull,
+            rungs=build.rungs,
+            notes=(
+                *source_notes(probed),
+                *(prepared.notes if prepared else ()),
+                *build.notes,
+                *_larger_rung(build, source_kbps),
+            ),
+            choice=choice,
+            wall_time_s=time.monotonic() - started,
+            gop_frames=gop,
+            segment_s=segment_length(probed.frame_rate, gop),
+            sampling=sampling,
+            comparison=_largest(point.comparison for point in build.points),
+        )
+        if prepared is None:
+            return found
+        return replace(
+            found,
+            score_at=score_at,
+            strategy=prepared.encoding.strategy if sampling is Sampling.GRID else None,
+            new_probes=sum(not point.cached for point in build.points),
+            **_circumstances(prepared),
+        )
+
+
+def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderResult:
+    """Choose other rungs from what a ladder has measured, without an encode.
+
+    Args:
+        result: The ladder.
+        rungs: What to change; where nothing is, the ladder comes back as it is, unless its pictures
+            get smaller where that is not allowed.
+
+    Raises:
+        UsageError: An option makes no sense.
+    """
+    choice = changed_choice(result.choice, _checked_rungs(rungs, _known_model(result.model)))
+    points = [rung.point for rung in result.rungs]
+    is_allowed = choice.mixed_resolutions or not shrinks(points, attrgetter("pixels"))
+    if choice == result.choice and points and is_allowed:
+        return result
+    build = select_ladder(result.cells, result.points, selection_options(choice))
+    notes = (
+        *result.source.notes,
+        *build.notes,
+        *_larger_rung(build, result.source.bitrate_kbps),
+    )
+    return replace(result, hull=build.hull, rungs=build.rungs, notes=notes, choice=choice)
+
+
+def _largest(comparisons: Iterable[Comparison | None]) -> Comparison | None:
+    told = [comparison for comparison in comparisons if comparison is not None]
+    return max(told, key=lambda one: one.width * one.height, default=None)
+
+
+def _measure(
+    prepared: PreparedSource,
+    row: EncoderRow,
+    request: LadderRequest,
+    sampling: Sampling,
+    score_at: ScoreAt,
+    observe: Observer,
+) -> LadderBuild:
+    # Any size will do, as long as the encoder takes it: each rendition puts its own there.
+    size, target = request.resolutions[0], request.targets[0]
+    base = prepared.request(row, target, size=size)
+    for size in request.resolutions:
+        row.check(rendition_search(base, size, score_at).template.encode)
+    # They are the ladder's own, not each cell's.
+    notes, base = base.notes, replace(base, notes=())
+    request = replace(request, n_frames=base.n_frames)
+    prepared.require(row)
+    prepared.require_arguments(base)
+    prober, prescan = prepared.probers(
+        [row], observe, workers=min(request.workers, len(request.resolutions))
+    )
+    if sampling is Sampling.ADAPTIVE:
+        # The planner takes numpy, which a grid that is recalled from the store does without.
+        from vmafx_tune.ladder.adaptive_engine import build_adaptively
+
+        build = build_adaptively(request, base, prober, score_at=score_at, observe=observe)
+        return replace(build, notes=(*notes, *build.notes))
+    sampler = SearchingSampler(
+        base,
+        request.resolutions,
+        prober,
+        targets=request.targets,
+        score_at=score_at,
+        observe=observe,
+        prescan=prescan,
+    )
+    build = build_ladder(request, sampler, observe=observe, stop=prober.cancel)
+    return replace(build, notes=(*notes, *build.notes))
+
+
+def _check_sampling(
+    sampling: Sampling, sampler: Sampler | None, encoding: EncodingOptions | None
+) -> None:
+    if sampling is Sampling.GRID:
+        return
+    if sampler is not None:
+        raise UsageError(
+            "A sampler of your own fills every cell, which is what the sampling 'grid' does; "
+            "'adaptive' chooses single encodes itself. Leave out one of the two."
+        )
+    if encoding is not None and encoding.verify:
+        raise UsageError(
+            "--verify measures the answers of searches once more on the whole clip, and with "
+            "--sampling adaptive there are none. Leave it out, or use --sampling grid."
+        )
+
+
+def _circumstances(prepared: PreparedSource) -> dict[str, Any]:
+    return {
+        "display": prepared.display,
+        "model": prepared.model.name,
+        "pool": prepared.scoring.pool,
+        "subsample": prepared.scoring.subsample,
+        "sample": prepared.sampled,
+        "chunk_frames": prepared.chunk_frames,
+        "ffmpeg": prepared.session.probing_ffmpeg.path,
+        "ffmpeg_version": prepared.session.probing_ffmpeg.version,
+        "backend": prepared.scorer.name,
+        "backend_version": prepared.scorer.version,
+    }
+
+
+def _checked_targets(
+    targets: Sequence[float], prepared: PreparedSource | None
+) -> tuple[float, ...]:
+    if not targets:
+        raise InvalidLadderError("A ladder needs at least one target.")
+    return checked_targets(targets, prepared.model if prepared else _known_model(None))
+
+
+def _checked_rungs(rungs: RungOptions | None, model: VmafModel) -> RungOptions:
+    rungs = rungs or RungOptions()
+    if rungs.min_vmaf:  # 0 is a way to say that there is no limit
+        checked_score(rungs.min_vmaf, model, "A --min-vmaf")
+    if rungs.max_vmaf is not None:
+        checked_score(rungs.max_vmaf, model, "A --max-vmaf")
+    return rungs
+
+
+def _known_model(name: str | None) -> VmafModel:
+    """Find what is known of the model that scored a ladder, perhaps elsewhere."""
+    return BUILT_IN_MODELS.get(name or "", VmafModel(name or "the model", ceiling=math.inf))
+
+
+def _source_kbps(
+    source: Source, prepared: PreparedSource | None, build: LadderBuild
+) -> float | None:
+    largest = max((point.size_bytes or 0 for point in build.points), default=0)
+    return None if prepared is None else prepared.session.video_bitrate_kbps(source, largest)
+
+
+def _larger_rung(build: LadderBuild, source_kbps: float | None) -> tuple[str, ...]:
+    if not build.rungs:
+        return ()
+    top = build.rungs[-1].point
+    note = larger_than_source(f"The rung of {top.resolution}", top.bitrate_kbps, source_kbps)
+    return () if note is None else (note,)
+
+
+def _title(source: Source, bitrate_kbps: float | None) -> LadderTitle:
+    return LadderTitle(
+        path=source.path,
+        resolution=source.resolution,
+        frame_rate=source.frame_rate,
+        n_frames=source.n_frames,
+        pix_fmt=source.pixel_format.name,
+        color_transfer=source.color_transfer,
+        notes=source_notes(source),
+        damage=source.damage,
+        bitrate_kbps=bitrate_kbps,
+        filters=source.filters,
+    )
+
+
+def _checked_resolutions(
+    resolutions: Sequence[Resolution] | None, source: Source, observe: Observer
+) -> tuple[Resolution, ...]:
+    if resolutions is None:
+        return default_resolutions(source)
+    for note in check_resolutions(resolutions, source):
+        observe(Warned(note))
+    return tuple(sorted(resolutions, key=lambda size: (size.pixels, size), reverse=True))
+
+
+def _checked_gop_frames(gop_s: float, source: Source) -> int:
+    if not 0 < gop_s <= _LONGEST_GOP_S:
+        raise InvalidLadderError(
+            f"A GOP of {gop_s:g} s makes no ladder: players start and switch at its beginning. "
+            f"Give more than 0 and at most {_LONGEST_GOP_S:g} s."
+        )
+    return gop_frames(gop_s, source.frame_rate)

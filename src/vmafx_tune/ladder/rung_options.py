@@ -1,0 +1,82 @@
+"""How rungs are chosen: what the user says, over a saved ladder's values, over the defaults."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import UsageError
+from vmafx_tune.ladder.limits import Caps
+from vmafx_tune.ladder.selection_options import SelectionOptions
+from vmafx_tune.ladder.throughput import LogNormalThroughput, parse_throughputs
+from vmafx_tune.options import RungOptions
+from vmafx_tune.results import RungChoice, Spacing
+
+if TYPE_CHECKING:
+    from vmafx_tune.ladder.throughput import Throughput
+
+__all__ = ["changed_choice", "selection_options"]
+
+# Field names of the options, which flags are made of, to those of the choice, which tell the unit.
+_UNITS = {
+    "min_bitrate_gap": "min_bitrate_gap_kbps",
+    "min_bitrate": "min_bitrate_kbps",
+    "max_bitrate": "max_bitrate_kbps",
+}
+
+
+def changed_choice(choice: RungChoice, options: RungOptions) -> RungChoice:
+    """Change a choice where options are given."""
+    given = {
+        _UNITS.get(field.name, field.name): value
+        for field in fields(RungOptions)
+        if (value := getattr(options, field.name)) is not None
+    }
+    if "throughput" in given:
+        given.setdefault("spacing", Spacing.OPTIMAL)
+    return replace(choice, **given)
+
+
+def selection_options(choice: RungChoice) -> SelectionOptions:
+    """Make of a choice what the selection needs.
+
+    Raises:
+        UsageError: A value makes no sense, or a file of throughputs cannot be read.
+    """
+    return SelectionOptions(
+        max_rungs=choice.max_rungs,
+        spacing=choice.spacing,
+        min_gap_kbps=choice.min_bitrate_gap_kbps,
+        vmaf_step=choice.vmaf_step,
+        throughput=None if choice.throughput is None else _throughput(choice.throughput),
+        safety_factor=choice.safety_factor,
+        caps=Caps(
+            min_vmaf=choice.min_vmaf,
+            max_vmaf=choice.max_vmaf,
+            min_bitrate_kbps=choice.min_bitrate_kbps,
+            max_bitrate_kbps=choice.max_bitrate_kbps,
+        ),
+        mixed_resolutions=choice.mixed_resolutions,
+    )
+
+
+def _throughput(text: str) -> Throughput:
+    median, colon, sigma = text.partition(":")
+    try:
+        numbers = (float(median), float(sigma)) if colon else None
+    except ValueError:
+        numbers = None
+    return LogNormalThroughput(*numbers) if numbers else parse_throughputs(_read(Path(text)))
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"The throughputs in '{path}' are not text.") from error
+    except OSError as error:
+        raise UsageError(
+            f"'{path}' is neither a throughput such as 4000:0.8 nor a file that can be read: "
+            f"{error.strerror or error}."
+        ) from error

@@ -1,0 +1,94 @@
+"""Strategies that choose rungs from a hull, all of one type."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol
+
+from vmafx_tune.ladder.knee import select_knees
+from vmafx_tune.ladder.optimal_spacing import select_optimal
+from vmafx_tune.results import Spacing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vmafx_tune.ladder.rate_quality import PointT
+    from vmafx_tune.ladder.selection_options import SelectionOptions
+
+__all__ = ["STRATEGIES", "SpacingStrategy", "select_log_bitrates", "select_vmaf_steps"]
+
+
+class SpacingStrategy(Protocol):
+    """Chooses rungs from a hull."""
+
+    def __call__(self, hull: Sequence[PointT], options: SelectionOptions, /) -> tuple[PointT, ...]:
+        """Return at most `options.max_rungs` points of `hull` by ascending bitrate.
+
+        Args:
+            hull: Points by ascending bitrate, whose VMAF strictly rises too; may be empty.
+            options: What is asked of the ladder.
+        """
+
+
+def select_log_bitrates(hull: Sequence[PointT], options: SelectionOptions) -> tuple[PointT, ...]:
+    """Choose the points nearest to evenly spaced logarithms of bitrate, from end to end.
+
+    Where one point is the nearest to several of them, the ladder has fewer rungs rather than
+    crowded ones.
+
+    Args:
+        hull: Points by ascending bitrate.
+        options: `max_rungs` is used. 1 gives the top of the hull.
+
+    Returns:
+        The rungs by ascending bitrate.
+    """
+    if not hull or options.max_rungs == 1:
+        return tuple(hull[-1:])
+    logs = [math.log(point.bitrate_kbps) for point in hull]
+    width = (logs[-1] - logs[0]) / (options.max_rungs - 1)
+    nearest = {_nearest(logs, logs[0] + width * rung) for rung in range(options.max_rungs)}
+    return tuple(hull[index] for index in sorted(nearest))
+
+
+def _nearest(ascending: Sequence[float], value: float) -> int:
+    """Index of the item nearest to `value`, the lower one on a tie."""
+    above = min(bisect_left(ascending, value), len(ascending) - 1)
+    below = max(above - 1, 0)
+    return above if ascending[above] - value < value - ascending[below] else below
+
+
+def select_vmaf_steps(hull: Sequence[PointT], options: SelectionOptions) -> tuple[PointT, ...]:
+    """Walk down from the top, each time to the cheapest point at most one VMAF step below.
+
+    So neighbours never differ by more than the step, with as few rungs as that takes. Where the
+    hull has a hole that is wider, the next point below it follows.
+
+    Args:
+        hull: Points by ascending bitrate; VMAF strictly rises too.
+        options: `max_rungs` and `vmaf_step` are used. Where they run out, the bottom is missing.
+
+    Returns:
+        The rungs by ascending bitrate.
+    """
+    if not hull:
+        return ()
+    vmafs = [point.vmaf for point in hull]
+    walk = [len(hull) - 1]
+    while len(walk) < options.max_rungs and walk[-1] > 0:
+        here = walk[-1]
+        walk.append(min(bisect_left(vmafs, vmafs[here] - options.vmaf_step), here - 1))
+    return tuple(hull[index] for index in reversed(walk))
+
+
+STRATEGIES: Mapping[Spacing, SpacingStrategy] = MappingProxyType(
+    {
+        Spacing.KNEE: select_knees,
+        Spacing.LOG_BITRATE: select_log_bitrates,
+        Spacing.VMAF: select_vmaf_steps,
+        Spacing.OPTIMAL: select_optimal,
+    }
+)
+"""The strategy of each spacing."""

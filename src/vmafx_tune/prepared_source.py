@@ -1,0 +1,356 @@
+"""A source made ready for trial encodes: everything that is checked before work starts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from vmafx_tune.cores import share_of
+from vmafx_tune.encoders.argument_trial import unused_arguments_error
+from vmafx_tune.encoders.extra_args import caps_among
+from vmafx_tune.errors import EncoderUnavailableError, UsageError
+from vmafx_tune.events import Warned, ignore
+from vmafx_tune.formatting import given
+from vmafx_tune.model import EncodeSpec, ProbeSpec, Resolution, Source, VmafModel
+from vmafx_tune.options import EncodingOptions, ScoringOptions
+from vmafx_tune.parsing import parse_arguments
+from vmafx_tune.results import SearchStrategy
+from vmafx_tune.sampling.chunks import chunks_of
+from vmafx_tune.sampling.estimates import sample_of
+from vmafx_tune.sampling.parts import LOOK_LEAD_IN, look_plan
+from vmafx_tune.sampling.sample import sample_plan
+from vmafx_tune.scoring.pairing import check_moving
+from vmafx_tune.search.grid import KnobGrid
+from vmafx_tune.search.losses import larger_than_source
+from vmafx_tune.search.prior import Prior
+from vmafx_tune.search.request import SearchRequest
+from vmafx_tune.source import display_size
+from vmafx_tune.workers import LocalCores
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.events import Observer
+    from vmafx_tune.ports import Prober, Scorer
+    from vmafx_tune.results import Sample, SearchResult
+    from vmafx_tune.sampling.parts import SamplePlan, Segment
+    from vmafx_tune.session import Session
+
+__all__ = [
+    "PreparedSource",
+    "checked_max_bitrate",
+    "row_of",
+]
+
+
+# The first picture of a part has nothing before it to move from, and is a keyframe of more quality
+# than the clip has there.
+_SAMPLE_LEAD_IN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSource:
+    """What every trial encode of one source has in common.
+
+    Attributes:
+        display: Size at which viewers watch, and at which encodes are scored.
+        sample: Parts that stand for the source; None to measure the whole of it.
+        chunks: What the source is divided into; empty to encode it as a whole.
+        gop_frames: Length of closed GOPs; None leaves keyframes to the encoder.
+        notes: What results have to say of the parts.
+    """
+
+    session: Session
+    source: Source
+    display: Resolution
+    model: VmafModel
+    scorer: Scorer
+    encoding: EncodingOptions
+    scoring: ScoringOptions
+    sample: SamplePlan | None = None
+    chunks: tuple[Segment, ...] = ()
+    gop_frames: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def prepare(
+        cls,
+        source: Source,
+        encoding: EncodingOptions | None,
+        scoring: ScoringOptions | None,
+        session: Session,
+        *,
+        gop_frames: int | None = None,
+        observe: Observer = ignore,
+    ) -> PreparedSource:
+        """Choose model and scorer for a source, and the parts of it to measure.
+
+        Raises:
+            UsageError: An option makes no sense.
+            MediaError: The source is a picture, or parts of it cannot be cut.
+            ScoringError, ToolNotFoundError: The source cannot be scored here.
+        """
+        encoding, scoring = encoding or EncodingOptions(), scoring or ScoringOptions()
+        check_moving(source)
+        source = session.with_field_order(source)
+        display = display_size(scoring, source)
+        model = session.model(scoring.model, display)
+        chunks = chunks_of(source, encoding, gop_frames)
+        sample = sample_plan(source, encoding, scoring.pool, session, observe)
+        parts = chunks or (() if sample is None else sample.segments)
+        notes = tuple(note for note in (session.cutting_note(source, parts),) if note)
+        for note in notes:
+            observe(Warned(note))
+        scorer = session.scorer(scoring.backend, model, often=True)
+        return cls(
+            session,
+            source,
+            display,
+            model,
+            scorer,
+            encoding,
+            scoring,
+            sample,
+            chunks,
+            gop_frames,
+            notes,
+        )
+
+    def request(
+        self,
+        row: EncoderRow,
+        target: float,
+        *,
+        size: Resolution | None = None,
+        max_bitrate_kbps: float | None = None,
+    ) -> SearchRequest:
+        """Build the search of one encoder.
+
+        Args:
+            row: The encoder.
+            target: Pooled score to reach.
+            size: Size of the encodes; None for the source's.
+            max_bitrate_kbps: What an answer may have; encodes that are certain to have more are
+                stopped.
+
+        Raises:
+            UsageError: The preset, the range or the step is not one that the encoder takes.
+            MediaError: The encoder cannot take the source.
+        """
+        encode = EncodeSpec(
+            source=self.source,
+            encoder=row.name,
+            quality=row.knob.default,
+            preset=self.encoding.preset,
+            extra_args=parse_arguments(self.encoding.encoder_args),
+            size=size,
+            threads=self.scoring.threads,
+            depth=_checked_depth(self.encoding.depth),
+            gop_frames=self.gop_frames,
+            max_bitrate_kbps=max_bitrate_kbps,
+        )
+        row.check(encode)
+        grid = _grid(row, self.encoding)
+        return SearchRequest(
+            template=self._template(encode),
+            sample=self.sample,
+            verify=self.encoding.verify,
+            knob=row.knob.name,
+            grid=grid,
+            target=target,
+            pool=self.scoring.pool,
+            max_iter=self.encoding.max_iter,
+            strategy=self.encoding.strategy,
+            prior=_prior(row, grid),
+            chunk_frames=self.chunk_frames,
+            caps=caps_among(encode.extra_args),
+            effort=row.effort,
+            notes=row.notes(encode),
+        )
+
+    def _template(self, encode: EncodeSpec) -> ProbeSpec:
+        return ProbeSpec(
+            encode=encode,
+            model=self.model,
+            display=self.display,
+            subsample=self.scoring.subsample,
+            threads=self.scoring.threads,
+        )
+
+    @property
+    def chunk_frames(self) -> int | None:
+        """Frames of each chunk but the last; None where the source is encoded as a whole."""
+        return self.chunks[0].n_frames if self.chunks else None
+
+    @property
+    def sampled(self) -> Sample | None:
+        """The parts that stand for the source; None to measure the whole of it."""
+        if self.sample is None:
+            return None
+        return sample_of(
+            self.sample,
+            self.source.frame_rate,
+            subsample=self.scoring.subsample,
+            verified=self.encoding.verify,
+        )
+
+    def probers(
+        self, rows: Sequence[EncoderRow], observe: Observer = ignore, *, workers: int = 1
+    ) -> tuple[Prober, Prober | None]:
+        """Make what probes the source, and what shows its searches their way.
+
+        Args:
+            rows: Encoders that they are for.
+            observe: Told of a probe store that cannot be used.
+            workers: Searches that use them side by side, at least 1.
+
+        Returns:
+            A prober of the whole source, in chunks or not, or of its sample; and one of the sample
+            that is to be verified, or for cheap looks, or None.
+        """
+        prober = self.session.prober(self.scorer, observe=observe)
+        if self.chunks:
+            at_once = self._part_workers(rows, len(self.chunks), workers)
+            chunked = self.session.chunked(prober, self.chunks, self.source, workers=at_once)
+            return chunked, self.prescan(prober)
+        if self.sample is None:
+            return prober, self.prescan(prober)
+        sampled = self.session.sampled(
+            prober,
+            self.sample,
+            self.source,
+            lead_in=_SAMPLE_LEAD_IN,
+            workers=self._part_workers(rows, len(self.sample.segments), workers),
+        )
+        return (prober, sampled) if self.encoding.verify else (sampled, self.prescan(prober))
+
+    def _part_workers(self, rows: Sequence[EncoderRow], parts: int, workers: int) -> int:
+        if self.session.slots is not None:
+            return share_of(self.session.slots, workers)
+        return min(
+            self.cores.part_workers(row, self.source.resolution, parts, beside=workers)
+            for row in rows
+        )
+
+    @property
+    def cores(self) -> LocalCores:
+        """What this machine has for trial encodes of the source."""
+        return LocalCores(self.display, self.source.pixel_format.bit_depth, self.scoring.threads)
+
+    def prescan(self, prober: Prober) -> Prober | None:
+        """Make a prober for cheap looks at parts of the source, with one that probes the parts.
+
+        Returns:
+            None where looks do not pay, as on short clips, or cannot be taken.
+        """
+        if self.encoding.strategy is not SearchStrategy.INTERPOLATE:
+            return None
+        probe_frames = None if self.sample is None else self.sample.n_sampled
+        plan = look_plan(self.source.n_frames, probe_frames)
+        if plan is None or self.source.variable_frame_rate:
+            return None
+        return self.session.sampled(prober, plan, self.source, lead_in=LOOK_LEAD_IN)
+
+    def noted(self, result: SearchResult) -> SearchResult:
+        """Add to an answer's notes what only its source's file tells."""
+        answer = result.answer
+        if answer is None:
+            return result
+        source_kbps = self.session.video_bitrate_kbps(self.source, answer.size_bytes)
+        note = larger_than_source("The encode", answer.bitrate_kbps, source_kbps)
+        return result if note is None else replace(result, notes=(*result.notes, note))
+
+    def require_arguments(self, *requests: SearchRequest) -> tuple[str, ...]:
+        """Make sure that each further argument does something with one of the encoders at least.
+
+        Returns:
+            Sentences about those that do nothing with others of them.
+
+        Raises:
+            UsageError: One does nothing with any, or an encoder refuses it.
+        """
+        unused = {
+            one.encoder: self.session.unused_arguments(one.template.encode) for one in requests
+        }
+        names = dict.fromkeys(name for found in unused.values() for name in found)
+        without = {name: [one for one in unused if name in unused[one]] for name in names}
+        useless = [name for name, encoders in without.items() if len(encoders) == len(unused)]
+        if useless:
+            raise unused_arguments_error(useless, list(unused))
+        return tuple(
+            f"-{name} does nothing with {', '.join(encoders)}, which "
+            f"{'does' if len(encoders) == 1 else 'do'} not have it."
+            for name, encoders in without.items()
+        )
+
+    def require(self, row: EncoderRow) -> None:
+        """Make sure that an encoder runs here.
+
+        Raises:
+            EncoderUnavailableError: It does not, with the reason.
+        """
+        reason = self.session.availability(row).why_not
+        if reason is not None:
+            raise EncoderUnavailableError(reason)
+
+
+def row_of(name: str) -> EncoderRow:
+    """Find an encoder's row.
+
+    Raises:
+        UnknownEncoderError: There is none.
+    """
+    # The registry takes a while to build, and `score` does without.
+    from vmafx_tune.encoders.registry import encoder_row
+
+    return encoder_row(name)
+
+
+def checked_max_bitrate(max_bitrate_kbps: float | None) -> float | None:
+    """Check what an answer may have.
+
+    Raises:
+        UsageError: It is no bitrate.
+    """
+    if max_bitrate_kbps is None:
+        return None
+    if not (math.isfinite(max_bitrate_kbps) and max_bitrate_kbps > 0):
+        raise UsageError(
+            f"{given(max_bitrate_kbps)} kb/s is not a bitrate that an encode can have. Give more "
+            "than 0."
+        )
+    return float(max_bitrate_kbps)
+
+
+def _checked_depth(depth: int | None) -> int | None:
+    if depth not in {None, 8, 10}:
+        raise UsageError(f"--depth {depth} is not a depth of encodes. Use 8 or 10.")
+    return depth
+
+
+def _grid(row: EncoderRow, encoding: EncodingOptions) -> KnobGrid:
+    knob = row.knob
+    lo, hi = encoding.crf_lo, encoding.crf_hi
+    if (lo is None) != (hi is None):
+        given, missing = ("--crf-lo", "--crf-hi") if hi is None else ("--crf-hi", "--crf-lo")
+        raise UsageError(f"{given} was given without {missing}. Give both, or neither.")
+    if lo is None or hi is None:
+        lo, hi = knob.lo, knob.hi
+    if lo > hi:
+        raise UsageError(f"--crf-lo {lo:g} is above --crf-hi {hi:g}. Swap the two.")
+    if lo < knob.lo or hi > knob.hi:
+        raise UsageError(
+            f"The range {lo:g} to {hi:g} is outside of what {row.name} takes: {knob.name} goes "
+            f"from {knob.extent}.{f' {knob.beyond}' if knob.beyond else ''}"
+        )
+    knob.check_increment(encoding.crf_step)
+    return KnobGrid.between(lo, hi, encoding.crf_step, higher_is_better=knob.higher_is_better)
+
+
+def _prior(row: EncoderRow, grid: KnobGrid) -> Prior:
+    if row.typical is not None:
+        return Prior(grid.position_of(row.typical.midpoint), row.typical.width / grid.increment)
+    ends = grid.position_of(row.knob.lo), grid.position_of(row.knob.hi)
+    return Prior.across(min(ends), max(ends))

@@ -1,0 +1,188 @@
+"""Probes of the parts of a clip, made side by side: what sampled and chunked probers share."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from array import array
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from itertools import chain
+from typing import TYPE_CHECKING, TypeVar
+
+from vmafx_tune.errors import CancelledError, VmafxTuneError
+from vmafx_tune.ports import Recaller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
+
+    from vmafx_tune.model import Probe, ProbeSpec, ScoreSet, Source
+    from vmafx_tune.ports import ProbeProgress, Prober
+    from vmafx_tune.sampling.parts import Segment
+
+T = TypeVar("T")
+
+__all__ = ["Parts", "joined_scores"]
+
+
+class Parts:
+    """Probes the parts of a clip through another prober. Thread-safe.
+
+    Each part is a probe of its own, whose source is an excerpt: `prober` may recall it from a store
+    or make it on another machine. What comes back is in the order of the clip, whichever ends
+    first.
+
+    Args:
+        prober: Probes the parts; must be thread-safe if there are several workers.
+        segments: The parts, at least one, in order.
+        cut: Takes a part of a source.
+        workers: Parts probed side by side.
+    """
+
+    def __init__(
+        self,
+        prober: Prober,
+        segments: Sequence[Segment],
+        *,
+        cut: Callable[[Source, Segment], Source],
+        workers: int = 1,
+    ) -> None:
+        self._prober = prober
+        self._segments = tuple(segments)
+        self._cut = cut
+        self._workers = workers
+
+    def probe(self, spec: ProbeSpec, on_progress: ProbeProgress | None = None) -> list[Probe]:
+        """Encode and score the parts of `spec`'s source, without its limit of the bitrate.
+
+        Raises:
+            VmafxTuneError: As the prober does; the message names the part.
+        """
+        progress = _JoinedProgress(on_progress)
+        return self._each(
+            spec, lambda part, index: self._prober.probe(part, on_progress=progress.of(index))
+        )
+
+    def score_itself(self, spec: ProbeSpec) -> ScoreSet:
+        """Score the parts against themselves; see `ports.Prober`."""
+        return joined_scores(self._each(spec, lambda part, _: self._prober.score_itself(part)))
+
+    def known(self, template: ProbeSpec) -> Iterator[tuple[ProbeSpec, list[Probe]]]:
+        """Recall the probes whose parts are all known, by quality; see `ports.Recaller`."""
+        if not isinstance(self._prober, Recaller):
+            return
+        parts = [
+            {probe.quality: probe for probe in self._prober.known(part)}
+            for part in self._of(template)
+        ]
+        for quality in sorted(set(parts[0]).intersection(*parts)):
+            yield _at_quality(template, quality), [part[quality] for part in parts]
+
+    def cancel(self) -> None:
+        """Stop all running probes now."""
+        self._prober.cancel()
+
+    def _each(self, spec: ProbeSpec, work: Callable[[ProbeSpec, int], T]) -> list[T]:
+        # All are cut before the first is worked on: what cannot be cut fails at once.
+        parts = list(self._of(spec))
+
+        def named(index: int) -> T:
+            try:
+                return work(parts[index], index)
+            except CancelledError:
+                raise
+            except VmafxTuneError as error:
+                raise _named(error, parts[index].encode.source) from error.__cause__
+
+        if self._workers == 1:
+            return [named(index) for index in range(len(parts))]
+        with ThreadPoolExecutor(min(self._workers, len(parts))) as pool:
+            futures = [pool.submit(named, index) for index in range(len(parts))]
+            try:
+                return _results(futures)
+            except VmafxTuneError:
+                raise
+            except BaseException:
+                # Ctrl-C: what runs must end now, or leaving the pool would wait for all of it.
+                for future in futures:
+                    future.cancel()
+                self._prober.cancel()
+                raise
+
+    def _of(self, spec: ProbeSpec) -> Iterator[ProbeSpec]:
+        for segment in self._segments:
+            excerpt = self._cut(spec.encode.source, segment)
+            # A limit is for the whole: a part may well have more.
+            encode = dataclasses.replace(spec.encode, source=excerpt, max_bitrate_kbps=None)
+            yield dataclasses.replace(spec, encode=encode)
+
+
+def _at_quality(template: ProbeSpec, quality: float) -> ProbeSpec:
+    encode = dataclasses.replace(template.encode, quality=quality)
+    return dataclasses.replace(template, encode=encode)
+
+
+def _results(futures: Sequence[Future[T]]) -> list[T]:
+    wait(futures, return_when=FIRST_EXCEPTION)
+    for future in futures:
+        # Only those that have not begun; where none failed, there are none.
+        future.cancel()
+    done = [future for future in futures if not future.cancelled()]
+    return [future.result() for future in done]
+
+
+def _named(error: VmafxTuneError, excerpt: Source) -> VmafxTuneError:
+    """Say in an error which part of the clip it is about."""
+    part = excerpt.excerpt
+    if part is None:
+        return error
+    start_s = float(part.first_frame / excerpt.frame_rate)
+    where = f"frames {part.first_frame} to {part.first_frame + part.n_frames - 1}"
+    error.args = (f"{error} That was the part of {where}, from {start_s:.2f} s on.",)
+    return error
+
+
+def joined_scores(parts: Sequence[ScoreSet]) -> ScoreSet:
+    """Put the frame scores of parts one after the other, without pooling any.
+
+    Args:
+        parts: At least one, in the order of the clip.
+    """
+    first = parts[0]
+    return dataclasses.replace(
+        first,
+        frames=_joined([part.frames for part in parts]),
+        features=_joined_features([part.features for part in parts]),
+        n_frames=sum(part.n_frames for part in parts),
+    )
+
+
+def _joined_features(parts: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, array[float]]:
+    names = [name for name in parts[0] if all(name in part for part in parts)]
+    return {name: _joined([part[name] for part in parts]) for name in names}
+
+
+def _joined(columns: Sequence[Sequence[float]]) -> array[float]:
+    return array("d", chain.from_iterable(columns))
+
+
+class _JoinedProgress:
+    """Adds up the frames of all parts, stage by stage. Thread-safe."""
+
+    def __init__(self, observer: ProbeProgress | None) -> None:
+        self._observer = observer
+        self._lock = threading.Lock()
+        self._frames: dict[str, dict[int, int]] = {}
+
+    def of(self, index: int) -> ProbeProgress | None:
+        if self._observer is None:
+            return None
+        return lambda stage, frames_done: self._move(index, stage, frames_done)
+
+    def _move(self, index: int, stage: str, frames_done: int) -> None:
+        with self._lock:
+            parts = self._frames.setdefault(stage, {})
+            parts[index] = frames_done
+            total = sum(parts.values())
+        if self._observer is not None:
+            self._observer(stage, total)

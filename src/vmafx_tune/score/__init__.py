@@ -1,0 +1,1 @@
+"""Score: how close a distorted clip is to its reference."""

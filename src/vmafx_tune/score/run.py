@@ -1,0 +1,99 @@
+"""Score a clip against its reference."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import FrameCountMismatchError
+from vmafx_tune.events import Observer, Warned, ignore
+from vmafx_tune.media.excerpts import skip_frames
+from vmafx_tune.model import ScoreRequest
+from vmafx_tune.options import ScoringOptions, SourceOptions, ToolOptions
+from vmafx_tune.score.engine import ScoreJob
+from vmafx_tune.score.engine import score as run_score
+from vmafx_tune.score.offset import overlap
+from vmafx_tune.score.offset_hint import step_notes, with_step_hint
+from vmafx_tune.scoring.pairing import pair_notes, source_notes
+from vmafx_tune.search.targets import checked_score
+from vmafx_tune.session import open_session
+from vmafx_tune.source import display_size, open_source, read_source
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vmafx_tune.results import ScoreResult
+    from vmafx_tune.session import Session
+
+__all__ = ["score"]
+
+
+def score(
+    reference: str | Path,
+    distorted: str | Path,
+    *,
+    min_score: float | None = None,
+    offset: int = 0,
+    scoring: ScoringOptions | None = None,
+    sources: SourceOptions | None = None,
+    tools: ToolOptions | None = None,
+    observe: Observer = ignore,
+    session: Session | None = None,
+) -> ScoreResult:
+    """Score a distorted clip against its reference with VMAF.
+
+    Args:
+        reference: The clip as it should look: a file, or an http or https URL.
+        distorted: The clip to judge, likewise; scaled to the reference's size where its own
+            differs.
+        min_score: What the caller will hold the score against. It changes nothing of the result,
+            and is refused where the model cannot give it.
+        offset: Number of the reference's frame to compare the distorted's first one with; negative
+            to skip frames of the distorted.
+        scoring: Model, backend, pooling, subsampling.
+        sources: How sources are read.
+        tools: Which programs to use, and where to work.
+        observe: Receives progress and warnings, perhaps from other threads.
+        session: Use these adapters instead of ones made from `sources` and `tools`.
+
+    Returns:
+        Per-frame scores, pooled in every way.
+
+    Raises:
+        MediaError: A clip cannot be used, or the two differ in length.
+        ScoringError: VMAF cannot be computed.
+        ToolError: A program is missing or failed.
+        UsageError: An option makes no sense.
+    """
+    scoring = scoring or ScoringOptions()
+    with open_session(session, tools, sources) as session:
+        source = open_source(reference, scoring, session, observe)
+        encoded = read_source(distorted, session, session.distorted)
+        display = display_size(scoring, source)
+        for note in pair_notes(source, encoded, display, allow_hdr=scoring.allow_hdr):
+            observe(Warned(note))
+        model = session.model(scoring.model, display)
+        if min_score is not None:
+            checked_score(min_score, model, "A minimum score")
+        span = overlap(source, encoded, offset) if offset else None
+        scorer = session.scorer(scoring.backend, model, at_once=True)
+        with session.shares.taken():
+            request = ScoreRequest(
+                reference=skip_frames(source, span.reference, span.n_frames) if span else source,
+                distorted=skip_frames(encoded, span.distorted, span.n_frames) if span else encoded,
+                model=model,
+                display=display,
+                subsample=scoring.subsample,
+                threads=scoring.threads,
+                cpus=session.shares.share(),
+            )
+            try:
+                result = run_score(ScoreJob(request, scoring.pool), scorer, observe=observe)
+            except FrameCountMismatchError as error:
+                raise (
+                    error if offset else with_step_hint(error, source, encoded, session)
+                ) from error
+        result = replace(result, reference=source, distorted=encoded, offset=offset)
+        notes = dict.fromkeys((*source_notes(source), *source_notes(encoded)))
+        hint = () if offset else step_notes(result, session)
+        return replace(result, notes=(*notes, *result.notes, *hint))

@@ -1,0 +1,1 @@
+"""Search: which is the worst quality that still reaches a target?"""

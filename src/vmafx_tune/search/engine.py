@@ -1,0 +1,371 @@
+"""Search: the worst-quality step of an encoder's knob that still reaches a target."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from vmafx_tune import formatting
+from vmafx_tune.events import JobFinished, JobPlanned, JobStarted, Observer, ignore
+from vmafx_tune.formatting import counted
+from vmafx_tune.results import SearchLimit, SearchResult, SearchStrategy
+from vmafx_tune.sampling.estimates import estimate_of, is_close_enough, searched_sample
+from vmafx_tune.search.bisect import SearchProblem
+from vmafx_tune.search.losses import losses
+from vmafx_tune.search.plateau import MeasuredStep, is_saturated, plateau_at_best, plateau_at_worst
+from vmafx_tune.search.prescan import SamplePrescan, prescan_of
+from vmafx_tune.search.probe_set import ProbeSet
+from vmafx_tune.search.strategies import method_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmafx_tune.ports import Prober
+    from vmafx_tune.results import Sample, SampleEstimate
+    from vmafx_tune.search.bisect import SearchOutcome
+    from vmafx_tune.search.plateau import Plateau
+    from vmafx_tune.search.prescan import Prescan
+    from vmafx_tune.search.request import SearchRequest
+
+__all__ = ["describe", "failed_search", "plan_of", "search", "search_in_book"]
+
+
+def search(
+    request: SearchRequest,
+    prober: Prober,
+    *,
+    observe: Observer = ignore,
+    prescan: Prober | None = None,
+) -> SearchResult:
+    """Find the cheapest setting that reaches `request.target`, and prove it.
+
+    Args:
+        request: What to search.
+        prober: Makes the probes.
+        observe: Receives the events.
+        prescan: Probes parts of the source, for cheap looks before the first probe; None for none.
+
+    Returns:
+        The answer, or for a target that cannot be reached the best probe with the reason; see
+        `SearchResult`.
+
+    Raises:
+        VmafxTuneError: A probe failed.
+    """
+    book = ProbeSet(request, prober, observe)
+    observe(plan_of(request, [request.target], guided=prescan is not None))
+    observe(JobStarted(request.encoder, n_frames=request.n_frames))
+    looks = None if prescan is None else prescan_of(request, prescan, observe)
+    result = search_in_book(request, book, prescan=looks)
+    observe(JobFinished(request.encoder, ok=result.ok, summary=describe(result, request.knob)))
+    return result
+
+
+def plan_of(
+    request: SearchRequest, targets: Sequence[float], *, guided: bool, job: str | None = None
+) -> JobPlanned:
+    """Tell what searches for all `targets` should take, before the first of them.
+
+    Args:
+        request: The search to repeat.
+        targets: What it is repeated for.
+        guided: Whether looks show the first one its way.
+        job: Name that the event carries; None for the encoder's.
+    """
+    expected = method_of(request.strategy).probes_expected
+    first = SearchProblem(request.target, request.grid.last_step, max_probes=request.max_iter)
+    # As if looks, or the first search, had left something to go by.
+    later = replace(first, hints={first.last_step // 2: request.target})
+    return JobPlanned(
+        request.encoder if job is None else job,
+        request.work,
+        probes_expected=expected(later if guided else first, {})
+        + (len(targets) - 1) * expected(later, {}),
+        encode_cost=request.encode_cost,
+    )
+
+
+def search_in_book(
+    request: SearchRequest,
+    book: ProbeSet,
+    *,
+    upcoming: Sequence[float] = (),
+    prescan: Prescan | SamplePrescan | None = None,
+) -> SearchResult:
+    """Search with the probes that `book` already holds, and leave the new ones in it.
+
+    Args:
+        request: What to search; `book` was made for the same template, grid and pooling.
+        book: The encoder's probes so far.
+        upcoming: Targets that will be searched in `book` after this one.
+        prescan: Takes looks where the search interpolates; made for the same request.
+
+    Raises:
+        VmafxTuneError: A probe failed; the probes made before it stay in `book`.
+    """
+    started = time.monotonic()
+    made_before = book.n_made
+    problem = SearchProblem(
+        target=request.target,
+        last_step=request.grid.last_step,
+        known=book.found(),
+        max_probes=request.max_iter,
+        prior=request.prior,
+    )
+    if request.strategy is SearchStrategy.INTERPOLATE:
+        problem = replace(problem, seeds=book.stored())
+        problem = replace(problem, hints=prescan.hints(problem) if prescan else {})
+    is_enough = partial(is_close_enough, request) if request.estimates else None
+    outcome = book.solve(problem, request.strategy, upcoming, is_enough=is_enough)
+    result = _result(request, book, outcome, book.n_made - made_before, time.monotonic() - started)
+    if isinstance(prescan, SamplePrescan):
+        return replace(result, sample=prescan.sample(request.target))
+    return result
+
+
+def failed_search(
+    request: SearchRequest, book: ProbeSet, reason: str, *, new_probes: int = 0
+) -> SearchResult:
+    """Build the result of a search that a failed probe ended: no answer, and what was measured.
+
+    Args:
+        request: What was searched.
+        book: The encoder's probes so far.
+        reason: Why the probe failed, as a sentence.
+        new_probes: Encodes that the search had made by then.
+    """
+    template = request.template
+    return SearchResult(
+        source=template.encode.source,
+        encoder=request.encoder,
+        target=request.target,
+        model=template.model,
+        pool=request.pool,
+        display=template.display,
+        subsample=template.subsample,
+        answer=None,
+        vmaf=None,
+        next_worse=None,
+        probes=book.probes(),
+        vmafs=book.vmafs(),
+        ok=False,
+        converged=False,
+        proven=False,
+        limit=SearchLimit("failed", reason),
+        non_monotone=(),
+        new_probes=new_probes,
+        wall_time_s=0.0,
+        strategy=request.strategy,
+        max_bitrate_kbps=request.max_bitrate_kbps,
+        notes=request.notes,
+        chunk_frames=request.chunk_frames,
+        too_large=book.too_large(),
+    )
+
+
+def describe(result: SearchResult, knob: str) -> str:
+    """Say in a sentence what a search found."""
+    if result.answer is None or result.vmaf is None:
+        limit = formatting.given(result.max_bitrate_kbps)
+        return f"no encode is within {limit} kb/s" if result.too_large else "no probe was made"
+    found = (
+        f"VMAF {formatting.vmaf(result.vmaf, target=result.target)} at {knob} "
+        f"{formatting.quality(result.answer.quality)}, "
+        f"{formatting.rough_bitrate(result.answer.bitrate_kbps)} kb/s"
+    )
+    return found if result.ok else f"missed {formatting.given(result.target)}: best is {found}"
+
+
+def _result(
+    request: SearchRequest,
+    book: ProbeSet,
+    outcome: SearchOutcome,
+    new_probes: int,
+    wall_time_s: float,
+) -> SearchResult:
+    template = request.template
+    quality_of = request.grid.quality_of
+    best = outcome.best_step
+    full_rate = template.subsample == 1
+    return SearchResult(
+        source=template.encode.source,
+        encoder=request.encoder,
+        target=request.target,
+        model=template.model,
+        pool=request.pool,
+        display=template.display,
+        subsample=template.subsample,
+        answer=None if best is None else book.probe_at(best),
+        vmaf=None if best is None else outcome.scores[best],
+        next_worse=book.get(best + 1) if outcome.proven and best is not None else None,
+        probes=book.probes(),
+        vmafs=book.vmafs(),
+        ok=outcome.reached,
+        converged=outcome.converged,
+        proven=outcome.proven and full_rate and not request.estimates,
+        limit=_limit(request, book, outcome),
+        non_monotone=tuple(
+            (quality_of(better), quality_of(worse)) for better, worse in outcome.non_monotone
+        ),
+        new_probes=new_probes,
+        wall_time_s=wall_time_s,
+        strategy=request.strategy,
+        max_bitrate_kbps=request.max_bitrate_kbps,
+        chunk_frames=request.chunk_frames,
+        too_large=book.too_large(),
+        sample=_sample(request, book, outcome),
+        notes=(*request.notes, *_notes(request, book, outcome)),
+    )
+
+
+def _sample(request: SearchRequest, book: ProbeSet, outcome: SearchOutcome) -> Sample | None:
+    if not request.estimates:
+        return None
+    best = outcome.best_step
+    return searched_sample(request, None if best is None else book.probe_at(best))
+
+
+def _limit(request: SearchRequest, book: ProbeSet, outcome: SearchOutcome) -> SearchLimit | None:
+    if outcome.ran_out and not outcome.converged:
+        return SearchLimit(
+            "max_iter",
+            f"The search stopped after {counted(request.max_iter, 'probe')} before it was sure. "
+            "Allow more with --max-iter.",
+        )
+    if outcome.too_large and not outcome.proven:
+        return _why_too_large(request, book, outcome)
+    if not outcome.reached:
+        return _why_unreachable(request, book, outcome)
+    if request.estimates:
+        return _sample_limit(request, book, outcome)
+    if outcome.proven and request.template.subsample > 1:
+        return SearchLimit(
+            "subsample",
+            f"Only one frame in {request.template.subsample} was scored, so the answer is an "
+            "estimate. Leave out --subsample for a proven one.",
+        )
+    return None
+
+
+def _sample_limit(
+    request: SearchRequest, book: ProbeSet, outcome: SearchOutcome
+) -> SearchLimit | None:
+    best, plan = outcome.best_step, request.sample
+    if best is None or plan is None:
+        return None
+    found = estimate_of(request, book.probe_at(best))
+    return SearchLimit(
+        "sample",
+        f"Only {plan.share:.0%} of the clip was measured, so the answer is an estimate. "
+        f"{_sample_errors(found, len(plan.segments))} Add --verify for a proven one.",
+    )
+
+
+def _sample_errors(found: SampleEstimate, n_parts: int) -> str:
+    if n_parts == 1:
+        return (
+            "One part does not show how far it may be off: the error is unknown. Measure six parts "
+            "or more, as with --sample 6x5s."
+        )
+    if found.vmaf_error is None or found.bitrate_error_kbps is None:
+        return "The parts do not show how far the score may be off."
+    return (
+        f"It is off by no more than {found.vmaf_error:.2f} VMAF and "
+        f"{found.bitrate_error_kbps:.0f} kb/s, by the spread between the parts (95 %)."
+    )
+
+
+def _why_too_large(request: SearchRequest, book: ProbeSet, outcome: SearchOutcome) -> SearchLimit:
+    limit = f"{formatting.given(request.max_bitrate_kbps)} kb/s"
+    if outcome.best_step is None:
+        worst = request.grid.quality_of(request.grid.last_step)
+        found = f"No encode is within {limit}, not even that at {request.knob} {worst:g}"
+    else:
+        best, vmaf = book.probe_at(outcome.best_step), outcome.scores[outcome.best_step]
+        told = (
+            f"VMAF {formatting.vmaf(vmaf, target=request.target)} at {request.knob} "
+            f"{formatting.quality(best.quality)}, "
+            f"{formatting.rough_bitrate(best.bitrate_kbps)} kb/s"
+        )
+        if outcome.reached:
+            return SearchLimit(
+                "max_bitrate",
+                f"{told}, is within {limit}, but a worse setting is not, so a cheaper answer may "
+                "be further on. Narrow the range with --crf-lo and --crf-hi.",
+            )
+        target = formatting.given(request.target)
+        found = f"No encode within {limit} reaches {target}: the best is {told}"
+    return SearchLimit(
+        "max_bitrate", f"{found}. Allow more with --max-bitrate, or lower the target."
+    )
+
+
+def _why_unreachable(request: SearchRequest, book: ProbeSet, outcome: SearchOutcome) -> SearchLimit:
+    ceiling = book.ceiling()
+    if ceiling < request.target:
+        return SearchLimit(
+            "clip_ceiling",
+            "The source scores only "
+            f"{formatting.vmaf(ceiling, target=request.target)} against itself, so no encode of it "
+            f"can reach {formatting.given(request.target)}. Lower the target.",
+        )
+    measured = _measured(book, outcome)
+    if plateau := plateau_at_best(measured, request.grid.last_step):
+        return SearchLimit("encoder_args", _flat(request, plateau))
+    size, display = request.template.encode.size, request.template.display
+    if size is not None and size.pixels < display.pixels and is_saturated(measured, request.target):
+        return SearchLimit(
+            "size",
+            f"More bits hardly raise the score at {size}: the size of the picture is the limit. "
+            "Encode it larger, or lower the target.",
+        )
+    return SearchLimit(
+        "knob_range",
+        f"The range of {request.knob} ends at {request.grid.quality_of(0):g}, and the target is "
+        "not reached there.",
+    )
+
+
+def _measured(book: ProbeSet, outcome: SearchOutcome) -> list[MeasuredStep]:
+    return [
+        MeasuredStep(step, probe.bitrate_kbps, score)
+        for step, score in sorted(outcome.scores.items())
+        if (probe := book.get(step)) is not None
+    ]
+
+
+def _flat(request: SearchRequest, plateau: Plateau) -> str:
+    """Say that the knob does nothing over a range, and what may be the reason."""
+    first, last = map(request.grid.quality_of, (plateau.first, plateau.last))
+    stays = (
+        f"From {request.knob} {first:g} to {last:g} the bitrate stays at about "
+        f"{formatting.rough_bitrate(plateau.bitrate_kbps)} kb/s, and quality does not change with "
+        f"it: {request.knob} is not the limit."
+    )
+    if request.caps:
+        return (
+            f"{stays} {' and '.join(request.caps)} in the encoder arguments may be. Change that, "
+            "or the target."
+        )
+    if request.template.encode.extra_args:
+        return f"{stays} An encoder argument may be. Try without them, or change the target."
+    return f"{stays} Try another preset or encoder, or change the target."
+
+
+def _notes(request: SearchRequest, book: ProbeSet, outcome: SearchOutcome) -> tuple[str, ...]:
+    if outcome.best_step is None:
+        return ()
+    answer = book.probe_at(outcome.best_step)
+    source = request.template.encode.source
+    return (*_flat_notes(request, book, outcome), *losses(source, answer))
+
+
+def _flat_notes(request: SearchRequest, book: ProbeSet, outcome: SearchOutcome) -> tuple[str, ...]:
+    """Say of an answer at the end of the range that it costs as much as better settings."""
+    last_step = request.grid.last_step
+    if not outcome.reached or outcome.best_step != last_step:
+        return ()
+    plateau = plateau_at_worst(_measured(book, outcome), last_step)
+    return () if plateau is None or not request.caps else (_flat(request, plateau),)

@@ -1,0 +1,161 @@
+"""The interpolating search: guess where the curve crosses the target, and measure there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from vmafx_tune.search.crossing import expected_crossing
+from vmafx_tune.search.probe_budget import ProbeBudget
+from vmafx_tune.search.state import Bracket, SearchState
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+    from vmafx_tune.search.state import Measurement, SearchOutcome, SearchProblem
+
+__all__ = ["interpolate", "probes_expected", "probes_left", "wished_step"]
+
+_NOTHING: Mapping[int, Measurement] = MappingProxyType({})
+
+_REACH = 0.5
+# Mean numbers of probes, over curves that differ from the prior as clips do, of a search without
+# hints; of one that knows some of the curve, whose guess and a neighbour mostly hold the proof; and
+# of one that has measured that neighbour.
+_UNGUIDED, _GUIDED, _BESIDE = 3.2, 2.1, 1.2
+
+
+def interpolate(problem: SearchProblem) -> Generator[int, Measurement, SearchOutcome]:
+    """Measure where the curve should cross the target, and learn from the miss.
+
+    Each probe goes to the step nearest to the estimated crossing: it is the one that, with its
+    neighbour, proves the answer if the estimate is off by less than one step. The bracket between
+    the steps that pass and those that miss is kept as in `bisect`, and nothing but measurements
+    narrows it, so an answer means the same with both.
+
+    On a curve that falls with each step no answer takes more than two probes above what `bisect`
+    needs for it; on any curve, no search takes more than two above the most that `bisect` may need.
+    A guess that would break this moves to the nearest step that keeps it, which turns the search
+    into bisection where guesses go on failing.
+
+    Args:
+        problem: What to search.
+
+    Yields:
+        A step whose score is not known yet.
+
+    Returns:
+        The outcome; see `SearchOutcome`.
+    """
+    state = SearchState(problem)
+    budget = ProbeBudget.of(state.bracket, problem.max_probes)
+    while state.may_probe:
+        step = _next_step(problem, state, budget)
+        state.record(step, (yield step))
+    return state.outcome()
+
+
+def probes_left(problem: SearchProblem, measured: Mapping[int, Measurement] = _NOTHING) -> int:
+    """Bound how many more probes `interpolate` makes; see `search.probes_left`."""
+    found = {**problem.known, **measured}
+    n_made = len(found) - len(problem.known)
+    budget = ProbeBudget.of(Bracket.of(problem.known, problem), problem.max_probes)
+    most = budget.most_left(Bracket.of(found, problem), n_made)
+    return max(0, min(problem.max_probes - n_made, most))
+
+
+def probes_expected(
+    problem: SearchProblem, measured: Mapping[int, Measurement] = _NOTHING
+) -> float:
+    """Tell how many more probes `interpolate` should make on average.
+
+    Args:
+        problem: What is searched.
+        measured: What came in since the search began, as for `probes_left`.
+
+    Returns:
+        From 0 up to what `probes_left` gives.
+    """
+    state = SearchState(replace(problem, known={**problem.known, **measured}))
+    passing, missing = state.bracket.ends
+    if missing - passing < 2:
+        return 0.0
+    step = wished_step(problem, state, expected_crossing(problem, state))
+    usual = _UNGUIDED
+    if state.found or problem.hints:
+        usual = _BESIDE if step - passing == 1 or missing - step == 1 else _GUIDED
+    return min(probes_left(problem, measured), usual)
+
+
+def _next_step(problem: SearchProblem, state: SearchState, budget: ProbeBudget) -> int:
+    """Choose the next step: where it is no seed, as if the seeds were measured.
+
+    A seed costs nothing, so that it is taken wherever it is met. A search that is repeated thus
+    takes the same steps again, however much was stored since.
+    """
+    step = _guess(problem, state, budget, made=state)
+    inside = _inside(problem.seeds, state.bracket)
+    if step in inside or not inside:
+        return step
+    seeded = SearchState(replace(problem, known={**state.found, **inside}))
+    if seeded.bracket.n_open:
+        return _guess(problem, seeded, budget, made=state)
+    # The seeds hold the proof: one end of the closed bracket is a seed, if not both.
+    return next(step for step in seeded.bracket.ends if step in inside)
+
+
+def _guess(
+    problem: SearchProblem, state: SearchState, budget: ProbeBudget, *, made: SearchState
+) -> int:
+    """Choose a step by what `state` holds, such that a search that has `made` so much affords it.
+
+    Where the neighbour that would close the case could not be afforded any more, it goes first: two
+    steps on one side of the crossing would leave a wide bracket, and bisection to search it.
+    """
+    crossing = expected_crossing(problem, state)
+    wish = wished_step(problem, state, crossing)
+    step = budget.nearest_affordable(wish, made.bracket, made.n_new)
+    passes = step <= crossing
+    rest = Bracket(step, made.bracket.missing) if passes else Bracket(made.bracket.passing, step)
+    closing = step + 1 if passes else step - 1
+    if rest.n_open < 1 or budget.affords(closing, rest, made.n_new + 1):
+        return step
+    return closing if budget.affords(closing, made.bracket, made.n_new) else step
+
+
+def _inside(seeds: Mapping[int, Measurement], bracket: Bracket) -> dict[int, Measurement]:
+    return {step: m for step, m in seeds.items() if bracket.passing < step < bracket.missing}
+
+
+def wished_step(problem: SearchProblem, state: SearchState, crossing: float) -> int:
+    """Choose the open step nearest to the estimated crossing, or an end of the range near it.
+
+    The end of the range needs no neighbour for its proof, so it is worth a try where an estimate
+    that extrapolates comes close to it. Where encodes at the crossing are too large, what is left
+    to find is the best that is not, of which scores tell nothing: the bracket is halved.
+
+    Args:
+        problem: What is searched.
+        state: What was measured; it must leave a step open.
+        crossing: Where the curve should cross the target, in steps.
+    """
+    bracket = state.bracket
+    if state.scores and (end := _end_within_reach(crossing, bracket, problem)) is not None:
+        return end
+    if state.ends_in_too_large and crossing <= bracket.passing:
+        return bracket.midpoint
+    return round(min(max(crossing, bracket.passing + 1), bracket.missing - 1))
+
+
+def _end_within_reach(crossing: float, bracket: Bracket, problem: SearchProblem) -> int | None:
+    """Find an end of the range that an estimate beyond all that was measured may come to lie at.
+
+    The further an estimate is from what it comes from, the further it may be off.
+    """
+    last = problem.last_step
+    if bracket.missing > last and last - crossing < _REACH * (crossing - bracket.passing):
+        return last
+    if bracket.passing < 0 and crossing < _REACH * (bracket.missing - crossing):
+        return 0
+    return None

@@ -1,0 +1,171 @@
+"""Cheap looks at parts of a clip, which tell a search where to begin."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import CancelledError, VmafxTuneError
+from vmafx_tune.events import FramesDone, ProbeFinished, ProbeStarted, Warned
+from vmafx_tune.sampling.estimates import is_close_enough, searched_sample
+from vmafx_tune.sampling.parts import look_plan
+from vmafx_tune.scoring.pooling import pool_scores
+from vmafx_tune.search.cached_probes import stored_scores
+from vmafx_tune.search.interpolate import probes_left
+from vmafx_tune.search.prescan_plan import USUAL_LOOKS, next_look
+from vmafx_tune.search.probe_set import ProbeSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from vmafx_tune.events import Observer
+    from vmafx_tune.model import Probe
+    from vmafx_tune.ports import Prober
+    from vmafx_tune.results import Sample
+    from vmafx_tune.search.request import SearchRequest
+    from vmafx_tune.search.state import SearchProblem
+
+__all__ = ["Prescan", "SamplePrescan", "prescan_of"]
+
+_NONE: Mapping[int, float] = MappingProxyType({})
+
+
+class Prescan:
+    """Looks at one encoder's curve on parts of the source, before its searches.
+
+    What it sees is no part of any answer: a look that fails or misleads costs time only. Not
+    thread-safe; it goes with one `ProbeSet`.
+
+    Args:
+        request: Gives the probe template, the grid and the pooling.
+        prober: Probes parts of the source for the whole of it.
+        observe: Receives an event for each look.
+        job: Name that the events carry; None for the encoder's.
+    """
+
+    def __init__(
+        self, request: SearchRequest, prober: Prober, observe: Observer, *, job: str | None = None
+    ) -> None:
+        self._job = request.encoder if job is None else job
+        # Parts may have more bits a second than the whole, which is all that has a limit.
+        encode = replace(request.template.encode, max_bitrate_kbps=None)
+        self._request = replace(request, template=replace(request.template, encode=encode))
+        self._prober = prober
+        self._observe = observe
+        plan = look_plan(request.template.encode.source.n_frames, request.n_frames)
+        looking = replace(request, sample=plan, verify=False, chunk_frames=None)
+        self._n_frames, self._work = looking.n_frames, looking.work
+        self._scores: dict[int, float] = {}
+        self._failed = False
+
+    def hints(self, problem: SearchProblem) -> Mapping[int, float]:
+        """Look until the crossing of a search is known well enough.
+
+        Where a store knows something of the whole clip, only looks are taken that it knows as well:
+        they are those of a run that is repeated, which is to take the same steps again.
+
+        Args:
+            problem: The search, without hints.
+
+        Returns:
+            Scores of all looks so far, by step.
+
+        Raises:
+            CancelledError: The work was cancelled.
+        """
+        try:
+            if not self._failed:
+                self._look_around(problem)
+        except CancelledError:
+            raise
+        except VmafxTuneError as error:
+            self._failed = True
+            self._observe(Warned(f"Looks at parts of the clip fail, so there are none: {error}"))
+        return dict(self._scores)
+
+    def _look_around(self, problem: SearchProblem) -> None:
+        stored = stored_scores(self._prober, self._request) if problem.seeds else _NONE
+        while (step := next_look(replace(problem, hints=self._scores))) is not None:
+            if problem.seeds and step not in stored:
+                break
+            self._look(step, problem)
+
+    def _look(self, step: int, problem: SearchProblem) -> None:
+        template, job = self._request.template, self._job
+        quality = self._request.grid.quality_of(step)
+        number, target, knob = len(self._scores) + 1, problem.target, self._request.knob
+        self._observe(
+            ProbeStarted(job, number, quality, target, True, knob, self._n_frames, self._work)
+        )
+        probe = self._prober.probe(
+            replace(template, encode=replace(template.encode, quality=quality)),
+            on_progress=lambda stage, frames: self._observe(FramesDone(job, stage, frames)),
+        )
+        vmaf = self._scores[step] = pool_scores(probe.scores.frames, self._request.pool)
+        left, more = probes_left(problem), max(0, USUAL_LOOKS - number)
+        self._observe(ProbeFinished(job, number, probe, vmaf, target, left, True, more))
+
+
+def prescan_of(
+    request: SearchRequest, prober: Prober, observe: Observer, *, job: str | None = None
+) -> Prescan | SamplePrescan:
+    """Choose what shows a search its way: the sample that is to be verified, or a few looks.
+
+    Args:
+        request: The search.
+        prober: Probes parts of the source: the sample's, or those of the looks.
+        observe: Receives an event for each probe.
+        job: Name that the events carry; None for the encoder's.
+    """
+    kind = SamplePrescan if request.sample is not None and request.verify else Prescan
+    return kind(request, prober, observe, job=job)
+
+
+class SamplePrescan:
+    """Searches a sample of the clip to the end, before the search of the whole clip.
+
+    Its scores are hints to that search, which measures and proves its answer by itself. Not
+    thread-safe; it goes with one `ProbeSet`.
+
+    Args:
+        request: The search of the whole clip, with its sample.
+        prober: Probes the sample for the whole.
+        observe: Receives the events.
+        job: Name that the events carry; None for the encoder's.
+    """
+
+    def __init__(
+        self, request: SearchRequest, prober: Prober, observe: Observer, *, job: str | None = None
+    ) -> None:
+        self._request = request
+        self._book = ProbeSet(replace(request, verify=False), prober, observe, job=job)
+        self._answers: dict[float, Probe] = {}
+
+    def hints(self, problem: SearchProblem) -> Mapping[int, float]:
+        """Search the sample for a target.
+
+        Args:
+            problem: The search of the whole clip, without hints.
+
+        Returns:
+            Scores of all the sample's probes so far, by step.
+
+        Raises:
+            VmafxTuneError: A probe failed.
+        """
+        own = replace(problem, known=self._book.found(), seeds=self._book.stored(), hints={})
+        request = self._request.at_target(problem.target)
+        outcome = self._book.solve(
+            own, request.strategy, is_enough=partial(is_close_enough, request)
+        )
+        if outcome.best_step is not None:
+            self._answers[problem.target] = self._book.probe_at(outcome.best_step)
+        return {
+            step: found for step, found in self._book.found().items() if isinstance(found, float)
+        }
+
+    def sample(self, target: float) -> Sample | None:
+        """Tell what the sample's search said of a target."""
+        return searched_sample(self._request, self._answers.get(target))

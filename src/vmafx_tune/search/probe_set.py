@@ -1,0 +1,232 @@
+"""The probes of one encoder on one source, made once and used by every search."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+from vmafx_tune.errors import TooLargeError, VmafxTuneError
+from vmafx_tune.events import (
+    FramesDone,
+    Observer,
+    ProbeFailed,
+    ProbeFinished,
+    ProbeStarted,
+    ProbeStopped,
+)
+from vmafx_tune.results import SearchStrategy
+from vmafx_tune.scoring.pooling import pool_scores
+from vmafx_tune.search.bisect import solve
+from vmafx_tune.search.cached_probes import stored_scores
+from vmafx_tune.search.prior import LOWEST_CEILING
+from vmafx_tune.search.state import TOO_LARGE
+from vmafx_tune.search.strategies import method_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from vmafx_tune.model import EncodeSpec, Probe
+    from vmafx_tune.ports import Prober
+    from vmafx_tune.search.bisect import SearchOutcome, SearchProblem
+    from vmafx_tune.search.request import SearchRequest
+    from vmafx_tune.search.state import Measurement
+
+__all__ = ["ProbeSet", "ProbesLeft"]
+
+
+class ProbesLeft(NamedTuple):
+    """How many more probes a job makes: at most, and on average."""
+
+    at_most: int
+    expected: float
+
+
+class ProbeSet:
+    """Measures steps through the prober and remembers them.
+
+    Not thread-safe: one encoder's searches follow each other, so that each profits from the last.
+
+    Args:
+        request: Gives the probe template, the grid and the pooling.
+        prober: Makes the probes.
+        observe: Receives an event for each.
+        job: Name that the events carry; None for the encoder's.
+    """
+
+    def __init__(
+        self,
+        request: SearchRequest,
+        prober: Prober,
+        observe: Observer,
+        *,
+        job: str | None = None,
+    ) -> None:
+        self._job = request.encoder if job is None else job
+        self._request = request
+        self._template = request.template
+        self._grid = request.grid
+        self._pool = request.pool
+        self._prober = prober
+        self._observe = observe
+        self._probes: dict[int, Probe] = {}
+        self._scores: dict[int, float] = {}
+        self._too_large: dict[int, TooLargeError] = {}
+        self._ceiling: float | None = None
+        self._stored: dict[int, float] | None = None
+
+    @property
+    def n_made(self) -> int:
+        """Encodes made so far, those that were stopped too; what is recalled is none of them."""
+        recalled = [probe.cached for probe in self._probes.values()]
+        recalled += [found.recalled for found in self._too_large.values()]
+        return recalled.count(False)
+
+    def found(self) -> dict[int, Measurement]:
+        """What was learned of each step so far: its pooled score, or that it is too large."""
+        return {**self._scores, **dict.fromkeys(self._too_large, TOO_LARGE)}
+
+    def stored(self) -> Mapping[int, float]:
+        """Pooled scores by step that need no encode, as far as the prober knew when first asked.
+
+        There are none where bitrates are limited: what an earlier run found too large has no score,
+        and a search that is repeated goes the same way only if it knows all of that or nothing.
+        """
+        if self._stored is None:
+            limited = self._template.encode.max_bitrate_kbps is not None
+            self._stored = {} if limited else stored_scores(self._prober, self._request)
+        return MappingProxyType(self._stored)
+
+    def probes(self) -> tuple[Probe, ...]:
+        """All probes, from the best quality to the worst."""
+        return tuple(probe for _, probe in sorted(self._probes.items()))
+
+    def vmafs(self) -> tuple[float, ...]:
+        """Pooled scores of `probes()`, in the same order."""
+        return tuple(score for _, score in sorted(self._scores.items()))
+
+    def too_large(self) -> tuple[float, ...]:
+        """Qualities of the encodes that are above the limit of the bitrate, the best first."""
+        return tuple(map(self._grid.quality_of, sorted(self._too_large)))
+
+    def probe_at(self, step: int) -> Probe:
+        """The probe made at `step`; it must have been measured."""
+        return self._probes[step]
+
+    def get(self, step: int) -> Probe | None:
+        """The probe made at `step`, if there is one."""
+        return self._probes.get(step)
+
+    def ceiling(self) -> float:
+        """Pooled score of the source against itself, measured on first use."""
+        if self._ceiling is None:
+            self._observe(FramesDone(self._job, "ceiling", 0))
+            scores = self._prober.score_itself(self._template)
+            self._ceiling = pool_scores(scores.frames, self._pool)
+        return self._ceiling
+
+    def solve(
+        self,
+        problem: SearchProblem,
+        strategy: SearchStrategy,
+        upcoming: Sequence[float] = (),
+        *,
+        is_enough: Callable[[Probe, float], bool] | None = None,
+    ) -> SearchOutcome:
+        """Measure the steps that `strategy` asks for until it has its outcome.
+
+        Args:
+            problem: What is searched.
+            strategy: Which steps to measure.
+            upcoming: Targets to be searched after this one, for the events.
+            is_enough: Says of a probe that reaches the target, and its pooled score, whether to
+                end with it unproven; None to go on to the proof.
+        """
+        method = method_of(strategy)
+
+        def probes_left() -> ProbesLeft:
+            found = self.found()
+            later = [replace(problem, target=target, known=found) for target in upcoming]
+            searches = [(problem, found), *((search, {}) for search in later)]
+            return ProbesLeft(
+                sum(method.probes_left(*search) for search in searches),
+                sum(method.probes_expected(*search) for search in searches),
+            )
+
+        def measure(step: int) -> Measurement:
+            return self.measure(step, problem.target, probes_left)
+
+        def enough(step: int) -> bool:
+            return is_enough is not None and is_enough(self._probes[step], self._scores[step])
+
+        def is_out_of_reach() -> bool:
+            looks_ahead = strategy is SearchStrategy.INTERPOLATE
+            may_be = looks_ahead and problem.target > LOWEST_CEILING
+            # Scoring the source against itself takes no encode, but it is not free either.
+            return may_be and self.ceiling() < problem.target
+
+        return solve(
+            method.strategy,
+            problem,
+            measure,
+            is_enough=enough,
+            is_out_of_reach=is_out_of_reach,
+        )
+
+    def measure(
+        self, step: int, target: float, probes_left: Callable[[], ProbesLeft]
+    ) -> Measurement:
+        """Make the probe of a step, and keep it.
+
+        Args:
+            step: One that is not measured yet.
+            target: The score that it is after, for the events.
+            probes_left: Says afterwards how many more there are, for the events.
+        """
+        encode = replace(self._template.encode, quality=self._grid.quality_of(step))
+        job, number = self._job, len(self._probes) + len(self._too_large) + 1
+        self._observe(
+            ProbeStarted(
+                job,
+                number,
+                encode.quality,
+                target,
+                knob=self._request.knob,
+                n_frames=self._request.n_frames,
+                work=self._request.work,
+            )
+        )
+        try:
+            probe = self._probe(encode)
+        except TooLargeError as error:
+            self._too_large[step] = error
+            limit, known = error.limit_kbps, error.recalled
+            self._observe(
+                ProbeStopped(job, number, encode.quality, target, limit, known, *probes_left())
+            )
+            return TOO_LARGE
+        except VmafxTuneError as error:
+            self._observe(ProbeFailed(job, number, encode.quality, str(error)))
+            raise
+        vmaf = pool_scores(probe.scores.frames, self._pool)
+        self._probes[step] = probe
+        self._scores[step] = vmaf
+        most, expected = probes_left()
+        self._observe(
+            ProbeFinished(job, number, probe, vmaf, target, most, probes_expected=expected)
+        )
+        return vmaf
+
+    def _probe(self, encode: EncodeSpec) -> Probe:
+        """Make a probe, and drop one that is too large, whoever did not look.
+
+        A search thus learns the same of a step, however its encode came about.
+        """
+        probe = self._prober.probe(
+            replace(self._template, encode=encode),
+            on_progress=lambda stage, frames: self._observe(FramesDone(self._job, stage, frames)),
+        )
+        limit_kbps = encode.max_bitrate_kbps
+        if limit_kbps is not None and probe.bitrate_kbps > limit_kbps:
+            raise TooLargeError(limit_kbps, probe.bitrate_kbps, recalled=probe.cached)
+        return probe

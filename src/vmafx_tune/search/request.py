@@ -1,0 +1,105 @@
+"""What a search is asked: one encoder, its knob, one target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import TYPE_CHECKING
+
+from vmafx_tune.results import SearchStrategy
+
+if TYPE_CHECKING:
+    from vmafx_tune.model import PoolMethod, ProbeSpec
+    from vmafx_tune.sampling.parts import SamplePlan
+    from vmafx_tune.search.grid import KnobGrid
+    from vmafx_tune.search.prior import Prior
+
+__all__ = ["SearchRequest"]
+
+# Processor time of a score, in that of an encode by libx264; see `EncoderRow.effort`.
+_SCORING_EFFORT = 1.0
+_HARDWARE_EFFORT = 0.5
+# Starting the programs for a part takes as long as scoring so many pixels.
+_START_PIXELS = 24e6
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """One search, fully determined.
+
+    Attributes:
+        template: The probe to repeat; its `encode.quality` is replaced at every step.
+        knob: What the encoder calls its quality knob, for messages.
+        grid: The knob's values, by step.
+        target: Pooled score to reach; a tie passes.
+        pool: How frame scores are pooled.
+        max_iter: Probes that the search may make.
+        strategy: Which steps to measure.
+        prior: What a typical clip scores over `grid`'s steps; None where nobody knows.
+        sample: Parts that stand for the clip; None to measure the whole of it.
+        verify: Whether the sample only shows the way, and the answer is measured on the whole clip.
+        chunk_frames: Frames of the chunks that each encode is made of, the last one's excepted;
+            None for encodes of the whole clip.
+        caps: Further encoder arguments that may limit bitrate or quality, for messages.
+        effort: How long its probes take, beside those of other encoders; in any unit.
+        notes: What an engineer should know of the encoder and this source, in sentences.
+    """
+
+    template: ProbeSpec
+    knob: str
+    grid: KnobGrid
+    target: float
+    pool: PoolMethod
+    max_iter: int = 12
+    strategy: SearchStrategy = SearchStrategy.INTERPOLATE
+    prior: Prior | None = None
+    sample: SamplePlan | None = None
+    verify: bool = False
+    chunk_frames: int | None = None
+    caps: tuple[str, ...] = ()
+    effort: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def estimates(self) -> bool:
+        """Whether its answer is an estimate from parts of the clip."""
+        return self.sample is not None and not self.verify
+
+    @property
+    def n_frames(self) -> int:
+        """Frames that one probe of it passes."""
+        if self.sample is not None and self.estimates:
+            return self.sample.n_sampled
+        return self.template.encode.source.n_frames
+
+    @property
+    def encode_cost(self) -> float:
+        """What the encode of a frame should take, where its score takes 1."""
+        encode, display = self.template.encode, self.template.display
+        size = encode.size or encode.source.resolution
+        return (self.effort or _HARDWARE_EFFORT) * size.pixels / display.pixels / _SCORING_EFFORT
+
+    @property
+    def work(self) -> float:
+        """What one probe of it should take, in that of a frame."""
+        n_parts = 1
+        if self.sample is not None and self.estimates:
+            n_parts = len(self.sample.segments)
+        elif self.chunk_frames is not None:
+            n_parts = ceil(self.n_frames / self.chunk_frames)
+        frame = (1 + self.encode_cost) * self.template.display.pixels
+        return self.n_frames + n_parts * _START_PIXELS / frame
+
+    @property
+    def max_bitrate_kbps(self) -> float | None:
+        """What an answer may have at most; None for no limit."""
+        return self.template.encode.max_bitrate_kbps
+
+    @property
+    def encoder(self) -> str:
+        """Name of the encoder."""
+        return self.template.encode.encoder
+
+    def at_target(self, target: float) -> SearchRequest:
+        """Return the same request for another target."""
+        return replace(self, target=target)

@@ -1,0 +1,565 @@
+"""Where adapters meet workflows: one session for each run."""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing, contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmafx_tune.cancel import CancelToken
+from vmafx_tune.cpus import available_cpus
+from vmafx_tune.events import Observer, Warned, ignore
+from vmafx_tune.folders import cache_folder
+from vmafx_tune.model import RawFormat
+from vmafx_tune.options import SourceOptions, ToolOptions
+from vmafx_tune.parsing import parse_frame_rate, parse_resolution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from vmafx_tune.encoders.availability import Availability
+    from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.media.excerpts import ExcerptCutter
+    from vmafx_tune.media.ffmpeg import Ffmpeg
+    from vmafx_tune.media.process import ProcessRunner
+    from vmafx_tune.media.source_cache import SourceCache
+    from vmafx_tune.media.thumbnails import Thumbnails
+    from vmafx_tune.model import (
+        Complexity,
+        EncodeSpec,
+        Probe,
+        Resolution,
+        Source,
+        VmafModel,
+    )
+    from vmafx_tune.ports import Encoder, Prober, Scorer
+    from vmafx_tune.probing.fingerprint import Fingerprints
+    from vmafx_tune.probing.setup import Setup
+    from vmafx_tune.probing.shares import CoreShares
+    from vmafx_tune.probing.store import SqliteProbeStore
+    from vmafx_tune.sampling.parts import SamplePlan, Segment
+    from vmafx_tune.scoring.reference_copies import ReferenceCopies
+
+__all__ = ["Session", "open_session"]
+
+_RAW_SUFFIXES = frozenset({".yuv", ".raw"})
+
+
+@contextmanager
+def open_session(
+    session: Session | None, tools: ToolOptions | None, sources: SourceOptions | None
+) -> Iterator[Session]:
+    """Lend a caller's session, which stays open, or one that is made for the block and closed."""
+    if session is not None:
+        yield session
+        return
+    with closing(Session(tools, sources)) as own:
+        yield own
+
+
+class Session:
+    """The adapters of one run, each made when it is first needed.
+
+    Args:
+        tools: Which programs to use, and where to work.
+        sources: How sources are read.
+        cancel: Stops everything that the session's adapters have running.
+        on_command: Called with each command before it runs.
+
+    Attributes:
+        max_pixels: Largest picture that is decoded; None for any.
+    """
+
+    max_pixels: int | None = None
+
+    def __init__(
+        self,
+        tools: ToolOptions | None = None,
+        sources: SourceOptions | None = None,
+        *,
+        cancel: CancelToken | None = None,
+        on_command: Callable[[tuple[str, ...]], None] | None = None,
+    ) -> None:
+        self.tools = tools or ToolOptions()
+        self.cancel = cancel or CancelToken()
+        self._sources = sources or SourceOptions()
+        self._on_command = on_command
+        self._availabilities: dict[str, Availability] = {}
+        self._source_kbps: dict[Source, float | None] = {}
+        self._cutters: dict[Source, ExcerptCutter] = {}
+
+    @cached_property
+    def runner(self) -> ProcessRunner:
+        """Runs child processes."""
+        from vmafx_tune.media.process import ProcessRunner
+
+        return ProcessRunner(self.cancel, self.tools.timeout_s, on_command=self._on_command)
+
+    @cached_property
+    def shares(self) -> CoreShares:
+        """Splits this machine's processors between the probes that are being made."""
+        from vmafx_tune.probing.shares import CoreShares
+
+        return CoreShares(available_cpus())
+
+    @cached_property
+    def ffmpeg(self) -> Ffmpeg:
+        """The ffmpeg to run.
+
+        Raises:
+            ToolNotFoundError: There is none.
+        """
+        from vmafx_tune.media.ffmpeg import find_ffmpeg
+
+        return find_ffmpeg(self.tools.ffmpeg, self.runner)
+
+    @property
+    def probing_ffmpeg(self) -> Ffmpeg:
+        """The ffmpeg that makes the trial encodes, as results tell it: this machine's.
+
+        Raises:
+            ToolNotFoundError: There is none.
+        """
+        return self.ffmpeg
+
+    @property
+    def slots(self) -> int | None:
+        """Probes that can be made at once; None where only the cores of this machine limit them."""
+        return None
+
+    def close(self) -> None:
+        """Remove what was kept to be used again."""
+        if "reference_copies" in self.__dict__:
+            self.reference_copies.close()
+        if "source_cache" in self.__dict__:
+            self.source_cache.close()
+
+    def for_one_job(self, cancel: CancelToken) -> Session:
+        """Make a session with a token of its own, which knows what this one has found out."""
+        session = Session(self.tools, self._sources, cancel=cancel, on_command=self._on_command)
+        session.ffmpeg = self.ffmpeg
+        session.shares = self.shares
+        session.reference_copies = self.reference_copies
+        session._availabilities = self._availabilities
+        return session
+
+    @cached_property
+    def source_cache(self) -> SourceCache:
+        """Fetches sources by URL; the copies stay until the session is closed."""
+        from vmafx_tune.media.source_cache import SourceCache
+        from vmafx_tune.probing.fingerprint import Fingerprints, NoMemory
+
+        return SourceCache(self.cancel, digest_of=Fingerprints(NoMemory()).of)
+
+    def copy_of(self, url: str) -> Path:
+        """Fetch what is at an http or https URL; the copy stays until the session is closed.
+
+        Raises:
+            UsageError: It is not a valid URL.
+            UnreadableSourceError: It cannot be fetched.
+            OutputError: There is no room for it.
+        """
+        return self.source_cache.current(url)
+
+    def source(self, path: Path) -> Source:
+        """Probe a source; a `.yuv` file with the geometry of the options.
+
+        Raises:
+            UnreadableSourceError: It is missing, or not a video.
+        """
+        return self._probed(path, self._sources.video_stream)
+
+    def distorted(self, path: Path) -> Source:
+        """Probe a clip to be judged; the stream asked for is meant where it has several.
+
+        Raises:
+            UnreadableSourceError: It is missing, or not a video.
+        """
+        wanted = self._sources.video_stream
+        found = self._probed(path, None)
+        return found if wanted is None or found.n_streams == 1 else self._probed(path, wanted)
+
+    def _probed(self, path: Path, stream: int | None) -> Source:
+        from vmafx_tune.media.probe import probe_source
+
+        raw = self._raw_format() if _is_raw(path) else None
+        allow_damage = self._sources.allow_damage
+        source = probe_source(
+            path, raw, stream, allow_damage=allow_damage, max_pixels=self.max_pixels
+        )
+        if not allow_damage:
+            return source
+        from vmafx_tune.media.damage import accept_damage
+
+        return accept_damage(source, self.cancel)
+
+    def filtered(self, source: Source, observe: Observer = ignore) -> Source:
+        """Put the options' crop, filters and deinterlacing before a source.
+
+        Args:
+            source: As probed.
+            observe: Told what was chosen.
+
+        Raises:
+            UsageError: They do not fit the source, or ffmpeg does not take them.
+            ToolNotFoundError: There is no ffmpeg to run them.
+        """
+        from vmafx_tune.encoders.named_files import filter_files
+        from vmafx_tune.media.preparation import prepare_source
+
+        return prepare_source(
+            source,
+            chain=self._sources.filter,
+            crop=self._sources.crop,
+            deinterlace=self._sources.deinterlace,
+            find_ffmpeg=lambda: self.ffmpeg,
+            runner=self.runner,
+            note=lambda message: observe(Warned(message)),
+            files_of=filter_files,
+        )
+
+    def with_field_order(self, source: Source) -> Source:
+        """Find out which field of an interlaced source comes first.
+
+        Raises:
+            ToolNotFoundError: There is no ffmpeg to look at it.
+        """
+        if not source.interlaced:
+            return source
+        from vmafx_tune.media.filtering import find_field_order
+
+        return find_field_order(source, self.ffmpeg, self.runner)
+
+    def thumbnails(self, source: Source, shape: Resolution) -> Thumbnails:
+        """Read small pictures of a source; see `Thumbnails`."""
+        from vmafx_tune.media.thumbnails import Thumbnails
+
+        return Thumbnails(source, shape, self.cancel)
+
+    def _raw_format(self) -> RawFormat | None:
+        if self._sources.size is None:
+            return None
+        return RawFormat(
+            parse_resolution(self._sources.size),
+            self._sources.pix_fmt,
+            parse_frame_rate(self._sources.fps),
+        )
+
+    def model(self, name: str | None, display: Resolution) -> VmafModel:
+        """Find a VMAF model by name or path, or the default one for `display`.
+
+        Raises:
+            ModelNotFoundError: There is none of that name.
+            ScoringError: `display` is too small for it.
+        """
+        from vmafx_tune.scoring.models import resolve_model
+
+        return resolve_model(name, display)
+
+    def scorer(
+        self, backend: str, model: VmafModel, *, at_once: bool = False, often: bool = False
+    ) -> Scorer:
+        """Choose the backend that scores with `model`; see `choose_scorer`.
+
+        Args:
+            backend: Its name, or `auto`.
+            model: What it must have.
+            at_once: Whether scoring is all there is to do.
+            often: Whether many encodes are scored against the same clips, which are then kept
+                decoded until `close`.
+
+        Raises:
+            UsageError: There is no such backend.
+            ToolNotFoundError, LibvmafNotFoundError, ModelNotFoundError: It cannot be used here;
+                with `auto`, also any program or library that the user named.
+        """
+        from vmafx_tune.scoring.choice import AUTO, choose_scorer
+
+        if backend == AUTO:
+            self._require_named()
+        return choose_scorer(
+            backend,
+            model,
+            find_ffmpeg=lambda: self.ffmpeg,
+            runner=self.runner,
+            vmaf=self.vmaf_binary,
+            work_dir=self.tools.work_dir,
+            at_once=at_once,
+            copies=self.reference_copies if often else None,
+        )
+
+    def _require_named(self) -> None:
+        """Refuse what the user named and cannot be used: `auto` would score with something else."""
+        from vmafx_tune.media.ffmpeg import ffmpeg_is_named
+        from vmafx_tune.scoring.libvmaf.library import VARIABLE, load_libvmaf
+        from vmafx_tune.scoring.vmaf_binary import find_vmaf
+
+        if ffmpeg_is_named(self.tools.ffmpeg) and "ffmpeg" not in self.__dict__:
+            _ = self.ffmpeg
+        if os.environ.get(VARIABLE):
+            load_libvmaf()
+        if self.vmaf_binary is not None:
+            find_vmaf(self.vmaf_binary)
+
+    @cached_property
+    def reference_copies(self) -> ReferenceCopies:
+        """Keeps references decoded, until the session is closed."""
+        from vmafx_tune.scoring.reference_copies import ReferenceCopies
+
+        return ReferenceCopies(self.tools.work_dir)
+
+    @cached_property
+    def vmaf_binary(self) -> Path | None:
+        """The `vmaf` program that was named, if one was."""
+        named = os.environ.get("VMAFX_VMAF_BINARY")
+        return self.tools.vmaf or (Path(named) if named else None)
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """Makes encodes."""
+        from vmafx_tune.encoders.runner import FfmpegEncoder
+        from vmafx_tune.media.probe import probe_source
+
+        return FfmpegEncoder(self.ffmpeg, self.runner, probe_source)
+
+    def availability(self, row: EncoderRow) -> Availability:
+        """Find out whether an encoder is compiled in and opens on this machine."""
+        from vmafx_tune.encoders.availability import check_encoder
+
+        if row.name not in self._availabilities:
+            self._availabilities[row.name] = check_encoder(
+                row,
+                self.ffmpeg,
+                self.runner,
+                use_cache=self.tools.cache,
+                refresh=self.tools.refresh,
+            )
+        return self._availabilities[row.name]
+
+    def unused_arguments(self, spec: EncodeSpec) -> tuple[str, ...]:
+        """Find further arguments of an encode that its encoder does not have.
+
+        Raises:
+            UsageError: The encoder refuses one.
+        """
+        from vmafx_tune.encoders.argument_trial import find_unused_arguments
+        from vmafx_tune.encoders.registry import encoder_row
+
+        return find_unused_arguments(
+            spec,
+            encoder_row(spec.encoder),
+            self.ffmpeg,
+            self.runner,
+            use_cache=self.tools.cache and not self.tools.refresh,
+        )
+
+    def prober(self, scorer: Scorer, *, observe: Observer = ignore) -> Prober:
+        """Make probes with the session's encoder and `scorer`, those that are not known already.
+
+        Args:
+            scorer: Scores the trial encodes.
+            observe: Told of a probe store that cannot be used.
+
+        Raises:
+            UsageError: The size that the store may have is no size.
+        """
+        prober = self.measuring_prober(scorer)
+        return self._remembering(prober, scorer, observe) if self.tools.cache else prober
+
+    def measuring_prober(self, scorer: Scorer) -> Prober:
+        """Make probes with the session's encoder and `scorer`, whether they are known or not."""
+        from vmafx_tune.probing.prober import EncodingProber
+
+        return EncodingProber(
+            self.encoder,
+            scorer,
+            cancel=self.cancel,
+            shares=self.shares,
+            work_dir=self.tools.work_dir,
+            check=self._require_intact,
+        )
+
+    def _require_intact(self, source: Source) -> None:
+        from vmafx_tune.media.damage import require_intact
+
+        require_intact(source, self.cancel)
+
+    def _remembering(self, prober: Prober, scorer: Scorer, observe: Observer) -> Prober:
+        from vmafx_tune.probing.claims import CLAIMS_FOLDER, Claims
+        from vmafx_tune.probing.fingerprint import Fingerprints
+        from vmafx_tune.probing.keys import ProbeKeys
+        from vmafx_tune.probing.remembering import RememberingProber
+
+        store = self.probe_store(observe)
+        fingerprints = Fingerprints(store)
+        return RememberingProber(
+            prober,
+            store,
+            ProbeKeys(fingerprints, self.setup(scorer, fingerprints)),
+            command=self.user_command,
+            claim=Claims(cache_folder() / CLAIMS_FOLDER, self.cancel),
+            refresh=self.tools.refresh,
+        )
+
+    def probe_store(self, observe: Observer = ignore) -> SqliteProbeStore:
+        """Open the store of probes.
+
+        Raises:
+            UsageError: The size that it may have is no size.
+        """
+        from vmafx_tune.probing.room import store_limit
+        from vmafx_tune.probing.store import STORE_NAME, SqliteProbeStore
+
+        return SqliteProbeStore(
+            cache_folder() / STORE_NAME,
+            limit_bytes=store_limit(),
+            warn=lambda message: observe(Warned(message)),
+        )
+
+    def user_command(self, spec: EncodeSpec) -> tuple[str, ...]:
+        """Build the command with which a user repeats an encode."""
+        from vmafx_tune.encoders.argv import user_command
+        from vmafx_tune.encoders.registry import encoder_row
+
+        return user_command(spec, encoder_row(spec.encoder), self.probing_ffmpeg.path)
+
+    def join_command(self, spec: EncodeSpec, chunks: Sequence[Probe]) -> tuple[str, ...]:
+        """Build the command that joins the chunks of an encode, after the chunks' own commands."""
+        from vmafx_tune.encoders.argv import join_command
+        from vmafx_tune.encoders.registry import encoder_row
+
+        names = [chunk.command[-1] for chunk in chunks]
+        return join_command(spec, encoder_row(spec.encoder), self.probing_ffmpeg.path, names)
+
+    def setup(self, scorer: Scorer | None, fingerprints: Fingerprints) -> Setup:
+        """Tell what decides the outcome of a probe.
+
+        Args:
+            scorer: Scores the trial encodes; None where only encoding is asked about.
+            fingerprints: Tells programs by their content.
+        """
+        from vmafx_tune.probing.setup import LocalSetup
+
+        return LocalSetup(
+            fingerprints,
+            ffmpeg=self.ffmpeg.path,
+            scorer={} if scorer is None else _scorer_facts(scorer),
+            scoring_files=() if scorer is None else self._scoring_files(scorer),
+            encoder_version=lambda row: self.availability(row).version,
+        )
+
+    def sampled(
+        self,
+        prober: Prober,
+        plan: SamplePlan,
+        source: Source,
+        *,
+        lead_in: int = 0,
+        workers: int = 1,
+    ) -> Prober:
+        """Make a prober that measures parts of `source` with `prober`.
+
+        Args:
+            prober: Probes the parts.
+            plan: Which parts.
+            source: The clip that all probes will be of.
+            lead_in: Frames at the start of each part whose scores are left out.
+            workers: Parts probed side by side.
+        """
+        from vmafx_tune.encoders.registry import encoder_row
+        from vmafx_tune.sampling.sampled_prober import SampledProber
+
+        return SampledProber(
+            prober,
+            plan,
+            cut=self._cutting(source),
+            opening_weight=lambda name: encoder_row(name).opening_weight,
+            command=self.user_command,
+            lead_in=lead_in,
+            workers=workers,
+        )
+
+    def chunked(
+        self, prober: Prober, chunks: Sequence[Segment], source: Source, *, workers: int = 1
+    ) -> Prober:
+        """Make a prober that encodes and scores `source` in chunks with `prober`.
+
+        Args:
+            prober: Probes the chunks.
+            chunks: The whole of the clip, in order.
+            source: The clip that all probes will be of.
+            workers: Chunks probed side by side.
+        """
+        from vmafx_tune.sampling.chunked_prober import ChunkedProber
+
+        return ChunkedProber(
+            prober,
+            chunks,
+            cut=self._cutting(source),
+            command=self.join_command,
+            workers=workers,
+        )
+
+    def cutting_note(self, source: Source, segments: Sequence[Segment]) -> str | None:
+        """Say what it costs to cut parts out of `source`; None where that is little."""
+        return self._cutter(source).note(segments)
+
+    def _cutting(self, source: Source) -> Callable[[Source, Segment], Source]:
+        cutter = self._cutter(source)
+        return lambda _, segment: cutter.cut(segment.first_frame, segment.n_frames)
+
+    def _cutter(self, source: Source) -> ExcerptCutter:
+        """Make what takes parts of a source, looking into the file once for all of them."""
+        from vmafx_tune.media.excerpts import ExcerptCutter
+
+        return self._cutters.setdefault(source, ExcerptCutter(source))
+
+    def video_bitrate_kbps(self, source: Source, encode_bytes: int) -> float | None:
+        """Measure a source's video bitrate, to hold an encode's against; None where far above."""
+        from vmafx_tune.media.packets import is_far_larger, video_bitrate_kbps
+
+        if is_far_larger(source, encode_bytes):
+            return None
+        if source not in self._source_kbps:
+            self._source_kbps[source] = video_bitrate_kbps(source)
+        return self._source_kbps[source]
+
+    def complexity(self, source: Source) -> Complexity:
+        """Find out how hard each frame of a source is to encode, at little cost.
+
+        Raises:
+            UnreadableSourceError: It cannot be read to its end.
+        """
+        from vmafx_tune.media.complexity import measure_complexity
+
+        return measure_complexity(source)
+
+    def _scoring_files(self, scorer: Scorer) -> tuple[Path, ...]:
+        """Programs and libraries that decide what a scorer gives."""
+        if scorer.name == "vmaf":
+            from vmafx_tune.scoring.vmaf_binary import find_vmaf
+
+            return find_vmaf(self.vmaf_binary), self.ffmpeg.path
+        if scorer.name == "libvmaf":
+            from vmafx_tune.scoring.libvmaf.library import load_libvmaf
+
+            library = Path(load_libvmaf().path)
+            # What the dynamic linker found by its name alone has its version, and no path.
+            return (library,) if library.is_absolute() else ()
+        return (self.ffmpeg.path,)
+
+
+def _scorer_facts(scorer: Scorer) -> dict[str, str]:
+    facts = {"name": scorer.name, "version": scorer.version}
+    if scorer.name != "libvmaf":
+        return facts
+    import av
+
+    # It decodes and scales the frames.
+    return facts | {"decoder": av.__version__}
+
+
+def _is_raw(path: Path) -> bool:
+    return path.suffix.lower() in _RAW_SUFFIXES

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.search.fakes import CurveProber, request, scores_of
+from vmafx_tune.compare.engine import CompareRequest, compare
+from vmafx_tune.errors import CancelledError, EncodeFailedError
+from vmafx_tune.events import JobStarted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vmafx_tune.events import Event
+    from vmafx_tune.model import Probe, ProbeSpec
+    from vmafx_tune.ports import ProbeProgress
+    from vmafx_tune.results import CompareRow
+
+
+class TwoEncoders(CurveProber):
+    """`good` needs half the bits of any other encoder."""
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        probe = super().probe(spec, on_progress=on_progress)
+        factor = 0.5 if spec.encode.encoder == "good" else 1.0
+        return replace(probe, bitrate_kbps=probe.bitrate_kbps * factor)
+
+
+class CurvesByEncoder(CurveProber):
+    """Each encoder's probes have scores of its own."""
+
+    def __init__(self, vmaf_of: Callable[[float, str], float]) -> None:
+        super().__init__(falling)
+        self._vmaf_of = vmaf_of
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        probe = super().probe(spec, on_progress=on_progress)
+        vmaf = self._vmaf_of(probe.quality, spec.encode.encoder)
+        return replace(probe, scores=scores_of(vmaf, vmaf))
+
+
+def comparison(
+    *encoders: str,
+    targets: tuple[float, ...] = (80.0,),
+    unavailable: dict[str, str] | None = None,
+    anchor: str | None = None,
+    workers: int = 2,
+) -> CompareRequest:
+    return CompareRequest(
+        searches=tuple(request(encoder) for encoder in encoders),
+        targets=targets,
+        unavailable=unavailable or {},
+        anchor=anchor,
+        workers=workers,
+    )
+
+
+def falling(quality: float) -> float:
+    return 100 - quality
+
+
+def names(rows: tuple[CompareRow, ...]) -> list[tuple[float, str]]:
+    return [(row.target, row.encoder) for row in rows]
+
+
+def test_rows_stand_by_target_then_bitrate() -> None:
+    rows, _ = compare(comparison("bad", "good", targets=(70.0, 90.0)), TwoEncoders(falling))
+    assert names(rows) == [(70, "good"), (70, "bad"), (90, "good"), (90, "bad")]
+    assert all(row.ok for row in rows)
+
+
+def test_an_encoder_that_cannot_run_here_has_failed_rows_last() -> None:
+    rows, _ = compare(
+        comparison("bad", targets=(70.0,), unavailable={"absent": "No device."}),
+        TwoEncoders(falling),
+    )
+    assert names(rows) == [(70, "bad"), (70, "absent")]
+    assert rows[1].error == "No device."
+    assert rows[1].search is None
+
+
+def test_probes_are_shared_between_an_encoders_targets() -> None:
+    prober = TwoEncoders(falling)
+    compare(comparison("one", targets=(70.0, 80.0, 90.0)), prober)
+    assert len(prober.asked) == len(set(prober.asked))
+
+
+def test_a_failed_probe_fails_its_row_and_keeps_what_was_measured() -> None:
+    prober = TwoEncoders(falling, fail_at={5.0: EncodeFailedError("crashed")})
+    rows, _ = compare(comparison("one", targets=(60.0, 95.0)), prober)
+    assert [row.ok for row in rows] == [True, False]
+    assert rows[1].error == "crashed"
+    assert rows[1].search is not None
+    assert rows[1].search.probes
+
+
+def test_an_unreachable_target_is_a_failed_row_of_its_own_kind() -> None:
+    rows, _ = compare(comparison("one", targets=(99.0,)), TwoEncoders(lambda q: 90 - q))
+    assert rows[0].error_kind == "unreachable"
+    assert "the best is 90.00 at crf 0" in str(rows[0].error)
+
+
+def test_cancelling_one_probe_cancels_the_comparison() -> None:
+    prober = TwoEncoders(falling, fail_at={20.0: CancelledError("stop")})
+    with pytest.raises(CancelledError):
+        compare(comparison("one", "two"), prober)
+    assert prober.cancelled.is_set()
+
+
+def test_results_do_not_depend_on_the_number_of_workers() -> None:
+    targets = (60.0, 75.0, 90.0)
+    one, _ = compare(comparison("a", "good", targets=targets, workers=1), TwoEncoders(falling))
+    many, _ = compare(comparison("a", "good", targets=targets, workers=4), TwoEncoders(falling))
+    assert [(row.encoder, row.search and row.search.vmafs) for row in one] == [
+        (row.encoder, row.search and row.search.vmafs) for row in many
+    ]
+
+
+def test_the_encoder_that_takes_longest_begins_first_and_rows_stand_as_ever() -> None:
+    efforts = {"quick": 0.0, "slow": 5.0, "usual": 1.0}
+    asked = comparison(*efforts, workers=1)
+    searches = tuple(replace(one, effort=efforts[one.encoder]) for one in asked.searches)
+    begun: list[str] = []
+
+    def observe(event: Event) -> None:
+        if isinstance(event, JobStarted):
+            begun.append(event.job)
+
+    rows, _ = compare(replace(asked, searches=searches), TwoEncoders(falling), observe=observe)
+
+    assert begun == ["slow", "usual", "quick"]
+    assert names(rows) == names(compare(asked, TwoEncoders(falling))[0])
+
+
+def test_bd_rate_is_given_against_the_anchor_over_the_span_of_the_targets() -> None:
+    _, bd_rates = compare(
+        comparison("bad", "good", targets=(60.0, 75.0, 90.0), anchor="bad"), TwoEncoders(falling)
+    )
+    assert [(bd.encoder, bd.anchor) for bd in bd_rates] == [("good", "bad")]
+    assert bd_rates[0].percent == pytest.approx(-50, abs=0.01)
+    assert bd_rates[0].overlap == (60.0, 90.0)
+
+
+def test_bd_rate_knows_only_of_targets_that_both_encoders_reach() -> None:
+    def probed(quality: float, encoder: str) -> float:
+        return 100 - quality if encoder == "bad" else 92 - quality
+
+    _, bd_rates = compare(
+        comparison("bad", "good", targets=(60.0, 75.0, 90.0, 95.0), anchor="bad"),
+        CurvesByEncoder(probed),
+    )
+
+    assert bd_rates[0].overlap == (60.0, 90.0)
+    assert bd_rates[0].percent is not None
+
+
+def test_one_target_is_no_bd_rate_but_the_difference_there_is_told() -> None:
+    _, bd_rates = compare(
+        comparison("bad", "good", targets=(80.0,), anchor="bad"), TwoEncoders(falling)
+    )
+
+    assert (bd_rates[0].percent, bd_rates[0].overlap) == (None, None)
+    assert bd_rates[0].reason == (
+        "VMAF 80 is the only target that both good and bad reach, and BD-rate averages over a "
+        "span: compare at two targets or more. At VMAF 80, good needs 50.0 % fewer bits."
+    )
+
+
+def test_an_encoder_without_an_answer_has_no_bd_rate_but_a_reason() -> None:
+    _, bd_rates = compare(
+        comparison("bad", targets=(60.0, 80.0), unavailable={"gone": "No device."}, anchor="bad"),
+        TwoEncoders(falling),
+    )
+
+    assert bd_rates[0].reason == (
+        "There is no target that both gone and bad reach. Lower the targets."
+    )

@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.search.fakes import CurveProber
+from tests.unit.search.fakes import request as search_request
+from vmafx_tune.errors import CancelledError, EncodeFailedError
+from vmafx_tune.events import CellFinished, Event, JobFinished, JobStarted, ProbeFinished
+from vmafx_tune.ladder.adaptive_engine import build_adaptively
+from vmafx_tune.ladder.engine import LadderRequest
+from vmafx_tune.ladder.selection_options import SelectionOptions
+from vmafx_tune.model import Probe, ProbeSpec, Resolution
+from vmafx_tune.results import ScoreAt
+from vmafx_tune.search.prior import Prior
+
+if TYPE_CHECKING:
+    from vmafx_tune.events import Observer
+    from vmafx_tune.ladder.engine import LadderBuild
+    from vmafx_tune.ports import ProbeProgress
+    from vmafx_tune.results import LadderCell
+    from vmafx_tune.search.request import SearchRequest
+
+LARGE, MIDDLE, SMALL = Resolution(320, 180), Resolution(240, 136), Resolution(160, 90)
+SIZES = LARGE, MIDDLE, SMALL
+TARGETS = (60.0, 75.0, 90.0)
+
+
+@dataclass
+class FilmProber(CurveProber):
+    """Smaller renditions cost fewer bits, score less, and level off below the largest."""
+
+    made: list[tuple[Resolution | None, float]] = field(default_factory=list)
+    broken: Resolution | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        size = spec.encode.size
+        with self.lock:
+            self.made.append((size, spec.encode.quality))
+        probe = super().probe(spec, on_progress=on_progress)
+        if size == self.broken:
+            raise EncodeFailedError(f"{size} cannot be encoded.")
+        share = {LARGE: 1.0, MIDDLE: 0.62, SMALL: 0.35}[size or LARGE]
+        frames = tuple(s * share**0.25 for s in probe.scores.frames)
+        scores = replace(probe.scores, frames=frames)
+        return replace(probe, bitrate_kbps=probe.bitrate_kbps * share, scores=scores)
+
+
+def falling(quality: float) -> float:
+    return 98 / (1 + math.exp((quality - 36) / 4.5))
+
+
+def base(max_iter: int = 12) -> SearchRequest:
+    return replace(search_request(max_iter=max_iter), prior=Prior(38.4, 4.8))
+
+
+def built(
+    prober: FilmProber | None = None,
+    *,
+    workers: int = 2,
+    max_iter: int = 12,
+    observe: Observer | None = None,
+    targets: tuple[float, ...] = TARGETS,
+) -> LadderBuild:
+    request = LadderRequest(SIZES, targets, SelectionOptions(min_gap_kbps=0), workers=workers)
+    return build_adaptively(
+        request,
+        base(max_iter),
+        prober or FilmProber(falling),
+        observe=observe or (lambda event: None),
+    )
+
+
+def cells_of(build: LadderBuild, size: Resolution) -> list[LadderCell]:
+    return [cell for cell in build.cells if cell.resolution == size]
+
+
+def test_there_is_a_cell_for_each_resolution_and_target_in_the_order_of_a_grid() -> None:
+    cells = built().cells
+    assert [(c.resolution, c.target) for c in cells] == [(s, t) for s in SIZES for t in TARGETS]
+
+
+def test_a_cell_has_the_cheapest_measured_encode_that_meets_its_target() -> None:
+    build = built()
+    answered = [cell for cell in build.cells if cell.ok]
+    assert answered
+    for cell in answered:
+        meeting = [
+            point.bitrate_kbps
+            for point in build.points
+            if point.resolution == cell.resolution and point.vmaf >= cell.target
+        ]
+        assert cell.bitrate_kbps == min(meeting)
+
+
+def test_an_answer_is_noted_as_not_proven_unless_its_neighbour_was_measured() -> None:
+    prober = FilmProber(falling)
+    for cell in built(prober).cells:
+        if cell.ok and cell.quality is not None and cell.quality < 51:
+            neighbour = (cell.resolution, cell.quality + 1)
+            assert (cell.note is None) == (neighbour in prober.made)
+
+
+def test_a_cell_that_nothing_meets_is_left_out_with_a_sentence() -> None:
+    cells = [cell for cell in built().cells if cell.error_kind == "left_out"]
+    assert cells
+    assert {cell.resolution for cell in cells} <= {MIDDLE, SMALL}
+    assert all("--sampling grid" in str(cell.error) and not cell.ok for cell in cells)
+
+
+def test_a_target_out_of_reach_is_unreachable_where_the_best_quality_was_measured() -> None:
+    build = built(FilmProber(lambda quality: min(80.0, falling(quality))))
+    cell = cells_of(build, LARGE)[-1]
+    assert cell.error_kind == "unreachable"
+    assert "the best is 80.00 at crf" in str(cell.error)
+
+
+def test_every_point_is_listed_once_and_every_rung_is_one_of_them() -> None:
+    prober = FilmProber(falling)
+    build = built(prober)
+    listed = [(point.resolution, point.quality) for point in build.points]
+    assert sorted(map(str, listed)) == sorted(map(str, prober.made))
+    assert len(listed) == len(set(listed))
+    assert {rung.point for rung in build.rungs} <= set(build.points)
+
+
+def test_the_same_ladder_for_any_number_of_workers() -> None:
+    assert built(workers=1) == built(workers=4)
+
+
+def test_probes_run_where_the_executor_says() -> None:
+    names: set[str] = set()
+
+    class Watched(FilmProber):
+        def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+            names.add(threading.current_thread().name.split("_")[0])
+            return super().probe(spec, on_progress=on_progress)
+
+    request = LadderRequest(SIZES, TARGETS)
+    with ThreadPoolExecutor(2, thread_name_prefix="elsewhere") as pool:
+        build_adaptively(request, base(), Watched(falling), executor=pool)
+    assert names == {"elsewhere"}
+
+
+def test_a_resolution_that_fails_does_not_touch_the_others() -> None:
+    build = built(FilmProber(falling, broken=MIDDLE))
+    assert {cell.error_kind for cell in cells_of(build, MIDDLE)} == {"failed"}
+    assert {cell.error for cell in cells_of(build, MIDDLE)} == {"240x136 cannot be encoded."}
+    assert build.rungs
+    assert cells_of(build, LARGE)[-1].ok
+
+
+def test_a_failing_resolution_is_not_tried_again() -> None:
+    prober = FilmProber(falling, broken=MIDDLE)
+    built(prober)
+    assert [size for size, _ in prober.made].count(MIDDLE) == 1
+
+
+def test_where_everything_fails_the_cells_say_so_and_there_is_no_rung() -> None:
+    build = built(FilmProber(falling, fail_at={q: EncodeFailedError("crashed") for q in range(52)}))
+    assert {cell.error_kind for cell in build.cells} <= {"failed", "left_out"}
+    assert build.rungs == ()
+
+
+def test_a_cancelled_probe_cancels_the_ladder() -> None:
+    prober = FilmProber(falling, fail_at={q: CancelledError("stop") for q in range(52)})
+    with pytest.raises(CancelledError):
+        built(prober)
+    assert prober.cancelled.is_set()
+
+
+def test_max_iter_bounds_the_probes_of_each_resolution() -> None:
+    prober = FilmProber(falling)
+    built(prober, max_iter=2)
+    assert max([size for size, _ in prober.made].count(size) for size in SIZES) <= 2
+
+
+def test_renditions_are_scored_at_their_own_size_on_request() -> None:
+    displays: set[tuple[Resolution | None, Resolution]] = set()
+
+    class Watched(FilmProber):
+        def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+            displays.add((spec.encode.size, spec.display))
+            return super().probe(spec, on_progress=on_progress)
+
+    request = LadderRequest(SIZES, TARGETS)
+    build_adaptively(request, base(), Watched(falling), score_at=ScoreAt.RENDITION)
+    assert displays == {(size, size) for size in SIZES}
+
+
+def test_events_tell_of_each_resolution_probe_and_cell() -> None:
+    events: list[Event] = []
+    prober = FilmProber(falling)
+    built(prober, observe=events.append)
+    started = [event.job for event in events if isinstance(event, JobStarted)]
+    finished = [event.job for event in events if isinstance(event, JobFinished)]
+    cells = [event for event in events if isinstance(event, CellFinished)]
+    assert started == finished == [str(size) for size in SIZES]
+    assert sum(isinstance(event, ProbeFinished) for event in events) == len(prober.made)
+    assert [event.cells_done for event in cells] == list(range(1, 10))
+    assert {event.cells for event in cells} == {9}

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from tests.support.points import bitrates_of, points
+from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.ladder.limits import Caps, apply_caps
+
+HULL = points((200, 40), (500, 70), (1200, 85), (3000, 95), (6000, 98))
+
+
+def test_without_limits_the_whole_hull_is_left() -> None:
+    assert apply_caps(HULL, Caps(max_vmaf=None)) == (HULL, ())
+
+
+@pytest.mark.parametrize(
+    ("caps", "bitrates"),
+    [
+        pytest.param(Caps(), [200, 500, 1200, 3000], id="reached exactly"),
+        pytest.param(Caps(max_vmaf=94), [200, 500, 1200, 3000], id="reached by more"),
+        pytest.param(Caps(max_vmaf=10), [200], id="below the hull"),
+        pytest.param(Caps(min_vmaf=70, max_vmaf=None), [500, 1200, 3000, 6000], id="least VMAF"),
+        pytest.param(Caps(None, None, 201, None), [500, 1200, 3000, 6000], id="least bitrate"),
+        pytest.param(Caps(None, None, None, 3000), [200, 500, 1200, 3000], id="highest bitrate"),
+        pytest.param(Caps(50, 90, 600, 5000), [1200, 3000], id="all at once"),
+        pytest.param(Caps(96, 97, None, None), [6000], id="between two points"),
+    ],
+)
+def test_points_outside_the_limits_go(caps: Caps, bitrates: list[float]) -> None:
+    assert bitrates_of(apply_caps(HULL, caps)[0]) == bitrates
+
+
+def test_where_no_point_reaches_the_highest_vmaf_the_top_stays_and_is_told() -> None:
+    left, notes = apply_caps(HULL, Caps(max_vmaf=99))
+
+    assert left == HULL
+    assert notes == (
+        (
+            "The top of the ladder is missing: no point reaches VMAF 99. The best one is VMAF "
+            "98.00 at 6,000 kb/s; sample at a higher target or resolution to reach it."
+        ),
+    )
+
+
+def test_ends_that_a_limit_of_bitrate_takes_away_are_told() -> None:
+    caps = Caps(min_vmaf=30, max_vmaf=None, min_bitrate_kbps=300, max_bitrate_kbps=3000)
+    _, notes = apply_caps(HULL, caps)
+
+    assert notes == (
+        (
+            "The bottom of the ladder is missing: VMAF 40.00 at 200 kb/s is under "
+            "--min-bitrate 300, so the ladder starts at VMAF 70.00 at 500 kb/s."
+        ),
+        (
+            "The top of the ladder is missing: VMAF 98.00 at 6,000 kb/s is over "
+            "--max-bitrate 3000, so the ladder ends at VMAF 95.00 at 3,000 kb/s."
+        ),
+    )
+
+
+def test_a_ladder_that_ends_at_its_own_limits_of_vmaf_misses_nothing() -> None:
+    assert apply_caps(HULL, Caps(min_vmaf=50, max_vmaf=95))[1] == ()
+    assert apply_caps(HULL, Caps(min_vmaf=50, max_vmaf=95, max_bitrate_kbps=3000))[1] == ()
+
+
+@pytest.mark.parametrize(
+    "caps",
+    [
+        Caps(min_vmaf=99, max_vmaf=None),
+        Caps(min_bitrate_kbps=7000),
+        Caps(max_bitrate_kbps=100),
+        Caps(min_vmaf=90, max_bitrate_kbps=2000),
+        Caps(min_bitrate_kbps=3001, max_bitrate_kbps=5999),
+    ],
+)
+def test_limits_that_leave_nothing_are_an_error_that_names_them(caps: Caps) -> None:
+    with pytest.raises(InvalidLadderError, match=r"from VMAF 40\.00 at 200 kb/s to .* keeps the"):
+        apply_caps(HULL, caps)
+
+
+def test_an_empty_hull_stays_empty_whatever_the_limits() -> None:
+    assert apply_caps((), Caps(min_vmaf=90)) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "message"),
+    [
+        (95.5, 95.0, "least VMAF, 95.5, is above its highest, 95"),
+        (math.nan, None, "VMAF limit of a ladder is nan"),
+        (None, math.inf, "VMAF limit of a ladder is inf"),
+    ],
+)
+def test_limits_that_make_no_range_are_refused(
+    low: float | None, high: float | None, message: str
+) -> None:
+    with pytest.raises(InvalidLadderError, match=message):
+        Caps(min_vmaf=low, max_vmaf=high)
+
+
+def test_bitrate_limits_must_make_a_range_too() -> None:
+    with pytest.raises(InvalidLadderError, match="least bitrate, 500, is above its highest, 400"):
+        Caps(min_bitrate_kbps=500, max_bitrate_kbps=400)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vmafx_tune.sampling.parts import LOOK_LEAD_IN, look_plan
+
+
+@pytest.mark.parametrize("n_frames", [1, 12, 100, 200])
+def test_a_short_clip_gets_no_looks(n_frames: int) -> None:
+    assert look_plan(n_frames) is None
+
+
+def test_ten_seconds_at_25_frames_a_second_get_looks_at_their_three_thirds() -> None:
+    plan = look_plan(250)
+
+    assert plan is not None
+    middles = [part.first_frame + part.n_frames / 2 for part in plan.segments]
+    assert middles == pytest.approx([250 / 6, 125, 250 * 5 / 6], abs=1)
+
+
+def test_long_clips_get_more_parts_up_to_a_few() -> None:
+    counts = [len(plan.segments) for n in (250, 1500, 90_000) if (plan := look_plan(n))]
+
+    assert counts == sorted(counts)
+    assert counts[0] < counts[1] <= counts[2] <= 8
+
+
+def test_where_probes_take_a_sample_only_looks_are_measured_against_that() -> None:
+    assert look_plan(1500, 200) is None
+    of_sample, of_clip = look_plan(1500, 750), look_plan(1500)
+
+    assert of_sample is not None
+    assert of_clip is not None
+    assert len(of_sample.segments) < len(of_clip.segments)
+    assert of_sample.n_frames == 1500
+
+
+@given(st.integers(1, 200_000))
+def test_a_look_is_at_most_a_quarter_of_the_clip_in_parts_longer_than_their_lead_in(
+    n_frames: int,
+) -> None:
+    plan = look_plan(n_frames)
+
+    if plan is not None:
+        assert plan.n_frames == n_frames
+        assert plan.n_sampled <= n_frames / 4
+        assert all(part.n_frames > LOOK_LEAD_IN for part in plan.segments)
+        assert all(one.end_frame <= other.first_frame for one, other in pairwise(plan.segments))

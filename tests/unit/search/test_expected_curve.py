@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from vmafx_tune.search.bisect import solve
+from vmafx_tune.search.crossing import expected_crossing
+from vmafx_tune.search.expected_curve import Expectation
+from vmafx_tune.search.interpolate import interpolate
+from vmafx_tune.search.prior import Prior
+from vmafx_tune.search.state import SearchProblem, SearchState
+
+PRIOR = Prior(midpoint=38.0, width=5.0)
+
+
+def typical(shift: float = 0.0, *, width: float = 5.0, ceiling: float = 98.0) -> list[float]:
+    """52 scores along the prior's curve, moved by `shift` steps."""
+    return [ceiling / (1 + math.exp((step - 38 - shift) / width)) for step in range(52)]
+
+
+def steps_asked(
+    scores: list[float],
+    hints: dict[int, float],
+    seeds: dict[int, float] | None = None,
+    *,
+    known: dict[int, float] | None = None,
+    target: float = 90,
+) -> list[int]:
+    asked: list[int] = []
+
+    def measure(step: int) -> float:
+        asked.append(step)
+        return scores[step]
+
+    problem = SearchProblem(
+        target, 51, known=known or {}, prior=PRIOR, hints=hints, seeds=seeds or {}
+    )
+    assert solve(interpolate, problem, measure).converged
+    return asked
+
+
+def expectation(hints: dict[int, float], target: float = 90) -> Expectation:
+    return Expectation.through(hints, prior=PRIOR, ceiling=98, target=target)
+
+
+def answer_of(scores: list[float], target: float = 90) -> int:
+    return max(step for step, score in enumerate(scores) if score >= target)
+
+
+def test_without_hints_scores_are_expected_where_a_typical_clip_has_them() -> None:
+    assert expectation({}).step_at(90) == PRIOR.step_at(90, 98)
+
+
+def test_one_hint_moves_the_typical_curve_through_it() -> None:
+    moved = typical(-6)
+
+    assert expectation({24: moved[24]}).step_at(moved[20]) == pytest.approx(20)
+
+
+def test_between_hints_and_beyond_them_the_curve_keeps_their_slope() -> None:
+    steep = typical(-6, width=3)
+    expected = expectation({20: steep[20], 32: steep[32]}, target=70)
+
+    assert expected.step_at(steep[26]) == pytest.approx(26, abs=0.1)
+    assert expected.step_at(steep[36]) == pytest.approx(36, abs=0.6)
+
+
+def test_a_hint_that_contradicts_one_nearer_to_the_target_is_left_out() -> None:
+    scores = typical()
+
+    expected = expectation({26: scores[26], 10: 20.0})
+
+    assert expected.step_at(90) == pytest.approx(PRIOR.step_at(90, 98))
+
+
+def test_a_hint_close_to_the_ceiling_counts_only_where_there_is_no_other() -> None:
+    scores = typical(-3)
+
+    expected = expectation({5: 97.8, 24: scores[24]})
+
+    assert expected.step_at(scores[20]) == pytest.approx(20)
+    assert expectation({5: 97.8}).step_at(97.8) == pytest.approx(5)
+
+
+def test_hints_of_the_clip_itself_leave_the_proof_to_measure() -> None:
+    scores = typical(-7, width=6)
+    answer = answer_of(scores)
+
+    asked = steps_asked(scores, {step: scores[step] for step in (27, 20)})
+
+    assert sorted(asked) == [answer, answer + 1]
+
+
+@pytest.mark.parametrize("off", [-2, -1, 1, 2, 3])
+def test_one_probe_tells_how_many_steps_the_hints_are_off(off: int) -> None:
+    scores, part = typical(-7, width=6.5), typical(-7 + off, width=6.5)
+
+    asked = steps_asked(scores, {step: part[step] for step in (27, 20)})
+
+    assert len(asked) <= 3
+
+
+def test_hints_that_show_a_clip_which_always_passes_lead_to_the_end_of_the_range() -> None:
+    assert steps_asked([97.4] * 52, {26: 97.4, 48: 97.3}) == [51]
+
+
+def test_what_is_measured_outweighs_what_was_hinted_at() -> None:
+    scores = typical()
+    answer = answer_of(scores)
+
+    asked = steps_asked(
+        scores, {10: 60.0, 40: 99.0}, known={answer: scores[answer], answer + 2: scores[answer + 2]}
+    )
+
+    assert asked == [answer + 1]
+
+
+def test_hints_move_an_estimate_and_leave_the_bracket_alone() -> None:
+    problem = SearchProblem(90, 51, prior=PRIOR, hints={20: 50.0, 30: 40.0})
+
+    assert SearchState(problem).bracket.n_open == 52
+    assert expected_crossing(problem, SearchState(problem)) < 20
+
+
+def test_seeds_that_hold_the_proof_are_all_that_is_asked_for() -> None:
+    scores = typical(-7)
+    answer = answer_of(scores)
+    seeds = {step: scores[step] for step in (3, answer, answer + 1, 44)}
+
+    assert steps_asked(scores, {}, seeds) == [answer, answer + 1]
+
+
+def test_seeds_of_other_targets_lead_to_the_crossing_between_them() -> None:
+    scores = typical(-7, width=6)
+    answer = answer_of(scores)
+    seeds = {step: scores[step] for step in (answer - 5, answer - 4, answer + 6)}
+
+    assert sorted(steps_asked(scores, {}, seeds)) == [answer, answer + 1]
+
+
+def test_a_seed_is_taken_where_the_search_meets_it() -> None:
+    scores = typical()
+    cold = steps_asked(scores, {})
+    others = {step: scores[step] for step in range(52)}
+
+    assert steps_asked(scores, {}, others) == cold
+
+
+@pytest.mark.parametrize("name", ["hints", "seeds", "known"])
+def test_a_step_out_of_range_is_refused_with_its_number(name: str) -> None:
+    stray: Any = {name: {52: 80.0}}
+
+    with pytest.raises(ValueError, match=r"\[52\] are not in 0\.\.51"):
+        SearchProblem(90, 51, **stray)
+
+
+def test_a_hint_that_is_no_number_is_refused() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        SearchProblem(90, 51, hints={20: math.nan})

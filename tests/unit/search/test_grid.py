@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from vmafx_tune.errors import UsageError
+from vmafx_tune.search.grid import KnobGrid
+
+
+def crf(lo: float = 0, hi: float = 51, increment: float = 1) -> KnobGrid:
+    return KnobGrid.between(lo, hi, increment, higher_is_better=False)
+
+
+def all_qualities(grid: KnobGrid) -> list[float]:
+    return [grid.quality_of(step) for step in range(grid.n_steps)]
+
+
+def test_steps_of_crf_are_the_crf_values() -> None:
+    assert all_qualities(crf()) == list(range(52))
+
+
+def test_steps_run_downwards_where_higher_is_better() -> None:
+    grid = KnobGrid.between(1, 100, 1, higher_is_better=True)
+
+    assert (grid.quality_of(0), grid.quality_of(99), grid.last_step) == (100, 1, 99)
+    assert grid.step_of(50) == 50
+
+
+def test_tenths_come_out_as_written() -> None:
+    grid = crf(increment=0.1)
+
+    assert grid.last_step == 510
+    assert grid.quality_of(3) == 0.3
+    assert [repr(quality) for quality in all_qualities(grid)] == [
+        f"{step // 10}.{step % 10}" for step in range(511)
+    ]
+
+
+def test_a_range_need_not_start_at_a_multiple_of_its_increment() -> None:
+    assert all_qualities(crf(18.6, 19.6, 0.25)) == [18.6, 18.85, 19.1, 19.35, 19.6]
+
+
+@pytest.mark.parametrize(
+    ("higher_is_better", "qualities"),
+    [(False, [10, 13, 16, 19]), (True, [20, 17, 14, 11])],
+)
+def test_an_increment_that_does_not_divide_the_range_keeps_its_best_end(
+    *, higher_is_better: bool, qualities: list[float]
+) -> None:
+    grid = KnobGrid.between(10, 20, 3, higher_is_better=higher_is_better)
+
+    assert all_qualities(grid) == qualities
+
+
+@pytest.mark.parametrize("higher_is_better", [False, True])
+def test_a_range_of_one_value_has_one_step(*, higher_is_better: bool) -> None:
+    grid = KnobGrid.between(23, 23, 1, higher_is_better=higher_is_better)
+
+    assert all_qualities(grid) == [23]
+
+
+def test_a_step_beyond_the_range_is_refused() -> None:
+    for step in (-1, 52):
+        with pytest.raises(IndexError, match=r"0\.\.51"):
+            crf().quality_of(step)
+
+
+@pytest.mark.parametrize(("quality", "nearest"), [(23.4, 23), (-3, 0), (60, 51)])
+def test_a_quality_off_the_grid_is_refused_with_the_nearest(quality: float, nearest: int) -> None:
+    with pytest.raises(
+        UsageError, match=f"from 0 to 51 in steps of 1; the nearest one is {nearest}"
+    ):
+        crf().step_of(quality)
+
+
+def test_a_quality_that_is_no_number_is_refused() -> None:
+    with pytest.raises(UsageError, match="not nan"):
+        crf().step_of(math.nan)
+
+
+def test_a_range_that_ends_below_its_start_is_refused() -> None:
+    with pytest.raises(UsageError, match="starts at 40 and ends below it, at 20"):
+        crf(40, 20)
+
+
+@pytest.mark.parametrize("increment", [0, -1, math.nan, math.inf])
+def test_an_increment_that_leads_nowhere_is_refused(increment: float) -> None:
+    with pytest.raises(UsageError, match="increment"):
+        crf(increment=increment)
+
+
+@pytest.mark.parametrize(("lo", "hi"), [(math.nan, 51), (0, math.inf)])
+def test_a_range_without_an_end_is_refused(lo: float, hi: float) -> None:
+    with pytest.raises(UsageError, match="finite"):
+        crf(lo, hi)
+
+
+def test_a_position_may_lie_between_two_steps_and_out_of_the_range() -> None:
+    upwards = KnobGrid.between(20, 30, 0.5, higher_is_better=False)
+    downwards = KnobGrid.between(1, 100, 1, higher_is_better=True)
+
+    assert [upwards.position_of(quality) for quality in (20, 20.25, 31, 19)] == [0, 0.5, 22, -2]
+    assert [downwards.position_of(quality) for quality in (100, 60.5, 0)] == [0, 39.5, 100]

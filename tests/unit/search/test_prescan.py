@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.search.fakes import CurveProber, request
+from vmafx_tune.errors import CancelledError, EncodeFailedError
+from vmafx_tune.events import Event, ProbeFinished, ProbeStarted, Warned, ignore
+from vmafx_tune.results import SearchStrategy
+from vmafx_tune.search.engine import search
+from vmafx_tune.search.prior import Prior
+
+if TYPE_CHECKING:
+    from vmafx_tune.model import Probe, ProbeSpec
+    from vmafx_tune.search.request import SearchRequest
+
+PRIOR = Prior(38, 5)
+
+
+@dataclass
+class RecallingProber(CurveProber):
+    """Has some probes in store."""
+
+    stored: tuple[float, ...] = ()
+
+    def known(self, template: ProbeSpec) -> tuple[Probe, ...]:
+        return tuple(replace(self._at(template, quality), cached=True) for quality in self.stored)
+
+    def _at(self, template: ProbeSpec, quality: float) -> Probe:
+        encode = replace(template.encode, quality=quality)
+        return CurveProber(self.vmaf_of).probe(replace(template, encode=encode))
+
+
+def whole(quality: float) -> float:
+    return 98 / (1 + math.exp((quality - 30) / 6))
+
+
+def parts(quality: float) -> float:
+    """The same curve, a step and a half to the left."""
+    return whole(quality + 1.5)
+
+
+def asking(strategy: SearchStrategy = SearchStrategy.INTERPOLATE) -> SearchRequest:
+    return replace(request(target=90, strategy=strategy), prior=PRIOR)
+
+
+def test_looks_come_before_the_first_probe_and_save_some() -> None:
+    alone, prober, prescan = CurveProber(whole), CurveProber(whole), CurveProber(parts)
+
+    without = search(asking(), alone)
+    result = search(asking(), prober, prescan=prescan)
+
+    assert result.answer == without.answer
+    assert result.proven
+    assert 1 <= len(prescan.asked) <= 3
+    assert len(prober.asked) < len(alone.asked)
+
+
+def test_looks_are_no_probes_of_the_result() -> None:
+    prober, prescan = CurveProber(whole), CurveProber(parts)
+
+    result = search(asking(), prober, prescan=prescan)
+
+    assert [probe.quality for probe in result.probes] == sorted(prober.asked)
+    assert result.new_probes == len(prober.asked)
+
+
+def test_looks_are_told_apart_from_probes() -> None:
+    events: list[Event] = []
+
+    search(asking(), CurveProber(whole), prescan=CurveProber(parts), observe=events.append)
+
+    started = [(e.number, e.look) for e in events if isinstance(e, ProbeStarted)]
+    finished = [(e.number, e.look) for e in events if isinstance(e, ProbeFinished)]
+    assert started == finished
+    looks = [number for number, look in started if look]
+    probes = [number for number, look in started if not look]
+    assert [look for _, look in started] == sorted((look for _, look in started), reverse=True)
+    assert looks == list(range(1, len(looks) + 1))
+    assert probes == list(range(1, len(probes) + 1))
+
+
+def test_looks_that_mislead_cost_time_and_change_nothing() -> None:
+    without = search(asking(), CurveProber(whole))
+
+    result = search(asking(), CurveProber(whole), prescan=CurveProber(lambda q: 20 + q))
+
+    assert result.answer == without.answer
+    assert result.proven
+    assert result.new_probes <= 8
+
+
+def test_a_look_that_fails_is_told_and_done_without() -> None:
+    events: list[Event] = []
+    prescan = CurveProber(parts, fail_at={q: EncodeFailedError("no") for q in range(52)})
+
+    result = search(asking(), CurveProber(whole), prescan=prescan, observe=events.append)
+
+    assert result.proven
+    assert len(prescan.asked) == 1
+    assert any(isinstance(event, Warned) and "no" in event.message for event in events)
+
+
+def test_a_cancelled_look_ends_the_search() -> None:
+    prober = CurveProber(whole)
+    prescan = CurveProber(parts, fail_at={q: CancelledError("stop") for q in range(52)})
+
+    with pytest.raises(CancelledError):
+        search(asking(), prober, prescan=prescan)
+    assert prober.asked == []
+
+
+def test_bisection_takes_no_looks() -> None:
+    prescan = CurveProber(parts)
+
+    search(asking(strategy=SearchStrategy.BISECT), CurveProber(whole), prescan=prescan)
+
+    assert prescan.asked == []
+
+
+def test_looks_have_no_limit_of_the_bitrate() -> None:
+    limits: list[float | None] = []
+
+    class Noting(CurveProber):
+        def probe(self, spec: ProbeSpec, **more: object) -> Probe:
+            limits.append(spec.encode.max_bitrate_kbps)
+            return super().probe(spec)
+
+    base = asking()
+    encode = replace(base.template.encode, max_bitrate_kbps=5000)
+    limited = replace(base, template=replace(base.template, encode=encode))
+    search(limited, CurveProber(whole), prescan=Noting(parts))
+
+    assert limits
+    assert set(limits) == {None}
+
+
+def test_stored_probes_of_other_targets_lead_to_the_crossing_without_looks() -> None:
+    prober = RecallingProber(whole, stored=(10.0, 14.0, 24.0))
+    prescan = CurveProber(parts)
+
+    result = search(asking(), prober, prescan=prescan)
+
+    assert result.proven
+    assert prescan.asked == []
+    assert len(prober.asked) == 2
+
+
+def test_a_second_run_takes_the_looks_and_the_steps_of_the_first() -> None:
+    cold, cold_scout = CurveProber(whole), CurveProber(parts)
+    first = search(asking(), cold, prescan=cold_scout)
+
+    warm = RecallingProber(whole, stored=tuple(sorted(cold.asked)))
+    warm_scout = RecallingProber(parts, stored=tuple(sorted(cold_scout.asked)))
+    second = search(asking(), warm, prescan=warm_scout)
+
+    assert warm.asked == cold.asked
+    assert warm_scout.asked == cold_scout.asked
+    assert second.probes == first.probes
+
+
+def test_a_second_run_without_the_looks_of_the_first_needs_no_encode_either() -> None:
+    cold = CurveProber(whole)
+    first = search(asking(), cold, prescan=CurveProber(parts))
+
+    warm = RecallingProber(whole, stored=tuple(sorted(cold.asked)))
+    second = search(asking(), warm, prescan=CurveProber(parts))
+
+    assert set(warm.asked) <= set(cold.asked)
+    assert second.answer == first.answer
+
+
+def test_stored_probes_between_the_steps_of_the_grid_are_left_out() -> None:
+    result = search(asking(), RecallingProber(whole, stored=(17.5, 60.0)))
+
+    assert result.proven
+    assert all(probe.quality == int(probe.quality) for probe in result.probes)
+
+
+def test_the_silent_observer_hears_of_looks_too() -> None:
+    assert search(asking(), CurveProber(whole), prescan=CurveProber(parts), observe=ignore).proven

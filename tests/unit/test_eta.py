@@ -1,0 +1,153 @@
+"""How long a run still takes, by its events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.eta_runs import RUNS, at_share, shown
+from tests.unit.search.fakes import scores_of
+from vmafx_tune.eta import Eta
+from vmafx_tune.events import (
+    CompareStarted,
+    FramesDone,
+    JobFinished,
+    JobPlanned,
+    JobStarted,
+    LadderStarted,
+    ProbeFailed,
+    ProbeFinished,
+    ProbeStarted,
+    ProbeStopped,
+)
+from vmafx_tune.model import Probe
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vmafx_tune.events import Event
+
+RECORDED = sorted(RUNS.glob("*.json"))
+
+
+def finished(
+    job: str = "x264", *, expected: float, encode_s: float = 5, cached: bool = False
+) -> ProbeFinished:
+    probe = Probe(30, 900, 1, scores_of(95), encode_s, 5, cached=cached)
+    return ProbeFinished(job, 1, probe, 95, 90, 7, probes_expected=expected)
+
+
+def planned(*jobs: str, probes: float = 3, cost: float = 1, workers: int = 1) -> Eta:
+    eta = Eta()
+    eta.see(CompareStarted(len(jobs), workers), 0)
+    for job in jobs:
+        eta.see(JobPlanned(job, 100, probes, cost), 0)
+    return eta
+
+
+def probe(eta: Eta, job: str, *, start: float, end: float, expected: float) -> None:
+    eta.see(ProbeStarted(job, 1, 30, 90, n_frames=100), start)
+    eta.see(finished(job, expected=expected), end)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_of_recorded_runs_what_is_shown_is_within_a_factor_of_two(path: Path, share: float) -> None:
+    moment = at_share(shown(path), share)
+    assert moment.shown_s is not None
+    assert 0.5 <= moment.shown_s / moment.left_s <= 2
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_of_recorded_runs_no_less_than_half_of_what_is_left_is_shown(path: Path) -> None:
+    moments = [moment for moment in shown(path) if moment.left_s > 1]
+    told = {m.time_s: m.shown_s / m.left_s for m in moments if m.shown_s is not None}
+    assert min(told.values()) >= 0.5
+
+
+def test_nothing_is_said_before_anything_tells_how_fast_it_is() -> None:
+    eta = planned("x264")
+    eta.see(ProbeStarted("x264", 1, 30, 90, n_frames=100), 0)
+    assert eta.seconds_left(1) is None
+
+
+def test_the_progress_of_the_first_probe_tells() -> None:
+    eta = planned("x264")
+    eta.see(ProbeStarted("x264", 1, 30, 90, n_frames=100), 0)
+    eta.see(FramesDone("x264", "encode", 50), 5)
+    # A quarter of the first probe took 5 s, and two more come.
+    assert eta.seconds_left(5) == pytest.approx(15 + 40)
+
+
+def test_looks_tell_before_the_first_probe() -> None:
+    eta = planned("x264")
+    eta.see(ProbeStarted("x264", 1, 30, 90, look=True, n_frames=10), 0)
+    eta.see(FramesDone("x264", "encode", 5), 1)
+    assert eta.seconds_left(1) is not None
+
+
+def test_it_counts_down_with_the_clock() -> None:
+    eta = planned("x264")
+    probe(eta, "x264", start=0, end=10, expected=2)
+    assert [eta.seconds_left(10), eta.seconds_left(11)] == pytest.approx([20, 19])
+
+
+def test_jobs_that_wait_take_what_their_encodes_cost() -> None:
+    eta = planned("x264", "aom", probes=2)
+    eta.see(JobPlanned("aom", 100, 2, encode_cost=10), 0)
+    probe(eta, "x264", start=0, end=10, expected=0)
+    eta.see(JobFinished("x264", ok=True, summary=""), 10)
+    # Half of a probe is the score, which costs the same.
+    assert eta.seconds_left(10) == pytest.approx(2 * (50 + 5))
+
+
+def test_workers_share_the_rest() -> None:
+    eta = planned("a", "b", "c", probes=2, workers=2)
+    for job in "ab":
+        probe(eta, job, start=0, end=10, expected=2)
+    assert eta.seconds_left(10) == pytest.approx(40)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        finished(expected=1, cached=True),
+        ProbeStopped("x264", 1, 30, 90, 800, recalled=False, probes_left=3, probes_expected=1),
+        ProbeFailed("x264", 1, 30, "It failed."),
+    ],
+    ids=["recalled", "stopped", "failed"],
+)
+def test_what_is_no_whole_probe_says_nothing_of_the_others(end: Event) -> None:
+    eta = planned("x264")
+    eta.see(ProbeStarted("x264", 1, 30, 90, n_frames=100), 0)
+    eta.see(end, 1)
+    assert eta.seconds_left(1) is None
+    probe(eta, "x264", start=1, end=11, expected=1)
+    assert eta.seconds_left(11) == pytest.approx(10)
+
+
+def test_a_probe_that_may_not_come_counts_until_it_is_certain() -> None:
+    eta = planned("x264")
+    probe(eta, "x264", start=0, end=10, expected=1.3)
+    eta.see(ProbeStarted("x264", 2, 31, 90, n_frames=100), 10)
+    eta.see(FramesDone("x264", "encode", 100), 15)
+    eta.see(FramesDone("x264", "score", 99), 20)
+    assert eta.seconds_left(20) == pytest.approx(5, abs=0.5)
+
+
+def test_a_score_is_told_by_its_frames() -> None:
+    eta = Eta()
+    eta.see(JobStarted("score", 100), 0)
+    eta.see(FramesDone("score", "score", 25), 5)
+    assert eta.seconds_left(5) == pytest.approx(15)
+
+
+def test_a_new_plan_replaces_the_old_one() -> None:
+    eta = Eta()
+    eta.see(LadderStarted(1, 3, 1, adaptive=True), 0)
+    eta.see(JobPlanned("640x360", 100, 5, 1), 0)
+    probe(eta, "640x360", start=0, end=10, expected=4)
+    eta.see(JobPlanned("640x360", 100, 1, 1), 10)
+    assert eta.seconds_left(10) == pytest.approx(10)
+    assert eta.probes_left == 1
