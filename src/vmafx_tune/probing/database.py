@@ -14,8 +14,9 @@ import fcntl
 import os
 import sqlite3
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -176,15 +177,23 @@ class Database:
     @property
     def size_bytes(self) -> int:
         """Room that it takes on the disk; 0 where there is none."""
-        return sum(part.stat().st_size for part in self._parts() if part.is_file())
+        return sum(found.st_size for _, found in self._present() if S_ISREG(found.st_mode))
 
     def _parts(self) -> list[Path]:
         return [self.path.with_name(f"{self.path.name}{suffix}") for suffix in _COMPANIONS]
 
-    def _connect(self) -> sqlite3.Connection:
+    def _present(self) -> list[tuple[Path, os.stat_result]]:
+        found = []
         for part in self._parts():
+            # Other processes take away the companions of a database that they are done with.
+            with suppress(FileNotFoundError):
+                found.append((part, part.stat()))
+        return found
+
+    def _connect(self) -> sqlite3.Connection:
+        for part, found in self._present():
             # SQLite would wait for the other end of a pipe, and for ever.
-            if part.exists() and not part.is_file():
+            if not S_ISREG(found.st_mode):
                 raise OSError(f"'{part.name}' is not a regular file")
         try:
             return self._open(str(self.path))

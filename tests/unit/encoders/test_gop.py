@@ -77,5 +77,5 @@ def test_parameters_of_another_kind_are_left_alone() -> None:
 
 @pytest.mark.parametrize("gop_frames", [0, -1])
 def test_a_gop_without_frames_is_refused(gop_frames: int) -> None:
-    with pytest.raises(UsageError, match=f"libx264: a GOP of {gop_frames} frames"):
+    with pytest.raises(UsageError, match=f"libx264: a GOP cannot have {gop_frames} frames"):
         encoder_row("libx264").check(make_spec(gop_frames=gop_frames))
