@@ -167,10 +167,10 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session
-def prepared(session: nox.Session) -> None:
+def bench(session: nox.Session) -> None:
     """Measure what the project promises about speed; see docs/reference/benchmarks.md."""
     session.install(".[test]")
-    install_group(session, "prepared")
+    install_group(session, "bench")
     session.run("python", "benchmarks/run.py", *session.posargs)
 
 

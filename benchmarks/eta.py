@@ -18,7 +18,7 @@ sys.path.append(str(Path(__file__).parents[1]))
 from _rows import Row
 
 from tests.support.eta_runs import RUNS, at_share, shown
-from vmafx_tune import EncodingOptions, Resolution, SourceOptions, ToolOptions, api
+from vmafx_tune import EncodingOptions, Resolution, SourceOptions, ToolOptions
 from vmafx_tune.cli.progress import facts
 from vmafx_tune.results import Sampling
 
@@ -87,7 +87,7 @@ def runs() -> dict[str, Callable[[Recorder], object]]:
     sizes = [Resolution(320, 180), Resolution(240, 134), Resolution(160, 90)]
 
     def run(name: str, *arguments: Any, **options: Any) -> Callable[[Recorder], object]:
-        call = getattr(api, name)
+        call = getattr(vmafx_tune, name)
         return lambda see: call(*arguments, tools=tools, observe=see, **options)
 
     return {

@@ -129,12 +129,12 @@ def _searches(cuts: Sequence[Path], encoding: EncodingOptions) -> Iterator[_Pair
     for cut in cuts:
         prepared = PreparedSource.prepare(session.source(cut), encoding, None, session)
         prober = _MeteredProber(session.prober(prepared.scorer))
-        scout = prepared.scout(prober)
+        prescan = prepared.prescan(prober)
         for encoder in ENCODERS:
             for target in TARGETS:
                 request = prepared.request(row_of(encoder), target)
                 yield _Pair(
-                    *_searched(request, SearchStrategy.INTERPOLATE, prober, scout),
+                    *_searched(request, SearchStrategy.INTERPOLATE, prober, prescan),
                     *_searched(request, SearchStrategy.BISECT, prober, None),
                 )
 
@@ -143,10 +143,10 @@ def _searched(
     request: SearchRequest,
     strategy: SearchStrategy,
     prober: _MeteredProber,
-    scout: Prober | None,
+    prescan: Prober | None,
 ) -> tuple[SearchResult, float]:
     before_s = prober.spent_s
-    result = search(replace(request, strategy=strategy), prober, scout=scout)
+    result = search(replace(request, strategy=strategy), prober, prescan=prescan)
     return result, prober.spent_s - before_s
 
 

@@ -53,5 +53,5 @@ def _show_tool(error: ToolError) -> None:
         say(f"command: {shell.join(without_guard(error.argv), one_line=True)}")
     if error.stderr_tail:
         say("its last words:")
-        for line in error.stderr_tail.splitlines():
+        for line in error.stderr_tail.split("\n"):
             _write(line)
