@@ -17,8 +17,8 @@ sys.path.append(str(Path(__file__).parents[1]))
 
 from _rows import Row
 
-from tests.support.eta_runs import RUNS, at_share, shown
 import vmafx_tune
+from tests.support.eta_runs import RUNS, at_share, shown
 from vmafx_tune import EncodingOptions, Resolution, SourceOptions, ToolOptions
 from vmafx_tune.cli.progress import facts
 from vmafx_tune.results import Sampling
