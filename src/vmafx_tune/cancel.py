@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import CancelledError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
 
-__all__ = ["CancelToken"]
+__all__ = ["CancelToken", "together"]
 
 
 class CancelToken:
@@ -68,3 +69,22 @@ class CancelToken:
         finally:
             with self._lock:
                 self._callbacks.pop(key, None)
+
+
+@contextmanager
+def together(futures: Iterable[Future[Any]], stop: Callable[[], object]) -> Iterator[None]:
+    """Wait for several calls in the block; if it fails, none of them goes on.
+
+    Ctrl-C included: calls that run must end now, or leaving their pool would wait for them.
+
+    Args:
+        futures: Calls that were submitted; those that have not begun never do.
+        stop: Ends those that run.
+    """
+    try:
+        yield
+    except BaseException:
+        for future in futures:
+            future.cancel()
+        stop()
+        raise

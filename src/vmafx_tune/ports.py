@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from concurrent.futures import Future
+    from collections.abc import Iterable
     from pathlib import Path
 
     from vmafx_tune.model import (
@@ -27,7 +26,6 @@ T = TypeVar("T")
 
 __all__ = [
     "Encoder",
-    "Executor",
     "FrameProgress",
     "ProbeProgress",
     "ProbeStore",
@@ -172,16 +170,4 @@ class ProbeStore(Protocol):
 
     def curve(self, key: ProbeKey) -> Iterable[Probe]:
         """Read all probes that differ from `key` in quality only, without their commands."""
-        ...
-
-
-class Executor(Protocol):
-    """Runs calls somewhere: `concurrent.futures.Executor`'s submit.
-
-    In threads of this process, as a rule; on the workers of a cluster
-    (`cluster.connection.ClusterExecutor`); or wherever an executor of the caller's has them run.
-    """
-
-    def submit(self, fn: Callable[..., T], /, *args: object, **kwargs: object) -> Future[T]:
-        """Schedule `fn(*args, **kwargs)`."""
         ...

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.clips import ClipFactory
-    from vmafx_tune.cluster.connection import Connection
-    from vmafx_tune.ports import Executor
+    from vmafx_tune.cluster.connection import ClusterExecutor, Connection
 
 pytestmark = [needs_dask, needs_proc]
 
@@ -508,24 +507,24 @@ def connection(cluster: Cluster) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def executor(connection: Connection) -> Executor:
+def executor(connection: Connection) -> ClusterExecutor:
     return connection.executor(connection.workers())
 
 
-def test_the_executor_gives_what_calls_give(executor: Executor) -> None:
+def test_the_executor_gives_what_calls_give(executor: ClusterExecutor) -> None:
     futures = [executor.submit(pow, base, exp=2) for base in range(5)]
 
     assert [future.result() for future in futures] == [0, 1, 4, 9, 16]
 
 
-def test_an_error_in_a_call_is_the_workers(executor: Executor) -> None:
+def test_an_error_in_a_call_is_the_workers(executor: ClusterExecutor) -> None:
     with pytest.raises(ClusterWorkersError, match=r"ValueError: .*'no number'") as caught:
         executor.submit(int, "no number").result()
 
     assert isinstance(caught.value.__cause__, ValueError)
 
 
-def test_a_call_that_runs_is_cancelled_too(executor: Executor) -> None:
+def test_a_call_that_runs_is_cancelled_too(executor: ClusterExecutor) -> None:
     future = executor.submit(time.sleep, 2)
 
     assert future.cancel()

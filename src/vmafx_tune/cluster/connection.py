@@ -281,7 +281,7 @@ class Connection:
 
 
 class ClusterExecutor:
-    """Implements `ports.Executor` with workers of a cluster. Thread-safe.
+    """Runs calls on workers of a cluster, as an executor of the standard library. Thread-safe.
 
     Its futures are the standard library's, but for one thing: cancelling stops a call that has
     begun as well. Should the worker that runs a call die, another one runs it again.

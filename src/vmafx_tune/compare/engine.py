@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmafx_tune import formatting
+from vmafx_tune.cancel import together
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import CompareStarted, JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.results import BdRate, CompareRow, SearchResult
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from vmafx_tune.compare.bd_rate import Points
-    from vmafx_tune.ports import Executor, Prober
+    from vmafx_tune.ports import Prober
     from vmafx_tune.search.prescan import Prescan, SamplePrescan
     from vmafx_tune.search.request import SearchRequest
 
@@ -60,7 +61,6 @@ def compare(
     request: CompareRequest,
     prober: Prober,
     *,
-    executor: Executor | None = None,
     observe: Observer = ignore,
     prescan: Prober | None = None,
 ) -> tuple[tuple[CompareRow, ...], tuple[BdRate, ...]]:
@@ -69,7 +69,6 @@ def compare(
     Args:
         request: What to compare.
         prober: Makes the probes; must be thread-safe.
-        executor: Runs one call per encoder; a thread pool of `request.workers` where none is given.
         observe: Receives the events, from several threads.
         prescan: Probes parts of the source, for cheap looks with each encoder; None for none. Must
             be thread-safe.
@@ -84,7 +83,15 @@ def compare(
     observe(CompareStarted(len(request.searches), request.workers))
     for search in request.in_turn:
         observe(plan_of(search, request.targets, guided=prescan is not None))
-    outcomes = _run_all(request, _Means(prober, prescan, observe), executor)
+    with ThreadPoolExecutor(request.workers, thread_name_prefix="compare") as pool:
+        futures = {
+            search.encoder: pool.submit(
+                _run_encoder, search, request.targets, prober, prescan, observe
+            )
+            for search in request.in_turn
+        }
+        with together(futures.values(), prober.cancel):
+            outcomes = {encoder: future.result() for encoder, future in futures.items()}
     failed = [
         CompareRow(encoder, target, None, error=reason, error_kind="failed")
         for encoder, reason in request.unavailable.items()
@@ -104,47 +111,15 @@ def rank(rows: Sequence[CompareRow]) -> tuple[CompareRow, ...]:
     return tuple(sorted(rows, key=key))
 
 
-@dataclass(frozen=True, slots=True)
-class _Means:
-    """What all searches of a comparison share."""
-
-    prober: Prober
-    prescan: Prober | None
-    observe: Observer
-
-
-def _run_all(
-    request: CompareRequest, means: _Means, executor: Executor | None
-) -> dict[str, tuple[CompareRow, ...]]:
-    if executor is not None:
-        return _gather(request, means, executor)
-    with ThreadPoolExecutor(request.workers, thread_name_prefix="compare") as pool:
-        return _gather(request, means, pool)
-
-
-def _gather(
-    request: CompareRequest, means: _Means, executor: Executor
-) -> dict[str, tuple[CompareRow, ...]]:
-    futures = {
-        search.encoder: executor.submit(_run_encoder, search, request.targets, means)
-        for search in request.in_turn
-    }
-    try:
-        return {encoder: future.result() for encoder, future in futures.items()}
-    except BaseException:
-        # Ctrl-C as well: running children must end now, or leaving the pool would wait for them.
-        for future in futures.values():
-            future.cancel()
-        means.prober.cancel()
-        raise
-
-
 def _run_encoder(
-    search: SearchRequest, targets: Sequence[float], means: _Means
+    search: SearchRequest,
+    targets: Sequence[float],
+    prober: Prober,
+    prescan_prober: Prober | None,
+    observe: Observer,
 ) -> tuple[CompareRow, ...]:
-    observe = means.observe
-    book = ProbeSet(search, means.prober, observe)
-    prescan = None if means.prescan is None else prescan_of(search, means.prescan, observe)
+    book = ProbeSet(search, prober, observe)
+    prescan = None if prescan_prober is None else prescan_of(search, prescan_prober, observe)
     observe(JobStarted(search.encoder, n_frames=search.n_frames))
     rows = tuple(
         _row(search.at_target(target), book, prescan, upcoming=targets[position:])

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import TYPE_CHECKING
 
+from vmafx_tune.cancel import together
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import CellFinished, JobFinished, JobStarted, LadderStarted, Observer, ignore
 from vmafx_tune.ladder.adaptive import HullProblem, Measured, next_probes, probes_expected
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from vmafx_tune.ladder.adaptive import ProbeWish
     from vmafx_tune.ladder.engine import LadderBuild, LadderRequest
     from vmafx_tune.model import Resolution
-    from vmafx_tune.ports import Executor, Prober
+    from vmafx_tune.ports import Prober
     from vmafx_tune.search.request import SearchRequest
 
 __all__ = ["build_adaptively"]
@@ -56,7 +57,6 @@ def build_adaptively(
     prober: Prober,
     *,
     score_at: ScoreAt = ScoreAt.DISPLAY,
-    executor: Executor | None = None,
     observe: Observer = ignore,
 ) -> LadderBuild:
     """Measure where the hull can change until it is known, and choose the rungs.
@@ -69,7 +69,6 @@ def build_adaptively(
         base: How to encode, score and pool. Its `max_iter` bounds the probes of each resolution.
         prober: Makes the probes; must be thread-safe.
         score_at: Where renditions are scored.
-        executor: Runs one call per probe; a thread pool of `request.workers` where none is given.
         observe: Receives the events, from several threads.
 
     Returns:
@@ -84,11 +83,8 @@ def build_adaptively(
     sampling = _AdaptiveSampling(request, base, prober, score_at, observe)
     for resolution in request.resolutions:
         observe(JobStarted(str(resolution), n_frames=base.n_frames))
-    if executor is not None:
-        sampling.run(executor)
-    else:
-        with ThreadPoolExecutor(request.workers, thread_name_prefix="ladder") as pool:
-            sampling.run(pool)
+    with ThreadPoolExecutor(request.workers, thread_name_prefix="ladder") as pool:
+        sampling.run(pool)
     cells = tuple(sampling.cells())
     _tell(cells, request, observe)
     return select_ladder(cells, tuple(sampling.points()), request.selection)
@@ -127,10 +123,10 @@ class _AdaptiveSampling:
         self._expected = dict.fromkeys(range(len(self._renditions)), _USUAL_PROBES)
         self._tell_plans()
 
-    def run(self, executor: Executor) -> None:
+    def run(self, pool: ThreadPoolExecutor) -> None:
         """Measure until nothing is worth it."""
         while wishes := next_probes(self._problem, tuple(self._measured()), self._failed):
-            self._measure_all(wishes, executor)
+            self._measure_all(wishes, pool)
 
     def cells(self) -> Iterator[LadderCell]:
         """What the measured points say of each resolution at each target."""
@@ -151,23 +147,17 @@ class _AdaptiveSampling:
                 rate = math.log(max(probe.bitrate_kbps, _LEAST_KBPS))
                 yield Measured(size, grid.step_of(probe.quality), rate, vmaf)
 
-    def _measure_all(self, wishes: tuple[ProbeWish, ...], executor: Executor) -> None:
+    def _measure_all(self, wishes: tuple[ProbeWish, ...], pool: ThreadPoolExecutor) -> None:
         for size, _ in wishes:
             self._expected[size] = max(0.0, self._expected[size] - 1)
         measured = tuple(self._measured())
-        futures = {wish: executor.submit(self._measure, wish) for wish in wishes}
-        try:
+        futures = {wish: pool.submit(self._measure, wish) for wish in wishes}
+        with together(futures.values(), self._prober.cancel):
             if wait(futures.values(), timeout=_LOOK_AHEAD_AFTER_S).not_done:
                 left = probes_expected(self._problem, measured, wishes, self._failed)
                 self._expected = {size: left.get(size, 0.0) for size in self._expected}
                 self._tell_plans()
             reasons = {wish.size: future.result() for wish, future in futures.items()}
-        except BaseException:
-            # Ctrl-C as well: running children must end now, or leaving the pool would wait.
-            for future in futures.values():
-                future.cancel()
-            self._prober.cancel()
-            raise
         self._failed |= {size: reason for size, reason in reasons.items() if reason is not None}
 
     def _measure(self, wish: ProbeWish) -> str | None:

@@ -9,6 +9,7 @@ from operator import attrgetter
 from pathlib import PurePath
 from typing import TYPE_CHECKING, TypeAlias
 
+from vmafx_tune.cancel import together
 from vmafx_tune.errors import (
     CancelledError,
     InvalidLadderError,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from vmafx_tune.model import Resolution
-    from vmafx_tune.ports import Executor
 
 __all__ = ["LadderBuild", "LadderRequest", "Sampler", "build_ladder", "points_of", "select_ladder"]
 
@@ -82,7 +82,6 @@ def build_ladder(
     request: LadderRequest,
     sampler: Sampler,
     *,
-    executor: Executor | None = None,
     observe: Observer = ignore,
     stop: Callable[[], None] | None = None,
 ) -> LadderBuild:
@@ -91,8 +90,6 @@ def build_ladder(
     Args:
         request: What to sample and how to choose.
         sampler: Fills a cell.
-        executor: Runs one call per resolution; a thread pool of `request.workers` where none is
-            given.
         observe: Receives the events, from several threads.
         stop: Ends the sampler's running work; called when the ladder is cancelled or fails.
 
@@ -106,7 +103,13 @@ def build_ladder(
     n_cells = len(request.resolutions) * len(request.targets)
     observe(LadderStarted(len(request.resolutions), n_cells, request.workers))
     tally = _Tally(n_cells, observe)
-    cells = _run_all(request, sampler, executor, tally, stop or _nothing)
+    with ThreadPoolExecutor(request.workers, thread_name_prefix="ladder") as pool:
+        futures = [
+            pool.submit(_sample_resolution, request, resolution, sampler, tally)
+            for resolution in request.resolutions
+        ]
+        with together(futures, stop or _nothing):
+            cells = tuple(cell for future in futures for cell in future.result())
     return select_ladder(cells, points_of(cells), request.selection)
 
 
@@ -180,40 +183,6 @@ def _name(point: LadderPoint) -> str:
     if point.command:
         return PurePath(point.command[-1].removeprefix("file:")).stem
     return f"{point.resolution}-{point.quality:g}"
-
-
-def _run_all(
-    request: LadderRequest,
-    sampler: Sampler,
-    executor: Executor | None,
-    tally: _Tally,
-    stop: Callable[[], None],
-) -> tuple[LadderCell, ...]:
-    if executor is not None:
-        return _gather(request, sampler, executor, tally, stop)
-    with ThreadPoolExecutor(request.workers, thread_name_prefix="ladder") as pool:
-        return _gather(request, sampler, pool, tally, stop)
-
-
-def _gather(
-    request: LadderRequest,
-    sampler: Sampler,
-    executor: Executor,
-    tally: _Tally,
-    stop: Callable[[], None],
-) -> tuple[LadderCell, ...]:
-    futures = [
-        executor.submit(_sample_resolution, request, resolution, sampler, tally)
-        for resolution in request.resolutions
-    ]
-    try:
-        return tuple(cell for future in futures for cell in future.result())
-    except BaseException:
-        # Ctrl-C as well: running children must end now, or leaving the pool would wait for them.
-        for future in futures:
-            future.cancel()
-        stop()
-        raise
 
 
 def _sample_resolution(

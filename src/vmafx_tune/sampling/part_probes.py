@@ -9,12 +9,12 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
+from vmafx_tune.cancel import together
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.ports import Recaller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from concurrent.futures import Future
 
     from vmafx_tune.model import Probe, ProbeSpec, ScoreSet, Source
     from vmafx_tune.ports import ProbeProgress, Prober
@@ -98,16 +98,13 @@ class Parts:
             return [named(index) for index in range(len(parts))]
         with ThreadPoolExecutor(min(self._workers, len(parts))) as pool:
             futures = [pool.submit(named, index) for index in range(len(parts))]
-            try:
-                return _results(futures)
-            except VmafxTuneError:
-                raise
-            except BaseException:
-                # Ctrl-C: what runs must end now, or leaving the pool would wait for all of it.
+            with together(futures, self._prober.cancel):
+                wait(futures, return_when=FIRST_EXCEPTION)
                 for future in futures:
+                    # Only those that have not begun; where none failed, there are none.
                     future.cancel()
-                self._prober.cancel()
-                raise
+                wait(futures)
+            return [future.result() for future in futures if not future.cancelled()]
 
     def _of(self, spec: ProbeSpec) -> Iterator[ProbeSpec]:
         for segment in self._segments:
@@ -120,15 +117,6 @@ class Parts:
 def _at_quality(template: ProbeSpec, quality: float) -> ProbeSpec:
     encode = dataclasses.replace(template.encode, quality=quality)
     return dataclasses.replace(template, encode=encode)
-
-
-def _results(futures: Sequence[Future[T]]) -> list[T]:
-    wait(futures, return_when=FIRST_EXCEPTION)
-    for future in futures:
-        # Only those that have not begun; where none failed, there are none.
-        future.cancel()
-    done = [future for future in futures if not future.cancelled()]
-    return [future.result() for future in done]
 
 
 def _named(error: VmafxTuneError, excerpt: Source) -> VmafxTuneError:

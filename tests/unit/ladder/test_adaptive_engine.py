@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import math
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -132,20 +131,6 @@ def test_every_point_is_listed_once_and_every_rung_is_one_of_them() -> None:
 
 def test_the_same_ladder_for_any_number_of_workers() -> None:
     assert built(workers=1) == built(workers=4)
-
-
-def test_probes_run_where_the_executor_says() -> None:
-    names: set[str] = set()
-
-    class Watched(FilmProber):
-        def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
-            names.add(threading.current_thread().name.split("_")[0])
-            return super().probe(spec, on_progress=on_progress)
-
-    request = LadderRequest(SIZES, TARGETS)
-    with ThreadPoolExecutor(2, thread_name_prefix="elsewhere") as pool:
-        build_adaptively(request, base(), Watched(falling), executor=pool)
-    assert names == {"elsewhere"}
 
 
 def test_a_resolution_that_fails_does_not_touch_the_others() -> None:
