@@ -6,6 +6,7 @@ import dataclasses
 import threading
 from array import array
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
@@ -99,10 +100,14 @@ class Parts:
         with ThreadPoolExecutor(min(self._workers, len(parts))) as pool:
             futures = [pool.submit(named, index) for index in range(len(parts))]
             with together(futures, self._prober.cancel):
-                wait(futures, return_when=FIRST_EXCEPTION)
+                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
                 for future in futures:
                     # Only those that have not begun; where none failed, there are none.
                     future.cancel()
+                for future in done:
+                    # A part that fails does not stop others, which may be of other searches.
+                    with suppress(VmafxTuneError):
+                        future.result()
                 wait(futures)
             return [future.result() for future in futures if not future.cancelled()]
 
