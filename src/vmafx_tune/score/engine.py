@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmafx_tune.events import FramesDone, JobFinished, JobStarted, Observer, ignore
@@ -15,26 +14,21 @@ if TYPE_CHECKING:
     from vmafx_tune.model import PoolMethod, ScoreRequest, ScoreSet
     from vmafx_tune.ports import Scorer
 
-__all__ = ["JOB", "ScoreJob", "score"]
+__all__ = ["JOB", "score"]
 
 JOB = "score"
 """The name that the workflow's events carry."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreJob:
-    """One comparison and its pooling."""
-
-    request: ScoreRequest
-    pool: PoolMethod
-
-
-def score(job: ScoreJob, scorer: Scorer, *, observe: Observer = ignore) -> ScoreResult:
+def score(
+    request: ScoreRequest, scorer: Scorer, pool: PoolMethod, *, observe: Observer = ignore
+) -> ScoreResult:
     """Score a pair of clips.
 
     Args:
-        job: What to compare.
+        request: What to compare.
         scorer: Compares it.
+        pool: How the answer is pooled.
         observe: Receives the events.
 
     Returns:
@@ -44,7 +38,6 @@ def score(job: ScoreJob, scorer: Scorer, *, observe: Observer = ignore) -> Score
         VmafxTuneError: The scorer failed.
     """
     started = time.monotonic()
-    request = job.request
     observe(JobStarted(JOB, n_frames=request.reference.n_frames))
     scores = scorer.score(
         request, on_progress=lambda frames: observe(FramesDone(JOB, "score", frames))
@@ -53,8 +46,8 @@ def score(job: ScoreJob, scorer: Scorer, *, observe: Observer = ignore) -> Score
         reference=request.reference,
         distorted=request.distorted,
         model=request.model,
-        pool=job.pool,
-        score=pool_scores(scores.frames, job.pool),
+        pool=pool,
+        score=pool_scores(scores.frames, pool),
         pooled=summarize(scores.frames),
         feature_means=_means(scores),
         scores=scores,

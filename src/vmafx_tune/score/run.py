@@ -10,7 +10,6 @@ from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.media.excerpts import skip_frames
 from vmafx_tune.model import ScoreRequest
 from vmafx_tune.options import ScoringOptions, SourceOptions, ToolOptions
-from vmafx_tune.score.engine import ScoreJob
 from vmafx_tune.score.engine import score as run_score
 from vmafx_tune.score.offset import overlap
 from vmafx_tune.score.offset_hint import step_notes, with_step_hint
@@ -88,7 +87,7 @@ def score(
                 cpus=session.shares.share(),
             )
             try:
-                result = run_score(ScoreJob(request, scoring.pool), scorer, observe=observe)
+                result = run_score(request, scorer, scoring.pool, observe=observe)
             except FrameCountMismatchError as error:
                 raise (
                     error if offset else with_step_hint(error, source, encoded, session)
