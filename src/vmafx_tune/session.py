@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing, contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -469,17 +469,17 @@ class Session:
             workers: Parts probed side by side.
         """
         from vmafx_tune.encoders.registry import encoder_row
-        from vmafx_tune.sampling.sampled_prober import SampledProber
+        from vmafx_tune.sampling.joining import join_sample
+        from vmafx_tune.sampling.prober import PartsProber
 
-        return SampledProber(
-            prober,
-            plan,
-            cut=self._cutting(source),
+        join = partial(
+            join_sample,
+            plan=plan,
             opening_weight=lambda name: encoder_row(name).opening_weight,
             command=self.user_command,
             lead_in=lead_in,
-            workers=workers,
         )
+        return PartsProber(prober, plan.segments, join, cut=self._cutting(source), workers=workers)
 
     def chunked(
         self, prober: Prober, chunks: Sequence[Segment], source: Source, *, workers: int = 1
@@ -492,15 +492,11 @@ class Session:
             source: The clip that all probes will be of.
             workers: Chunks probed side by side.
         """
-        from vmafx_tune.sampling.chunked_prober import ChunkedProber
+        from vmafx_tune.sampling.joining import join_chunks
+        from vmafx_tune.sampling.prober import PartsProber
 
-        return ChunkedProber(
-            prober,
-            chunks,
-            cut=self._cutting(source),
-            command=self.join_command,
-            workers=workers,
-        )
+        join = partial(join_chunks, command=self.join_command)
+        return PartsProber(prober, chunks, join, cut=self._cutting(source), workers=workers)
 
     def cutting_note(self, source: Source, segments: Sequence[Segment]) -> str | None:
         """Say what it costs to cut parts out of `source`; None where that is little."""

@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 LOOK_LEAD_IN = 4
-"""Frames at the start of each part of a look that count for nothing; see `SampledProber`."""
+"""Frames at the start of each part of a look that count for nothing; see `join_sample`."""
 
 # Starting the programs for a part costs as much as some frames of it.
 _START_FRAMES = 8

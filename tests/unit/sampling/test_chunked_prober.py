@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +13,9 @@ import pytest
 from tests.unit.search.fakes import SOURCE, request, scores_of
 from vmafx_tune.errors import EncodeFailedError
 from vmafx_tune.model import Excerpt, Probe, ProbeSpec, ScoreSet, Source
-from vmafx_tune.sampling.chunked_prober import ChunkedProber
+from vmafx_tune.sampling.joining import join_chunks
 from vmafx_tune.sampling.parts import chunk_plan
+from vmafx_tune.sampling.prober import PartsProber
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,8 +92,9 @@ class ChunkProber:
         self.cancelled.set()
 
 
-def chunked(prober: ChunkProber, workers: int = 1) -> ChunkedProber:
-    return ChunkedProber(prober, CHUNKS, cut=cut, command=joining, workers=workers)
+def chunked(prober: ChunkProber, workers: int = 1) -> PartsProber:
+    join = partial(join_chunks, command=joining)
+    return PartsProber(prober, CHUNKS, join, cut=cut, workers=workers)
 
 
 def test_bits_and_times_are_summed_and_frame_scores_follow_each_other() -> None:

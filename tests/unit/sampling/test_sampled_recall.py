@@ -2,23 +2,37 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.unit.search.fakes import CurveProber, request
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.model import Excerpt
+from vmafx_tune.sampling.joining import join_sample
 from vmafx_tune.sampling.parts import SamplePlan, Segment
-from vmafx_tune.sampling.sampled_prober import SampledProber
+from vmafx_tune.sampling.prober import PartsProber
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Probe, ProbeSpec, Source
+    from vmafx_tune.ports import Prober
 
 TEMPLATE = request().template
 PLAN = SamplePlan((Segment(5, 10), Segment(30, 10)), 50)
 
 
-def opening_weight(encoder: str) -> float:
-    return encoder_row(encoder).opening_weight
+def sampled_prober(
+    prober: Prober,
+    plan: SamplePlan,
+    *,
+    lead_in: int = 0,
+) -> PartsProber:
+    join = partial(
+        join_sample,
+        plan=plan,
+        opening_weight=lambda name: encoder_row(name).opening_weight,
+        lead_in=lead_in,
+    )
+    return PartsProber(prober, plan.segments, join, cut=cut)
 
 
 def cut(source: Source, part: Segment) -> Source:
@@ -46,7 +60,7 @@ def _at(template: ProbeSpec, quality: float) -> ProbeSpec:
 
 def test_what_is_known_of_all_parts_is_known_of_the_sample_and_as_it_was_measured() -> None:
     prober = PartlyKnowing(lambda quality: 100 - quality)
-    sampled = SampledProber(prober, PLAN, cut=cut, opening_weight=opening_weight)
+    sampled = sampled_prober(prober, PLAN)
 
     known = sampled.known(TEMPLATE)
 
@@ -56,9 +70,7 @@ def test_what_is_known_of_all_parts_is_known_of_the_sample_and_as_it_was_measure
 
 
 def test_nothing_is_known_of_parts_by_a_prober_that_remembers_nothing() -> None:
-    sampled = SampledProber(
-        CurveProber(lambda quality: 100 - quality), PLAN, cut=cut, opening_weight=opening_weight
-    )
+    sampled = sampled_prober(CurveProber(lambda quality: 100 - quality), PLAN)
 
     assert sampled.known(TEMPLATE) == ()
 
@@ -67,16 +79,7 @@ def test_the_lead_in_of_each_part_is_left_out_but_never_all_of_it() -> None:
     prober = CurveProber(lambda quality: 100 - quality)
 
     # The fake scores two frames of each part.
-    assert (
-        len(
-            SampledProber(prober, PLAN, cut=cut, opening_weight=opening_weight)
-            .probe(TEMPLATE)
-            .scores.frames
-        )
-        == 4
-    )
+    assert len(sampled_prober(prober, PLAN).probe(TEMPLATE).scores.frames) == 4
     for lead_in in (1, 8):
-        sampled = SampledProber(
-            prober, PLAN, cut=cut, opening_weight=opening_weight, lead_in=lead_in
-        )
+        sampled = sampled_prober(prober, PLAN, lead_in=lead_in)
         assert len(sampled.probe(TEMPLATE).scores.frames) == 2

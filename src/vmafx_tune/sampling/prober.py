@@ -1,21 +1,20 @@
-"""Probes of the parts of a clip, made side by side: what sampled and chunked probers share."""
+"""A prober that measures a clip by its parts, side by side, in a sample or in chunks."""
 
 from __future__ import annotations
 
 import dataclasses
 import threading
-from array import array
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import suppress
-from itertools import chain
 from typing import TYPE_CHECKING, TypeVar
 
 from vmafx_tune.cancel import together
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.ports import Recaller
+from vmafx_tune.sampling.joining import joined_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vmafx_tune.model import Probe, ProbeSpec, ScoreSet, Source
     from vmafx_tune.ports import ProbeProgress, Prober
@@ -23,11 +22,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["Parts", "joined_scores"]
+__all__ = ["PartsProber"]
 
 
-class Parts:
-    """Probes the parts of a clip through another prober. Thread-safe.
+class PartsProber:
+    """Implements `ports.Prober` for a clip by probes of its parts. Thread-safe.
 
     Each part is a probe of its own, whose source is an excerpt: `prober` may recall it from a store
     or make it on another machine. What comes back is in the order of the clip, whichever ends
@@ -36,6 +35,7 @@ class Parts:
     Args:
         prober: Probes the parts; must be thread-safe if there are several workers.
         segments: The parts, at least one, in order.
+        join: Makes the probe of the clip of those of its parts, in order; see `joining`.
         cut: Takes a part of a source.
         workers: Parts probed side by side.
     """
@@ -44,40 +44,47 @@ class Parts:
         self,
         prober: Prober,
         segments: Sequence[Segment],
+        join: Callable[[ProbeSpec, Sequence[Probe]], Probe],
         *,
         cut: Callable[[Source, Segment], Source],
         workers: int = 1,
     ) -> None:
         self._prober = prober
         self._segments = tuple(segments)
+        self._join = join
         self._cut = cut
         self._workers = workers
 
-    def probe(self, spec: ProbeSpec, on_progress: ProbeProgress | None = None) -> list[Probe]:
-        """Encode and score the parts of `spec`'s source, without its limit of the bitrate.
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        """Encode and score the parts of `spec`'s source; see `ports.Prober`.
+
+        The limit of the bitrate is the whole's, and stops no part.
 
         Raises:
             VmafxTuneError: As the prober does; the message names the part.
         """
         progress = _JoinedProgress(on_progress)
-        return self._each(
+        probes = self._each(
             spec, lambda part, index: self._prober.probe(part, on_progress=progress.of(index))
         )
+        return self._join(spec, probes)
 
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
         """Score the parts against themselves; see `ports.Prober`."""
         return joined_scores(self._each(spec, lambda part, _: self._prober.score_itself(part)))
 
-    def known(self, template: ProbeSpec) -> Iterator[tuple[ProbeSpec, list[Probe]]]:
-        """Recall the probes whose parts are all known, by quality; see `ports.Recaller`."""
+    def known(self, template: ProbeSpec) -> tuple[Probe, ...]:
+        """Recall all probes whose parts are all known, by quality; see `ports.Recaller`."""
         if not isinstance(self._prober, Recaller):
-            return
+            return ()
         parts = [
             {probe.quality: probe for probe in self._prober.known(part)}
             for part in self._of(template)
         ]
-        for quality in sorted(set(parts[0]).intersection(*parts)):
-            yield _at_quality(template, quality), [part[quality] for part in parts]
+        return tuple(
+            self._join(_at_quality(template, quality), [part[quality] for part in parts])
+            for quality in sorted(set(parts[0]).intersection(*parts))
+        )
 
     def cancel(self) -> None:
         """Stop all running probes now."""
@@ -133,30 +140,6 @@ def _named(error: VmafxTuneError, excerpt: Source) -> VmafxTuneError:
     where = f"frames {part.first_frame} to {part.first_frame + part.n_frames - 1}"
     error.args = (f"{error} That was the part of {where}, from {start_s:.2f} s on.",)
     return error
-
-
-def joined_scores(parts: Sequence[ScoreSet]) -> ScoreSet:
-    """Put the frame scores of parts one after the other, without pooling any.
-
-    Args:
-        parts: At least one, in the order of the clip.
-    """
-    first = parts[0]
-    return dataclasses.replace(
-        first,
-        frames=_joined([part.frames for part in parts]),
-        features=_joined_features([part.features for part in parts]),
-        n_frames=sum(part.n_frames for part in parts),
-    )
-
-
-def _joined_features(parts: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, array[float]]:
-    names = [name for name in parts[0] if all(name in part for part in parts)]
-    return {name: _joined([part[name] for part in parts]) for name in names}
-
-
-def _joined(columns: Sequence[Sequence[float]]) -> array[float]:
-    return array("d", chain.from_iterable(columns))
 
 
 class _JoinedProgress:
