@@ -35,9 +35,9 @@ if TYPE_CHECKING:
         VmafModel,
     )
     from vmafx_tune.ports import Encoder, Prober, Scorer
+    from vmafx_tune.probing.core_shares import CoreShares
     from vmafx_tune.probing.fingerprint import Fingerprints
     from vmafx_tune.probing.setup import Setup
-    from vmafx_tune.probing.shares import CoreShares
     from vmafx_tune.probing.store import SqliteProbeStore
     from vmafx_tune.sampling.parts import SamplePlan, Segment
     from vmafx_tune.scoring.reference_copies import ReferenceCopies
@@ -100,7 +100,7 @@ class Session:
     @cached_property
     def shares(self) -> CoreShares:
         """Splits this machine's processors between the probes that are being made."""
-        from vmafx_tune.probing.shares import CoreShares
+        from vmafx_tune.probing.core_shares import CoreShares
 
         return CoreShares(available_cpus())
 
@@ -409,7 +409,7 @@ class Session:
         Raises:
             UsageError: The size that it may have is no size.
         """
-        from vmafx_tune.probing.room import store_limit
+        from vmafx_tune.probing.eviction import store_limit
         from vmafx_tune.probing.store import STORE_NAME, SqliteProbeStore
 
         return SqliteProbeStore(

@@ -59,8 +59,8 @@ def cache(
 
 
 def _done(action: CacheAction, limit: str | None, unused_days: float | None) -> CacheResult:
+    from vmafx_tune.cache import clear_cache, examine_cache, prune_cache
     from vmafx_tune.parsing import parse_size_bytes
-    from vmafx_tune.upkeep import clear_cache, examine_cache, prune_cache
 
     match action:
         case CacheAction.CLEAR:

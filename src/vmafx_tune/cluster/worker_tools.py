@@ -10,15 +10,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vmafx_tune.cluster.differences import difference
 from vmafx_tune.cluster.messages import Answer, Report
-from vmafx_tune.cluster.sentences import difference
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import ClusterWorkersError, UnreadableSourceError
 from vmafx_tune.folders import cache_folder
 from vmafx_tune.media.source_cache import SourceCache
 from vmafx_tune.options import ToolOptions
+from vmafx_tune.probing.eviction import store_limit
 from vmafx_tune.probing.fingerprint import Fingerprints
-from vmafx_tune.probing.room import store_limit
 from vmafx_tune.probing.store import SqliteProbeStore
 from vmafx_tune.session import Session
 

@@ -11,7 +11,7 @@ from vmafx_tune.cancel import together
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import CompareStarted, JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.results import BdRate, CompareRow, SearchResult
-from vmafx_tune.search.engine import describe, failed_search, plan_of, search_in_book
+from vmafx_tune.search.engine import describe, failed_search, plan_of, search_with
 from vmafx_tune.search.prescan import prescan_of
 from vmafx_tune.search.probe_set import ProbeSet
 
@@ -118,11 +118,11 @@ def _run_encoder(
     prescan_prober: Prober | None,
     observe: Observer,
 ) -> tuple[CompareRow, ...]:
-    book = ProbeSet(search, prober, observe)
+    probe_set = ProbeSet(search, prober, observe)
     prescan = None if prescan_prober is None else prescan_of(search, prescan_prober, observe)
     observe(JobStarted(search.encoder, n_frames=search.n_frames))
     rows = tuple(
-        _row(search.at_target(target), book, prescan, upcoming=targets[position:])
+        _row(search.at_target(target), probe_set, prescan, upcoming=targets[position:])
         for position, target in enumerate(targets, start=1)
     )
     observe(
@@ -135,18 +135,18 @@ def _run_encoder(
 
 def _row(
     request: SearchRequest,
-    book: ProbeSet,
+    probe_set: ProbeSet,
     prescan: Prescan | SamplePrescan | None,
     upcoming: Sequence[float],
 ) -> CompareRow:
-    made_before = book.n_made
+    made_before = probe_set.n_made
     try:
-        result = search_in_book(request, book, upcoming=upcoming, prescan=prescan)
+        result = search_with(request, probe_set, upcoming=upcoming, prescan=prescan)
     except CancelledError:
         raise
     except VmafxTuneError as error:
-        new_probes = book.n_made - made_before
-        failed = failed_search(request, book, str(error), new_probes=new_probes)
+        new_probes = probe_set.n_made - made_before
+        failed = failed_search(request, probe_set, str(error), new_probes=new_probes)
         return CompareRow(
             request.encoder, request.target, failed, error=str(error), error_kind="failed"
         )

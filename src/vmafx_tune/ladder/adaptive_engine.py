@@ -20,7 +20,7 @@ from vmafx_tune.ladder.cells import (
 )
 from vmafx_tune.ladder.engine import select_ladder
 from vmafx_tune.results import LadderCell, LadderPoint, ScoreAt, SearchStrategy
-from vmafx_tune.search.engine import plan_of, search_in_book
+from vmafx_tune.search.engine import plan_of, search_with
 from vmafx_tune.search.prior import Prior
 from vmafx_tune.search.probe_set import ProbeSet, ProbesLeft
 
@@ -96,7 +96,7 @@ class _Rendition:
 
     resolution: Resolution
     search: SearchRequest
-    book: ProbeSet
+    probe_set: ProbeSet
 
 
 class _AdaptiveSampling:
@@ -137,13 +137,13 @@ class _AdaptiveSampling:
     def points(self) -> Iterator[LadderPoint]:
         """All that was measured."""
         for rendition in self._renditions:
-            for probe in rendition.book.probes():
+            for probe in rendition.probe_set.probes():
                 yield measured_point(probe, rendition.resolution, rendition.search.pool)
 
     def _measured(self) -> Iterator[Measured]:
         for size, rendition in enumerate(self._renditions):
-            grid, book = rendition.search.grid, rendition.book
-            for probe, vmaf in zip(book.probes(), book.vmafs(), strict=True):
+            grid, probe_set = rendition.search.grid, rendition.probe_set
+            for probe, vmaf in zip(probe_set.probes(), probe_set.vmafs(), strict=True):
                 rate = math.log(max(probe.bitrate_kbps, _LEAST_KBPS))
                 yield Measured(size, grid.step_of(probe.quality), rate, vmaf)
 
@@ -162,17 +162,19 @@ class _AdaptiveSampling:
 
     def _measure(self, wish: ProbeWish) -> str | None:
         """Make a probe, and say why it failed if it did."""
-        book = self._renditions[wish.size].book
+        probe_set = self._renditions[wish.size].probe_set
         try:
-            book.measure(wish.step, self._problem.highest, lambda: self._probes_left(wish.size))
+            probe_set.measure(
+                wish.step, self._problem.highest, lambda: self._probes_left(wish.size)
+            )
         except CancelledError:
             raise
         except VmafxTuneError as error:
             return str(error)
-        return None if book.get(wish.step) else "The encode is above the limit of the bitrate."
+        return None if probe_set.get(wish.step) else "The encode is above the limit of the bitrate."
 
     def _probes_left(self, size: int) -> ProbesLeft:
-        most = self._problem.max_probes - len(self._renditions[size].book.probes())
+        most = self._problem.max_probes - len(self._renditions[size].probe_set.probes())
         return ProbesLeft(most, min(most, self._expected[size]))
 
     def _tell_plans(self) -> None:
@@ -185,7 +187,7 @@ class _AdaptiveSampling:
         search = replace(
             rendition.search.at_target(target), max_iter=0, strategy=SearchStrategy.BISECT
         )
-        known = search_in_book(search, rendition.book)
+        known = search_with(search, rendition.probe_set)
         resolution = rendition.resolution
         if known.ok:
             cell = found_cell(known, search.knob, resolution)

@@ -12,7 +12,7 @@ from vmafx_tune.events import Observer, ignore
 from vmafx_tune.ports import Recaller
 from vmafx_tune.results import LadderCell, LadderPoint, ScoreAt
 from vmafx_tune.scoring.pooling import pool_scores, summarize
-from vmafx_tune.search.engine import plan_of, search_in_book
+from vmafx_tune.search.engine import plan_of, search_with
 from vmafx_tune.search.prescan import prescan_of
 from vmafx_tune.search.probe_set import ProbeSet
 
@@ -66,7 +66,7 @@ class SearchingSampler:
         shared = SharedCeiling(prober)
         self._targets = tuple(targets)
         self._searches = {size: rendition_search(base, size, score_at) for size in resolutions}
-        self._books = {
+        self._probe_sets = {
             size: ProbeSet(search, shared, observe, job=str(size))
             for size, search in self._searches.items()
         }
@@ -91,22 +91,27 @@ class SearchingSampler:
         Raises:
             CancelledError: The work was cancelled.
         """
-        search, book = self._searches[resolution].at_target(target), self._books[resolution]
-        known = {probe.quality for probe in book.probes()}
+        search, probe_set = (
+            self._searches[resolution].at_target(target),
+            self._probe_sets[resolution],
+        )
+        known = {probe.quality for probe in probe_set.probes()}
         try:
-            cell = self._search(search, book, resolution)
+            cell = self._search(search, probe_set, resolution)
         except CancelledError:
             raise
         except VmafxTuneError as error:
             cell = LadderCell(resolution, target, error=str(error), error_kind="failed")
-        new = [probe for probe in book.probes() if probe.quality not in known]
+        new = [probe for probe in probe_set.probes() if probe.quality not in known]
         points = (measured_point(probe, resolution, search.pool) for probe in new)
         return replace(cell, points=tuple(points))
 
-    def _search(self, search: SearchRequest, book: ProbeSet, resolution: Resolution) -> LadderCell:
+    def _search(
+        self, search: SearchRequest, probe_set: ProbeSet, resolution: Resolution
+    ) -> LadderCell:
         upcoming = [target for target in self._targets if target > search.target]
         prescan = self._prescans.get(resolution)
-        result = search_in_book(search, book, upcoming=upcoming, prescan=prescan)
+        result = search_with(search, probe_set, upcoming=upcoming, prescan=prescan)
         return found_cell(result, search.knob, resolution)
 
 

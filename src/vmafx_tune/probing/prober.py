@@ -11,7 +11,7 @@ from vmafx_tune.errors import FrameCountMismatchError, VmafxTuneError
 from vmafx_tune.formatting import counted, quality
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.model import Probe, ProbeSpec, ScoreRequest, ScoreSet
-from vmafx_tune.probing.shares import CoreShares
+from vmafx_tune.probing.core_shares import CoreShares
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

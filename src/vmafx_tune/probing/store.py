@@ -15,8 +15,8 @@ from vmafx_tune.probing.database import (
     Database,
     NewerDatabaseError,
 )
+from vmafx_tune.probing.eviction import evict
 from vmafx_tune.probing.payload import UnreadablePayloadError
-from vmafx_tune.probing.room import make_room
 from vmafx_tune.probing.rows import (
     COLUMNS,
     DamagedRowError,
@@ -207,7 +207,7 @@ class SqliteProbeStore:
         def write() -> None:
             with self._database.writing() as connection:
                 connection.execute(_INSERT, row.values)
-                gone = make_room(connection, self._limit_bytes)
+                gone = evict(connection, self._limit_bytes)
             if gone:
                 self._database.compact()
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vmafx_tune.search.prescan import Prescan
     from vmafx_tune.search.request import SearchRequest
 
-__all__ = ["describe", "failed_search", "plan_of", "search", "search_in_book"]
+__all__ = ["describe", "failed_search", "plan_of", "search", "search_with"]
 
 
 def search(
@@ -54,11 +54,11 @@ def search(
     Raises:
         VmafxTuneError: A probe failed.
     """
-    book = ProbeSet(request, prober, observe)
+    probe_set = ProbeSet(request, prober, observe)
     observe(plan_of(request, [request.target], guided=prescan is not None))
     observe(JobStarted(request.encoder, n_frames=request.n_frames))
     looks = None if prescan is None else prescan_of(request, prescan, observe)
-    result = search_in_book(request, book, prescan=looks)
+    result = search_with(request, probe_set, prescan=looks)
     observe(JobFinished(request.encoder, ok=result.ok, summary=describe(result, request.knob)))
     return result
 
@@ -87,52 +87,54 @@ def plan_of(
     )
 
 
-def search_in_book(
+def search_with(
     request: SearchRequest,
-    book: ProbeSet,
+    probe_set: ProbeSet,
     *,
     upcoming: Sequence[float] = (),
     prescan: Prescan | SamplePrescan | None = None,
 ) -> SearchResult:
-    """Search with the probes that `book` already holds, and leave the new ones in it.
+    """Search with the probes that `probe_set` already holds, and leave the new ones in it.
 
     Args:
-        request: What to search; `book` was made for the same template, grid and pooling.
-        book: The encoder's probes so far.
-        upcoming: Targets that will be searched in `book` after this one.
+        request: What to search; `probe_set` was made for the same template, grid and pooling.
+        probe_set: The encoder's probes so far.
+        upcoming: Targets that will be searched in `probe_set` after this one.
         prescan: Takes looks where the search interpolates; made for the same request.
 
     Raises:
-        VmafxTuneError: A probe failed; the probes made before it stay in `book`.
+        VmafxTuneError: A probe failed; the probes made before it stay in `probe_set`.
     """
     started = time.monotonic()
-    made_before = book.n_made
+    made_before = probe_set.n_made
     problem = SearchProblem(
         target=request.target,
         last_step=request.grid.last_step,
-        known=book.found(),
+        known=probe_set.found(),
         max_probes=request.max_iter,
         prior=request.prior,
     )
     if request.strategy is SearchStrategy.INTERPOLATE:
-        problem = replace(problem, seeds=book.stored())
+        problem = replace(problem, seeds=probe_set.stored())
         problem = replace(problem, hints=prescan.hints(problem) if prescan else {})
     is_enough = partial(is_close_enough, request) if request.estimates else None
-    outcome = book.solve(problem, request.strategy, upcoming, is_enough=is_enough)
-    result = _result(request, book, outcome, book.n_made - made_before, time.monotonic() - started)
+    outcome = probe_set.solve(problem, request.strategy, upcoming, is_enough=is_enough)
+    result = _result(
+        request, probe_set, outcome, probe_set.n_made - made_before, time.monotonic() - started
+    )
     if isinstance(prescan, SamplePrescan):
         return replace(result, sample=prescan.sample(request.target))
     return result
 
 
 def failed_search(
-    request: SearchRequest, book: ProbeSet, reason: str, *, new_probes: int = 0
+    request: SearchRequest, probe_set: ProbeSet, reason: str, *, new_probes: int = 0
 ) -> SearchResult:
     """Build the result of a search that a failed probe ended: no answer, and what was measured.
 
     Args:
         request: What was searched.
-        book: The encoder's probes so far.
+        probe_set: The encoder's probes so far.
         reason: Why the probe failed, as a sentence.
         new_probes: Encodes that the search had made by then.
     """
@@ -148,8 +150,8 @@ def failed_search(
         answer=None,
         vmaf=None,
         next_worse=None,
-        probes=book.probes(),
-        vmafs=book.vmafs(),
+        probes=probe_set.probes(),
+        vmafs=probe_set.vmafs(),
         ok=False,
         converged=False,
         proven=False,
@@ -161,7 +163,7 @@ def failed_search(
         max_bitrate_kbps=request.max_bitrate_kbps,
         notes=request.notes,
         chunk_frames=request.chunk_frames,
-        too_large=book.too_large(),
+        too_large=probe_set.too_large(),
     )
 
 
@@ -180,7 +182,7 @@ def describe(result: SearchResult, knob: str) -> str:
 
 def _result(
     request: SearchRequest,
-    book: ProbeSet,
+    probe_set: ProbeSet,
     outcome: SearchOutcome,
     new_probes: int,
     wall_time_s: float,
@@ -197,15 +199,15 @@ def _result(
         pool=request.pool,
         display=template.display,
         subsample=template.subsample,
-        answer=None if best is None else book.probe_at(best),
+        answer=None if best is None else probe_set.probe_at(best),
         vmaf=None if best is None else outcome.scores[best],
-        next_worse=book.get(best + 1) if outcome.proven and best is not None else None,
-        probes=book.probes(),
-        vmafs=book.vmafs(),
+        next_worse=probe_set.get(best + 1) if outcome.proven and best is not None else None,
+        probes=probe_set.probes(),
+        vmafs=probe_set.vmafs(),
         ok=outcome.reached,
         converged=outcome.converged,
         proven=outcome.proven and full_rate and not request.estimates,
-        limit=_limit(request, book, outcome),
+        limit=_limit(request, probe_set, outcome),
         non_monotone=tuple(
             (quality_of(better), quality_of(worse)) for better, worse in outcome.non_monotone
         ),
@@ -214,20 +216,22 @@ def _result(
         strategy=request.strategy,
         max_bitrate_kbps=request.max_bitrate_kbps,
         chunk_frames=request.chunk_frames,
-        too_large=book.too_large(),
-        sample=_sample(request, book, outcome),
-        notes=(*request.notes, *_notes(request, book, outcome)),
+        too_large=probe_set.too_large(),
+        sample=_sample(request, probe_set, outcome),
+        notes=(*request.notes, *_notes(request, probe_set, outcome)),
     )
 
 
-def _sample(request: SearchRequest, book: ProbeSet, outcome: SearchOutcome) -> Sample | None:
+def _sample(request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome) -> Sample | None:
     if not request.estimates:
         return None
     best = outcome.best_step
-    return searched_sample(request, None if best is None else book.probe_at(best))
+    return searched_sample(request, None if best is None else probe_set.probe_at(best))
 
 
-def _limit(request: SearchRequest, book: ProbeSet, outcome: SearchOutcome) -> SearchLimit | None:
+def _limit(
+    request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome
+) -> SearchLimit | None:
     if outcome.ran_out and not outcome.converged:
         return SearchLimit(
             "max_iter",
@@ -235,11 +239,11 @@ def _limit(request: SearchRequest, book: ProbeSet, outcome: SearchOutcome) -> Se
             "Allow more with --max-iter.",
         )
     if outcome.too_large and not outcome.proven:
-        return _why_too_large(request, book, outcome)
+        return _why_too_large(request, probe_set, outcome)
     if not outcome.reached:
-        return _why_unreachable(request, book, outcome)
+        return _why_unreachable(request, probe_set, outcome)
     if request.estimates:
-        return _sample_limit(request, book, outcome)
+        return _sample_limit(request, probe_set, outcome)
     if outcome.proven and request.template.subsample > 1:
         return SearchLimit(
             "subsample",
@@ -250,12 +254,12 @@ def _limit(request: SearchRequest, book: ProbeSet, outcome: SearchOutcome) -> Se
 
 
 def _sample_limit(
-    request: SearchRequest, book: ProbeSet, outcome: SearchOutcome
+    request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome
 ) -> SearchLimit | None:
     best, plan = outcome.best_step, request.sample
     if best is None or plan is None:
         return None
-    found = estimate_of(request, book.probe_at(best))
+    found = estimate_of(request, probe_set.probe_at(best))
     return SearchLimit(
         "sample",
         f"Only {plan.share:.0%} of the clip was measured, so the answer is an estimate. "
@@ -277,13 +281,15 @@ def _sample_errors(found: SampleEstimate, n_parts: int) -> str:
     )
 
 
-def _why_too_large(request: SearchRequest, book: ProbeSet, outcome: SearchOutcome) -> SearchLimit:
+def _why_too_large(
+    request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome
+) -> SearchLimit:
     limit = f"{formatting.given(request.max_bitrate_kbps)} kb/s"
     if outcome.best_step is None:
         worst = request.grid.quality_of(request.grid.last_step)
         found = f"No encode is within {limit}, not even that at {request.knob} {worst:g}"
     else:
-        best, vmaf = book.probe_at(outcome.best_step), outcome.scores[outcome.best_step]
+        best, vmaf = probe_set.probe_at(outcome.best_step), outcome.scores[outcome.best_step]
         told = (
             f"VMAF {formatting.vmaf(vmaf, target=request.target)} at {request.knob} "
             f"{formatting.quality(best.quality)}, "
@@ -302,8 +308,10 @@ def _why_too_large(request: SearchRequest, book: ProbeSet, outcome: SearchOutcom
     )
 
 
-def _why_unreachable(request: SearchRequest, book: ProbeSet, outcome: SearchOutcome) -> SearchLimit:
-    ceiling = book.ceiling()
+def _why_unreachable(
+    request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome
+) -> SearchLimit:
+    ceiling = probe_set.ceiling()
     if ceiling < request.target:
         return SearchLimit(
             "clip_ceiling",
@@ -311,7 +319,7 @@ def _why_unreachable(request: SearchRequest, book: ProbeSet, outcome: SearchOutc
             f"{formatting.vmaf(ceiling, target=request.target)} against itself, so no encode of it "
             f"can reach {formatting.given(request.target)}. Lower the target.",
         )
-    measured = _measured(book, outcome)
+    measured = _measured(probe_set, outcome)
     if plateau := plateau_at_best(measured, request.grid.last_step):
         return SearchLimit("encoder_args", _flat(request, plateau))
     size, display = request.template.encode.size, request.template.display
@@ -328,11 +336,11 @@ def _why_unreachable(request: SearchRequest, book: ProbeSet, outcome: SearchOutc
     )
 
 
-def _measured(book: ProbeSet, outcome: SearchOutcome) -> list[MeasuredStep]:
+def _measured(probe_set: ProbeSet, outcome: SearchOutcome) -> list[MeasuredStep]:
     return [
         MeasuredStep(step, probe.bitrate_kbps, score)
         for step, score in sorted(outcome.scores.items())
-        if (probe := book.get(step)) is not None
+        if (probe := probe_set.get(step)) is not None
     ]
 
 
@@ -354,18 +362,20 @@ def _flat(request: SearchRequest, plateau: Plateau) -> str:
     return f"{stays} Try another preset or encoder, or change the target."
 
 
-def _notes(request: SearchRequest, book: ProbeSet, outcome: SearchOutcome) -> tuple[str, ...]:
+def _notes(request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome) -> tuple[str, ...]:
     if outcome.best_step is None:
         return ()
-    answer = book.probe_at(outcome.best_step)
+    answer = probe_set.probe_at(outcome.best_step)
     source = request.template.encode.source
-    return (*_flat_notes(request, book, outcome), *losses(source, answer))
+    return (*_flat_notes(request, probe_set, outcome), *losses(source, answer))
 
 
-def _flat_notes(request: SearchRequest, book: ProbeSet, outcome: SearchOutcome) -> tuple[str, ...]:
+def _flat_notes(
+    request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome
+) -> tuple[str, ...]:
     """Say of an answer at the end of the range that it costs as much as better settings."""
     last_step = request.grid.last_step
     if not outcome.reached or outcome.best_step != last_step:
         return ()
-    plateau = plateau_at_worst(_measured(book, outcome), last_step)
+    plateau = plateau_at_worst(_measured(probe_set, outcome), last_step)
     return () if plateau is None or not request.caps else (_flat(request, plateau),)

@@ -140,7 +140,7 @@ class SamplePrescan:
         self, request: SearchRequest, prober: Prober, observe: Observer, *, job: str | None = None
     ) -> None:
         self._request = request
-        self._book = ProbeSet(replace(request, verify=False), prober, observe, job=job)
+        self._probe_set = ProbeSet(replace(request, verify=False), prober, observe, job=job)
         self._answers: dict[float, Probe] = {}
 
     def hints(self, problem: SearchProblem) -> Mapping[int, float]:
@@ -155,15 +155,19 @@ class SamplePrescan:
         Raises:
             VmafxTuneError: A probe failed.
         """
-        own = replace(problem, known=self._book.found(), seeds=self._book.stored(), hints={})
+        own = replace(
+            problem, known=self._probe_set.found(), seeds=self._probe_set.stored(), hints={}
+        )
         request = self._request.at_target(problem.target)
-        outcome = self._book.solve(
+        outcome = self._probe_set.solve(
             own, request.strategy, is_enough=partial(is_close_enough, request)
         )
         if outcome.best_step is not None:
-            self._answers[problem.target] = self._book.probe_at(outcome.best_step)
+            self._answers[problem.target] = self._probe_set.probe_at(outcome.best_step)
         return {
-            step: found for step, found in self._book.found().items() if isinstance(found, float)
+            step: found
+            for step, found in self._probe_set.found().items()
+            if isinstance(found, float)
         }
 
     def sample(self, target: float) -> Sample | None:

@@ -20,7 +20,7 @@ from vmafx_tune.cpus import available_cpus, visible_cpus
 from vmafx_tune.errors import ScorerCrashedError, ToolError, VmafxTuneError
 from vmafx_tune.media.process import Conversation
 from vmafx_tune.model import Resolution
-from vmafx_tune.probing.shares import CoreShares
+from vmafx_tune.probing.core_shares import CoreShares
 from vmafx_tune.scoring.threads import bytes_needed, default_threads
 from vmafx_tune.server.memory import MemoryBudget
 from vmafx_tune.server.scored import Scored

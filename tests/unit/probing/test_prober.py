@@ -15,8 +15,8 @@ from tests.unit.search.fakes import request
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import FrameCountMismatchError, UnreadableSourceError, VmafxTuneError
 from vmafx_tune.model import EncodeOutcome, ScoreRequest, ScoreSet
+from vmafx_tune.probing.core_shares import CoreShares
 from vmafx_tune.probing.prober import EncodingProber
-from vmafx_tune.probing.shares import CoreShares
 
 if TYPE_CHECKING:
     from collections.abc import Callable

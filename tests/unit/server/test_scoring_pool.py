@@ -23,7 +23,7 @@ from vmafx_tune.errors import (
 )
 from vmafx_tune.model import Resolution
 from vmafx_tune.options import ScoringOptions
-from vmafx_tune.probing.shares import CoreShares
+from vmafx_tune.probing.core_shares import CoreShares
 from vmafx_tune.scoring.threads import bytes_needed
 from vmafx_tune.server import scoring_pool
 from vmafx_tune.server.memory import MemoryBudget

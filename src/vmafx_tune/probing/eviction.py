@@ -10,7 +10,7 @@ from vmafx_tune.parsing import parse_size_bytes
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["DEFAULT_LIMIT", "LIMIT_VARIABLE", "make_room", "store_limit", "used_bytes"]
+__all__ = ["DEFAULT_LIMIT", "LIMIT_VARIABLE", "evict", "store_limit", "used_bytes"]
 
 LIMIT_VARIABLE = "VMAFX_CACHE_LIMIT"
 """Environment variable with the size that the store may have."""
@@ -38,7 +38,7 @@ def used_bytes(connection: sqlite3.Connection) -> int:
     )
 
 
-def make_room(connection: sqlite3.Connection, limit_bytes: int, *, most: int = -1) -> int:
+def evict(connection: sqlite3.Connection, limit_bytes: int, *, most: int = -1) -> int:
     """Delete entries, those that were used last the longest ago first, until the rest fits.
 
     Args:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.probing.samples import key, open_store, probe
-from vmafx_tune import upkeep
+from vmafx_tune import cache
+from vmafx_tune.cache import clear_cache, examine_cache, prune_cache
 from vmafx_tune.errors import OutputError
-from vmafx_tune.upkeep import clear_cache, examine_cache, prune_cache
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -164,7 +164,7 @@ def test_pruning_twice_at_once_leaves_a_run_that_writes_alone(path: Path) -> Non
 def test_a_store_that_others_keep_busy_is_not_called_broken(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "_PATIENCE_S", 0.05)
+    monkeypatch.setattr(cache, "_PATIENCE_S", 0.05)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         for action in (prune_cache, clear_cache):

@@ -18,7 +18,7 @@ from vmafx_tune.probing.database import (
     NewerDatabaseError,
     is_busy,
 )
-from vmafx_tune.probing.room import make_room, store_limit
+from vmafx_tune.probing.eviction import evict, store_limit
 from vmafx_tune.probing.rows import COLUMNS, DamagedRowError, ProbeRow
 from vmafx_tune.probing.store import STORE_NAME
 from vmafx_tune.results import CacheAction, CacheEntry, CacheResult
@@ -104,7 +104,7 @@ def _pruned(database: Database, limit_bytes: int, unused_days: float | None) -> 
     # In steps, so that runs under way need not wait long to write.
     while gone == _AT_ONCE:
         with database.writing() as connection:
-            gone = make_room(connection, limit_bytes, most=_AT_ONCE)
+            gone = evict(connection, limit_bytes, most=_AT_ONCE)
         removed += gone
     return removed
 
