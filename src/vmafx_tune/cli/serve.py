@@ -27,11 +27,10 @@ def serve(**values: str | None) -> None:
     VMAFX_API_TOKEN or a file, since command lines are not private. On SIGTERM, running work is
     finished first. Example: vmafx-tune serve --media-roots /media --port 8080
     """
-    from vmafx_tune.server.run import main
+    from vmafx_tune.server.run import run
 
-    given = {_name(setting): setting.flag for setting in SETTINGS if setting.flag}
-    argv = [f"{given[name]}={value}" for name, value in values.items() if value is not None]
-    raise typer.Exit(main(argv))
+    flags = {setting.flag: values[_name(setting)] for setting in SETTINGS if setting.flag}
+    raise typer.Exit(run(flags))
 
 
 def _name(setting: Setting) -> str:

@@ -30,11 +30,11 @@ from vmafx_tune.server.service import ScoringService
 from vmafx_tune.server.settings import ServerSettings, parse_flags
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from vmafx_tune.server.grpc_app import GrpcListener
 
-__all__ = ["main", "serve"]
+__all__ = ["main", "run", "serve"]
 
 # So long at least probes can see that the server is not ready any more before it stops listening.
 _NOTICE_S = 0.25
@@ -56,10 +56,26 @@ _PRELOADED = (
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the server until a signal ends it.
+    """Run the server as a command line says.
 
     Args:
         argv: The command line, without the program and the command.
+
+    Returns:
+        The exit status, as `run`.
+    """
+    try:
+        flags = parse_flags(argv)
+    except VmafxTuneError as error:
+        return _refuse(error)
+    return run(flags)
+
+
+def run(flags: Mapping[str, str | None]) -> int:
+    """Run the server until a signal ends it.
+
+    Args:
+        flags: Settings by flag, such as `{"--port": "8080"}`; None counts as not given.
 
     Returns:
         The exit status: 0 after a drain, 1 where work had to be cancelled, else an error's.
@@ -70,11 +86,14 @@ def main(argv: Sequence[str]) -> int:
     # Its C core would write lines of its own among those of the log.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     try:
-        settings = ServerSettings.from_sources(parse_flags(argv), os.environ)
-        return asyncio.run(serve(settings))
+        return asyncio.run(serve(ServerSettings.from_sources(flags, os.environ)))
     except VmafxTuneError as error:
-        sys.stderr.write(f"vmafx-tune: error: {one_line(str(error))}\n")
-        return error.exit_code
+        return _refuse(error)
+
+
+def _refuse(error: VmafxTuneError) -> int:
+    sys.stderr.write(f"vmafx-tune: error: {one_line(str(error))}\n")
+    return error.exit_code
 
 
 def _share_one_heap() -> None:
