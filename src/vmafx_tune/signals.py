@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -51,15 +52,47 @@ def unwinding_on_signals() -> Iterator[None]:
         Signalled: One came.
     """
     heard = [number for number in _stopping_signals() if signal.getsignal(number) is _exit]
+    if not heard:
+        yield
+        return
     for number in heard:
         signal.signal(number, _raise_signalled)
     before, sys.unraisablehook = sys.unraisablehook, _unraisable
     try:
-        yield
+        with _waking_the_main_thread():
+            yield
     finally:
         sys.unraisablehook = before
         for number in heard:
             signal.signal(number, _exit)
+
+
+@contextmanager
+def _waking_the_main_thread() -> Iterator[None]:
+    """Interrupt what the main thread waits for when another thread gets a signal.
+
+    The kernel may give it to any, and Python handles it in the main one: only once that runs again.
+    """
+    import threading
+
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    threading.Thread(target=_wake, args=(reader, threading.get_ident()), daemon=True).start()
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writer)
+
+
+def _wake(reader: int, thread: int) -> None:
+    while received := os.read(reader, 1):
+        time.sleep(_AGAIN_S)
+        # Sent once more it is heard once more, until it is handled.
+        if signal.getsignal(received[0]) is _raise_signalled:
+            signal.pthread_kill(thread, received[0])
+    os.close(reader)
 
 
 def _exit(number: int, _frame: FrameType | None) -> None:
@@ -70,6 +103,8 @@ def _exit(number: int, _frame: FrameType | None) -> None:
 
 
 def _raise_signalled(number: int, _frame: FrameType | None) -> None:
+    if signal.getsignal(number) is signal.SIG_IGN:
+        return
     # A second Ctrl-C would interrupt the cleaning up after the first.
     for other in _stopping_signals():
         signal.signal(other, signal.SIG_IGN)

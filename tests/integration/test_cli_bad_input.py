@@ -206,7 +206,7 @@ def test_hardware_that_is_not_there_is_told_in_ffmpegs_words(clips: ClipFactory)
         (("--crf-lo", "0", "--crf-hi", "51"), "Below 1 an 8-bit encode is lossless"),
         (("--crf-step", "0.01"), "0.01"),
         (("--preset", "warp"), "warp"),
-        (("--encoder-args", "-tune 'film"), "Check the quotes"),
+        (("--encoder-args", "-tune 'film"), "Close them"),
         (("--encoder-args", "-crf 20"), "crf"),
         (("--anchor", "libx265"), "not among the encoders"),
         (("--pool", "median"), "median"),
