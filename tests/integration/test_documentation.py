@@ -29,14 +29,6 @@ PAGES = [
     page for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))) if blocks_of(page)
 ]
 
-# Those whose blocks have all been seen to run; the others follow.
-RUN = {
-    "README.md",
-    "docs/how-to/build-a-ladder.md",
-    "docs/how-to/crop-filter-deinterlace.md",
-    "docs/how-to/read-json-with-jq.md",
-}
-
 
 def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
@@ -98,7 +90,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -
     }
 
 
-@pytest.mark.parametrize("page", [page for page in PAGES if name_of(page) in RUN], ids=name_of)
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_what_a_page_says_to_type_works(
     page: Path, media: Path, environment: dict[str, str], tmp_path: Path
 ) -> None:
