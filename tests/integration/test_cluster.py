@@ -268,8 +268,6 @@ def test_a_worker_that_does_not_answer_from_the_start_is_left_out(
     outcome = on(cluster, *SEARCH, "-r", clip, "--no-cache", "--cluster-timeout", "3")
     victim.end()
 
-    # A run may end before the worker has been silent for long enough to be named.
-    assert outcome.stderr.count("it does not answer") <= 1
     assert_same(outcome, locally(*SEARCH))
 
 

@@ -13,6 +13,7 @@ from vmafx_tune.encoders.argv import user_command
 from vmafx_tune.encoders.registry import all_rows, encoder_row
 from vmafx_tune.encoders.runner import FfmpegEncoder
 from vmafx_tune.media.ffmpeg import Ffmpeg, find_ffmpeg
+from vmafx_tune.media.filtering import filter_source
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.media.process import ProcessRunner
 from vmafx_tune.model import EncodeSpec, Resolution, ScoreRequest, Source
@@ -179,3 +180,15 @@ def test_the_printed_command_repeats_an_encode_byte_for_byte(
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
 
     assert (tmp_path / command[-1]).read_bytes() == ours.path.read_bytes()
+
+
+def test_what_a_filter_says_of_chroma_samples_counts(ffmpeg: Ffmpeg, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mkv"
+    picture = "testsrc2=s=96x64:r=25:d=0.08,format=yuv420p"
+    make = ("-v", "error", "-f", "lavfi", "-i", picture, "-c:v", "ffv1", clip)
+    subprocess.run([ffmpeg.path, *make], check=True, stdin=subprocess.DEVNULL)
+    source = probe_source(clip)
+
+    for place, told in (("topleft", "topleft"), ("bottomleft", None), ("unspecified", None)):
+        chain = f"setparams=chroma_location={place}"
+        assert filter_source(source, chain, ffmpeg, ProcessRunner()).chroma_location == told

@@ -87,7 +87,7 @@ def connect(
 
 
 def _made(kind: Any, address: str, timeout_s: float) -> Any:
-    class Client(kind):  # type: ignore[misc]
+    class Client(kind):  # type: ignore[misc] # Dask has no types
         """A client whose end does not wait for a scheduler that may be none."""
 
         def __del__(self) -> None:

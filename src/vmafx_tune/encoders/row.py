@@ -29,7 +29,7 @@ _CHROMA_STEPS: Mapping[str, tuple[int, int]] = MappingProxyType(
     {"420": (2, 2), "422": (2, 1), "444": (1, 1), "400": (1, 1)}
 )
 
-_ALL_LOCATIONS = frozenset({"left", "center", "topleft", "top", "bottomleft", "bottom"})
+_ALL_LOCATIONS = frozenset({"left", "center", "topleft", "top"})
 
 
 class CodecFamily(StrEnum):

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
-__all__ = ["chroma_location"]
+__all__ = ["CHROMA_LOCATIONS", "chroma_location"]
 
 # Matroska's ChromaSitingHorz and ChromaSitingVert: identifiers with a length of one byte, then 1
 # for samples that coincide with those of luma and 2 for samples half-way between.
 _ACROSS, _DOWN = b"\x55\xb7\x81", b"\x55\xb8\x81"
 _PLACES = {(1, 2): "left", (2, 2): "center", (1, 1): "topleft", (2, 1): "top"}
+
+CHROMA_LOCATIONS = frozenset(_PLACES.values())
+"""The places that are told apart; H.273's two at the bottom, which nobody uses, are not."""
 
 
 def chroma_location(stream: VideoStream) -> str | None:
@@ -23,7 +26,8 @@ def chroma_location(stream: VideoStream) -> str | None:
     millisecond, where ffmpeg would take 50.
 
     Returns:
-        `left`, `center`, `topleft` or `top`; None where the stream says nothing.
+        `left`, `center`, `topleft` or `top`; None where the stream says nothing, or names a place at
+        the bottom.
     """
     import av
 

@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
+from vmafx_tune.media.chroma_location import CHROMA_LOCATIONS
 from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import file_url, input_arguments, stream_specifier
 from vmafx_tune.media.filter_chain import keeps_frames, parse_chain
@@ -41,7 +42,7 @@ _MORE_FRAMES = 1000
 _TICKS_PER_SECOND = 90_000
 _RATE = re.compile(r"config in time_base: \S+ frame_rate: (\d+)/(\d+)")
 _PICTURE = re.compile(
-    r"n: +\d+ .* fmt:(?P<format>\S+) cl:(?P<location>\S+) .*sar:(?P<sar_x>\d+)/(?P<sar_y>\d+) "
+    r"n: +\d+ .* fmt:(?P<format>\S+) (?:cl:(?P<location>\S+) )?.*sar:(?P<sar_x>\d+)/(?P<sar_y>\d+) "
     r"s:(?P<width>\d+)x(?P<height>\d+) i:(?P<fields>\S)"
 )
 _COLOURS = re.compile(
@@ -50,7 +51,6 @@ _COLOURS = re.compile(
 )
 _PACKET = re.compile(r"\d+, *-?\d+, *(-?\d{1,18}),")
 _ERROR = re.compile(r"^(?:\[[^\]]*\] )*\[(?:error|fatal)\] (?P<reason>.+?)\.?$", re.MULTILINE)
-_UNSTATED = frozenset({"unknown", "reserved", "unspecified"})
 _UNKNOWN = re.compile(r"No such filter|No option name near|Filter not found")
 
 
@@ -168,7 +168,7 @@ def _described(
 
     def colour(name: str, before: str | None) -> str | None:
         value = told.get(name, "unknown")
-        return before if value in _UNSTATED else value
+        return before if value in {"unknown", "reserved", "unspecified"} else value
 
     pix_fmt = picture["format"]
     if pix_fmt != source.pixel_format.name:
@@ -187,8 +187,14 @@ def _described(
         color_space=colour("space", source.color_space),
         color_primaries=colour("primaries", source.color_primaries),
         color_transfer=colour("transfer", source.color_transfer),
-        chroma_location=None if picture["location"] in _UNSTATED else picture["location"],
+        chroma_location=_chroma_location(source, picture["location"]),
     )
+
+
+def _chroma_location(source: Source, told: str | None) -> str | None:
+    if told is None:  # older versions of ffmpeg say nothing of it
+        return source.chroma_location
+    return told if told in CHROMA_LOCATIONS else None
 
 
 def _timed(source: Source, ticks: list[int | None], log: str) -> Source:
