@@ -26,8 +26,8 @@ def chroma_location(stream: VideoStream) -> str | None:
     millisecond, where ffmpeg would take 50.
 
     Returns:
-        `left`, `center`, `topleft` or `top`; None where the stream says nothing, or names a place at
-        the bottom.
+        `left`, `center`, `topleft` or `top`; None where the stream says nothing, or names a
+        place at the bottom.
     """
     import av
 
