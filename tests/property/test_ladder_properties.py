@@ -327,7 +327,7 @@ def best_delivery(hull: Hull, options: SelectionOptions) -> float:
 
 
 @given(audiences(min_gains=8, max_gains=60))
-def test_optimal_rungs_of_long_hulls_are_found_without_asking_every_pair(
+def test_optimal_rungs_of_long_hulls_deliver_as_much_as_the_best_of_all_ladders(
     audience: tuple[Hull, SelectionOptions],
 ) -> None:
     hull, options = audience

@@ -54,24 +54,6 @@ def test_points_on_a_straight_line_between_two_others_are_left_out() -> None:
     assert upper_hull(line) == (line[0], line[-1])
 
 
-def test_a_line_is_straight_only_where_its_decimals_are() -> None:
-    # As floats, 0.3 is a little less than three times 0.1, and 0.2 exactly twice.
-    line = points((0.1, 1), (0.2, 2), (0.3, 3))
-
-    assert upper_hull(line) == line[::2]
-    assert upper_hull([line[0], line[1], Point(math.nextafter(0.3, 1), 3)])[1] == line[1]
-
-
-def test_a_bend_too_slight_for_rounded_arithmetic_is_still_seen() -> None:
-    # As decimals these are on one line; the float of 15.11 is a little above it, and the turn is
-    # zero in floats.
-    bent = points((1.8, 11.26), (7.3, 15.11), (9.8, 16.86))
-    straight = (bent[0], Point(7.3, math.nextafter(15.11, 0)), bent[2])
-
-    assert upper_hull(bent) == bent
-    assert upper_hull(straight) == straight[::2]
-
-
 @pytest.mark.parametrize("scale", [1e-170, 1e160])
 def test_values_whose_products_leave_the_range_of_floats_still_have_a_hull(scale: float) -> None:
     scaled = [Point(p.bitrate_kbps * scale, p.vmaf * scale) for p in RISING]

@@ -77,7 +77,7 @@ def test_viewers_below_every_rung_leave_one_rung() -> None:
 
 
 def test_a_hull_of_thousands_of_points_is_no_obstacle() -> None:
-    hull = points(*((100 + i, 100 - 50_000 / (i + 500)) for i in range(5000)))
+    hull = points(*((100 + i, 100 - 50_000 / (i + 500)) for i in range(2000)))
     viewers = LogNormalThroughput(1500, 0.6)
 
     rungs = select_optimal(hull, SelectionOptions(max_rungs=6, throughput=viewers))
