@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, get_args
 from typer.models import ArgumentInfo, ParameterInfo
 
 from vmafx_tune.cli.app import app
+from vmafx_tune.cli.help import split_examples
 from vmafx_tune.encoders.presets import X264_PRESETS
 from vmafx_tune.encoders.registry import all_rows
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Made by docs/generate.py; do not edit. -->\n"
+
+# Examples that the test of the documentation cannot run.
+NOT_RUN = {
+    "encoders": "it takes another ffmpeg.",
+    "serve": "it runs until it is stopped.",
+}
 
 
 def main() -> None:
@@ -42,14 +49,18 @@ def cli_page() -> Iterator[str]:
 
 def _command(function: Callable[..., None]) -> Iterator[str]:
     signature = inspect.signature(function, eval_str=True)
-    # Typer's context is no parameter of the command line.
+    # Typer's context is not a parameter of the command line.
     parameters = [p for p in signature.parameters.values() if get_args(p.annotation)]
     arguments = [p for p in parameters if isinstance(_info(p), ArgumentInfo)]
     options = [p for p in parameters if p not in arguments]
     usage = "".join(f" {argument.name.upper()}" for argument in arguments)
     yield f"## {function.__name__}\n"
-    yield f"{inspect.getdoc(function)}\n"
+    description, examples = split_examples(inspect.getdoc(function) or "")
+    yield f"{description}\n"
     yield f"```text\nvmafx-tune {function.__name__} [OPTIONS]{usage}\n```\n"
+    if reason := NOT_RUN.get(function.__name__):
+        yield f"<!-- not run: {reason} -->"
+    yield "\n".join(("```sh", *examples, "```\n"))
     for kind, rows in (("argument", arguments), ("option", options)):
         if rows:
             yield f"| {kind} | value | default | meaning |"
@@ -107,7 +118,7 @@ def encoders_page() -> Iterator[str]:
     rows = all_rows()
     yield "# Encoders\n"
     yield NOTE
-    yield "`vmafx-tune encoders` tells which of them open on a machine.\n"
+    yield "`vmafx-tune encoders` shows which of them open on your machine.\n"
     yield "| name | aliases | writes | runs on | quality knob | default |"
     yield "|---|---|---|---|---|---:|"
     yield from (_encoder(row) for row in rows)

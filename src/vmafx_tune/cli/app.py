@@ -51,8 +51,8 @@ def _main(
 ) -> None:
     """Find the cheapest encode that still looks right, measured with VMAF.
 
-    Results go to standard output, progress and messages to standard error. Exit codes: 0 done,
-    1 failed, 2 usage, 3 a target was missed, 4 a tool is missing, 130 interrupted.
+    Results go to stdout; progress and messages go to stderr. Exit codes: 0 success, 1 failure,
+    2 usage error, 3 target missed, 4 missing tool, 130 interrupted.
     """
 
 

@@ -93,7 +93,7 @@ def _parameters(
 def _parameter(field: Field[Any], hint: Any, heading: str) -> inspect.Parameter:
     more = dict(field.metadata)
     flags = more.pop("flags")
-    panel = heading.partition(";")[0].rstrip(".")
+    panel = heading.partition(":")[0]
     return inspect.Parameter(
         field.name,
         _KEYWORD,

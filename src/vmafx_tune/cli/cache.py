@@ -24,8 +24,8 @@ def cache(
         CacheAction,
         typer.Argument(
             metavar="ACTION",
-            help="info: show its size; list: show every entry; clear: delete everything; "
-            "prune: delete what has not been used for long.",
+            help="info: show the size; list: show every entry; prune: delete old entries; "
+            "clear: delete everything.",
         ),
     ] = CacheAction.INFO,
     limit: Annotated[
@@ -33,7 +33,8 @@ def cache(
         typer.Option(
             "--limit",
             metavar="SIZE",
-            help="Size to prune to, as 500M or 2G. Default: VMAFX_CACHE_LIMIT, or 2G.",
+            help="With prune: size to shrink the cache to, such as 500M or 2G. Default: "
+            "VMAFX_CACHE_LIMIT, or 2G.",
         ),
     ] = None,
     unused_days: Annotated[
@@ -42,15 +43,19 @@ def cache(
             "--unused-days",
             metavar="DAYS",
             min=0,
-            help="With prune: delete entries that have not been used for this long.",
+            help="With prune: delete entries that were not used for this long.",
         ),
     ] = None,
     output: OutputOptions,
 ) -> None:
     """Show, prune or clear the cache of measured encodes.
 
-    Measured encodes are kept, so that none is made twice; the other commands have --no-cache and
-    --refresh. Example: vmafx-tune cache prune --unused-days 30
+    Every measured encode is cached, so no encode is made twice. Other commands take --no-cache and
+    --refresh.
+
+    Examples:
+        vmafx-tune cache list
+        vmafx-tune cache prune --unused-days 30
     """
     with running(output, "cache") as run:
         if action is not CacheAction.PRUNE and (limit is not None or unused_days is not None):

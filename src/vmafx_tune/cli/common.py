@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 Reference: TypeAlias = Annotated[
-    str, typer.Option("-r", "--reference", metavar="FILE|URL", help="The clip to encode.")
+    str, typer.Option("-r", "--reference", metavar="FILE|URL", help="Video to encode.")
 ]
 
 MaxBitrate: TypeAlias = Annotated[
@@ -46,7 +46,7 @@ MaxBitrate: TypeAlias = Annotated[
     typer.Option(
         "--max-bitrate",
         metavar="KBPS",
-        help="Highest bitrate of an answer; encodes that exceed it are stopped early.",
+        help="Highest bitrate allowed. Encodes that exceed it are stopped early.",
     ),
 ]
 
@@ -54,7 +54,8 @@ Commands: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--commands",
-        help="Show the encode commands above the table; JSON, Markdown and HTML always have them.",
+        help="Print the encode commands above the table. JSON, Markdown and HTML always include "
+        "them.",
     ),
 ]
 
@@ -64,26 +65,29 @@ MISSED_TARGET = 3
 
 @option_group
 class OutputOptions:
-    """Output and progress."""
+    """Output: where the result goes, and what is shown on the way."""
 
     output: Path | None = option(
         "-o",
         "--output",
         default=None,
         metavar="FILE",
-        help="Write the result to this file instead of to stdout.",
+        help="Write the result to this file instead of stdout.",
     )
     format: str | None = option(
         "--format",
         default=None,
         metavar="NAME",
-        help="Default: what the suffix of -o says, else table on a terminal and json elsewhere.",
+        help="Output format. Default: from the suffix of -o, else table on a terminal and json in "
+        "a pipe.",
     )
     progress: ProgressMode = option(
-        "--progress", default=ProgressMode.AUTO, help="How progress is shown on stderr."
+        "--progress", default=ProgressMode.AUTO, help="How to show progress on stderr."
     )
-    quiet: bool = option("-q", "--quiet", default=False, help="No progress and no warnings.")
-    verbose: bool = option("-v", "--verbose", default=False, help="Show every command that is run.")
+    quiet: bool = option("-q", "--quiet", default=False, help="Hide progress and warnings.")
+    verbose: bool = option(
+        "-v", "--verbose", default=False, help="Print every command that is run."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,20 +38,26 @@ def compare(
     *,
     reference: Reference,
     codecs: Annotated[
-        str, typer.Option("-c", "--codecs", metavar="NAMES", help="Encoders, joined by commas.")
+        str,
+        typer.Option(
+            "-c", "--codecs", metavar="NAMES", help="Encoders to compare, separated by commas."
+        ),
     ] = ",".join(DEFAULT_ENCODERS),
     targets: Annotated[
-        str, typer.Option("-t", "--targets", metavar="VMAFS", help="Scores, joined by commas.")
+        str,
+        typer.Option(
+            "-t", "--targets", metavar="VMAFS", help="VMAF scores to reach, separated by commas."
+        ),
     ] = given(DEFAULT_TARGET),
     anchor: Annotated[
         str | None,
-        typer.Option("--anchor", metavar="NAME", help="Give BD-rates against this encoder."),
+        typer.Option("--anchor", metavar="NAME", help="Report BD-rates against this encoder."),
     ] = None,
     max_bitrate: MaxBitrate = None,
     commands: Commands = False,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", metavar="N", min=1, help="Encoders worked on at once."),
+        typer.Option("--workers", metavar="N", min=1, help="Encoders to search in parallel."),
     ] = None,
     encoding: EncodingOptions,
     scoring: ScoringOptions,
@@ -62,8 +68,11 @@ def compare(
 ) -> None:
     """Rank encoders by bitrate at equal quality.
 
-    Each encoder is searched at each target. --commands shows the command of each row's encode.
-    Example: vmafx-tune compare -r source.mp4 -c x264,x265,svt-av1 -t 80,90,95 --anchor x264
+    Runs a search for every encoder and target.
+
+    Examples:
+        vmafx-tune compare -r source.mp4 -c x264,x265,svt-av1 -t 90
+        vmafx-tune compare -r source.mp4 -c x264,x265 -t 80,90,95 --anchor x264 -o compare.html
     """
     with running(output, "compare", tools=tools, sources=sources, cluster=cluster) as run:
         import vmafx_tune
@@ -83,7 +92,7 @@ def compare(
                 session=run.session,
             )
         if not output.quiet:
-            _tell_failures(result)
+            _print_failures(result)
         run.finish(result, exit_code=exit_code(result), commands=commands)
 
 
@@ -99,7 +108,7 @@ def exit_code(result: CompareResult) -> int:
     return 0 if None in kinds else 1
 
 
-def _tell_failures(result: CompareResult) -> None:
+def _print_failures(result: CompareResult) -> None:
     for row in result.rows:
         if row.error is not None:
             say(f"{row.encoder} at {given(row.target)}: {row.error}")

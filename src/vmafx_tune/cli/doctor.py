@@ -13,7 +13,11 @@ _MISSING = 4
 
 @takes_options
 def doctor(*, tools: ToolOptions, output: OutputOptions) -> None:
-    """Check what this machine has, and how to fix it."""
+    """Check what is installed, and say how to fix what is missing.
+
+    Examples:
+        vmafx-tune doctor
+    """
     with running(output, "doctor", tools=tools) as run:
         from vmafx_tune.inspection import examine
 

@@ -11,7 +11,12 @@ __all__ = ["encoders"]
 
 @takes_options
 def encoders(*, tools: ToolOptions, output: OutputOptions) -> None:
-    """List the encoders and which of them work here."""
+    """List encoders, and which of them work on this machine.
+
+    Examples:
+        vmafx-tune encoders
+        vmafx-tune encoders --ffmpeg /opt/ffmpeg/bin/ffmpeg
+    """
     with running(output, "encoders", tools=tools) as run:
         from vmafx_tune.inspection import list_encoders
 

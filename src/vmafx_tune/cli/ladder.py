@@ -41,7 +41,7 @@ def ladder(
     *,
     reference: Annotated[
         str | None,
-        typer.Option("-r", "--reference", metavar="FILE|URL", help="The clip to encode."),
+        typer.Option("-r", "--reference", metavar="FILE|URL", help="Video to encode."),
     ] = None,
     codec: Annotated[
         str | None,
@@ -49,7 +49,7 @@ def ladder(
             "-c",
             "--codec",
             metavar="NAME",
-            help=f"Encoder: ffmpeg's name or alias. Default: {DEFAULT_ENCODERS[0]}.",
+            help=f"Encoder, by ffmpeg's name or an alias. Default: {DEFAULT_ENCODERS[0]}.",
         ),
     ] = None,
     targets: Annotated[
@@ -58,7 +58,7 @@ def ladder(
             "-t",
             "--targets",
             metavar="VMAFS",
-            help="Scores to reach at each resolution, joined by commas. Default: "
+            help="VMAF scores to reach at each resolution, separated by commas. Default: "
             f"{','.join(map(given, DEFAULT_LADDER_TARGETS))}.",
         ),
     ] = None,
@@ -67,23 +67,25 @@ def ladder(
         typer.Option(
             "--resolutions",
             metavar="WxH,…",
-            help="Sizes to try. Default: the usual ones up to the source's, at its shape.",
+            help="Resolutions to try. Default: the common ones up to the source's, at its aspect "
+            "ratio.",
         ),
     ] = None,
     sampling: Annotated[
         Sampling,
         typer.Option(
             "--sampling",
-            help="grid answers every resolution at every target; adaptive makes the encodes that "
-            "can change the hull, a third as many.",
+            help="grid searches every resolution for every target; adaptive only makes encodes "
+            "that "
+            "can change the hull, about a third as many.",
         ),
     ] = Sampling.GRID,
     score_at: Annotated[
-        ScoreAt, typer.Option("--score-at", help="Size at which renditions are scored.")
+        ScoreAt, typer.Option("--score-at", help="Resolution at which renditions are scored.")
     ] = ScoreAt.DISPLAY,
     gop: Annotated[
         float,
-        typer.Option("--gop", metavar="SECONDS", help="Length of the closed GOPs of all encodes."),
+        typer.Option("--gop", metavar="SECONDS", help="Length of closed GOPs in all encodes."),
     ] = 2.0,
     workers: Annotated[
         int | None,
@@ -91,7 +93,7 @@ def ladder(
             "--workers",
             metavar="N",
             min=1,
-            help="Resolutions worked on at once. Default: as many as keep the cores busy.",
+            help="Resolutions to search in parallel. Default: as many as keep the cores busy.",
         ),
     ] = None,
     from_json: Annotated[
@@ -99,7 +101,7 @@ def ladder(
         typer.Option(
             "--from-json",
             metavar="FILE|-",
-            help="Choose from a saved ladder, without any encode; - reads it from standard input.",
+            help="Choose rungs from a saved ladder without encoding; - reads standard input.",
         ),
     ] = None,
     commands: Commands = False,
@@ -113,10 +115,12 @@ def ladder(
 ) -> None:
     """Choose the renditions of an adaptive ladder.
 
-    Searches every resolution for every target, takes the upper convex hull of all that was
-    measured, and chooses rungs from it.
-    Example: vmafx-tune ladder -r source.mp4 -c x265 -t 70,80,90,95 -o ladder.json
-    Then: vmafx-tune ladder --from-json ladder.json --max-rungs 4 --format hls
+    Searches every resolution for every target, takes the upper convex hull of all probes, and
+    picks rungs from it.
+
+    Examples:
+        vmafx-tune ladder -r source.mp4 -c libx265 -t 70,80,90,95 -o ladder.json
+        vmafx-tune ladder --from-json ladder.json --max-rungs 4 --format hls
     """
     with running(output, "ladder", tools=tools, sources=sources, cluster=cluster) as run:
         import vmafx_tune
@@ -198,7 +202,7 @@ def _decoded(data: bytes, name: str) -> str:
 
 def _finish(run: Run, output: OutputOptions, result: LadderResult, *, commands: bool) -> None:
     if not output.quiet and run.format != "table":
-        _tell(result)
+        _print_notes(result)
     ends_with = exit_code(result)
     if ends_with and run.format in _MANIFESTS:
         say("error: there are no rungs, so there is no manifest. --format json has what there is.")
@@ -206,8 +210,8 @@ def _finish(run: Run, output: OutputOptions, result: LadderResult, *, commands: 
     run.finish(result, exit_code=ends_with, commands=commands)
 
 
-def _tell(result: LadderResult) -> None:
-    """Tell what readers of data may not look at; tables have it all."""
+def _print_notes(result: LadderResult) -> None:
+    """Print notes and errors to stderr, for formats whose readers may not look for them."""
     for note in result.notes:
         say(f"warning: {note}")
     failures = (cell.error for cell in result.cells if cell.error_kind == "failed")

@@ -16,12 +16,16 @@ def schema(
         str,
         typer.Argument(
             metavar="NAME",
-            help="Command whose JSON output it describes.",
+            help="Command whose JSON output the schema describes.",
             autocompletion=COMPLETERS["schema"],
         ),
     ],
 ) -> None:
-    """Print the JSON Schema of a command's output."""
+    """Print the JSON Schema of a command's output.
+
+    Examples:
+        vmafx-tune schema compare
+    """
     from vmafx_tune.reports.schemas import schema_text
 
     typer.echo(schema_text(name), nl=False)

@@ -40,31 +40,38 @@ def score(
     *,
     reference: Annotated[
         str,
-        typer.Argument(metavar="REFERENCE", help="The clip as it should look: a file or a URL."),
+        typer.Argument(metavar="REFERENCE", help="Reference clip, the original: a file or a URL."),
     ],
     distorted: Annotated[
-        str, typer.Argument(metavar="DISTORTED", help="The clip to judge: a file or a URL.")
+        str,
+        typer.Argument(metavar="DISTORTED", help="Distorted clip, the encode: a file or a URL."),
     ],
     min_score: Annotated[
         float | None,
-        typer.Option("--min-score", metavar="X", help="Exit with 3 below this score, from 1 up."),
+        typer.Option(
+            "--min-score",
+            metavar="X",
+            help="Exit with code 3 if the score is below this, from 1 up.",
+        ),
     ] = None,
     offset: Annotated[
         int,
         typer.Option(
             "--offset",
             metavar="N",
-            help="Compare frame N of the reference with the first one of the distorted; negative "
-            "to skip frames of the distorted.",
+            help="Compare frame N of the reference with the first frame of the distorted clip; "
+            "a negative N skips frames of the distorted clip.",
         ),
     ] = 0,
-    frames: Annotated[bool, typer.Option("--frames", help="Add the score of each frame.")] = False,
+    frames: Annotated[
+        bool, typer.Option("--frames", help="Include the score of each frame.")
+    ] = False,
     server: Annotated[
         str | None,
         typer.Option(
             "--server",
             metavar="HOST:PORT",
-            help="Score on a server; the clips are files there.",
+            help="Score on this `vmafx-tune serve`; the clips are files on that machine.",
         ),
     ] = None,
     server_ca: Annotated[
@@ -72,7 +79,7 @@ def score(
         typer.Option(
             "--server-ca",
             metavar="FILE",
-            help="CA certificates that verify the server, for TLS.",
+            help="CA certificates to verify the server with, for TLS.",
         ),
     ] = None,
     server_timeout_s: Annotated[
@@ -81,7 +88,7 @@ def score(
             "--server-timeout",
             metavar="SECONDS",
             min=1,
-            help="How long to wait for the server's answer. Default: an hour.",
+            help="How long to wait for the server. Default: one hour.",
         ),
     ] = None,
     scoring: ScoringOptions,
@@ -89,10 +96,14 @@ def score(
     tools: ToolOptions,
     output: OutputOptions,
 ) -> None:
-    """Score a distorted clip against its reference.
+    """Score an encode against its source.
 
-    The clips must have the same frames; another size is scaled to the reference's. Example:
-    vmafx-tune score source.mp4 encode.mp4 --min-score 93
+    Both clips must have the same number of frames. An encode of another size is scaled to that of
+    the reference first.
+
+    Examples:
+        vmafx-tune score source.mp4 encode.mp4
+        vmafx-tune score source.mp4 encode.mp4 --min-score 93 -o score.json
     """
     if server is not None:
         connection = (server, server_ca, server_timeout_s or _SERVER_TIMEOUT_S)

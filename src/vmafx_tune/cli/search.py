@@ -32,11 +32,16 @@ def search(
     *,
     reference: Reference,
     codec: Annotated[
-        str, typer.Option("-c", "--codec", metavar="NAME", help="Encoder: ffmpeg's name or alias.")
+        str,
+        typer.Option(
+            "-c", "--codec", metavar="NAME", help="Encoder, by ffmpeg's name or an alias."
+        ),
     ] = DEFAULT_ENCODERS[0],
     target: Annotated[
         float,
-        typer.Option("-t", "--target", metavar="VMAF", help="Pooled score to reach, from 1 up."),
+        typer.Option(
+            "-t", "--target", metavar="VMAF", help="Pooled VMAF score to reach, from 1 up."
+        ),
     ] = DEFAULT_TARGET,
     max_bitrate: MaxBitrate = None,
     encoding: EncodingOptions,
@@ -46,10 +51,14 @@ def search(
     cluster: ClusterOptions,
     output: OutputOptions,
 ) -> None:
-    """Find and prove the cheapest setting for a target.
+    """Find the cheapest setting that reaches a target, with proof.
 
-    The answer is measured and reaches the target; the next worse setting is measured and misses
-    it. Example: vmafx-tune search -r source.mp4 -c libx265 -t 95 --preset slow
+    The answer is measured and reaches the target; the next worse setting is measured too, and
+    misses it.
+
+    Examples:
+        vmafx-tune search -r source.mp4 -c libx265 -t 95 --preset slow
+        vmafx-tune search -r film.mkv -c libsvtav1 -t 93 --sample 12x10s --verify
     """
     with running(output, "search", tools=tools, sources=sources, cluster=cluster) as run:
         import vmafx_tune

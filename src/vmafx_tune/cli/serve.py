@@ -21,11 +21,14 @@ __all__ = ["serve"]
 
 
 def serve(**values: str | None) -> None:
-    """Run the scoring server: gRPC and HTTP.
+    """Run the scoring server over gRPC and HTTP.
 
-    Options override the environment variables beside them. Pass a bearer token in
-    VMAFX_API_TOKEN or a file, since command lines are not private. On SIGTERM, running work is
-    finished first. Example: vmafx-tune serve --media-roots /media --port 8080
+    Options override the environment variables named beside them. Pass a bearer token in
+    VMAFX_API_TOKEN or in a file, because other users can read command lines. On SIGTERM, the
+    server finishes running scores, then exits.
+
+    Examples:
+        vmafx-tune serve --media-roots /media --port 8080
     """
     from vmafx_tune.server.run import run
 

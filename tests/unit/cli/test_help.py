@@ -1,0 +1,69 @@
+"""What `--help` shows first, and how."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from vmafx_tune.cli.app import app
+
+COMMANDS = ("score", "search", "compare", "ladder", "serve", "encoders", "doctor", "cache")
+
+
+def sections(command: str) -> dict[str, list[str]]:
+    """The lines of a command's help, by heading, as on a narrow terminal."""
+    text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "60"}).stdout
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if heading := re.fullmatch(r"(\w[\w ]*):", line):
+            lines = found[heading[1]] = []
+        elif found and line:
+            lines.append(line)
+    return found
+
+
+def flags(lines: list[str]) -> list[str]:
+    return [flag for line in lines for flag in re.findall(r"^  (?:-\w, )?(--[\w-]+)", line)]
+
+
+@pytest.mark.parametrize(
+    ("command", "leading"),
+    [
+        ("score", ["--min-score", "--frames", "--model", "--pool", "--output"]),
+        ("search", ["--reference", "--codec", "--target", "--preset", "--output"]),
+        ("compare", ["--reference", "--codecs", "--targets", "--preset", "--output"]),
+        ("ladder", ["--reference", "--codec", "--targets", "--max-rungs", "--output"]),
+        ("serve", ["--host", "--port", "--grpc-port", "--media-roots", "--backend"]),
+    ],
+)
+def test_help_leads_with_the_five_options_that_people_use(command: str, leading: list[str]) -> None:
+    assert flags(sections(command)["Options"]) == [*leading, "--help"]
+
+
+def test_options_follow_under_the_headings_of_their_groups() -> None:
+    assert list(sections("ladder")) == [
+        *("Examples", "Options", "Ladder", "Rungs", "Encoding"),
+        *("Scoring", "Source", "Tools", "Cluster", "Output"),
+    ]
+
+
+def test_every_option_is_listed_once() -> None:
+    for command in COMMANDS:
+        listed = [flag for lines in sections(command).values() for flag in flags(lines)]
+        assert len(listed) == len(set(listed))
+
+
+def test_arguments_have_a_heading_of_their_own() -> None:
+    assert [line.split()[0] for line in sections("score")["Arguments"] if line[2] != " "] == [
+        "REFERENCE",
+        "DISTORTED",
+    ]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_example_stands_on_one_line(command: str) -> None:
+    examples = sections(command)["Examples"]
+    assert examples
+    assert all(line.startswith(f"  vmafx-tune {command}") for line in examples)
