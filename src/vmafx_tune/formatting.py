@@ -6,9 +6,20 @@ Rounding never flatters: scores go down and bitrates up, so that a miss cannot r
 from __future__ import annotations
 
 import math
+import re
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-__all__ = ["ABSENT", "bitrate", "counted", "given", "quality", "rough_bitrate", "vmaf"]
+__all__ = [
+    "ABSENT",
+    "bitrate",
+    "counted",
+    "encodable",
+    "given",
+    "one_line",
+    "quality",
+    "rough_bitrate",
+    "vmaf",
+]
 
 ABSENT = "\N{EN DASH}"
 """Stands for a number that is not known."""
@@ -82,3 +93,18 @@ def _unit(decimals: int) -> Decimal:
 def _decimals_of(number: float) -> int:
     exponent = _exact(number).normalize().as_tuple().exponent
     return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+# A terminal obeys control characters; marks of writing direction reorder what is read.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def encodable(text: str) -> str:
+    """Replace what UTF-8 cannot hold: Python's stand-ins for undecodable bytes of a file name."""
+    return _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def one_line(text: str) -> str:
+    """Make `text` safe to print: one line, without control characters that a terminal obeys."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", " ".join(encodable(text).splitlines()))

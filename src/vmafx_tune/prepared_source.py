@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from vmafx_tune.cores import share_of
+from vmafx_tune.cpus import share_of
 from vmafx_tune.encoders.argument_trial import unused_arguments_error
 from vmafx_tune.encoders.extra_args import caps_among
 from vmafx_tune.errors import EncoderUnavailableError, UsageError
@@ -16,10 +16,8 @@ from vmafx_tune.model import EncodeSpec, ProbeSpec, Resolution, Source, VmafMode
 from vmafx_tune.options import EncodingOptions, ScoringOptions
 from vmafx_tune.parsing import parse_arguments
 from vmafx_tune.results import SearchStrategy
-from vmafx_tune.sampling.chunks import chunks_of
 from vmafx_tune.sampling.estimates import sample_of
-from vmafx_tune.sampling.parts import LOOK_LEAD_IN, look_plan
-from vmafx_tune.sampling.sample import sample_plan
+from vmafx_tune.sampling.parts import LOOK_LEAD_IN, chunks_of, look_plan, sample_plan
 from vmafx_tune.scoring.pairing import check_moving
 from vmafx_tune.search.grid import KnobGrid
 from vmafx_tune.search.losses import larger_than_source

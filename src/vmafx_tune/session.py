@@ -207,7 +207,7 @@ class Session:
             ToolNotFoundError: There is no ffmpeg to run them.
         """
         from vmafx_tune.encoders.named_files import filter_files
-        from vmafx_tune.media.preparation import prepare_source
+        from vmafx_tune.media.filtering import prepare_source
 
         return prepare_source(
             source,

@@ -8,8 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vmafx_tune.cores import affordable_workers, share_of, useful_workers
-from vmafx_tune.cpus import available_cpus, available_memory_bytes
+from vmafx_tune.cpus import (
+    affordable_workers,
+    available_cpus,
+    available_memory_bytes,
+    share_of,
+    useful_workers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,8 +17,7 @@ from vmafx_tune.errors import CancelledError, UnreadableSourceError
 from vmafx_tune.media.frames import open_frames
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.model import Comparison, RawFormat, Resolution, Source
-from vmafx_tune.scoring.alignment import ScoringPlan
-from vmafx_tune.scoring.conversion import conversion
+from vmafx_tune.scoring.alignment import ScoringPlan, conversion
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.support.clips import ClipFactory
     from vmafx_tune.media.frames import PlanarFrame, Plane
-    from vmafx_tune.scoring.conversion import Filter
+    from vmafx_tune.scoring.alignment import Filter
 
 SMALLER = Resolution(96, 54)
 LARGER = Resolution(320, 180)

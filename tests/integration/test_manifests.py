@@ -13,11 +13,14 @@ import pytest
 
 from vmafx_tune.manifests.dash import media_presentation
 from vmafx_tune.manifests.hls import multivariant_playlist
-from vmafx_tune.manifests.packaging import packaging_command
-from vmafx_tune.manifests.variant import Variant
+from vmafx_tune.manifests.variant import Variant, packaging_command
 from vmafx_tune.media.codec_strings import codec_string
-from vmafx_tune.media.packets import measure_packets
-from vmafx_tune.media.peak import peak_bitrate_kbps, segment_length, split_segments
+from vmafx_tune.media.packets import (
+    measure_packets,
+    peak_bitrate_kbps,
+    segment_length,
+    split_segments,
+)
 from vmafx_tune.media.probe import probe_source
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from mpegdash.parser import MPEGDASHParser
 from tests.support.cli import run_cli
 from tests.support.programs import make_program
 from tests.unit.reports.ladder_factories import bare_ladder_result
-from vmafx_tune.manifests.packaging import variant_name
+from vmafx_tune.manifests.variant import variant_name
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.model import Resolution
 from vmafx_tune.reports.documents.ladder import ladder_document

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.cores import affordable_workers, share_of, useful_workers
+from vmafx_tune.cpus import affordable_workers, share_of, useful_workers
 
 CPUS = st.integers(min_value=1, max_value=256)
 BUSY = st.lists(st.integers(min_value=1, max_value=128), min_size=1, max_size=20)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmafx_tune.model import Complexity, PoolMethod
-from vmafx_tune.sampling.error import half_interval, is_estimable, pseudo_values
+from vmafx_tune.sampling.estimates import half_interval, is_estimable, pseudo_values
 from vmafx_tune.sampling.parts import choose_segments, chunk_plan
 from vmafx_tune.scoring.pooling import pool_scores
 

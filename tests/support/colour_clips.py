@@ -15,7 +15,7 @@ import av
 import numpy as np
 
 from vmafx_tune.media.frames import open_frames
-from vmafx_tune.scoring.conversion import conversion
+from vmafx_tune.scoring.alignment import conversion
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from vmafx_tune.cores import affordable_workers, share_of, useful_workers
+from vmafx_tune.cpus import affordable_workers, share_of, useful_workers
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from vmafx_tune.cli.schema import schema
 from vmafx_tune.cli.score import score
 from vmafx_tune.cli.search import search
 from vmafx_tune.cli.serve import serve
-from vmafx_tune.plain_text import one_line
+from vmafx_tune.formatting import one_line
 
 __all__ = ["app", "run"]
 

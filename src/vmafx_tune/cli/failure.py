@@ -6,7 +6,7 @@ import sys
 
 from vmafx_tune import shell
 from vmafx_tune.errors import CancelledError, ClusterLostError, ToolError, VmafxTuneError
-from vmafx_tune.plain_text import one_line
+from vmafx_tune.formatting import one_line
 from vmafx_tune.signals import Signalled
 
 __all__ = ["report", "say"]

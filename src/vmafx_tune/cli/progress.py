@@ -27,7 +27,7 @@ from vmafx_tune.events import (
     ProbeStopped,
     Warned,
 )
-from vmafx_tune.plain_text import encodable, one_line
+from vmafx_tune.formatting import encodable, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -28,8 +28,8 @@ from vmafx_tune.errors import (
     UnreadableSourceError,
     UsageError,
 )
+from vmafx_tune.media.ffmpeg import FrameCounter
 from vmafx_tune.media.packets import PacketSummary, measure_packets
-from vmafx_tune.media.progress import FrameCounter
 from vmafx_tune.media.scratch import written_bytes
 from vmafx_tune.model import EncodeOutcome
 
@@ -129,7 +129,7 @@ def _codecs(encoded: Path) -> str:
 
 
 def _peak_bitrate_kbps(packets: PacketSummary, spec: EncodeSpec) -> float | None:
-    from vmafx_tune.media.peak import SEGMENT_S, peak_bitrate_kbps, segment_length
+    from vmafx_tune.media.packets import SEGMENT_S, peak_bitrate_kbps, segment_length
 
     gop, frame_rate = spec.gop_frames, spec.source.frame_rate
     segment_s = SEGMENT_S if gop is None else segment_length(frame_rate, gop)

@@ -16,7 +16,7 @@ from vmafx_tune.ladder.picture_size import shrinks
 from vmafx_tune.ladder.resolutions import check_resolutions, default_resolutions
 from vmafx_tune.ladder.rung_options import changed_choice, selection_options
 from vmafx_tune.ladder.selection_options import default_choice
-from vmafx_tune.media.peak import segment_length
+from vmafx_tune.media.packets import segment_length
 from vmafx_tune.model import VmafModel
 from vmafx_tune.options import (
     DEFAULT_ENCODERS,

@@ -7,8 +7,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from vmafx_tune.manifests.packaging import FIRST_SEGMENT, init_name, segment_name
-from vmafx_tune.manifests.variant import VideoRange, ascending
+from vmafx_tune.manifests.variant import (
+    FIRST_SEGMENT,
+    VideoRange,
+    ascending,
+    init_name,
+    segment_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from vmafx_tune.manifests.packaging import playlist_name
-from vmafx_tune.manifests.variant import VideoRange, ascending
+from vmafx_tune.manifests.variant import VideoRange, ascending, playlist_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import InvalidLadderError
-from vmafx_tune.manifests.packaging import variant_name
-from vmafx_tune.manifests.variant import Variant, VideoRange, ascending
+from vmafx_tune.manifests.variant import Variant, VideoRange, ascending, variant_name
 
 if TYPE_CHECKING:
     from fractions import Fraction

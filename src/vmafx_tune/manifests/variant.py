@@ -10,11 +10,23 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.media.ffmpeg import file_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
-__all__ = ["Variant", "VideoRange", "ascending"]
+__all__ = [
+    "FIRST_SEGMENT",
+    "Variant",
+    "VideoRange",
+    "ascending",
+    "init_name",
+    "packaging_command",
+    "playlist_name",
+    "segment_name",
+    "variant_name",
+]
 
 # Characters that neither a URI nor XML nor a playlist's quoting gives another meaning.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]*")
@@ -142,3 +154,52 @@ def ascending(variants: Iterable[Variant]) -> tuple[Variant, ...]:
             f"{longest.duration_s:g} s, so they are not of one title. Encode both from one source."
         )
     return ordered
+
+
+FIRST_SEGMENT = 1
+_MICROSECOND = Fraction(1, 1_000_000)
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._~]+")
+
+
+def variant_name(text: str) -> str:
+    """Make a rendition's name of any text, such as the stem of its file: `My clip` → `My-clip`."""
+    return _NOT_IN_NAMES.sub("-", text).strip("-._~") or "rendition"
+
+
+def playlist_name(name: str) -> str:
+    """Name the HLS media playlist of a rendition."""
+    return f"{name}.m3u8"
+
+
+def init_name(name: str) -> str:
+    """Name the initialization segment of a rendition."""
+    return f"{name}-init.mp4"
+
+
+def segment_name(name: str, number: str) -> str:
+    """Name a media segment of a rendition; `number` may be a placeholder for it."""
+    return f"{name}-{number}.m4s"
+
+
+def packaging_command(ffmpeg: Path, encoded: Path, variant: Variant) -> tuple[str, ...]:
+    """Build the command that cuts an encode into the files that the manifests name.
+
+    It is to be run in the manifest's folder, and copies the video as it is.
+
+    Args:
+        ffmpeg: The program.
+        encoded: The rendition as encoded.
+        variant: What the manifest says of it.
+    """
+    # Downwards, so that rounding never makes a segment wait for the next keyframe.
+    microseconds = variant.segment_s // _MICROSECOND
+    return (
+        *(str(ffmpeg), "-hide_banner", "-nostdin", "-y"),
+        *("-i", file_url(encoded), "-map", "0:V:0", "-c", "copy"),
+        *("-f", "hls", "-hls_playlist_type", "vod", "-hls_segment_type", "fmp4"),
+        *("-hls_time", f"{microseconds}us"),
+        *("-hls_fmp4_init_filename", init_name(variant.name)),
+        *("-start_number", str(FIRST_SEGMENT)),
+        *("-hls_segment_filename", segment_name(variant.name, "%d")),
+        playlist_name(variant.name),
+    )

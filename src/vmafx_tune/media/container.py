@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 import stat
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import file_url
-from vmafx_tune.media.ffv1 import has_valid_checksums
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,46 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import RawFormat, Source
 
-__all__ = ["Video", "check_file", "open_source", "open_video"]
+__all__ = ["Video", "check_file", "has_valid_checksums", "open_source", "open_video"]
+
+# A slice ends with its size, and with checksums with a status and a CRC of all of it.
+_SIZE_BYTES = 3
+_FOOTER_BYTES = 8
+# The CRC starts at the highest bit of each byte, zlib's at the lowest.
+_REFLECTED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_ALL_ONES = 0xFFFFFFFF
+
+
+def has_valid_checksums(packet: bytes) -> bool:
+    """Check the CRC of each slice of an FFV1 frame.
+
+    Args:
+        packet: One frame.
+
+    Returns:
+        Whether all of them match; True for a frame without checksums.
+    """
+    slices = _slices(packet)
+    return slices is None or all(map(_is_intact, slices))
+
+
+def _slices(packet: bytes) -> list[bytes] | None:
+    """Split a frame, from its end; None where it is not a frame with checksums."""
+    slices, end = [], len(packet)
+    while end >= _FOOTER_BYTES:
+        size = int.from_bytes(packet[end - _FOOTER_BYTES : end - _FOOTER_BYTES + _SIZE_BYTES])
+        start = end - _FOOTER_BYTES - size
+        if start < 0:
+            return None
+        slices.append(packet[start:end])
+        end = start
+    return slices if end == 0 else None
+
+
+def _is_intact(data: bytes) -> bool:
+    # zlib inverts the CRC before and after; FFV1 starts it at 0, and ends at 0 with the CRC itself.
+    return zlib.crc32(data.translate(_REFLECTED), _ALL_ONES) == _ALL_ONES
+
 
 _HEAD_BYTES = 4096
 # Codecs round sides up to 128 at most, and libav counts what they code.

@@ -1,20 +1,33 @@
-"""What the packets of an encoded file say: their sizes, without decoding a picture."""
+"""Packets of an encode: their sizes, and the bitrates that they make, average and peak."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from vmafx_tune.errors import UnreadableSourceError, VmafxTuneError
+from vmafx_tune.errors import MediaError, UnreadableSourceError, VmafxTuneError
 from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import file_url
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from vmafx_tune.model import Source
 
-__all__ = ["PacketSummary", "is_far_larger", "measure_packets", "video_bitrate_kbps"]
+__all__ = [
+    "SEGMENT_S",
+    "PacketSummary",
+    "Segment",
+    "is_far_larger",
+    "measure_packets",
+    "peak_bitrate_kbps",
+    "segment_length",
+    "split_segments",
+    "video_bitrate_kbps",
+]
 
 _FAR_LARGER = 100
 
@@ -112,3 +125,117 @@ def video_bitrate_kbps(source: Source) -> float | None:
     except (VmafxTuneError, OSError, av.FFmpegError):
         return None
     return float(size_bytes * 8 / source.duration_s / 1000)
+
+
+SEGMENT_S = Fraction(6)
+"""Duration of segments in seconds where nothing else is asked for, as Apple recommends."""
+
+# Times are sums of rounded durations; real frames are hundreds of times longer.
+_TOLERANCE_S = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of an encode that begins with a keyframe; sizes are of the packets in it alone."""
+
+    size_bytes: int
+    duration_s: float
+
+
+def segment_length(
+    frame_rate: Fraction, gop_frames: int, segment_s: Fraction | float = SEGMENT_S
+) -> Fraction:
+    """Choose the duration of segments: the whole number of GOPs nearest to what is wanted.
+
+    Segments that all have exactly this length can be counted by number, with none too many at the
+    end: 6.006 s for 23.976 frames per second, where 6 s would drift from the keyframes.
+
+    Args:
+        frame_rate: Frames per second.
+        gop_frames: Distance of keyframes in frames.
+        segment_s: What is wanted, in seconds.
+
+    Returns:
+        The duration in seconds, exact.
+    """
+    n_gops = max(1, round(Fraction(segment_s) * frame_rate / gop_frames))
+    return n_gops * gop_frames / frame_rate
+
+
+def peak_bitrate_kbps(packets: PacketSummary, segment_s: Fraction | float = SEGMENT_S) -> float:
+    """Compute the peak segment bit rate, as HLS defines it.
+
+    It is the highest bitrate of any contiguous segments that together last 0.5 to 1.5 times the
+    target duration (RFC 8216bis, 4.4.6.2), and never below the average. The target is that of the
+    segments' own playlist: the longest segment in whole seconds. So a clip that is shorter than a
+    segment has its average as its peak.
+
+    Args:
+        packets: Packets of the encode, with the overhead of no container.
+        segment_s: Nominal duration of a segment in seconds, positive; a `Fraction` is exact.
+
+    Returns:
+        The peak in kb/s.
+
+    Raises:
+        MediaError: The packets have no durations.
+    """
+    segments = split_segments(packets, segment_s)
+    target_s = max(1, int(max(segment.duration_s for segment in segments) + 0.5))
+    rates = (_rate(part) for part in _windows(segments, 0.5 * target_s, 1.5 * target_s))
+    return max(_rate(segments), max(rates, default=0.0)) / 1000
+
+
+def split_segments(packets: PacketSummary, segment_s: Fraction | float) -> tuple[Segment, ...]:
+    """Cut an encode as packagers do: at the first keyframe at or after each multiple of a duration.
+
+    Args:
+        packets: Packets of the encode; the first one begins a segment whatever it is.
+        segment_s: Nominal duration of a segment in seconds, positive; a `Fraction` is exact.
+
+    Raises:
+        MediaError: The packets have no durations.
+    """
+    if sum(packets.durations_s) <= 0:
+        raise MediaError(
+            "The packets of the encode have no durations, so its bitrate over time is unknown. "
+            "Write it to MP4, which keeps them."
+        )
+    starts = [*_starts(packets, Fraction(segment_s)), packets.n_packets]
+    return tuple(
+        Segment(sum(packets.sizes_bytes[i:j]), sum(packets.durations_s[i:j]))
+        for i, j in pairwise(starts)
+    )
+
+
+def _starts(packets: PacketSummary, segment_s: Fraction) -> Iterator[int]:
+    time_s = 0.0
+    n_segments = 0
+    for index, duration_s in enumerate(packets.durations_s):
+        # A multiple of the exact duration, so that a long film does not drift from its keyframes.
+        if index == 0 or (
+            packets.keyframes[index] and time_s + _TOLERANCE_S >= n_segments * segment_s
+        ):
+            yield index
+            n_segments += 1
+        time_s += duration_s
+
+
+def _windows(
+    segments: Sequence[Segment], shortest_s: float, longest_s: float
+) -> Iterator[Sequence[Segment]]:
+    """Yield every run of segments that lasts from `shortest_s` to `longest_s`."""
+    for start in range(len(segments)):
+        duration_s = 0.0
+        for end in range(start, len(segments)):
+            duration_s += segments[end].duration_s
+            if duration_s > longest_s + _TOLERANCE_S:
+                break
+            if duration_s >= shortest_s - _TOLERANCE_S:
+                yield segments[start : end + 1]
+
+
+def _rate(segments: Sequence[Segment]) -> float:
+    """Bits per second."""
+    duration_s = sum(segment.duration_s for segment in segments)
+    return 8 * sum(segment.size_bytes for segment in segments) / duration_s

@@ -7,8 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError
-from vmafx_tune.media.http_exchange import exchange
-from vmafx_tune.media.http_failures import TransferError
+from vmafx_tune.media.http_exchange import TransferError, exchange
 from vmafx_tune.media.urls import public_url
 
 if TYPE_CHECKING:

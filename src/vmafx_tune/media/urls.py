@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
 from vmafx_tune.errors import UsageError
-from vmafx_tune.plain_text import one_line
+from vmafx_tune.formatting import one_line
 
 __all__ = ["SourceUrl", "parse_url", "public_url"]
 

@@ -6,7 +6,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vmafx_tune.cores import share_of
+from vmafx_tune.cpus import share_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

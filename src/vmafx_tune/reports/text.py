@@ -6,8 +6,16 @@ import math
 from typing import TYPE_CHECKING
 
 from vmafx_tune import shell
-from vmafx_tune.formatting import ABSENT, bitrate, given, quality, rough_bitrate, vmaf
-from vmafx_tune.plain_text import encodable, one_line
+from vmafx_tune.formatting import (
+    ABSENT,
+    bitrate,
+    encodable,
+    given,
+    one_line,
+    quality,
+    rough_bitrate,
+    vmaf,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

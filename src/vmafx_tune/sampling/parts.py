@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
+from vmafx_tune.errors import MediaError, UsageError
+from vmafx_tune.events import Warned
+from vmafx_tune.formatting import counted
+from vmafx_tune.model import PoolMethod
+from vmafx_tune.parsing import parse_sample
+from vmafx_tune.results import SearchStrategy
+from vmafx_tune.sampling.estimates import is_estimable
+
 if TYPE_CHECKING:
-    from vmafx_tune.model import Complexity
+    from vmafx_tune.events import Observer
+    from vmafx_tune.model import Complexity, Source
+    from vmafx_tune.options import EncodingOptions
+    from vmafx_tune.session import Session
 
 __all__ = [
     "LOOK_LEAD_IN",
@@ -15,7 +28,10 @@ __all__ = [
     "Segment",
     "choose_segments",
     "chunk_plan",
+    "chunks_of",
     "look_plan",
+    "sample_plan",
+    "seconds_of",
 ]
 
 LOOK_LEAD_IN = 4
@@ -173,3 +189,130 @@ def _best_start(
     grid = range(begin, last + 1, max(1, length // _TRIED_PER_LENGTH))
     tried: set[int] = {*grid, middle, *(start for start in starts if begin <= start <= last)}
     return min(sorted(tried), key=badness)
+
+
+_NAMES = {
+    PoolMethod.MIN: "the minimum",
+    PoolMethod.P1: "the 1st percentile",
+    PoolMethod.P5: "the 5th percentile",
+    PoolMethod.P10: "the 10th percentile",
+}
+# What an encoder looks ahead, and what a part leaves out at its beginning, must be little of it.
+_SHORTEST_FRAMES = 12
+
+
+def sample_plan(
+    source: Source, encoding: EncodingOptions, pool: PoolMethod, session: Session, observe: Observer
+) -> SamplePlan | None:
+    """Choose the parts that `--sample` asks for.
+
+    Args:
+        source: The clip.
+        encoding: Says how many and how long.
+        pool: How frame scores are pooled.
+        session: Looks at the source.
+        observe: Is told where the whole clip is measured all the same.
+
+    Returns:
+        None for the whole clip.
+
+    Raises:
+        UsageError: The options make no sense.
+        MediaError: The frame rate varies, so that parts cannot be cut.
+    """
+    if encoding.sample is None:
+        if encoding.verify:
+            raise UsageError(
+                "--verify goes with --sample, which makes the estimate that it verifies. Without "
+                "--sample, answers are measured on the whole clip anyway."
+            )
+        return None
+    if encoding.verify and encoding.strategy is not SearchStrategy.INTERPOLATE:
+        raise UsageError(
+            "--verify starts from the estimate, and --strategy bisect from the middle. Leave one "
+            "of them out."
+        )
+    if not encoding.verify and not is_estimable(pool):
+        raise UsageError(
+            f"--sample cannot estimate {_NAMES[pool]} of a clip: its worst frames may lie outside "
+            "of the parts, so that an answer would miss the target. Add --verify, which measures "
+            "the whole clip too, or pool by --pool mean or harmonic_mean."
+        )
+    n_parts, length_s = parse_sample(encoding.sample)
+    length = round(length_s * source.frame_rate)
+    if length < _SHORTEST_FRAMES:
+        raise UsageError(
+            f"Parts of {float(length_s):g} s are {counted(length, 'frame')}, and too short to "
+            f"stand for a clip: make them {seconds_of(_SHORTEST_FRAMES, source)} s at least."
+        )
+    if source.variable_frame_rate:
+        raise MediaError(
+            f"The frame rate of '{source.path}' varies, so that parts of it cannot be cut. Leave "
+            "out --sample, or convert it to a constant frame rate."
+        )
+    plan = choose_segments(session.complexity(source), n_parts, length)
+    if plan is None:
+        observe(
+            Warned(
+                f"A sample of {encoding.sample} would be nearly all of the clip's "
+                f"{source.duration_s:.1f} s, or more, so the whole clip is measured."
+            )
+        )
+    return plan
+
+
+def seconds_of(n_frames: int, source: Source) -> str:
+    """Write how long so many frames last, rounded up to a hundredth of a second."""
+    return f"{math.ceil(n_frames / source.frame_rate * 100) / 100:g}"
+
+
+# What an encoder looks ahead at a usual preset; shorter chunks are no encodes that anyone delivers.
+
+
+def chunks_of(
+    source: Source, encoding: EncodingOptions, gop_frames: int | None = None
+) -> tuple[Segment, ...]:
+    """Divide a source as `--chunk` asks for.
+
+    Args:
+        source: The clip.
+        encoding: Says how long the chunks are.
+        gop_frames: Length of the closed GOPs, which chunks have a whole number of; None where
+            keyframes are left to the encoder.
+
+    Returns:
+        None at all where the source is encoded as a whole: without the option, and where it is no
+        longer than one chunk.
+
+    Raises:
+        UsageError: The chunks are too short, or the source is to be sampled.
+        MediaError: The frame rate varies, so that chunks cannot be cut.
+    """
+    if encoding.chunk_s is None:
+        return ()
+    length = _checked_length(encoding.chunk_s, source)
+    if encoding.sample is not None:
+        raise UsageError(
+            "--chunk measures all of the clip in chunks, and --sample measures parts of it as a "
+            "whole encode would have them. Leave one of them out."
+        )
+    if source.variable_frame_rate:
+        raise MediaError(
+            f"The frame rate of '{source.path}' varies, so that it cannot be cut into chunks. "
+            "Leave out --chunk, or convert it to a constant frame rate."
+        )
+    chunks = chunk_plan(source.n_frames, length, gop_frames or 1)
+    return chunks if len(chunks) > 1 else ()
+
+
+def _checked_length(chunk_s: float, source: Source) -> int:
+    shortest = seconds_of(_SHORTEST_FRAMES, source)
+    if not math.isfinite(chunk_s) or chunk_s <= 0:
+        raise UsageError(f"{chunk_s:g} s is not a valid chunk length. Give {shortest} or more.")
+    length = round(Fraction(chunk_s) * source.frame_rate)
+    if length < _SHORTEST_FRAMES:
+        raise UsageError(
+            f"Chunks of {chunk_s:g} s are {counted(length, 'frame')}, and too short to be encoded "
+            f"by themselves: make them {shortest} s at least."
+        )
+    return length

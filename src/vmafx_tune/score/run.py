@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import FrameCountMismatchError
-from vmafx_tune.events import Observer, Warned, ignore
+from vmafx_tune.events import FramesDone, JobFinished, JobStarted, Observer, Warned, ignore
+from vmafx_tune.formatting import vmaf
 from vmafx_tune.media.excerpts import skip_frames
 from vmafx_tune.model import ScoreRequest
 from vmafx_tune.options import ScoringOptions, SourceOptions, ToolOptions
-from vmafx_tune.score.engine import score as run_score
-from vmafx_tune.score.offset import overlap
-from vmafx_tune.score.offset_hint import step_notes, with_step_hint
+from vmafx_tune.results import ScoreResult
+from vmafx_tune.score.offset import overlap, step_notes, with_step_hint
 from vmafx_tune.scoring.pairing import pair_notes, source_notes
+from vmafx_tune.scoring.pooling import mean, pool_scores, summarize
 from vmafx_tune.search.targets import checked_score
 from vmafx_tune.session import open_session
 from vmafx_tune.source import display_size, open_source, read_source
@@ -21,10 +23,57 @@ from vmafx_tune.source import display_size, open_source, read_source
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vmafx_tune.results import ScoreResult
+    from vmafx_tune.model import PoolMethod, ScoreSet
+    from vmafx_tune.ports import Scorer
     from vmafx_tune.session import Session
 
-__all__ = ["score"]
+__all__ = ["JOB", "run_score", "score"]
+
+JOB = "score"
+"""The name that the workflow's events carry."""
+
+
+def run_score(
+    request: ScoreRequest, scorer: Scorer, pool: PoolMethod, *, observe: Observer = ignore
+) -> ScoreResult:
+    """Score a pair of clips.
+
+    Args:
+        request: What to compare.
+        scorer: Compares it.
+        pool: How the answer is pooled.
+        observe: Receives the events.
+
+    Returns:
+        The scores, per frame and pooled in every way.
+
+    Raises:
+        VmafxTuneError: The scorer failed.
+    """
+    started = time.monotonic()
+    observe(JobStarted(JOB, n_frames=request.reference.n_frames))
+    scores = scorer.score(
+        request, on_progress=lambda frames: observe(FramesDone(JOB, "score", frames))
+    )
+    result = ScoreResult(
+        reference=request.reference,
+        distorted=request.distorted,
+        model=request.model,
+        pool=pool,
+        score=pool_scores(scores.frames, pool),
+        pooled=summarize(scores.frames),
+        feature_means=_means(scores),
+        scores=scores,
+        display=request.display,
+        hdr=request.reference.is_hdr,
+        wall_time_s=time.monotonic() - started,
+    )
+    observe(JobFinished(JOB, ok=True, summary=f"VMAF {vmaf(result.score)}"))
+    return result
+
+
+def _means(scores: ScoreSet) -> dict[str, float]:
+    return {name: mean(values) for name, values in scores.features.items()}
 
 
 def score(

@@ -18,8 +18,8 @@ from vmafx_tune.errors import (
 )
 from vmafx_tune.formatting import counted
 from vmafx_tune.media.damage import require_intact
+from vmafx_tune.media.ffmpeg import FrameCounter
 from vmafx_tune.media.frames import check_steady
-from vmafx_tune.media.progress import FrameCounter
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.scoring.alignment import is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_command import (

@@ -18,7 +18,7 @@ from vmafx_tune.media.ffmpeg import (
     stream_specifier,
 )
 from vmafx_tune.media.filter_chain import keeps_frames
-from vmafx_tune.scoring.conversion import as_planar, conversion
+from vmafx_tune.scoring.alignment import as_planar, conversion
 
 if TYPE_CHECKING:
     from vmafx_tune.model import ScoreRequest, Source, VmafModel

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.cpus import available_cpus
 from vmafx_tune.errors import VmafxTuneError
-from vmafx_tune.plain_text import one_line
+from vmafx_tune.formatting import one_line
 from vmafx_tune.probing.core_shares import CoreShares
 from vmafx_tune.server.descriptors import DescriptorShares, share_descriptors
 from vmafx_tune.server.log_writer import LogWriter

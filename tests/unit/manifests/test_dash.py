@@ -18,7 +18,7 @@ from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.manifests.dash import media_presentation
 from vmafx_tune.manifests.hls import multivariant_playlist
 from vmafx_tune.manifests.variant import Variant, VideoRange
-from vmafx_tune.media.peak import segment_length
+from vmafx_tune.media.packets import segment_length
 
 DASH = "{urn:mpeg:dash:schema:mpd:2011}"
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from tests.unit.manifests.ladders import variant
-from vmafx_tune.manifests.packaging import packaging_command
+from vmafx_tune.manifests.variant import packaging_command
 
 
 def test_the_command_never_asks_for_segments_longer_than_their_keyframes_allow() -> None:

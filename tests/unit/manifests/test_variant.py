@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from tests.unit.manifests.ladders import ladder, variant
 from vmafx_tune.errors import InvalidLadderError
-from vmafx_tune.manifests.packaging import variant_name
-from vmafx_tune.manifests.variant import VideoRange, ascending
+from vmafx_tune.manifests.variant import VideoRange, ascending, variant_name
 
 
 @pytest.mark.parametrize("name", ["", "a b", 'a"b', "a\nb", "a/b", "../a", "-v", ".a", "é", "a&b"])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import av
 import pytest
 
-from vmafx_tune.media.ffv1 import has_valid_checksums
+from vmafx_tune.media.container import has_valid_checksums
 
 if TYPE_CHECKING:
     from tests.support.clips import ClipFactory

@@ -10,8 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmafx_tune.errors import MediaError
-from vmafx_tune.media.packets import PacketSummary
-from vmafx_tune.media.peak import peak_bitrate_kbps, segment_length, split_segments
+from vmafx_tune.media.packets import (
+    PacketSummary,
+    peak_bitrate_kbps,
+    segment_length,
+    split_segments,
+)
 
 
 def groups(*kilobits: float, gop_s: float = 2.0) -> PacketSummary:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vmafx_tune.media.progress import FrameCounter
+from vmafx_tune.media.ffmpeg import FrameCounter
 
 
 def test_progress_counts_only_lines_that_add_frames() -> None:

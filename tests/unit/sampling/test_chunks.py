@@ -10,7 +10,7 @@ import pytest
 from tests.unit.search.fakes import SOURCE
 from vmafx_tune.errors import MediaError, UsageError
 from vmafx_tune.options import EncodingOptions
-from vmafx_tune.sampling.chunks import chunks_of
+from vmafx_tune.sampling.parts import chunks_of
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Source

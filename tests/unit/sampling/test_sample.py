@@ -15,8 +15,7 @@ from vmafx_tune.model import Complexity, PoolMethod
 from vmafx_tune.options import EncodingOptions
 from vmafx_tune.parsing import parse_sample
 from vmafx_tune.results import SearchStrategy
-from vmafx_tune.sampling.parts import SamplePlan, Segment
-from vmafx_tune.sampling.sample import sample_plan
+from vmafx_tune.sampling.parts import SamplePlan, Segment, sample_plan
 from vmafx_tune.session import Session
 
 if TYPE_CHECKING:

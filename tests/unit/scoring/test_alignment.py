@@ -5,8 +5,7 @@ import pytest
 from tests.unit.scoring.builders import a_request, a_source
 from vmafx_tune.errors import FormatMismatchError, ScoringError
 from vmafx_tune.model import PixelFormat, Resolution
-from vmafx_tune.scoring.alignment import EncodeFacts, plan_scoring
-from vmafx_tune.scoring.conversion import conversion
+from vmafx_tune.scoring.alignment import EncodeFacts, conversion, plan_scoring
 from vmafx_tune.scoring.models import BUILT_IN_MODELS
 
 RGB = PixelFormat("gbrp", 8, "444", is_rgb=True)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.errors import FrameCountMismatchError, UnreadableSourceError
 from vmafx_tune.media.frames import open_frames
 from vmafx_tune.model import ScoreSet
-from vmafx_tune.scoring.alignment import plan_scoring
-from vmafx_tune.scoring.conversion import conversion
+from vmafx_tune.scoring.alignment import conversion, plan_scoring
 from vmafx_tune.scoring.frame_log import FrameColumns
 from vmafx_tune.scoring.libvmaf.library import Libvmaf, load_libvmaf
 from vmafx_tune.scoring.libvmaf.loaded_model import feature_names

@@ -13,7 +13,7 @@ import numpy as np
 from vmafx_tune.errors import LibvmafCallError, ModelNotFoundError
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.scoring.frame_log import parse_frame_log
-from vmafx_tune.scoring.libvmaf.bindings import (
+from vmafx_tune.scoring.libvmaf.library import (
     JSON_OUTPUT,
     SILENT,
     VmafConfiguration,

@@ -16,7 +16,7 @@ import numpy as np
 
 from vmafx_tune.errors import FormatMismatchError, UsageError
 from vmafx_tune.media.frames import Plane
-from vmafx_tune.scoring.libvmaf.bindings import PIXEL_FORMATS, VmafPicture
+from vmafx_tune.scoring.libvmaf.library import PIXEL_FORMATS, VmafPicture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
