@@ -7,7 +7,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vmafx_tune.search.crossing import expected_crossing
-from vmafx_tune.search.probe_budget import ProbeBudget
 from vmafx_tune.search.state import Bracket, SearchState
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ __all__ = ["interpolate", "probes_expected", "probes_left", "wished_step"]
 
 _NOTHING: Mapping[int, Measurement] = MappingProxyType({})
 
+_EXTRA_PROBES = 2
 _REACH = 0.5
 # Mean numbers of probes, over curves that differ from the prior as clips do, of a search without
 # hints; of one that knows some of the curve, whose guess and a neighbour mostly hold the proof; and
@@ -34,10 +34,9 @@ def interpolate(problem: SearchProblem) -> Generator[int, Measurement, SearchOut
     the steps that pass and those that miss is kept as in `bisect`, and nothing but measurements
     narrows it, so an answer means the same with both.
 
-    On a curve that falls with each step no answer takes more than two probes above what `bisect`
-    needs for it; on any curve, no search takes more than two above the most that `bisect` may need.
-    A guess that would break this moves to the nearest step that keeps it, which turns the search
-    into bisection where guesses go on failing.
+    No search takes more than two probes above the most that `bisect` may need: a guess is taken if
+    bisection could still search whatever it may leave with the probes left, and moves to the
+    nearest step of which that is true otherwise. Where guesses go on failing, that is the midpoint.
 
     Args:
         problem: What to search.
@@ -49,19 +48,17 @@ def interpolate(problem: SearchProblem) -> Generator[int, Measurement, SearchOut
         The outcome; see `SearchOutcome`.
     """
     state = SearchState(problem)
-    budget = ProbeBudget.of(state.bracket, problem.max_probes)
     while state.may_probe:
-        step = _next_step(problem, state, budget)
+        step = _next_step(problem, state)
         state.record(step, (yield step))
     return state.outcome()
 
 
 def probes_left(problem: SearchProblem, measured: Mapping[int, Measurement] = _NOTHING) -> int:
     """Bound how many more probes `interpolate` makes; see `search.probes_left`."""
-    found = {**problem.known, **measured}
-    n_made = len(found) - len(problem.known)
-    budget = ProbeBudget.of(Bracket.of(problem.known, problem), problem.max_probes)
-    most = budget.most_left(Bracket.of(found, problem), n_made)
+    state = SearchState(replace(problem, known={**problem.known, **measured}))
+    n_open, n_made = state.bracket.n_open, len(state.found) - len(problem.known)
+    most = min(n_open, max(_budget(problem) - n_made, n_open.bit_length()))
     return max(0, min(problem.max_probes - n_made, most))
 
 
@@ -88,26 +85,24 @@ def probes_expected(
     return min(probes_left(problem, measured), usual)
 
 
-def _next_step(problem: SearchProblem, state: SearchState, budget: ProbeBudget) -> int:
+def _next_step(problem: SearchProblem, state: SearchState) -> int:
     """Choose the next step: where it is no seed, as if the seeds were measured.
 
     A seed costs nothing, so that it is taken wherever it is met. A search that is repeated thus
     takes the same steps again, however much was stored since.
     """
-    step = _guess(problem, state, budget, made=state)
+    step = _guess(problem, state, made=state)
     inside = _inside(problem.seeds, state.bracket)
     if step in inside or not inside:
         return step
     seeded = SearchState(replace(problem, known={**state.found, **inside}))
     if seeded.bracket.n_open:
-        return _guess(problem, seeded, budget, made=state)
+        return _guess(problem, seeded, made=state)
     # The seeds hold the proof: one end of the closed bracket is a seed, if not both.
     return next(step for step in seeded.bracket.ends if step in inside)
 
 
-def _guess(
-    problem: SearchProblem, state: SearchState, budget: ProbeBudget, *, made: SearchState
-) -> int:
+def _guess(problem: SearchProblem, state: SearchState, *, made: SearchState) -> int:
     """Choose a step by what `state` holds, such that a search that has `made` so much affords it.
 
     Where the neighbour that would close the case could not be afforded any more, it goes first: two
@@ -115,13 +110,30 @@ def _guess(
     """
     crossing = expected_crossing(problem, state)
     wish = wished_step(problem, state, crossing)
-    step = budget.nearest_affordable(wish, made.bracket, made.n_new)
+    n_left = _budget(problem) - made.n_new
+    step = _nearest_affordable(wish, made.bracket, n_left)
     passes = step <= crossing
     rest = Bracket(step, made.bracket.missing) if passes else Bracket(made.bracket.passing, step)
     closing = step + 1 if passes else step - 1
-    if rest.n_open < 1 or budget.affords(closing, rest, made.n_new + 1):
+    if rest.n_open < 1 or closing == _nearest_affordable(closing, rest, n_left - 1):
         return step
-    return closing if budget.affords(closing, made.bracket, made.n_new) else step
+    return closing if closing == _nearest_affordable(closing, made.bracket, n_left) else step
+
+
+def _budget(problem: SearchProblem) -> int:
+    """Count the probes that a search may make: the most that bisection may need, and two more."""
+    most = Bracket.of(problem.known, problem).n_open.bit_length()
+    return max(most, min(problem.max_probes, most + _EXTRA_PROBES))
+
+
+def _nearest_affordable(wish: int, bracket: Bracket, n_left: int) -> int:
+    """Find the open step nearest to `wish` that leaves no more than bisection can search."""
+    # With n probes bisection searches 2**n - 1 open steps.
+    widest = 1 << max(0, n_left - 1)
+    least, most = bracket.missing - widest, bracket.passing + widest
+    if least > most:
+        return bracket.midpoint
+    return min(max(wish, least, bracket.passing + 1), most, bracket.missing - 1)
 
 
 def _inside(seeds: Mapping[int, Measurement], bracket: Bracket) -> dict[int, Measurement]:
