@@ -251,7 +251,7 @@ def test_the_only_worker_stops_answering_in_mid_probe(
 ) -> None:
     with running_cluster(tmp_path, ffmpeg, 1, **SHORT_TTL) as cluster:
         hold_all(cluster)
-        process = start(cluster, *SEARCH, "-r", clip, "--cluster-timeout", "2")
+        process = start(cluster, *SEARCH, "-r", clip, "--cluster-timeout", "5")
         wait_until(lambda: cluster.workers[0].encodes or process.poll() is not None)
         cluster.workers[0].process.send_signal(signal.SIGSTOP)
         outcome = finish(process)
@@ -265,7 +265,7 @@ def test_a_worker_that_does_not_answer_from_the_start_is_left_out(
 ) -> None:
     victim = cluster.start_worker()
     victim.process.send_signal(signal.SIGSTOP)
-    outcome = on(cluster, *SEARCH, "-r", clip, "--no-cache", "--cluster-timeout", "3")
+    outcome = on(cluster, *SEARCH, "-r", clip, "--no-cache", "--cluster-timeout", "5")
     victim.end()
 
     assert_same(outcome, locally(*SEARCH))
@@ -524,12 +524,29 @@ def test_an_error_in_a_call_is_the_workers(executor: ClusterExecutor) -> None:
     assert isinstance(caught.value.__cause__, ValueError)
 
 
-def test_a_call_that_runs_is_cancelled_too(executor: ClusterExecutor) -> None:
-    future = executor.submit(time.sleep, 2)
+def test_a_call_that_runs_is_cancelled_too(
+    connection: Connection, executor: ClusterExecutor, tmp_path: Path
+) -> None:
+    begun, end = tmp_path / "begun", tmp_path / "end"
 
-    assert future.cancel()
-    with pytest.raises(FutureCancelledError):
-        future.result()
+    def hold() -> None:
+        begun.touch()
+        while not end.exists():
+            time.sleep(0.01)
+
+    def calls(dask_scheduler: Any) -> list[str]:
+        return [key for key in dask_scheduler.tasks if key.startswith("vmafx-tune")]
+
+    future = executor.submit(hold)
+    try:
+        wait_until(begun.exists)
+        assert future.cancel()
+        with pytest.raises(FutureCancelledError):
+            future.result()
+        # A task that the scheduler has forgotten is one that its worker stops.
+        wait_until(lambda: connection._client.run_on_scheduler(calls) == [])
+    finally:
+        end.touch()
 
 
 def test_calls_of_a_cluster_that_is_gone_end_with_that(tmp_path: Path, ffmpeg: Path) -> None:
@@ -548,12 +565,12 @@ def test_calls_of_a_cluster_that_is_gone_end_with_that(tmp_path: Path, ffmpeg: P
 def test_whatever_is_asked_of_a_cluster_that_is_gone_ends_with_that(
     tmp_path: Path, ffmpeg: Path, monkeypatch: pytest.MonkeyPatch, sent: signal.Signals
 ) -> None:
-    monkeypatch.setattr(connection_module, "_SCHEDULER_TIMEOUT_S", 2.0)
     with (
         running_cluster(tmp_path, ffmpeg, 1) as cluster,
         closing(connect(cluster.address, timeout_s=60, warn=warnings.warn)) as connection,
     ):
         workers = connection.workers()
+        monkeypatch.setattr(connection_module, "_SCHEDULER_TIMEOUT_S", 2.0)
         cluster.scheduler.send_signal(sent)
 
         with pytest.raises(ClusterLostError):

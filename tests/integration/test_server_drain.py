@@ -103,7 +103,7 @@ def test_an_idle_server_ends_well(clips: ClipFactory, number: signal.Signals) ->
         assert server.end() == 0
 
 
-def test_probes_see_that_it_is_not_ready_before_they_are_refused(clips: ClipFactory) -> None:
+def answers_during_the_end(clips: ClipFactory) -> list[int]:
     with server_process(clips.folder) as server:
         seen = [server.get("/readyz")]
         server.signal()
@@ -114,8 +114,17 @@ def test_probes_see_that_it_is_not_ready_before_they_are_refused(clips: ClipFact
             pass
 
         assert server.end() == 0
-    assert seen[0] == 200
-    assert seen[-1] == 503
+    return seen
+
+
+def test_probes_see_that_it_is_not_ready_before_they_are_refused(clips: ClipFactory) -> None:
+    # It is a quarter of a second, in which a loaded machine may not give the prober a turn.
+    for _ in range(5):
+        seen = answers_during_the_end(clips)
+        assert seen[0] == 200
+        if seen[-1] == 503:
+            return
+    pytest.fail("No probe was told.")
 
 
 def test_a_running_score_is_finished_and_new_work_refused(
@@ -149,7 +158,7 @@ def test_idle_streams_and_watches_are_not_waited_for(clips: ClipFactory) -> None
 
     health: Any = health_pb2_grpc
     with (
-        server_process(clips.folder, "--drain-seconds", "100") as server,
+        server_process(clips.folder, "--drain-seconds", "100000") as server,
         grpc.insecure_channel(server.grpc_address) as channel,
         ScoringClient(server.grpc_address) as client,
         ThreadPoolExecutor() as pool,
@@ -159,14 +168,14 @@ def test_idle_streams_and_watches_are_not_waited_for(clips: ClipFactory) -> None
         stream = pool.submit(
             lambda: list(client.score_frames(StreamConfig(96, 64, "yuv420p"), nothing()))
         )
-        wait_until(lambda: not stream.done())
+        sessions = "vmafx_stream_sessions 1.0"
+        wait_until(lambda: sessions in ask(server.http_port, "/metrics").body.decode())
         # Waited for beforehand: once a call is over, grpc does not hand out what came last.
         told = pool.submit(lambda: next(watch).status)
 
         server.signal()
 
-        # Far from the end of the window, whatever the machine does meanwhile.
-        assert server.process.wait(50) == 0
+        assert server.process.wait(WAIT_S) == 0
         assert told.result(WAIT_S) == health_pb2.HealthCheckResponse.NOT_SERVING
         assert isinstance(stream.exception(), DrainingError | ServerUnreachableError)
         released.set()

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
-import time
-from typing import TYPE_CHECKING
+import termios
+from typing import IO, TYPE_CHECKING
 
 import pytest
 
 from tests.support.cli import command
-from tests.support.programs import children_running, needs_proc
+from tests.support.programs import children_running, cpu_s, needs_proc, wait_until
 from vmafx_tune.model import Resolution
 
 if TYPE_CHECKING:
@@ -105,6 +106,10 @@ def test_a_saved_ladder_is_not_read_from_a_closed_standard_input() -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def bytes_in(pipe: IO[bytes]) -> int:
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 def test_a_result_larger_than_a_pipe_that_does_not_block_is_whole() -> None:
     code = (
         "import os, sys\nos.set_blocking(1, False)\n"
@@ -113,7 +118,9 @@ def test_a_result_larger_than_a_pipe_that_does_not_block_is_whole() -> None:
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        time.sleep(0.3)
+        pipe = process.stdout
+        # Its first write has filled the pipe, and it waits for room.
+        wait_until(lambda: bytes_in(pipe) > 0)
         assert len(process.stdout.read()) == 1_000_001
     assert process.returncode == 0
 
@@ -151,7 +158,7 @@ def test_what_a_terminal_obeys_is_not_printed(arguments: tuple[str, ...]) -> Non
 @needs_proc
 @pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_in_the_first_second_ends_it_with_the_signals_status(
+def test_a_signal_at_the_start_ends_it_with_the_signals_status(
     clips: ClipFactory, tmp_path: Path, seed: int, number: signal.Signals
 ) -> None:
     work = tmp_path / "work"
@@ -166,7 +173,9 @@ def test_a_signal_in_the_first_second_ends_it_with_the_signals_status(
         ],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:  # fmt: skip
-        time.sleep(random.Random(f"{seed} {number}").uniform(0.02, 1.5))
+        # By its own time, which runs as slowly as it does.
+        instant_s = random.Random(f"{seed} {number}").uniform(0.02, 0.6)
+        wait_until(lambda: cpu_s(process.pid) > instant_s or bool(children_running(str(work))))
         process.send_signal(number)
         stdout, stderr = process.communicate()
     # Python itself is not up in the first milliseconds, and answers SIGINT in its own way.

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vmafx_tune.server.http_limits import HttpLimits
 
 # Guards against a test that hangs; nothing here measures time.
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 SCORED = Scored(
     score=93.25,
     features={"vmaf_motion": 1.5},

@@ -116,7 +116,7 @@ def raw_origin(*answers: Callable[[Caller], None]) -> Iterator[RawOrigin]:
 def _serve(origin: RawOrigin, connection: socket.socket, ended: threading.Event) -> None:
     # A client that has heard enough hangs up in the middle of an answer.
     with connection, suppress(OSError):
-        connection.settimeout(5)
+        connection.settimeout(120)
         head = b""
         while b"\r\n\r\n" not in head:
             if not (data := connection.recv(4096)):

@@ -68,7 +68,7 @@ def test_results_do_not_depend_on_the_number_of_workers() -> None:
 
 
 def test_several_resolutions_are_sampled_at_once_and_one_resolutions_targets_in_turn() -> None:
-    together = threading.Barrier(2, timeout=20)
+    together = threading.Barrier(2, timeout=120)
     asked: dict[Resolution, list[float]] = {LARGE: [], SMALL: []}
 
     def sampler(resolution: Resolution, target: float) -> LadderCell:

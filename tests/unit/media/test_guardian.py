@@ -251,7 +251,7 @@ def test_without_a_shell_children_run_all_the_same(sleeper: subprocess.Popen[byt
     assert unguarded.pid is None
     unguarded.release(sleeper.pid)
     unguarded.close()
-    assert n_descriptors() == before
+    assert n_descriptors() <= before
     assert is_alive(sleeper.pid)
 
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from tests.support.programs import is_alive, make_program, needs_proc, wait_until
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import CancelledError, ToolNotFoundError, ToolTimeoutError
+from vmafx_tune.media import process
 from vmafx_tune.media.process import ProcessRunner
 
 if TYPE_CHECKING:
@@ -128,18 +128,54 @@ def test_a_child_can_be_given_less_patience_than_others() -> None:
         ProcessRunner().run(["sleep", "1000"], stall_timeout_s=0.3)
 
 
-def test_a_hanging_childs_last_words_are_kept(tmp_path: Path) -> None:
-    program = make_program(tmp_path, f"echo stuck on frame 7 >&2; {FOREVER}")
+class Clock:
+    """The clock of runners, which a test moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.looks = 0
+
+    def monotonic(self) -> float:
+        self.looks += 1
+        return self.now_s
+
+    def move(self, seconds: float) -> None:
+        """Let time pass, and wait until a runner has looked at it."""
+        self.now_s += seconds
+        looks = self.looks
+        wait_until(lambda: self.looks > looks + 1)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(process, "time", made)
+    return made
+
+
+def test_a_hanging_childs_last_words_are_kept(tmp_path: Path, clock: Clock) -> None:
+    def hours_pass(_: str) -> bool:
+        clock.now_s += 3600
+        return False
+
+    program = make_program(tmp_path, f"echo stuck on frame 7 >&2; echo; {FOREVER}")
     with pytest.raises(ToolTimeoutError) as caught:
-        ProcessRunner(stall_timeout_s=0.5).run([str(program)])
+        ProcessRunner().run([str(program)], progress=hours_pass)
     assert caught.value.stderr_tail == "stuck on frame 7"
 
 
-def test_a_slow_child_that_moves_on_is_left_alone() -> None:
-    code = "import time\nfor i in range(12): print(i, flush=True); time.sleep(0.1)"
-    done = ProcessRunner(stall_timeout_s=1.0).run(python(code), progress=lambda _: True)
+def test_a_slow_child_that_moves_on_is_left_alone(tmp_path: Path, clock: Clock) -> None:
+    def half_an_hour_passes(line: str) -> bool:
+        clock.move(1800)
+        if line == "3":
+            (tmp_path / "end").touch()
+        return True
+
+    wait = f"while [ ! -e {tmp_path / 'end'} ]; do sleep 0.01; done"
+    program = make_program(tmp_path, f"echo 1; echo 2; echo 3; {wait}")
+    done = ProcessRunner(stall_timeout_s=3000).run([str(program)], progress=half_an_hour_passes)
     assert done.returncode == 0
-    assert done.wall_time_s > 1.0
+    assert done.wall_time_s > 3000
 
 
 def test_a_child_that_talks_without_moving_on_is_stopped() -> None:
@@ -178,7 +214,9 @@ def test_cancelling_kills_the_child_and_its_children(tmp_path: Path) -> None:
 def test_grandchildren_do_not_outlive_a_child_that_ends(tmp_path: Path) -> None:
     pid_file = tmp_path / "grandchild"
     program = make_program(
-        tmp_path, f"sh -c 'echo $$ > {pid_file}; exec sleep 1000' & sleep 0.2; echo done"
+        tmp_path,
+        f"sh -c 'echo $$ > {pid_file}; exec sleep 1000' &\n"
+        f"while [ ! -s {pid_file} ]; do sleep 0.01; done; echo done",
     )
     done = ProcessRunner().run([str(program)])
     assert (done.returncode, done.stdout) == (0, "done\n")
@@ -188,7 +226,7 @@ def test_grandchildren_do_not_outlive_a_child_that_ends(tmp_path: Path) -> None:
 @needs_proc
 @pytest.mark.parametrize("ends", ["", "exec sleep 1000", "sleep 0.2; exit 3"])
 def test_a_grandchild_of_another_session_that_holds_the_pipes_is_not_waited_for(
-    tmp_path: Path, ends: str
+    tmp_path: Path, ends: str, clock: Clock
 ) -> None:
     pid_file = tmp_path / "grandchild"
     leave = f"import os; os.setsid(); open('{pid_file}', 'w').write(f'{{os.getpid()}}\\n')"
@@ -197,12 +235,16 @@ def test_a_grandchild_of_another_session_that_holds_the_pipes_is_not_waited_for(
         f"{sys.executable} -c \"{leave}; os.execlp('sleep', 'sleep', '1000')\" &\n"
         f"while [ ! -s {pid_file} ]; do sleep 0.01; done; echo done; {ends}",
     )
-    runner = ProcessRunner(stall_timeout_s=5.0)
     if "sleep 1000" in ends:
+
+        def hours_pass(_: str) -> bool:
+            clock.now_s += 3600
+            return False
+
         with pytest.raises(ToolTimeoutError):
-            runner.run([str(program)], stall_timeout_s=2.0)
+            ProcessRunner().run([str(program)], progress=hours_pass)
     else:
-        done = runner.run([str(program)])
+        done = ProcessRunner().run([str(program)])
         assert (done.returncode, done.stdout) == (3 if ends else 0, "done\n")
     assert not is_alive(pid_in(pid_file))
 
@@ -277,19 +319,19 @@ def test_each_command_is_told_before_it_runs() -> None:
 @needs_proc
 def test_ctrl_c_leaves_no_child(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
-    program = make_program(tmp_path, f"echo $$ > {pid_file}; {FOREVER}")
+    program = make_program(tmp_path, f"echo $$; {FOREVER}")
     code = (
         "import signal, sys\n"
         # Whatever runs the tests may have it ignored, and children inherit that.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from vmafx_tune.media.process import ProcessRunner\n"
-        f"try: ProcessRunner().run([{str(program)!r}])\n"
+        # Told from another thread, once this one waits for the child.
+        f"tell = lambda line: open({str(pid_file)!r}, 'w').write(line + chr(10)) < 0\n"
+        f"try: ProcessRunner().run([{str(program)!r}], progress=tell)\n"
         "except KeyboardInterrupt: sys.exit(130)"
     )
     with subprocess.Popen(python(code), env={"PYTHONPATH": ":".join(sys.path)}) as parent:
         child = pid_in(pid_file)
-        # Not in the middle of starting up, which Python itself may answer with a traceback.
-        time.sleep(0.2)
         parent.send_signal(signal.SIGINT)
         assert parent.wait() == 130
     assert not is_alive(child)
@@ -321,6 +363,6 @@ def test_a_folder_is_no_program(tmp_path: Path) -> None:
 
 
 def test_no_thread_is_left_behind() -> None:
-    before = threading.active_count()
+    before = {*threading.enumerate()}
     ProcessRunner().run(["true"])
-    assert threading.active_count() == before
+    wait_until(lambda: {*threading.enumerate()} <= before)

@@ -238,7 +238,8 @@ def test_the_shorter_of_the_servers_timeout_and_the_clients_deadline_ends_the_wo
     async def scenario(service: ScoringService) -> None:
         with pytest.raises(DeadlineError, match=r"not done within 0\.05 s"):
             await service.score(ScoreCall("a.mp4", "b.mp4", deadline_s=deadline_s))
-        assert worker.cancelled == 1
+        # On a loaded machine, the time can be over before the work has begun.
+        assert worker.cancelled == len(worker.calls)
 
     run(root, worker, scenario, request_timeout_s=timeout_s)
 
