@@ -1,15 +1,17 @@
-"""Writes the reference pages that are made from the code: the command line and the encoders."""
+"""Writes the reference pages that are made from the code: commands, encoders, the Python API."""
 
 from __future__ import annotations
 
 import html
 import inspect
+from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from typer.models import ArgumentInfo, ParameterInfo
 
+import vmafx_tune
 from vmafx_tune.cli.app import app
 from vmafx_tune.cli.help import split_examples
 from vmafx_tune.encoders.presets import X264_PRESETS
@@ -34,6 +36,7 @@ def main() -> None:
     """Write every generated page."""
     (REFERENCE / "cli.md").write_text("\n".join(cli_page()) + "\n", encoding="utf-8")
     (REFERENCE / "encoders.md").write_text("\n".join(encoders_page()) + "\n", encoding="utf-8")
+    (REFERENCE / "python-api.md").write_text("\n".join(api_page()) + "\n", encoding="utf-8")
 
 
 def cli_page() -> Iterator[str]:
@@ -142,6 +145,53 @@ def _encoder(row: EncoderRow) -> str:
 def _presets(row: EncoderRow) -> str:
     cells = " | ".join(row.presets.native_of(preset) for preset in X264_PRESETS)
     return f"| `{row.name}` | {cells} |"
+
+
+def api_page() -> Iterator[str]:
+    """List every public name; mkdocstrings puts its docstring there."""
+    public = {name: getattr(vmafx_tune, name) for name in vmafx_tune.__all__ if name[0] != "_"}
+    yield "# Python API\n"
+    yield NOTE
+    yield (
+        "Import every name on this page from `vmafx_tune`. "
+        "[Use it from Python](../how-to/use-from-python.md) has examples, and "
+        "[exit codes and errors](exit-codes.md) lists the errors.\n"
+    )
+    for heading, entries in (
+        ("Functions", [entry for entry in public.values() if inspect.isfunction(entry)]),
+        ("Options", [entry for name, entry in public.items() if name.endswith("Options")]),
+        ("Results", [entry for entry in public.values() if _is_result(entry)]),
+        ("Values", [entry for entry in public.values() if _is_value(entry)]),
+        ("Frames in memory", [vmafx_tune.LibvmafScorer]),
+        ("Errors", [vmafx_tune.VmafxTuneError]),
+    ):
+        yield f"## {heading}\n"
+        for entry in entries:
+            yield f"::: {entry.__module__}.{entry.__qualname__}\n"
+            if heading == "Options":
+                yield from _option_fields(entry)
+
+
+def _is_result(entry: Any) -> bool:
+    return entry.__module__.startswith("vmafx_tune.results")
+
+
+def _is_value(entry: Any) -> bool:
+    return entry.__module__.removeprefix("vmafx_tune.") in {"cancel", "choices", "model"}
+
+
+def _option_fields(group: Any) -> Iterator[str]:
+    yield "| field | type | default | flag | meaning |"
+    yield "|---|---|---|---|---|"
+    for field in fields(group):
+        kind = str(field.type).replace("|", "&#124;")
+        flag = max(field.metadata["flags"], key=len).replace("/", "`, `")
+        default = getattr(field.default, "value", field.default)
+        yield (
+            f"| `{field.name}` | <code>{kind}</code> | `{default!r}` | `{flag}` | "
+            f"{field.metadata['help']} |"
+        )
+    yield ""
 
 
 if __name__ == "__main__":
