@@ -24,7 +24,7 @@ from vmafx_tune.errors import (
     EncoderUnavailableError,
     OutputError,
 )
-from vmafx_tune.ladder.profiles import profile_of
+from vmafx_tune.ladder.engine import profile_of
 from vmafx_tune.media.ffmpeg import Ffmpeg, find_ffmpeg, list_encoders
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import probe_source

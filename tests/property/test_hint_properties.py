@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 
 from vmafx_tune.search.bisect import SearchOutcome, SearchProblem, solve
 from vmafx_tune.search.bisect import probes_left as bisections_left
-from vmafx_tune.search.expected_curve import Expectation
+from vmafx_tune.search.expected_curve import Expectation, Prior
 from vmafx_tune.search.interpolate import interpolate, probes_left
-from vmafx_tune.search.prescan_plan import MOST_LOOKS, next_look
-from vmafx_tune.search.prior import Prior
+from vmafx_tune.search.prescan import MOST_LOOKS, next_look
 
 from .strategies import rough_curves, vmaf_points
 from .test_interpolate_properties import (

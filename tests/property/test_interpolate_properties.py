@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from vmafx_tune.search.bisect import SearchOutcome, SearchProblem, Strategy, bisect, solve
 from vmafx_tune.search.bisect import probes_left as bisections_left
+from vmafx_tune.search.expected_curve import Prior
 from vmafx_tune.search.interpolate import interpolate, probes_left
-from vmafx_tune.search.prior import Prior
 
 from .strategies import falling_curves, problems, rough_curves
 

@@ -14,13 +14,11 @@ from tests.support.points import Point
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.formatting import rough_bitrate
 from vmafx_tune.ladder.hull import upper_hull
-from vmafx_tune.ladder.knee import select_knees
-from vmafx_tune.ladder.limits import Caps, apply_caps
+from vmafx_tune.ladder.limits import Caps, apply_caps, non_shrinking, shrinks
 from vmafx_tune.ladder.optimal_spacing import expected_vmaf, select_optimal
-from vmafx_tune.ladder.picture_size import non_shrinking, shrinks
 from vmafx_tune.ladder.selection import Selection, enforce_gap, select_rungs
 from vmafx_tune.ladder.selection_options import SelectionOptions
-from vmafx_tune.ladder.spacing import select_log_bitrates, select_vmaf_steps
+from vmafx_tune.ladder.spacing import select_knees, select_log_bitrates, select_vmaf_steps
 from vmafx_tune.ladder.throughput import LogNormalThroughput, MeasuredThroughput
 from vmafx_tune.results import Spacing
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.support.points import Point
 from vmafx_tune.ladder.adaptive import HullProblem, Measured, next_probes
 from vmafx_tune.ladder.hull import upper_hull
-from vmafx_tune.search.prior import Prior
+from vmafx_tune.search.expected_curve import Prior
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ import pytest
 from vmafx_tune.encoders.registry import EncoderRow, all_rows, encoder_row
 from vmafx_tune.options import EncodingOptions
 from vmafx_tune.prepared_source import _grid, _prior
-from vmafx_tune.search.prior import Prior
+from vmafx_tune.search.expected_curve import Prior
 
 
 def prior_of(encoder: str, encoding: EncodingOptions) -> Prior:

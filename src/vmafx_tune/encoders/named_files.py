@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmafx_tune.encoders.ffmpeg_options import output_options
+from vmafx_tune.encoders.extra_args import output_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -21,7 +21,7 @@ from vmafx_tune.ladder.cells import (
 from vmafx_tune.ladder.engine import select_ladder
 from vmafx_tune.results import LadderCell, LadderPoint, ScoreAt, SearchStrategy
 from vmafx_tune.search.engine import plan_of, search_with
-from vmafx_tune.search.prior import Prior
+from vmafx_tune.search.expected_curve import Prior
 from vmafx_tune.search.probe_set import ProbeSet, ProbesLeft
 
 if TYPE_CHECKING:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import PurePath
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 from vmafx_tune.cancel import together
 from vmafx_tune.errors import (
@@ -17,8 +18,8 @@ from vmafx_tune.errors import (
     VmafxTuneError,
 )
 from vmafx_tune.events import CellFinished, JobFinished, JobStarted, LadderStarted, Observer, ignore
-from vmafx_tune.ladder.hull import upper_hull
-from vmafx_tune.ladder.profiles import alike
+from vmafx_tune.formatting import counted
+from vmafx_tune.ladder.hull import RateQuality, upper_hull
 from vmafx_tune.ladder.selection import Selection, select_rungs
 from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.results import LadderCell, LadderPoint, LadderRung
@@ -28,7 +29,69 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import Resolution
 
-__all__ = ["LadderBuild", "LadderRequest", "Sampler", "build_ladder", "points_of", "select_ladder"]
+__all__ = [
+    "LadderBuild",
+    "LadderRequest",
+    "Sampler",
+    "alike",
+    "build_ladder",
+    "points_of",
+    "profile_of",
+    "select_ladder",
+]
+
+
+class _Named(RateQuality, Protocol):
+    @property
+    def codecs(self) -> str:
+        """Codec string for manifests; empty where it is not known."""
+
+
+PointT = TypeVar("PointT", bound=_Named)
+
+
+def profile_of(codecs: str) -> str:
+    """Shorten a codec string (RFC 6381) to codec and profile: `avc1.64001f` to `avc1.64`.
+
+    What else it tells, as level and tier, may differ between the renditions of a ladder.
+    """
+    codec, _, rest = codecs.partition(".")
+    profile = rest[:2] if codec.startswith("avc") else rest.partition(".")[0]
+    return f"{codec}.{profile}" if profile else codec
+
+
+def alike(points: Sequence[PointT]) -> tuple[tuple[PointT, ...], tuple[str, ...]]:
+    """Leave out points whose profile is not that of most of them.
+
+    A player that can decode one rendition of a ladder is expected to decode all.
+
+    Args:
+        points: What was measured. Those whose codec string is not known are kept.
+
+    Returns:
+        The points that are left, and sentences about the others.
+    """
+    # From the cheapest up, so that of profiles with as many points the cheapest one's is taken.
+    known = [
+        point for point in sorted(points, key=lambda point: point.bitrate_kbps) if point.codecs
+    ]
+    counts = Counter(profile_of(point.codecs) for point in known)
+    if len(counts) < 2:
+        return tuple(points), ()
+    usual = max(counts, key=counts.__getitem__)
+    kept = tuple(p for p in points if not p.codecs or profile_of(p.codecs) == usual)
+    notes = (
+        f"{_counted(count)} left out for the profile {profile}: the others have {usual}, and a "
+        "player that decodes those need not decode it."
+        for profile, count in counts.items()
+        if profile != usual
+    )
+    return kept, tuple(notes)
+
+
+def _counted(count: int) -> str:
+    return f"{counted(count, 'encode')} {'is' if count == 1 else 'are'}"
+
 
 Sampler: TypeAlias = "Callable[[Resolution, float], LadderCell]"
 """Finds the cheapest encode at a resolution that reaches a target.

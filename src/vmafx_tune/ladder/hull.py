@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import math
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from vmafx_tune.ladder.rate_quality import PointT, RateQuality
+__all__ = ["PointT", "RateQuality", "upper_hull"]
 
-__all__ = ["upper_hull"]
+
+class RateQuality(Protocol):
+    """A measured point: what it costs and what it gives."""
+
+    @property
+    def bitrate_kbps(self) -> float:
+        """Average video bitrate."""
+
+    @property
+    def vmaf(self) -> float:
+        """Pooled score at display size, in VMAF points."""
+
+
+PointT = TypeVar("PointT", bound=RateQuality)
+"""The caller's own type of points."""
 
 
 def upper_hull(

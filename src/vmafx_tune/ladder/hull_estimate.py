@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vmafx_tune.ladder.hull_model import Estimate
-    from vmafx_tune.search.prior import Prior
+    from vmafx_tune.search.expected_curve import Prior
 
 __all__ = ["N_SCORES", "HullEstimate", "HullProblem", "ProbeWish"]
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vmafx_tune.search.prior import TYPICAL_CEILING
+from vmafx_tune.search.expected_curve import TYPICAL_CEILING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-    from vmafx_tune.search.prior import Prior
+    from vmafx_tune.search.expected_curve import Prior
 
 __all__ = ["CurveModel", "Estimate", "Measured", "QualityScale"]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vmafx_tune.ladder.rate_quality import PointT, RateQuality
+    from vmafx_tune.ladder.hull import PointT, RateQuality
     from vmafx_tune.ladder.selection_options import SelectionOptions
     from vmafx_tune.ladder.throughput import Throughput
 

@@ -12,7 +12,7 @@ from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.ladder.cells import SearchingSampler, gop_frames, rendition_search
 from vmafx_tune.ladder.engine import LadderRequest, build_ladder, select_ladder
-from vmafx_tune.ladder.picture_size import shrinks
+from vmafx_tune.ladder.limits import shrinks
 from vmafx_tune.ladder.resolutions import check_resolutions, default_resolutions
 from vmafx_tune.ladder.rung_options import changed_choice, selection_options
 from vmafx_tune.ladder.selection_options import default_choice

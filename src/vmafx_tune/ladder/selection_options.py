@@ -13,7 +13,7 @@ from vmafx_tune.results import RungChoice, Spacing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vmafx_tune.ladder.rate_quality import RateQuality
+    from vmafx_tune.ladder.hull import RateQuality
     from vmafx_tune.ladder.throughput import Throughput
 
 __all__ = ["SelectionOptions", "default_choice"]

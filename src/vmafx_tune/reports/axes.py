@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from vmafx_tune.ladder.rate_quality import PointT, RateQuality
+    from vmafx_tune.ladder.hull import PointT, RateQuality
 
 __all__ = ["Axes", "axes_around", "bitrate_ticks", "drawable", "vmaf_ticks"]
 

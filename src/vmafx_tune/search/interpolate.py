@@ -6,7 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from vmafx_tune.search.crossing import expected_crossing
+from vmafx_tune.search.curve import expected_crossing
 from vmafx_tune.search.state import Bracket, SearchState
 
 if TYPE_CHECKING:

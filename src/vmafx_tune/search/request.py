@@ -11,8 +11,8 @@ from vmafx_tune.results import SearchStrategy
 if TYPE_CHECKING:
     from vmafx_tune.model import PoolMethod, ProbeSpec
     from vmafx_tune.sampling.parts import SamplePlan
+    from vmafx_tune.search.expected_curve import Prior
     from vmafx_tune.search.grid import KnobGrid
-    from vmafx_tune.search.prior import Prior
 
 __all__ = ["SearchRequest"]
 

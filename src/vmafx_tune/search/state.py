@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vmafx_tune.search.prior import Prior
+    from vmafx_tune.search.expected_curve import Prior
 
 __all__ = ["TOO_LARGE", "Bracket", "Measurement", "SearchOutcome", "SearchProblem", "SearchState"]
 

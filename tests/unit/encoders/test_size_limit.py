@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.encoders.specs import make_source, make_spec
-from vmafx_tune.encoders.size_limit import SizeWatch, check_size
+from vmafx_tune.encoders.runner import SizeWatch, check_size
 from vmafx_tune.errors import TooLargeError
 from vmafx_tune.model import EncodeOutcome, Excerpt
 

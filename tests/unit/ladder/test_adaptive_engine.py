@@ -16,7 +16,7 @@ from vmafx_tune.ladder.engine import LadderRequest
 from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.model import Probe, ProbeSpec, Resolution
 from vmafx_tune.results import ScoreAt
-from vmafx_tune.search.prior import Prior
+from vmafx_tune.search.expected_curve import Prior
 
 if TYPE_CHECKING:
     from vmafx_tune.events import Observer

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support.points import bitrates_of, points
-from vmafx_tune.ladder.knee import select_knees
 from vmafx_tune.ladder.selection_options import SelectionOptions
+from vmafx_tune.ladder.spacing import select_knees
 
 # On axes of 0..1: (0,0) (.1,.5) (.2,.7) (.4,.85) (.7,.95) (1,1).
 HULL = points((0, 0), (100, 50), (200, 70), (400, 85), (700, 95), (1000, 100))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from vmafx_tune.ladder.profiles import alike, profile_of
+from vmafx_tune.ladder.engine import alike, profile_of
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from vmafx_tune.compare.engine import CompareRequest, compare
 from vmafx_tune.model import PoolMethod
 from vmafx_tune.sampling.parts import SamplePlan, Segment
 from vmafx_tune.search.engine import search
-from vmafx_tune.search.prior import Prior
+from vmafx_tune.search.expected_curve import Prior
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Probe, ProbeSpec

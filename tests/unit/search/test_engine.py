@@ -19,8 +19,8 @@ from vmafx_tune.events import (
 from vmafx_tune.model import Resolution
 from vmafx_tune.results import SearchStrategy
 from vmafx_tune.search.engine import search
+from vmafx_tune.search.expected_curve import Prior
 from vmafx_tune.search.grid import KnobGrid
-from vmafx_tune.search.prior import Prior
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Probe, ProbeSpec

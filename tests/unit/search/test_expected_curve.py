@@ -6,10 +6,9 @@ from typing import Any
 import pytest
 
 from vmafx_tune.search.bisect import solve
-from vmafx_tune.search.crossing import expected_crossing
-from vmafx_tune.search.expected_curve import Expectation
+from vmafx_tune.search.curve import expected_crossing
+from vmafx_tune.search.expected_curve import Expectation, Prior
 from vmafx_tune.search.interpolate import interpolate
-from vmafx_tune.search.prior import Prior
 from vmafx_tune.search.state import SearchProblem, SearchState
 
 PRIOR = Prior(midpoint=38.0, width=5.0)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vmafx_tune.search.bisect import SearchOutcome, SearchProblem, solve
+from vmafx_tune.search.expected_curve import Prior
 from vmafx_tune.search.interpolate import interpolate, probes_left
-from vmafx_tune.search.prior import Prior
 from vmafx_tune.search.state import TOO_LARGE, Measurement
 
 if TYPE_CHECKING:

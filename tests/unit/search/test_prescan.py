@@ -11,7 +11,7 @@ from vmafx_tune.errors import CancelledError, EncodeFailedError
 from vmafx_tune.events import Event, ProbeFinished, ProbeStarted, Warned, ignore
 from vmafx_tune.results import SearchStrategy
 from vmafx_tune.search.engine import search
-from vmafx_tune.search.prior import Prior
+from vmafx_tune.search.expected_curve import Prior
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Probe, ProbeSpec

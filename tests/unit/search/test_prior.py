@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from vmafx_tune.search.prior import Prior
+from vmafx_tune.search.expected_curve import Prior
 
 
 def test_half_of_the_ceiling_is_scored_at_the_midpoint() -> None:

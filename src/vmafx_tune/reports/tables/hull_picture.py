@@ -17,7 +17,7 @@ from vmafx_tune.reports.axes import axes_around, bitrate_ticks, drawable, vmaf_t
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from vmafx_tune.ladder.rate_quality import RateQuality
+    from vmafx_tune.ladder.hull import RateQuality
     from vmafx_tune.model import Resolution
     from vmafx_tune.reports.axes import Axes
     from vmafx_tune.results import LadderPoint
