@@ -22,7 +22,6 @@ GENERATORS = (
     ("python", "-m", "vmafx_tune.reports.generate"),
     ("python", "docs/generate.py"),
     ("python", "-m", "vmafx_tune.server.proto.generate"),
-    ("python", "-m", "vmafx_tune.server.openapi"),
 )
 GENERATED = ("docs", "src/vmafx_tune/reports/schemas", "src/vmafx_tune/server")
 

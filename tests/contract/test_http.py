@@ -20,16 +20,16 @@ from vmafx_tune import errors
 from vmafx_tune.choices import PoolMethod
 from vmafx_tune.options import ScoringOptions
 from vmafx_tune.server.http_app import start_http
-from vmafx_tune.server.http_contract import OPERATIONS, allowed_methods
 from vmafx_tune.server.logs import JsonLog
 from vmafx_tune.server.metrics import Metrics
+from vmafx_tune.server.openapi import OPERATIONS
 from vmafx_tune.server.settings import ServerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from vmafx_tune.server.http_contract import Operation
+    from vmafx_tune.server.openapi import Operation
 
 ROUTES = [operation.path for operation in OPERATIONS]
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
@@ -181,7 +181,7 @@ def test_head_gives_the_headers_of_get_without_a_body(server: Running, path: str
         (operation, method)
         for operation in OPERATIONS
         for method in METHODS
-        if method not in allowed_methods(operation)
+        if method not in operation.methods
     ],
     ids=lambda value: value if isinstance(value, str) else value.name,
 )
@@ -190,7 +190,7 @@ def test_another_method_is_refused_with_those_that_are_allowed(
 ) -> None:
     answer = ask(server.port, operation.path, method=method)
     assert answer.status == 405
-    assert answer.headers["allow"] == ", ".join(allowed_methods(operation))
+    assert answer.headers["allow"] == ", ".join(operation.methods)
 
 
 @pytest.mark.parametrize(
@@ -354,7 +354,7 @@ def test_a_drain_refuses_scores_shows_in_readiness_and_closes_connections(
 def test_a_token_is_wanted_for_all_but_probes_and_documentation(root: Path) -> None:
     with running_server(root, api_token="s3cret") as server:
         for operation in OPERATIONS:
-            answer = ask(server.port, operation.path, method=operation.method)
+            answer = ask(server.port, operation.path, method=operation.methods[0])
             assert (answer.status == 401) == operation.guarded
         assert {operation.path for operation in OPERATIONS if operation.guarded} == {
             "/metrics",

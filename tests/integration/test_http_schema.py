@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,7 +10,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 
 from tests.support.http_server import Running, running_server
-from vmafx_tune.server.openapi import build_document
+from vmafx_tune.server.openapi import DOCUMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
-schema = schemathesis.openapi.from_dict(build_document())
+schema = schemathesis.openapi.from_dict(json.loads(DOCUMENT))
 # Which models there are depends on the server, so the document allows any name, and 400 is right
 # for one that is unknown.
 ACCEPTANCE = schema.config.checks.positive_data_acceptance

@@ -19,8 +19,8 @@ from tests.support.certificates import make_certificate
 from tests.support.http_server import running_server
 from tests.support.programs import needs_proc
 from tests.support.promql import metric_names, queries
-from vmafx_tune.server.http_contract import OPERATIONS
 from vmafx_tune.server.metrics import Metrics
+from vmafx_tune.server.openapi import OPERATIONS
 from vmafx_tune.server.settings import SETTINGS, ServerSettings
 
 if TYPE_CHECKING:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from vmafx_tune.server.http_contract import SCORE_FIELDS
 from vmafx_tune.server.http_messages import JSON_TYPE, Refused
+from vmafx_tune.server.openapi import SCORE_REQUEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vmafx_tune.server.http_contract import Field
     from vmafx_tune.server.http_messages import Request
 
 __all__ = ["read_score_fields"]
@@ -26,7 +25,7 @@ def read_score_fields(request: Request) -> Mapping[str, Any]:
         request: Its body is untrusted.
 
     Returns:
-        A value for each of `SCORE_FIELDS`, the default for one that is not there.
+        A value for each property of `SCORE_REQUEST`, the default for one that is not there.
 
     Raises:
         Refused: With 415 for another media type, 400 for what is no JSON, 422 for other fields.
@@ -35,11 +34,11 @@ def read_score_fields(request: Request) -> Mapping[str, Any]:
     document = _parse(_decode(request.body))
     if not isinstance(document, dict):
         raise Refused(422, "The body has to be a JSON object.")
-    known = [field.name for field in SCORE_FIELDS]
+    known = SCORE_REQUEST["properties"]
     for name in document:
         if name not in known:
             raise Refused(422, f"Unknown field {_shown(name)}. There are {', '.join(known)}.")
-    return {field.name: _value(field, document) for field in SCORE_FIELDS}
+    return {name: _value(name, field, document) for name, field in known.items()}
 
 
 def _check_content_type(headers: Mapping[str, str]) -> None:
@@ -96,34 +95,36 @@ def _refuse_constant(name: str) -> NoReturn:
     raise Refused(400, f"The body is not JSON: {name} is no number there.")
 
 
-def _value(field: Field, document: Mapping[str, object]) -> str | int:
-    if field.name not in document and not field.required:
-        return field.default
-    value = document.get(field.name)
-    if isinstance(field.default, int):
-        return _number(field, value)
+def _value(name: str, field: Mapping[str, Any], document: Mapping[str, object]) -> str | int:
+    required = name in SCORE_REQUEST["required"]
+    if name not in document and not required:
+        default: str | int = field.get("default", "")
+        return default
+    value = document.get(name)
+    if field["type"] == "integer":
+        return _number(name, field["maximum"], value)
     if not isinstance(value, str):
-        what = "of another type" if field.name in document else "missing"
-        raise Refused(422, f"'{field.name}' has to be a string; it is {what}.")
-    if field.required and not value:
-        raise Refused(422, f"'{field.name}' must not be empty.")
-    if len(value) > field.most:
-        raise Refused(422, f"'{field.name}' is longer than {field.most} characters.")
-    if field.choices and value not in field.choices:
-        raise Refused(422, f"'{field.name}' has to be one of {', '.join(field.choices)}.")
+        what = "of another type" if name in document else "missing"
+        raise Refused(422, f"'{name}' has to be a string; it is {what}.")
+    if required and not value:
+        raise Refused(422, f"'{name}' must not be empty.")
+    if "enum" in field and value not in field["enum"]:
+        raise Refused(422, f"'{name}' has to be one of {', '.join(field['enum'])}.")
+    if "maxLength" in field and len(value) > field["maxLength"]:
+        raise Refused(422, f"'{name}' is longer than {field['maxLength']} characters.")
     if "\0" in value:
-        raise Refused(400, f"'{field.name}' holds a NUL character.")
+        raise Refused(400, f"'{name}' holds a NUL character.")
     if any("\ud800" <= character <= "\udfff" for character in value):
-        raise Refused(400, f"'{field.name}' holds half of a surrogate pair.")
+        raise Refused(400, f"'{name}' holds half of a surrogate pair.")
     return value
 
 
-def _number(field: Field, value: object) -> int:
+def _number(name: str, most: int, value: object) -> int:
     # JSON has no integers of its own: 2.0 is one, too, and true is none.
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= field.most:
-        raise Refused(422, f"'{field.name}' has to be a whole number from 1 to {field.most}.")
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= most:
+        raise Refused(422, f"'{name}' has to be a whole number from 1 to {most}.")
     return value
 
 

@@ -6,13 +6,11 @@ import asyncio
 import dataclasses
 import math
 import time
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import BusyError, DrainingError, UnauthenticatedError, VmafxTuneError
 from vmafx_tune.server.access import check_token, choose_request_id
 from vmafx_tune.server.http_body import read_score_fields
-from vmafx_tune.server.http_contract import OPERATIONS, allowed_methods
 from vmafx_tune.server.http_messages import (
     REQUEST_ID_HEADER,
     Refused,
@@ -21,16 +19,17 @@ from vmafx_tune.server.http_messages import (
     json_response,
 )
 from vmafx_tune.server.logs import describe_error, severity_of
+from vmafx_tune.server.openapi import DOCUMENT, OPERATIONS
 from vmafx_tune.server.service import ScoreCall
 from vmafx_tune.server.status import public_sentence, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from vmafx_tune.server.http_contract import Operation
     from vmafx_tune.server.http_messages import Request
     from vmafx_tune.server.logs import JsonLog
     from vmafx_tune.server.metrics import Metrics
+    from vmafx_tune.server.openapi import Operation
     from vmafx_tune.server.service import ScoringService
     from vmafx_tune.server.settings import ServerSettings
 
@@ -65,7 +64,7 @@ class _Exchange:
 
 
 class HttpRoutes:
-    """Answers requests by the operations of `http_contract`.
+    """Answers requests by the operations of `openapi.json`.
 
     Args:
         service: Does the work.
@@ -116,9 +115,8 @@ class HttpRoutes:
         operation, request = exchange.operation, exchange.request
         if operation is None:
             raise Refused(404, "There is nothing here. /docs tells what there is.")
-        methods = allowed_methods(operation)
-        if request.method not in methods:
-            allow = ", ".join(methods)
+        if request.method not in operation.methods:
+            allow = ", ".join(operation.methods)
             raise Refused(405, f"{operation.path} takes {allow} only.", {"allow": allow})
         if operation.guarded:
             check_token(request.headers.get("authorization"), self._settings.api_token)
@@ -151,7 +149,7 @@ class HttpRoutes:
         return json_response(200, dataclasses.asdict(scored))
 
     async def _openapi(self, _: _Exchange) -> Response:
-        return Response(status=200, body=self._document)
+        return Response(status=200, body=DOCUMENT)
 
     async def _docs(self, _: _Exchange) -> Response:
         from vmafx_tune.server.http_docs import CONTENT_POLICY, render_docs
@@ -159,16 +157,10 @@ class HttpRoutes:
         headers = {"content-security-policy": CONTENT_POLICY, "referrer-policy": "no-referrer"}
         return Response(
             status=200,
-            body=render_docs(self._document),
+            body=render_docs(DOCUMENT),
             content_type="text/html; charset=utf-8",
             headers=headers,
         )
-
-    @cached_property
-    def _document(self) -> bytes:
-        from vmafx_tune.server.openapi import PATH
-
-        return PATH.read_bytes()
 
     def _log_end(self, exchange: _Exchange, status: int | None, error: Exception | None) -> None:
         operation = exchange.operation
