@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING
 from _rows import Row
 
 import vmafx_tune
+from vmafx_tune.choices import Sampling
 from vmafx_tune.compare.bd_rate import bd_rate
 from vmafx_tune.ladder.cells import gop_frames, rendition_search
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.model import Resolution
 from vmafx_tune.options import EncodingOptions
 from vmafx_tune.prepared_source import PreparedSource, row_of
-from vmafx_tune.results import LadderPoint, Sampling
+from vmafx_tune.results.ladder import LadderPoint
 from vmafx_tune.scoring.pooling import pool_scores
 from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vmafx_tune.results import LadderResult
+    from vmafx_tune.results.ladder import LadderResult
 
 __all__ = ["MEASURES", "AdaptiveSavings", "adaptive_ladder", "sampling_compared"]
 

@@ -16,7 +16,7 @@ from vmafx_tune.options import EncodingOptions, ScoringOptions, ToolOptions
 from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
-    from vmafx_tune.results import LadderResult
+    from vmafx_tune.results.ladder import LadderResult
 
 __all__ = ["MEASURES", "two_workers"]
 

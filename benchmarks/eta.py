@@ -20,8 +20,8 @@ from _rows import Row
 import vmafx_tune
 from tests.support.eta_runs import RUNS, at_share, shown
 from vmafx_tune import EncodingOptions, Resolution, SourceOptions, ToolOptions
+from vmafx_tune.choices import Sampling
 from vmafx_tune.cli.progress import facts
-from vmafx_tune.results import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 from _rows import Row
 
 import vmafx_tune
+from vmafx_tune.choices import SearchStrategy, Spacing
 from vmafx_tune.ladder.limits import Caps
 from vmafx_tune.ladder.selection import select_rungs
 from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.ladder.throughput import LogNormalThroughput
 from vmafx_tune.model import Resolution
 from vmafx_tune.options import EncodingOptions, ToolOptions
-from vmafx_tune.results import SearchStrategy, Spacing
 from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
-    from vmafx_tune.results import LadderCell, LadderResult
+    from vmafx_tune.results.ladder import LadderCell, LadderResult
 
 __all__ = ["MEASURES", "ladder", "probes_shared", "rungs_chosen"]
 

@@ -14,7 +14,7 @@ from vmafx_tune.search.run import search
 from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
-    from vmafx_tune.results import SearchResult
+    from vmafx_tune.results.search import SearchResult
 
 __all__ = ["MEASURES", "sampling"]
 

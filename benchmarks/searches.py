@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from _rows import Row
 
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.options import EncodingOptions, ToolOptions
 from vmafx_tune.prepared_source import PreparedSource, row_of
-from vmafx_tune.results import SearchStrategy
 from vmafx_tune.search.engine import search
 from vmafx_tune.session import Session
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import Probe, ProbeSpec, ScoreSet
     from vmafx_tune.ports import ProbeProgress, Prober
-    from vmafx_tune.results import SearchResult
+    from vmafx_tune.results.search import SearchResult
     from vmafx_tune.search.request import SearchRequest
 
 __all__ = ["CLIPS", "MEASURES", "SearchSavings", "searches", "searches_compared"]

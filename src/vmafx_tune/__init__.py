@@ -15,6 +15,7 @@ from vmafx_tune._version import __version__
 
 if TYPE_CHECKING:
     from vmafx_tune.cancel import CancelToken
+    from vmafx_tune.choices import ScoreAt, SearchStrategy, Spacing
     from vmafx_tune.compare.run import compare
     from vmafx_tune.errors import VmafxTuneError
     from vmafx_tune.ladder.run import ladder, reselect
@@ -26,19 +27,10 @@ if TYPE_CHECKING:
         SourceOptions,
         ToolOptions,
     )
-    from vmafx_tune.results import (
-        CompareResult,
-        CompareRow,
-        LadderCell,
-        LadderPoint,
-        LadderResult,
-        LadderRung,
-        ScoreAt,
-        ScoreResult,
-        SearchResult,
-        SearchStrategy,
-        Spacing,
-    )
+    from vmafx_tune.results.compare import CompareResult, CompareRow
+    from vmafx_tune.results.ladder import LadderCell, LadderPoint, LadderResult, LadderRung
+    from vmafx_tune.results.score import ScoreResult
+    from vmafx_tune.results.search import SearchResult
     from vmafx_tune.score.run import score
     from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
     from vmafx_tune.search.run import search
@@ -75,24 +67,24 @@ __all__ = [
 
 _HOMES = {
     "CancelToken": "cancel",
-    "CompareResult": "results",
-    "CompareRow": "results",
+    "CompareResult": "results.compare",
+    "CompareRow": "results.compare",
     "EncodingOptions": "options",
-    "LadderCell": "results",
-    "LadderPoint": "results",
-    "LadderResult": "results",
-    "LadderRung": "results",
+    "LadderCell": "results.ladder",
+    "LadderPoint": "results.ladder",
+    "LadderResult": "results.ladder",
+    "LadderRung": "results.ladder",
     "LibvmafScorer": "scoring.libvmaf.session",
     "PoolMethod": "model",
     "SourceOptions": "options",
     "Resolution": "model",
     "RungOptions": "options",
-    "ScoreAt": "results",
-    "ScoreResult": "results",
+    "ScoreAt": "choices",
+    "ScoreResult": "results.score",
     "ScoringOptions": "options",
-    "SearchResult": "results",
-    "SearchStrategy": "results",
-    "Spacing": "results",
+    "SearchResult": "results.search",
+    "SearchStrategy": "choices",
+    "Spacing": "choices",
     "ToolOptions": "options",
     "VmafxTuneError": "errors",
     "compare": "compare.run",

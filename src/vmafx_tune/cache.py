@@ -5,8 +5,10 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from vmafx_tune.choices import CacheAction
 from vmafx_tune.encoders.trial_cache import trial_folder
 from vmafx_tune.errors import OutputError
 from vmafx_tune.folders import cache_folder
@@ -21,7 +23,7 @@ from vmafx_tune.probing.database import (
 from vmafx_tune.probing.eviction import evict, store_limit
 from vmafx_tune.probing.rows import COLUMNS, DamagedRowError, ProbeRow
 from vmafx_tune.probing.store import STORE_NAME
-from vmafx_tune.results import CacheAction, CacheEntry, CacheResult
+from vmafx_tune.results.cache import CacheEntry, CacheResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,17 +148,21 @@ def _examined(database: Database) -> tuple[list[CacheEntry], list[tuple[int]]]:
 
 def _entry(row: ProbeRow) -> CacheEntry:
     return CacheEntry(
-        source=row.source,
-        encoder=row.encoder,
-        quality=row.quality,
+        src=row.source,
+        codec=row.encoder,
+        crf=row.quality,
         size=row.size,
         model=row.model,
         bitrate_kbps=row.bitrate_kbps,
-        vmaf=row.vmaf,
+        vmaf_score=row.vmaf,
         stored_bytes=len(row.payload),
-        made_s=row.made_s,
-        used_s=row.used_s,
+        made_at=_instant(row.made_s),
+        used_at=_instant(row.used_s),
     )
+
+
+def _instant(seconds: float) -> str:
+    return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
 
 
 def _report(

@@ -17,7 +17,7 @@ from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.probing.database import Database
 from vmafx_tune.probing.store import STORE_NAME
 from vmafx_tune.reports.text import file_size
-from vmafx_tune.results import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
+from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
 from vmafx_tune.scoring.libvmaf.library import load_libvmaf
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL
 
@@ -39,7 +39,7 @@ def list_encoders(session: Session) -> EncodersResult:
     with ThreadPoolExecutor(4, thread_name_prefix="encoders") as pool:
         found = list(pool.map(session.availability, rows))
     statuses = tuple(_status(row, status) for row, status in zip(rows, found, strict=True))
-    return EncodersResult(statuses, ffmpeg.path, ffmpeg.version)
+    return EncodersResult(encoders=statuses, ffmpeg_bin=ffmpeg.path, ffmpeg_version=ffmpeg.version)
 
 
 def _status(row: EncoderRow, found: Availability) -> EncoderStatus:
@@ -64,19 +64,15 @@ def _status(row: EncoderRow, found: Availability) -> EncoderStatus:
 
 def examine(session: Session) -> DoctorResult:
     """Look at everything that the commands need."""
-    return DoctorResult(
-        (
-            DoctorCheck(
-                "vmafx-tune", ok=True, value=__version__, detail=_interpreter(), advice=None
-            ),
-            _ffmpeg(session),
-            _libvmaf(),
-            _vmaf_binary(session),
-            _models(session),
-            _encoders(session),
-            _work_folder(session),
-            _cache(),
-        )
+    return DoctorResult.of(
+        _found("vmafx-tune", __version__, _interpreter()),
+        _ffmpeg(session),
+        _libvmaf(),
+        _vmaf_binary(session),
+        _models(session),
+        _encoders(session),
+        _work_folder(session),
+        _cache(),
     )
 
 
@@ -98,7 +94,7 @@ def _libvmaf() -> DoctorCheck:
     except LibvmafNotFoundError as error:
         tried = "; ".join(f"{path}: {reason}" for path, reason in error.tried)
         return DoctorCheck(
-            "libvmaf (ctypes)",
+            name="libvmaf (ctypes)",
             ok=False,
             value="",
             detail=tried,
@@ -113,7 +109,12 @@ def _vmaf_binary(session: Session) -> DoctorCheck:
     path = session.vmaf_binary
     if path is None:
         return DoctorCheck(
-            "vmaf program", ok=True, value="not asked for", detail="", advice=None, required=False
+            name="vmaf program",
+            ok=True,
+            value="not asked for",
+            detail="",
+            advice=None,
+            required=False,
         )
     try:
         version = session.scorer("vmaf", BUILT_IN_MODELS[DEFAULT_MODEL]).version
@@ -133,7 +134,7 @@ def _models(session: Session) -> DoctorCheck:
             continue
         usable.append(model.name)
     return DoctorCheck(
-        "models",
+        name="models",
         ok=bool(usable),
         value=f"{len(usable)} of {len(BUILT_IN_MODELS)}",
         detail=", ".join(usable),
@@ -148,7 +149,7 @@ def _encoders(session: Session) -> DoctorCheck:
         return _missing("encoders", error, "Without ffmpeg there are none.")
     usable = [status.name for status in statuses if status.opens]
     return DoctorCheck(
-        "encoders",
+        name="encoders",
         ok=bool(usable),
         value=f"{len(usable)} of {len(statuses)}",
         detail=", ".join(usable),
@@ -174,7 +175,7 @@ def _cache() -> DoctorCheck:
             pass
     except (VmafxTuneError, OSError, RuntimeError) as error:
         return DoctorCheck(
-            "cache",
+            name="cache",
             ok=False,
             value="",
             detail=str(error),
@@ -189,8 +190,8 @@ def _cache() -> DoctorCheck:
 
 
 def _found(name: str, value: str, detail: str) -> DoctorCheck:
-    return DoctorCheck(name, ok=True, value=value, detail=detail, advice=None)
+    return DoctorCheck(name=name, ok=True, value=value, detail=detail, advice=None)
 
 
 def _missing(name: str, error: VmafxTuneError, advice: str) -> DoctorCheck:
-    return DoctorCheck(name, ok=False, value="", detail=str(error), advice=advice)
+    return DoctorCheck(name=name, ok=False, value="", detail=str(error), advice=advice)

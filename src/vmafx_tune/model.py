@@ -109,17 +109,14 @@ class Excerpt:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Where a clip first does not decode cleanly.
-
-    Attributes:
-        frame: Counts the file's frames from 0.
-        time_s: Its presentation time; None where it is not known.
-        reason: What the decoder says, as a clause.
-    """
+    """Where a clip first does not decode cleanly."""
 
     frame: int
+    """Index in the file, from 0."""
     time_s: float | None
+    """Its presentation time; null where it is not known."""
     reason: str
+    """What the decoder says, as a clause."""
 
     def __str__(self) -> str:
         time = "" if self.time_s is None else f" ({self.time_s:.3f} s)"
@@ -276,21 +273,18 @@ class ScoreRequest:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """What the samples of two clips were when they were compared.
-
-    Attributes:
-        pix_fmt: ffmpeg's name of the planar format.
-        range: `tv` or `pc`; None where neither clip says, so that both are as they are stored.
-        matrix: ffmpeg's name of the matrix, such as `bt709`; None likewise, and for two grey clips.
-        width: Luma samples per row.
-        height: Luma rows.
-    """
+    """What both clips were brought to before they were compared."""
 
     pix_fmt: str
+    """ffmpeg's name of the planar pixel format."""
     range: str | None
+    """`tv` or `pc`; null where neither clip states it, and none was converted."""
     matrix: str | None
+    """ffmpeg's name of the matrix; null likewise, and for two grey clips."""
     width: int
+    """Width in samples."""
     height: int
+    """Height in samples."""
 
 
 @dataclass(frozen=True, slots=True)

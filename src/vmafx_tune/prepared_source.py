@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.cpus import share_of
 from vmafx_tune.encoders.argument_trial import unused_arguments_error
 from vmafx_tune.encoders.extra_args import caps_among
@@ -15,7 +16,6 @@ from vmafx_tune.formatting import given
 from vmafx_tune.model import EncodeSpec, ProbeSpec, Resolution, Source, VmafModel
 from vmafx_tune.options import EncodingOptions, ScoringOptions
 from vmafx_tune.parsing import parse_arguments
-from vmafx_tune.results import SearchStrategy
 from vmafx_tune.sampling.estimates import sample_of
 from vmafx_tune.sampling.parts import LOOK_LEAD_IN, chunks_of, look_plan, sample_plan
 from vmafx_tune.scoring.pairing import check_moving
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.events import Observer
     from vmafx_tune.ports import Prober, Scorer
-    from vmafx_tune.results import Sample, SearchResult
+    from vmafx_tune.results.sample import Sample
+    from vmafx_tune.results.search import SearchResult
     from vmafx_tune.sampling.parts import SamplePlan, Segment
     from vmafx_tune.session import Session
 

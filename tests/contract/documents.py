@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from tests.unit.reports import factories, ladder_factories
 from vmafx_tune.reports.render import render
-from vmafx_tune.results import Sample, SampledPart, SampleEstimate, SearchLimit
+from vmafx_tune.results.sample import Sample, SampledPart, SampleEstimate
+from vmafx_tune.results.search import SearchLimit
 
 if TYPE_CHECKING:
-    from vmafx_tune.results import Result
+    from vmafx_tune.results.record import Result
 
 GOLDEN = Path(__file__).parent / "golden"
 VERSION = "0.0.0"

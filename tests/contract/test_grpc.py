@@ -21,7 +21,7 @@ from tests.support.programs import wait_until
 from vmafx_tune import score
 from vmafx_tune.model import PoolMethod, Resolution
 from vmafx_tune.options import ScoringOptions
-from vmafx_tune.results import PooledScores
+from vmafx_tune.results.score import PooledScores
 from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
 from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
 from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2_grpc
@@ -107,7 +107,7 @@ def test_a_score_over_grpc_is_that_of_the_command(stub: Any, clips: ClipFactory)
 
     expected = score(reference, distorted)
     assert answer.score == expected.score
-    assert dict(answer.features) == pytest.approx(dict(expected.feature_means), abs=0, rel=0)
+    assert dict(answer.features) == pytest.approx(dict(expected.features), abs=0, rel=0)
     assert "integer_adm2" in answer.features
 
 
@@ -146,7 +146,7 @@ def test_a_client_from_before_there_were_poolings_gets_the_fields_that_it_knows(
     expected = score(clips.moving(), clips.degraded(35))
     # Field 1, a double; fields are written in the order of their numbers.
     assert answer[:9] == bytes([1 << 3 | 1]) + struct.pack("<d", expected.score)
-    for name, mean in expected.feature_means.items():
+    for name, mean in expected.features.items():
         # An entry of field 2: the name and the double.
         entry = bytes([1 << 3 | 2, len(name)]) + name.encode() + bytes([2 << 3 | 1])
         entry += struct.pack("<d", mean)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.clips import ClipFactory
-    from vmafx_tune.results import ScoreResult
+    from vmafx_tune.results.score import ScoreResult
 
 N_FRAMES = 40
 FFV1 = ("-fps_mode", "passthrough", "-c:v", "ffv1")
@@ -89,7 +89,7 @@ def test_a_filtered_reference_scores_as_one_that_was_filtered_by_hand(
     ours = scored(wide, encoded, options, backend)
     theirs = scored(filtered, encoded, None, backend)
 
-    assert ours.reference.filters == chain
+    assert ours.filter == chain
     assert ours.scores.frames == theirs.scores.frames
     assert ours.display == theirs.display
 
@@ -179,7 +179,7 @@ def test_a_black_clip_is_not_cropped(clips: ClipFactory) -> None:
 
     found = scored(black, black, SourceOptions(crop="auto"))
 
-    assert (found.display, found.reference.filters) == (SIZE, "")
+    assert (found.display, found.filter) == (SIZE, "")
 
 
 @pytest.mark.parametrize(

@@ -115,8 +115,8 @@ def test_frames_that_cannot_be_decoded_are_left_out_where_that_is_allowed(
 
     result = score(short, short, sources=SourceOptions(allow_damage=True))
 
-    assert result.reference.damage is not None
-    assert result.reference.n_frames == result.scores.n_frames < 12
+    assert result.reference_damage is not None
+    assert result.reference_source.n_frames == result.scores.n_frames < 12
 
 
 SOUND = {

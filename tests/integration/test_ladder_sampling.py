@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from vmafx_tune.choices import ScoreAt
 from vmafx_tune.ladder.cells import SearchingSampler
 from vmafx_tune.ladder.engine import LadderRequest, build_ladder
 from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.model import EncodeSpec, PoolMethod, ProbeSpec, Resolution
 from vmafx_tune.options import ToolOptions
-from vmafx_tune.results import ScoreAt
 from vmafx_tune.search.grid import KnobGrid
 from vmafx_tune.search.request import SearchRequest
 from vmafx_tune.session import Session

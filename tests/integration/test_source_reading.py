@@ -49,7 +49,7 @@ def test_the_stream_that_is_asked_for_is_the_one_that_is_compared(
         scoring=ScoringOptions(backend=backend),
         sources=SourceOptions(video_stream=stream),
     )
-    assert result.reference.stream == stream
+    assert result.reference_source.stream == stream
     assert result.pooled.min > 97.0
 
 

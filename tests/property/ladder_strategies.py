@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from vmafx_tune.choices import Sampling, ScoreAt, Spacing
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.model import PoolMethod, Resolution
-from vmafx_tune.results import (
+from vmafx_tune.results.ladder import (
     LadderCell,
     LadderPoint,
     LadderResult,
     LadderRung,
     LadderTitle,
-    PooledScores,
     RungChoice,
-    Sampling,
-    ScoreAt,
-    Spacing,
 )
+from vmafx_tune.results.score import PooledScores
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
@@ -32,6 +31,7 @@ __all__ = ["json_values", "ladder_results"]
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=12)
 SIZES = st.builds(Resolution, st.integers(1, 8192), st.integers(1, 8192))
 VMAFS = st.floats(0, 110)
+POOLED = st.builds(PooledScores, **{each.name: VMAFS for each in fields(PooledScores)})
 SPANS = st.floats(0, 1e5)
 QUALITIES = st.one_of(st.integers(0, 63).map(float), st.integers(0, 6300).map(lambda n: n / 100))
 RATES = st.fractions(Fraction(1, 10), 1000, max_denominator=10_000)
@@ -51,7 +51,9 @@ def _points() -> SearchStrategy[LadderPoint]:
         peak_bitrate_kbps=_optional(st.floats(0.001, 1e6)),
         codecs=TEXTS,
         command=st.lists(TEXTS, max_size=4).map(tuple),
-        pooled=_optional(st.builds(PooledScores, *[VMAFS] * 7)),
+        pooled=_optional(
+            st.builds(PooledScores, **{each.name: VMAFS for each in fields(PooledScores)})
+        ),
         size_bytes=_optional(st.integers(0, 2**50)),
         encode_time_s=_optional(SPANS),
         score_time_s=_optional(SPANS),

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from tests.support.points import Point
+from vmafx_tune.choices import Spacing
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.ladder.limits import Caps
 from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.ladder.throughput import LogNormalThroughput, MeasuredThroughput
-from vmafx_tune.results import Spacing
 from vmafx_tune.search.bisect import SearchProblem
 from vmafx_tune.search.grid import KnobGrid
 

@@ -13,15 +13,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.unit.search.fakes import CurveProber, request, scores_of
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.compare.bd_rate import bd_rate, bd_rate_of_answers
 from vmafx_tune.compare.engine import CompareRequest, compare
-from vmafx_tune.results import BdRate, SearchStrategy
 
 from .strategies import rate_points
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Probe, ProbeSpec
     from vmafx_tune.ports import ProbeProgress
+    from vmafx_tune.results.compare import BdRate
 
 RatePoints = list[tuple[float, float]]
 

@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tests.support.points import Point
+from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.formatting import rough_bitrate
 from vmafx_tune.ladder.hull import upper_hull
@@ -20,7 +21,6 @@ from vmafx_tune.ladder.selection import Selection, enforce_gap, select_rungs
 from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.ladder.spacing import select_knees, select_log_bitrates, select_vmaf_steps
 from vmafx_tune.ladder.throughput import LogNormalThroughput, MeasuredThroughput
-from vmafx_tune.results import Spacing
 
 from .strategies import (
     audiences,

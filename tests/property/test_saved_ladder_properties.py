@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from tests.unit.reports.ladder_factories import ladder_result, unreachable_ladder_result
 from vmafx_tune import reselect
+from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import InvalidLadderError, VmafxTuneError
 from vmafx_tune.options import RungOptions
 from vmafx_tune.reports.render import formats_of, render
 from vmafx_tune.reports.saved.ladder import read_ladder
-from vmafx_tune.results import LadderResult, Spacing
+from vmafx_tune.results.ladder import LadderResult
 
 from .ladder_strategies import json_values, ladder_results
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.results import SearchStrategy
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.search.bisect import SearchOutcome, SearchProblem, solve
 from vmafx_tune.search.state import TOO_LARGE, Measurement
 from vmafx_tune.search.strategies import Method, method_of

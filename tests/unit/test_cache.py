@@ -40,7 +40,7 @@ def test_pruning_to_a_size_keeps_what_was_used_last_and_gives_room_back(path: Pa
     assert path.stat().st_size == after.size_bytes <= before.size_bytes // 2
     listed = examine_cache(entries=True).entries
     assert listed is not None
-    assert [entry.source for entry in listed] == [
+    assert [entry.src for entry in listed] == [
         f"{number}.mp4" for number in reversed(range(after.n_removed, _N_ENTRIES))
     ]
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from vmafx_tune.events import Observer
-    from vmafx_tune.results import Result
+    from vmafx_tune.results.record import Result
     from vmafx_tune.session import Session
 
 __all__ = [

@@ -28,7 +28,7 @@ from vmafx_tune.options import (
 )
 
 if TYPE_CHECKING:
-    from vmafx_tune.results import CompareResult
+    from vmafx_tune.results.compare import CompareResult
 
 __all__ = ["compare", "exit_code"]
 

@@ -29,7 +29,7 @@ from vmafx_tune.options import (
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Resolution
-    from vmafx_tune.results import LadderResult
+    from vmafx_tune.results.ladder import LadderResult
 
 __all__ = ["exit_code", "ladder"]
 

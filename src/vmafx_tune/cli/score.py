@@ -140,7 +140,7 @@ def _score_remotely(
 ) -> None:
     with running(output, "remote_score") as run:
         from vmafx_tune.client import ScoringClient
-        from vmafx_tune.results import RemoteScoreResult
+        from vmafx_tune.results.score import PooledScores, RemoteScoreResult
         from vmafx_tune.search.targets import checked_score
 
         if others := given_besides(_REMOTE):
@@ -166,13 +166,22 @@ def _score_remotely(
                 pool=scoring.pool,
                 subsample=scoring.subsample,
             )
-        told = dataclasses.asdict(answer)
         result = RemoteScoreResult(
-            **{**told, "model": answer.model or scoring.model or ""},
             reference=reference,
             distorted=distorted,
+            model=answer.model or scoring.model or "",
+            pool=answer.pool,
+            score=answer.score,
+            features=dict(answer.features),
             server=server,
-            wall_time_s=time.monotonic() - started,
+            request_id=answer.request_id,
+            wall_time_ms=(time.monotonic() - started) * 1000,
+            model_version=answer.model_version,
+            server_backend=answer.backend,
+            backend_version=answer.backend_version,
+            n_frames=answer.n_frames or None,
+            subsample=answer.subsample,
+            pooled=PooledScores(**answer.pooled) if answer.pooled else None,
         )
         run.finish(result, exit_code=_exit_code(result.score, min_score))
 

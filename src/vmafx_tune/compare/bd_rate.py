@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from vmafx_tune.formatting import vmaf
-from vmafx_tune.results import BdRate
+from vmafx_tune.results.compare import BdRate
 from vmafx_tune.search.curve import PchipCurve
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from vmafx_tune import formatting
 from vmafx_tune.cancel import together
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import CompareStarted, JobFinished, JobStarted, Observer, ignore
-from vmafx_tune.results import BdRate, CompareRow, SearchResult
+from vmafx_tune.results.compare import BdRate, CompareRow
 from vmafx_tune.search.engine import describe, failed_search, plan_of, search_with
 from vmafx_tune.search.prescan import prescan_of
 from vmafx_tune.search.probe_set import ProbeSet
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.compare.bd_rate import Points
     from vmafx_tune.ports import Prober
+    from vmafx_tune.results.search import SearchResult
     from vmafx_tune.search.prescan import Prescan, SamplePrescan
     from vmafx_tune.search.request import SearchRequest
 

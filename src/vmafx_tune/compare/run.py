@@ -12,7 +12,7 @@ from vmafx_tune.errors import EncoderUnavailableError, MediaError, UsageError
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.options import DEFAULT_ENCODERS, DEFAULT_TARGET
 from vmafx_tune.prepared_source import PreparedSource, checked_max_bitrate, row_of
-from vmafx_tune.results import CompareResult
+from vmafx_tune.results.compare import CompareResult
 from vmafx_tune.scoring.pairing import source_notes
 from vmafx_tune.search.targets import checked_targets
 from vmafx_tune.session import open_session
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.options import EncodingOptions, ScoringOptions, SourceOptions, ToolOptions
-    from vmafx_tune.results import CompareRow
+    from vmafx_tune.results.compare import CompareRow
     from vmafx_tune.session import Session
 
 __all__ = ["compare"]

@@ -9,6 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cancel import together
+from vmafx_tune.choices import ScoreAt, SearchStrategy
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import CellFinished, JobFinished, JobStarted, LadderStarted, Observer, ignore
 from vmafx_tune.ladder.adaptive import HullProblem, Measured, next_probes, probes_expected
@@ -19,7 +20,7 @@ from vmafx_tune.ladder.cells import (
     rendition_search,
 )
 from vmafx_tune.ladder.engine import select_ladder
-from vmafx_tune.results import LadderCell, LadderPoint, ScoreAt, SearchStrategy
+from vmafx_tune.results.ladder import LadderCell, LadderPoint
 from vmafx_tune.search.engine import plan_of, search_with
 from vmafx_tune.search.expected_curve import Prior
 from vmafx_tune.search.probe_set import ProbeSet, ProbesLeft

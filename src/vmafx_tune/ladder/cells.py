@@ -6,11 +6,12 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vmafx_tune.choices import ScoreAt
 from vmafx_tune.compare.engine import why_missed
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.ports import Recaller
-from vmafx_tune.results import LadderCell, LadderPoint, ScoreAt
+from vmafx_tune.results.ladder import LadderCell, LadderPoint
 from vmafx_tune.scoring.pooling import pool_scores, summarize
 from vmafx_tune.search.engine import plan_of, search_with
 from vmafx_tune.search.prescan import prescan_of
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import PoolMethod, Probe, ProbeSpec, Resolution, ScoreSet
     from vmafx_tune.ports import ProbeProgress, Prober
-    from vmafx_tune.results import SearchResult
+    from vmafx_tune.results.search import SearchResult
     from vmafx_tune.search.request import SearchRequest
 
 __all__ = [

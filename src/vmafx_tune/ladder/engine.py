@@ -22,7 +22,7 @@ from vmafx_tune.formatting import counted
 from vmafx_tune.ladder.hull import RateQuality, upper_hull
 from vmafx_tune.ladder.selection import Selection, select_rungs
 from vmafx_tune.ladder.selection_options import SelectionOptions
-from vmafx_tune.results import LadderCell, LadderPoint, LadderRung
+from vmafx_tune.results.ladder import LadderCell, LadderPoint, LadderRung
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -8,6 +8,7 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from vmafx_tune.choices import Sampling, ScoreAt
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.ladder.cells import SearchingSampler, gop_frames, rendition_search
@@ -28,7 +29,7 @@ from vmafx_tune.options import (
     ToolOptions,
 )
 from vmafx_tune.prepared_source import PreparedSource, row_of
-from vmafx_tune.results import LadderResult, LadderTitle, Sampling, ScoreAt
+from vmafx_tune.results.ladder import LadderResult, LadderTitle
 from vmafx_tune.scoring.models import BUILT_IN_MODELS
 from vmafx_tune.scoring.pairing import check_woven, source_notes
 from vmafx_tune.search.losses import larger_than_source

@@ -6,15 +6,16 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import UsageError
 from vmafx_tune.ladder.limits import Caps
 from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.ladder.throughput import LogNormalThroughput, parse_throughputs
 from vmafx_tune.options import RungOptions
-from vmafx_tune.results import RungChoice, Spacing
 
 if TYPE_CHECKING:
     from vmafx_tune.ladder.throughput import Throughput
+    from vmafx_tune.results.ladder import RungChoice
 
 __all__ = ["changed_choice", "selection_options"]
 

@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.ladder.limits import DEFAULT_MAX_VMAF, Caps
-from vmafx_tune.results import RungChoice, Spacing
+from vmafx_tune.results.ladder import RungChoice
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

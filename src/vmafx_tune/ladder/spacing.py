@@ -8,8 +8,8 @@ from heapq import heappop, heappush
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from vmafx_tune.choices import Spacing
 from vmafx_tune.ladder.optimal_spacing import select_optimal
-from vmafx_tune.results import Spacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

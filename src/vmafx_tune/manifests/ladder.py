@@ -11,7 +11,7 @@ from vmafx_tune.manifests.variant import Variant, VideoRange, ascending, variant
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from vmafx_tune.results import LadderResult, LadderRung
+    from vmafx_tune.results.ladder import LadderResult, LadderRung
 
 __all__ = ["ladder_variants"]
 

@@ -8,12 +8,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.reports.documents.compare import compare_rows
-from vmafx_tune.reports.documents.score import score_document
+from vmafx_tune.reports.json_text import as_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from vmafx_tune.results import CompareResult, ScoreResult
+    from vmafx_tune.results.compare import CompareResult
+    from vmafx_tune.results.score import ScoreResult
 
 __all__ = ["compare_csv", "score_csv", "score_frames_csv"]
 
@@ -35,7 +36,7 @@ _COMPARE_COLUMNS = (
     "proven",
     "encode_command",
 )
-_SCORE_COLUMNS = ("reference", "distorted", "model", "backend", "pool", "score")
+_SCORE_COLUMNS = ("reference", "distorted", "model", "backend", "pool", "score", "n_frames")
 
 
 def compare_csv(result: CompareResult) -> str:
@@ -46,21 +47,17 @@ def compare_csv(result: CompareResult) -> str:
 
 def score_csv(result: ScoreResult) -> str:
     """Write a score as one line: the pooled score, every pooling, the means of the features."""
-    document = score_document(result)
-    row = {name: getattr(document, name) for name in _SCORE_COLUMNS}
-    row |= {"n_frames": document.n_frames}
-    row |= document.pooled.model_dump()
-    row |= document.features
+    written = as_json(result)
+    row = {name: written[name] for name in _SCORE_COLUMNS}
+    row |= written["pooled"] | written["features"]
     return _csv(tuple(row), [row])
 
 
 def score_frames_csv(result: ScoreResult) -> str:
     """Write a score with one line per scored frame: `frame`, `vmaf` and each feature."""
-    frames = score_document(result, frames=True).frames
     columns = ("frame", "vmaf", *result.scores.features)
-    return _csv(
-        columns, ({"frame": f["frame"], "vmaf": f["vmaf"], **f["features"]} for f in frames)
-    )
+    frames = (as_json(frame) for frame in result.with_frames().frames)
+    return _csv(columns, ({**frame, **frame["features"]} for frame in frames))
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:

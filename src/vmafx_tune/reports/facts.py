@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vmafx_tune.model import Comparison, Probe, Resolution, Source
-    from vmafx_tune.results import CompareResult, LadderPoint, LadderTitle, Sample, SearchResult
+    from vmafx_tune.results.compare import CompareResult
+    from vmafx_tune.results.ladder import LadderPoint, LadderTitle
+    from vmafx_tune.results.sample import Sample
+    from vmafx_tune.results.search import SearchResult
 
 __all__ = [
     "HDR_NOTE",

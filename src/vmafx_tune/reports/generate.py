@@ -1,8 +1,11 @@
-"""Writes the JSON Schemas from the document models: `python -m vmafx_tune.reports.generate`."""
+"""Writes the JSON Schemas of the results: `python -m vmafx_tune.reports.generate`."""
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +13,13 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from vmafx_tune.reports import schemas
-from vmafx_tune.reports.documents.cache import CacheDocument
 from vmafx_tune.reports.documents.compare import CompareDocument, CompareTargetsDocument
 from vmafx_tune.reports.documents.ladder import LadderDocument
-from vmafx_tune.reports.documents.machine import DoctorDocument, EncodersDocument
-from vmafx_tune.reports.documents.remote_score import RemoteScoreDocument
-from vmafx_tune.reports.documents.score import ScoreDocument
 from vmafx_tune.reports.documents.search import SearchDocument
+from vmafx_tune.results.cache import CacheResult
+from vmafx_tune.results.machine import DoctorResult, EncodersResult
+from vmafx_tune.results.record import json_fields
+from vmafx_tune.results.score import RemoteScoreResult, ScoreResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,32 +36,69 @@ _TITLES = {
     "doctor": "vmafx-tune doctor",
     "cache": "vmafx-tune cache",
 }
-_MODELS: Mapping[str, TypeAdapter[Any]] = {
-    "score": TypeAdapter(ScoreDocument),
-    "remote_score": TypeAdapter(RemoteScoreDocument),
-    "search": TypeAdapter(SearchDocument),
-    "compare": TypeAdapter(CompareDocument | CompareTargetsDocument),
-    "ladder": TypeAdapter(LadderDocument),
-    "encoders": TypeAdapter(EncodersDocument),
-    "doctor": TypeAdapter(DoctorDocument),
-    "cache": TypeAdapter(CacheDocument),
+_RESULTS: Mapping[str, Any] = {
+    "score": ScoreResult,
+    "remote_score": RemoteScoreResult,
+    "search": SearchDocument,
+    "compare": CompareDocument | CompareTargetsDocument,
+    "ladder": LadderDocument,
+    "encoders": EncodersResult,
+    "doctor": DoctorResult,
+    "cache": CacheResult,
 }
 
 
-class _WithoutFieldTitles(GenerateJsonSchema):
-    """Leaves out the titles that would only repeat the field names."""
+class _SchemaOfJson(GenerateJsonSchema):
+    """Describes what `json_text` writes of a result, rather than the dataclass."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - overrides
         return False
 
+    def float_schema(self, schema: Any) -> Any:  # noqa: ARG002 - overrides
+        return {"anyOf": [{"type": "number"}, {"type": "null"}]}
+
+    def default_schema(self, schema: Any) -> Any:
+        if self._config.json_schema_serialization_defaults_required:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+    def dataclass_schema(self, schema: Any) -> Any:
+        generated = super().dataclass_schema(schema)
+        properties, described = generated["properties"], _descriptions(schema["cls"])
+        fields = json_fields(schema["cls"])
+        generated["properties"] = {
+            field.name: properties[field.name] | {"description": described[field.name]}
+            for field in fields
+        }
+        optional = {field.name for field in fields if "OmittedWhenEmpty" in str(field.type)}
+        required = set(generated.get("required", ())) - optional
+        generated["required"] = [field.name for field in fields if field.name in required]
+        return generated
+
+
+def _descriptions(record: type[Any]) -> dict[str, str]:
+    """Read the docstrings below the fields of a dataclass and of those that it is made of."""
+    found: dict[str, str] = {}
+    for kind in reversed(record.__mro__[:-1]):
+        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+        assert isinstance(definition, ast.ClassDef)
+        for field, below in zip(definition.body, definition.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr):
+                assert isinstance(field.target, ast.Name)
+                docstring = ast.literal_eval(below.value)
+                found[field.target.id] = " ".join(docstring.split())
+    return found
+
 
 def build_schema(name: str) -> dict[str, Any]:
-    """Generate one JSON Schema from its model.
+    """Generate one JSON Schema from its result.
 
     Args:
         name: One of `schemas.NAMES`.
     """
-    generated = _MODELS[name].json_schema(schema_generator=_WithoutFieldTitles)
+    generated = TypeAdapter(_RESULTS[name]).json_schema(
+        schema_generator=_SchemaOfJson, mode="serialization"
+    )
     heading = {
         "$schema": GenerateJsonSchema.schema_dialect,
         "$id": f"urn:vmafx-tune:schema:{name}",

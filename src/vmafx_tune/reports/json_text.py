@@ -1,25 +1,76 @@
-"""Documents as JSON text."""
+"""Results as JSON text."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Mapping
+from dataclasses import is_dataclass
+from fractions import Fraction
+from functools import cache
+from pathlib import PurePath
+from typing import Any
 
-if TYPE_CHECKING:
-    from vmafx_tune.reports.documents.fields import Document
+from vmafx_tune.model import Resolution
+from vmafx_tune.reports.text import encodable
+from vmafx_tune.results.record import json_fields
 
-__all__ = ["dumps", "in_ascii"]
+__all__ = ["as_json", "dumps", "in_ascii"]
+
+_DECIMALS = 6
 
 
-def dumps(document: Document) -> str:
-    """Write a document as RFC 8259 JSON.
+def dumps(result: object) -> str:
+    """Write a result, or a part of one, as RFC 8259 JSON.
 
-    Two-space indent, a newline at the end, characters outside ASCII as they are, and null for
-    numbers that are not finite.
+    Two-space indent, a newline at the end, characters outside ASCII as they are.
     """
-    return f"{document.model_dump_json(indent=2)}\n"
+    return f"{json.dumps(as_json(result), indent=2, ensure_ascii=False, allow_nan=False)}\n"
+
+
+def as_json(value: Any) -> Any:
+    """Turn a result into what `json.dumps` takes.
+
+    Numbers are rounded to six decimals, as in libvmaf's own logs, and null where they are not
+    finite. Paths, sizes, rates and members of enumerations are text.
+    """
+    if isinstance(value, float):
+        # Adding zero turns -0.0 into 0.0.
+        return round(value, _DECIMALS) + 0.0 if math.isfinite(value) else None
+    if isinstance(value, str):
+        return encodable(value)
+    if value is None or isinstance(value, int):
+        return value
+    if isinstance(value, Resolution | PurePath | Fraction):
+        return encodable(str(value))
+    if is_dataclass(value):
+        record: Any = type(value)
+        return {
+            name: _knob_value(part) if is_quality else as_json(part)
+            for name, is_quality, is_optional in _plan(record)
+            if (part := getattr(value, name)) or not is_optional
+        }
+    if isinstance(value, Mapping):
+        return {encodable(name): as_json(part) for name, part in value.items()}
+    return [as_json(part) for part in value]
 
 
 def in_ascii(text: str) -> str:
     """Write JSON text again, with everything outside of ASCII escaped."""
     return f"{json.dumps(json.loads(text), indent=2)}\n"
+
+
+@cache
+def _plan(record: Any) -> tuple[tuple[str, bool, bool], ...]:
+    """List a dataclass's fields: whether they are of a knob, and whether they may be left out."""
+    return tuple(
+        (field.name, "Quality" in str(field.type), "OmittedWhenEmpty" in str(field.type))
+        for field in json_fields(record)
+    )
+
+
+def _knob_value(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_knob_value(part) for part in value]
+    number = as_json(value)
+    return int(number) if isinstance(number, float) and number.is_integer() else number

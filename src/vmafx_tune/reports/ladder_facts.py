@@ -6,15 +6,21 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vmafx_tune.choices import Sampling, ScoreAt, Spacing
 from vmafx_tune.formatting import counted
 from vmafx_tune.reports import facts, text
-from vmafx_tune.results import Sampling, ScoreAt, Spacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from vmafx_tune.model import Resolution
-    from vmafx_tune.results import LadderCell, LadderPoint, LadderResult, LadderRung, RungChoice
+    from vmafx_tune.results.ladder import (
+        LadderCell,
+        LadderPoint,
+        LadderResult,
+        LadderRung,
+        RungChoice,
+    )
 
 __all__ = [
     "Heading",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vmafx_tune.model import Probe
-    from vmafx_tune.results import BdRate, CompareResult, CompareRow
+    from vmafx_tune.results.compare import BdRate, CompareResult, CompareRow
 
 __all__ = [
     "RankedRow",

@@ -9,21 +9,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import UsageError
-from vmafx_tune.results import (
-    CacheResult,
-    CompareResult,
-    DoctorResult,
-    EncodersResult,
-    LadderResult,
-    RemoteScoreResult,
-    ScoreResult,
-    SearchResult,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vmafx_tune.results import Result
+    from vmafx_tune.results.compare import CompareResult
+    from vmafx_tune.results.ladder import LadderResult
+    from vmafx_tune.results.record import Result
+    from vmafx_tune.results.score import ScoreResult
 
 __all__ = ["FORMATS", "fit_encoding", "formats_of", "render"]
 
@@ -41,23 +34,10 @@ FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """The formats that each command's result can be written in."""
 
-_COMMANDS: Mapping[type[Any], str] = MappingProxyType(
-    {
-        ScoreResult: "score",
-        RemoteScoreResult: "remote_score",
-        SearchResult: "search",
-        CompareResult: "compare",
-        LadderResult: "ladder",
-        EncodersResult: "encoders",
-        DoctorResult: "doctor",
-        CacheResult: "cache",
-    }
-)
-
 
 def formats_of(result: Result) -> tuple[str, ...]:
     """Return the formats that a result can be written in."""
-    return FORMATS[_COMMANDS[type(result)]]
+    return FORMATS[result.command]
 
 
 def render(
@@ -89,12 +69,14 @@ def render(
         return _table(result, frames=frames, commands=commands, terminal=terminal)
     if fmt == "json":
         return _json(result, frames=frames)
-    if isinstance(result, ScoreResult):
-        return _score_csv(result, frames=frames)
-    if isinstance(result, LadderResult):
-        return _ladder(result, fmt)
-    assert isinstance(result, CompareResult)
-    return _comparison(result, fmt)
+    written: Any = result
+    match result.command:
+        case "score":
+            return _score_csv(written, frames=frames)
+        case "ladder":
+            return _ladder(written, fmt)
+        case _:
+            return _comparison(written, fmt)
 
 
 def fit_encoding(text: str, fmt: str, encoding: str) -> str:
@@ -123,10 +105,16 @@ def _table(result: Result, *, frames: bool, commands: bool, terminal: bool) -> s
 
 
 def _json(result: Result, *, frames: bool) -> str:
-    from vmafx_tune.reports.documents import document
     from vmafx_tune.reports.json_text import dumps
 
-    return dumps(document(result, frames=frames))
+    written: Any = result
+    if result.command in {"search", "compare", "ladder"}:
+        from vmafx_tune.reports.documents import document
+
+        return f"{document(written).model_dump_json(indent=2)}\n"
+    if frames and result.command == "score":
+        return dumps(written.with_frames())
+    return dumps(result)
 
 
 def _score_csv(result: ScoreResult, *, frames: bool) -> str:

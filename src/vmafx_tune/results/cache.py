@@ -3,67 +3,66 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import ClassVar, Literal
 
+from vmafx_tune._version import __version__
 from vmafx_tune.choices import CacheAction
+from vmafx_tune.results.record import PathText, Quality, Record, Result
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["CacheAction", "CacheEntry", "CacheResult"]
+__all__ = ["CacheEntry", "CacheResult"]
 
 
-@dataclass(frozen=True, slots=True)
-class CacheEntry:
-    """One remembered probe, or a source scored against itself.
+@dataclass(frozen=True, kw_only=True)
+class CacheEntry(Record):
+    """One cached probe, or a source scored against itself."""
 
-    Attributes:
-        source: As the user named it when it was measured.
-        encoder: ffmpeg's name of it; None, as quality and bitrate, for a source against itself.
-        quality: Value of the quality knob.
-        size: Size of the encode: `1280x720`.
-        model: Name of the VMAF model.
-        vmaf: Mean of the frame scores.
-        stored_bytes: Room that it takes.
-        made_s: When it was measured, in seconds since the epoch.
-        used_s: When it was last used, likewise, within an hour.
-    """
-
-    source: str
-    encoder: str | None
-    quality: float | None
+    src: str
+    """The source, as it was named when it was measured."""
+    codec: str | None
+    """ffmpeg's encoder name; null for a source against itself."""
+    crf: Quality | None
+    """Value of the encoder's quality knob."""
     size: str
+    """Size of the encode, as 1280x720."""
     model: str
+    """VMAF model."""
     bitrate_kbps: float | None
-    vmaf: float
+    """Video packets' bits over frames / frame rate."""
+    vmaf_score: float
+    """Mean of the frame scores, in VMAF points."""
     stored_bytes: int
-    made_s: float
-    used_s: float
+    """Room that it takes in the store."""
+    made_at: str
+    """When it was measured: ISO 8601, UTC."""
+    used_at: str
+    """When it was last used, within an hour: ISO 8601, UTC."""
 
 
-@dataclass(frozen=True, slots=True)
-class CacheResult:
-    """Outcome of `cache`.
+@dataclass(frozen=True, kw_only=True)
+class CacheResult(Result):
+    """What is cached from one run to the next, after what `action` did to it."""
 
-    Attributes:
-        action: What was done.
-        path: The file with the probes; it need not exist.
-        limit_bytes: Size at which the entries used the longest ago go.
-        size_bytes: Room that the store takes on the disk, after the action.
-        n_entries: Entries in it, after the action.
-        n_removed: Entries that the action removed.
-        entries: All of them, the last used first, where they were asked for.
-        damaged: Stores that were found damaged and set aside.
-        n_damaged: Of the entries, those that `list` finds damaged and leaves out; `prune` removes
-            them.
-    """
+    command: ClassVar[str] = "cache"
 
+    schema_version: Literal[1] = 1
+    """Version of this document's contract."""
+    tool_version: str = __version__
+    """Version of vmafx-tune."""
     action: CacheAction
-    path: Path
+    """What was done."""
+    path: PathText
+    """The file with the probes; it need not exist."""
     limit_bytes: int
+    """Size at which entries unused for the longest time go."""
     size_bytes: int
+    """Room that the store takes on the disk."""
     n_entries: int
+    """Entries that it holds."""
     n_removed: int = 0
-    entries: tuple[CacheEntry, ...] | None = None
-    damaged: tuple[Path, ...] = ()
+    """Entries that the action removed."""
+    damaged: tuple[PathText, ...] = ()
+    """Damaged stores that were set aside."""
     n_damaged: int = 0
+    """Damaged entries, which `list` counts and leaves out, and `prune` removes."""
+    entries: tuple[CacheEntry, ...] | None = None
+    """Every entry, the last used first; null unless listed."""

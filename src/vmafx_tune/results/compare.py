@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from vmafx_tune.choices import SearchStrategy
+from vmafx_tune.results.record import Result
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +62,7 @@ class CompareRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CompareResult:
+class CompareResult(Result):
     """Outcome of `compare`.
 
     Attributes:
@@ -75,6 +76,7 @@ class CompareResult:
             its search's.
     """
 
+    command: ClassVar[str] = "compare"
     source: Source
     encoders: tuple[str, ...]
     targets: tuple[float, ...]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from vmafx_tune.choices import Sampling, ScoreAt, SearchStrategy, Spacing
+from vmafx_tune.results.record import Result
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -185,7 +186,7 @@ class LadderRung:
 
 
 @dataclass(frozen=True, slots=True)
-class LadderResult:
+class LadderResult(Result):
     """Outcome of `ladder`.
 
     Attributes:
@@ -218,6 +219,7 @@ class LadderResult:
         comparison: What renditions and source were brought to; of sizes that differ, the largest.
     """
 
+    command: ClassVar[str] = "ladder"
     source: LadderTitle
     encoder: str
     targets: tuple[float, ...]

@@ -3,96 +3,102 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import ClassVar, Literal
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from vmafx_tune._version import __version__
+from vmafx_tune.results.record import PathText, Quality, Record, Result
 
 __all__ = ["DoctorCheck", "DoctorResult", "EncoderStatus", "EncodersResult"]
 
 
-@dataclass(frozen=True, slots=True)
-class EncoderStatus:
-    """One row of the encoder registry, and what it is worth on this machine.
-
-    Attributes:
-        name: ffmpeg's encoder name.
-        aliases: Other names that `--codec` takes.
-        codec: What it writes: `h264`, `hevc`, `av1`, `vp9` or `vvc`.
-        kind: `software`, or the hardware's programming interface: `nvenc`, `qsv`, `amf`,
-            `videotoolbox`.
-        knob: ffmpeg's option for constant quality, without the dash: `crf`, `cq`, `qp`, `q:v` …
-        lo: Lowest value of the knob.
-        hi: Highest value of the knob.
-        default: The encoder's own default.
-        increment: Smallest change that the encoder tells apart.
-        higher_is_better: Whether a higher value means better quality.
-        presets: Native values of the preset option, as the encoder takes them.
-        compiled: Whether this ffmpeg has it.
-        opens: Whether a trial encode works on this machine.
-        reason: Why it does not open, as a plain sentence; None where it does.
-        version: From the encoder's own banner or bitstream; empty where it is not known.
-    """
+@dataclass(frozen=True, kw_only=True)
+class EncoderStatus(Record):
+    """One encoder: what the registry knows, and what it is worth on this machine."""
 
     name: str
+    """ffmpeg's encoder name."""
     aliases: tuple[str, ...]
+    """Other names that --codec takes."""
     codec: str
+    """What it writes, such as h264 or av1."""
     kind: str
+    """software, nvenc, qsv, amf or videotoolbox."""
     knob: str
-    lo: float
-    hi: float
-    default: float
-    increment: float
+    """ffmpeg's option for constant quality, without the dash."""
+    lo: Quality
+    """Lowest value of the knob."""
+    hi: Quality
+    """Highest value of the knob."""
+    default: Quality
+    """The encoder's own default."""
+    increment: Quality
+    """Smallest change that the encoder tells apart."""
     higher_is_better: bool
+    """A higher value means better quality."""
     presets: tuple[str, ...]
+    """Presets that it takes."""
     compiled: bool
+    """This ffmpeg has it."""
     opens: bool
+    """A trial encode works on this machine."""
     reason: str | None
+    """Why it does not, as a sentence."""
     version: str
+    """From its banner or bitstream; empty where not known."""
 
 
-@dataclass(frozen=True, slots=True)
-class EncodersResult:
-    """Outcome of `encoders`.
+@dataclass(frozen=True, kw_only=True)
+class EncodersResult(Result):
+    """The encoders that vmafx-tune can drive."""
 
-    Attributes:
-        encoders: In the registry's order.
-        ffmpeg: Path of the ffmpeg asked; None where there is none.
-    """
+    command: ClassVar[str] = "encoders"
 
-    encoders: tuple[EncoderStatus, ...]
-    ffmpeg: Path | None = None
+    schema_version: Literal[1] = 1
+    """Version of this document's contract."""
+    tool_version: str = __version__
+    """Version of vmafx-tune."""
+    ffmpeg_bin: PathText | None = None
+    """Path of the ffmpeg asked; null where none is."""
     ffmpeg_version: str = ""
+    """Its version; empty where not known."""
+    encoders: tuple[EncoderStatus, ...]
+    """In the registry's order."""
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorCheck:
-    """One thing that `doctor` looked at.
-
-    Attributes:
-        name: What was looked at: `ffmpeg`, `libvmaf`, `models`, `cache` …
-        ok: Whether it can be used.
-        value: What was found in a word: a version or a count; empty where nothing was.
-        detail: Where it was found, or what was tried; may be empty.
-        advice: What to do about it, as a sentence; None where there is nothing to do.
-        required: Whether nothing works without it.
-    """
+@dataclass(frozen=True, kw_only=True)
+class DoctorCheck(Record):
+    """One thing that was looked at."""
 
     name: str
+    """What was looked at."""
     ok: bool
+    """It can be used."""
     value: str
+    """What was found: a version or a count; may be empty."""
     detail: str
+    """Where it was found, or what was tried; may be empty."""
     advice: str | None
+    """What to do about it, as a sentence."""
     required: bool = True
+    """Nothing works without it."""
 
 
-@dataclass(frozen=True, slots=True)
-class DoctorResult:
-    """Outcome of `doctor`."""
+@dataclass(frozen=True, kw_only=True)
+class DoctorResult(Result):
+    """What vmafx-tune found on this machine, and what to do about what is missing."""
 
+    command: ClassVar[str] = "doctor"
+
+    schema_version: Literal[1] = 1
+    """Version of this document's contract."""
+    tool_version: str = __version__
+    """Version of vmafx-tune."""
+    ok: bool
+    """Everything that is required can be used."""
     checks: tuple[DoctorCheck, ...]
+    """In the order looked at."""
 
-    @property
-    def ok(self) -> bool:
-        """Whether everything that is required can be used."""
-        return all(check.ok for check in self.checks if check.required)
+    @classmethod
+    def of(cls, *checks: DoctorCheck) -> DoctorResult:
+        """Make the result of what was looked at."""
+        return cls(ok=all(check.ok for check in checks if check.required), checks=checks)

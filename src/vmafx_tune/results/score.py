@@ -2,100 +2,168 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from vmafx_tune._version import __version__
+from vmafx_tune.model import Damage, ScoreSet, Source, VmafModel
+from vmafx_tune.results.provenance import Provenance
+from vmafx_tune.results.record import (
+    Count,
+    OmittedWhenEmpty,
+    PathText,
+    PoolText,
+    PythonOnly,
+    Record,
+    Result,
+    SizeText,
+    Span,
+)
 
-    from vmafx_tune.model import Comparison, PoolMethod, Resolution, ScoreSet, Source, VmafModel
-
-__all__ = ["PooledScores", "RemoteScoreResult", "ScoreResult"]
+__all__ = ["Frame", "PooledScores", "RemoteScoreResult", "ScoreResult"]
 
 
-@dataclass(frozen=True, slots=True)
-class PooledScores:
-    """Every pooling of one clip's per-frame scores, in VMAF points."""
+@dataclass(frozen=True, kw_only=True)
+class PooledScores(Record):
+    """Every pooling of a clip's per-frame scores, in VMAF points."""
 
     mean: float
+    """Arithmetic mean."""
     harmonic_mean: float
+    """n / Σ(1/(s+1)) - 1, as libvmaf pools."""
     min: float
+    """Lowest frame score."""
     max: float
+    """Highest frame score."""
     p1: float
+    """1st percentile."""
     p5: float
+    """5th percentile."""
     p10: float
+    """10th percentile."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScoreResult:
-    """Outcome of `score`.
+@dataclass(frozen=True, kw_only=True)
+class Frame(Record):
+    """One scored frame."""
 
-    Attributes:
-        score: Pooled by `pool`.
-        pooled: All poolings.
-        feature_means: Mean of each elementary feature.
-        scores: The per-frame scores behind it.
-        display: Size at which the clips were compared.
-        hdr: Whether the reference is PQ or HLG, for which VMAF is not validated.
-        offset: Number of the reference's frame that the distorted's first one was compared with;
-            negative where frames of the distorted were skipped.
-        notes: Sentences about the comparison that an engineer should know.
-    """
+    frame: int
+    """Number of the pair, from 0."""
+    vmaf: float
+    """VMAF points."""
+    features: dict[str, float]
+    """Elementary features by libvmaf's log name."""
 
-    reference: Source
-    distorted: Source
-    model: VmafModel
-    pool: PoolMethod
+
+@dataclass(frozen=True, kw_only=True)
+class ScoreResult(Provenance):
+    """How close a distorted clip is to its reference, in VMAF."""
+
+    command: ClassVar[str] = "score"
+    leading: ClassVar[str] = (
+        "schema_version reference distorted model backend pool score pooled features n_frames "
+        "tool_version backend_version display comparison subsample hdr wall_time_ms notes "
+        "reference_damage distorted_damage offset filter"
+    )
+    schema_version: Literal[1] = 1
+    """Version of this document's contract."""
+    reference: PathText
+    """The reference, as it was named."""
+    distorted: PathText
+    """The distorted clip, as it was named."""
+    pool: PoolText
+    """How `score` is pooled over time."""
     score: float
+    """Pooled score in VMAF points."""
     pooled: PooledScores
-    feature_means: dict[str, float]
-    scores: ScoreSet
-    display: Resolution
-    hdr: bool
-    wall_time_s: float
-    offset: int = 0
-    notes: tuple[str, ...] = ()
-
-    @property
-    def comparison(self) -> Comparison | None:
-        """What both clips were brought to; None where the scorer does not tell."""
-        return self.scores.comparison
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteScoreResult:
-    """Outcome of `score --server`: what a scoring server tells.
-
-    Attributes:
-        reference: The reference, by its name on the server.
-        distorted: The distorted clip, likewise.
-        server: Address of the server.
-        request_id: What the server's log calls the request.
-        model: Name of the VMAF model that scored; of a server of an earlier version, as it was
-            asked for, and empty for the default. It tells none of the following either.
-        model_version: Such as `0.6.1`; of a custom model, the SHA-256 of its file.
-        backend: What the server computed the scores with: `ffmpeg`, `libvmaf` or `vmaf`.
-        backend_version: Version of libvmaf.
-        n_frames: Frame pairs compared, before subsampling; 0 where it is not known.
-        pooled: All poolings by name, and `max`; empty where they are not known.
-        pool: How `score` is pooled.
-        subsample: Every n-th frame was scored.
-        score: Pooled by `pool`.
-        features: Mean of each elementary feature.
-    """
-
-    reference: str
-    distorted: str
-    server: str
-    request_id: str
-    model: str
-    model_version: str
+    """Every pooling of the same frame scores."""
+    features: dict[str, float]
+    """Mean of each elementary feature."""
+    n_frames: int
+    """Frame pairs compared."""
     backend: str
     backend_version: str
-    n_frames: int
-    pooled: Mapping[str, float]
+    display: SizeText
+    """Size that both clips were brought to, as WxH."""
+    subsample: Count
+    wall_time_ms: Span
+    notes: tuple[str, ...] = ()
+    """What an engineer should know of the clips, in sentences."""
+    reference_damage: Damage | None = None
+    """Where the reference first does not decode cleanly, with --allow-damage; null where it
+    does."""
+    distorted_damage: Damage | None = None
+    """Where the distorted clip first does not decode cleanly, with --allow-damage; null where it
+    does."""
+    offset: int = 0
+    """Number of the reference's frame that the distorted's first one was compared with; negative
+    where frames of the distorted were skipped."""
+    filter: str
+    """ffmpeg filters before the reference, as for -vf; empty for none."""
+    frames: OmittedWhenEmpty[tuple[Frame, ...]] = ()
+    """Per-frame scores; present with --frames only."""
+    reference_source: PythonOnly[Source] = field(repr=False)
+    """The reference as probed."""
+    distorted_source: PythonOnly[Source] = field(repr=False)
+    """The distorted clip likewise."""
+    vmaf_model: PythonOnly[VmafModel] = field(repr=False)
+    """What scored."""
+    scores: PythonOnly[ScoreSet] = field(repr=False)
+    """The per-frame scores behind it."""
+
+    def with_frames(self) -> ScoreResult:
+        """Return the result with its per-frame scores, for JSON."""
+        scores = self.scores
+        frames = (
+            Frame(
+                frame=scores.frame_index(position),
+                vmaf=vmaf,
+                features={name: values[position] for name, values in scores.features.items()},
+            )
+            for position, vmaf in enumerate(scores.frames)
+        )
+        return replace(self, frames=tuple(frames))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemoteScoreResult(Result):
+    """What a scoring server tells of two clips: the fields of `score` that it knows."""
+
+    command: ClassVar[str] = "remote_score"
+
+    schema_version: Literal[1] = 1
+    """Version of this document's contract."""
+    reference: str
+    """The reference, by its name on the server."""
+    distorted: str
+    """The distorted clip, by its name on the server."""
+    model: str
+    """Name of the VMAF model; from an earlier server the one asked for, empty for the default."""
+    backend: Literal["server"] = "server"
+    """What computed the scores."""
     pool: str
-    subsample: int
+    """How `score` is pooled over time."""
     score: float
-    features: Mapping[str, float]
-    wall_time_s: float
+    """Pooled score in VMAF points."""
+    features: dict[str, float]
+    """Mean of each elementary feature."""
+    tool_version: str = __version__
+    """Version of vmafx-tune that asked."""
+    server: str
+    """Address of the server."""
+    request_id: str
+    """What the server's log calls the request."""
+    wall_time_ms: Span
+    """Duration of the whole run."""
+    model_version: str
+    """Version of the model; of a custom one, the SHA-256 of its file."""
+    server_backend: str
+    """What the server computed them with: ffmpeg, libvmaf or vmaf."""
+    backend_version: str
+    """libvmaf's version; empty where it is not told."""
+    n_frames: int | None
+    """Frame pairs compared; null where it is not told."""
+    subsample: int
+    """Every n-th frame was scored."""
+    pooled: PooledScores | None
+    """Every pooling of the same frame scores; null where they are not told."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from vmafx_tune.choices import SearchStrategy
+from vmafx_tune.results.record import Result
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Comparison, PoolMethod, Probe, Resolution, Source, VmafModel
@@ -29,7 +30,7 @@ class SearchLimit:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchResult:
+class SearchResult(Result):
     """Outcome of one search: one source, one encoder, one target.
 
     Attributes:
@@ -59,6 +60,7 @@ class SearchResult:
         notes: Sentences about the answer and its encoder that an engineer should know.
     """
 
+    command: ClassVar[str] = "search"
     source: Source
     encoder: str
     target: float

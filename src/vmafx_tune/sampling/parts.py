@@ -8,12 +8,12 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.errors import MediaError, UsageError
 from vmafx_tune.events import Warned
 from vmafx_tune.formatting import counted
 from vmafx_tune.model import PoolMethod
 from vmafx_tune.parsing import parse_sample
-from vmafx_tune.results import SearchStrategy
 from vmafx_tune.sampling.estimates import is_estimable
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vmafx_tune.model import Source
-    from vmafx_tune.results import ScoreResult
+    from vmafx_tune.results.score import ScoreResult
     from vmafx_tune.session import Session
 
 __all__ = [
@@ -193,7 +193,7 @@ def step_notes(result: ScoreResult, session: Session) -> tuple[str, ...]:
     """Say how the clips of a low score are out of step, if they are and it can be told."""
     if result.pooled.mean >= _SUSPICIOUS_SCORE:
         return ()
-    hint = _find_hint(result.reference, result.distorted, session)
+    hint = _find_hint(result.reference_source, result.distorted_source, session)
     return () if hint is None else (hint,)
 
 

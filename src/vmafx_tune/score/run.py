@@ -12,7 +12,7 @@ from vmafx_tune.formatting import vmaf
 from vmafx_tune.media.excerpts import skip_frames
 from vmafx_tune.model import ScoreRequest
 from vmafx_tune.options import ScoringOptions, SourceOptions, ToolOptions
-from vmafx_tune.results import ScoreResult
+from vmafx_tune.results.score import ScoreResult
 from vmafx_tune.score.offset import overlap, step_notes, with_step_hint
 from vmafx_tune.scoring.pairing import pair_notes, source_notes
 from vmafx_tune.scoring.pooling import mean, pool_scores, summarize
@@ -23,7 +23,7 @@ from vmafx_tune.source import display_size, open_source, read_source
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vmafx_tune.model import PoolMethod, ScoreSet
+    from vmafx_tune.model import PoolMethod
     from vmafx_tune.ports import Scorer
     from vmafx_tune.session import Session
 
@@ -55,25 +55,33 @@ def run_score(
     scores = scorer.score(
         request, on_progress=lambda frames: observe(FramesDone(JOB, "score", frames))
     )
+    reference, distorted = request.reference, request.distorted
     result = ScoreResult(
-        reference=request.reference,
-        distorted=request.distorted,
-        model=request.model,
+        reference=reference.path,
+        distorted=distorted.path,
+        model=request.model.name,
         pool=pool,
         score=pool_scores(scores.frames, pool),
         pooled=summarize(scores.frames),
-        feature_means=_means(scores),
-        scores=scores,
+        features={name: mean(values) for name, values in scores.features.items()},
+        n_frames=scores.n_frames,
+        backend=scores.backend,
+        backend_version=scores.backend_version,
         display=request.display,
-        hdr=request.reference.is_hdr,
-        wall_time_s=time.monotonic() - started,
+        comparison=scores.comparison,
+        subsample=scores.subsample,
+        hdr=reference.is_hdr,
+        wall_time_ms=(time.monotonic() - started) * 1000,
+        reference_damage=reference.damage,
+        distorted_damage=distorted.damage,
+        filter=reference.filters,
+        reference_source=reference,
+        distorted_source=distorted,
+        vmaf_model=request.model,
+        scores=scores,
     )
     observe(JobFinished(JOB, ok=True, summary=f"VMAF {vmaf(result.score)}"))
     return result
-
-
-def _means(scores: ScoreSet) -> dict[str, float]:
-    return {name: mean(values) for name, values in scores.features.items()}
 
 
 def score(
@@ -141,7 +149,7 @@ def score(
                 raise (
                     error if offset else with_step_hint(error, source, encoded, session)
                 ) from error
-        result = replace(result, reference=source, distorted=encoded, offset=offset)
+        result = replace(result, reference_source=source, distorted_source=encoded, offset=offset)
         notes = dict.fromkeys((*source_notes(source), *source_notes(encoded)))
         hint = () if offset else step_notes(result, session)
         return replace(result, notes=(*notes, *result.notes, *hint))

@@ -8,9 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vmafx_tune import formatting
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.events import JobFinished, JobPlanned, JobStarted, Observer, ignore
 from vmafx_tune.formatting import counted
-from vmafx_tune.results import SearchLimit, SearchResult, SearchStrategy
+from vmafx_tune.results.search import SearchLimit, SearchResult
 from vmafx_tune.sampling.estimates import estimate_of, is_close_enough, searched_sample
 from vmafx_tune.search.bisect import SearchProblem
 from vmafx_tune.search.losses import losses
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vmafx_tune.ports import Prober
-    from vmafx_tune.results import Sample, SampleEstimate
+    from vmafx_tune.results.sample import Sample, SampleEstimate
     from vmafx_tune.search.bisect import SearchOutcome
     from vmafx_tune.search.plateau import Plateau
     from vmafx_tune.search.prescan import Prescan

@@ -6,6 +6,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.errors import TooLargeError, VmafxTuneError
 from vmafx_tune.events import (
     FramesDone,
@@ -16,7 +17,6 @@ from vmafx_tune.events import (
     ProbeStopped,
 )
 from vmafx_tune.ports import Recaller
-from vmafx_tune.results import SearchStrategy
 from vmafx_tune.scoring.pooling import pool_scores
 from vmafx_tune.search.bisect import solve
 from vmafx_tune.search.expected_curve import LOWEST_CEILING

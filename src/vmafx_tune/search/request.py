@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING
 
-from vmafx_tune.results import SearchStrategy
+from vmafx_tune.choices import SearchStrategy
 
 if TYPE_CHECKING:
     from vmafx_tune.model import PoolMethod, ProbeSpec

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vmafx_tune.options import EncodingOptions, ScoringOptions, SourceOptions, ToolOptions
-    from vmafx_tune.results import SearchResult
+    from vmafx_tune.results.search import SearchResult
     from vmafx_tune.session import Session
 
 __all__ = ["search"]

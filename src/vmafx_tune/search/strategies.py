@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from vmafx_tune.results import SearchStrategy
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.search import bisect, interpolate
 from vmafx_tune.search.state import Measurement, SearchProblem
 

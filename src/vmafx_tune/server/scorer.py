@@ -73,13 +73,13 @@ class FileScorer:
 
         scoring = dataclasses.replace(scoring, backend=self._settings.backend)
         result = score(reference, distorted, scoring=scoring, session=self._session(cancel))
-        means = result.feature_means.items()
+        means = result.features.items()
         scores = result.scores
         return Scored(
             score=result.score,
             features={name: mean for name, mean in means if math.isfinite(mean)},
             model=scores.model,
-            model_version=model_version(result.model),
+            model_version=model_version(result.vmaf_model),
             backend=scores.backend,
             backend_version=scores.backend_version,
             n_frames=scores.n_frames,

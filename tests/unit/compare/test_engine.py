@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vmafx_tune.events import Event
     from vmafx_tune.model import Probe, ProbeSpec
     from vmafx_tune.ports import ProbeProgress
-    from vmafx_tune.results import CompareRow
+    from vmafx_tune.results.compare import CompareRow
 
 
 class TwoEncoders(CurveProber):

@@ -9,20 +9,20 @@ import pytest
 
 from tests.unit.search.fakes import CurveProber
 from tests.unit.search.fakes import request as search_request
+from vmafx_tune.choices import ScoreAt
 from vmafx_tune.errors import CancelledError, EncodeFailedError
 from vmafx_tune.events import CellFinished, Event, JobFinished, JobStarted, ProbeFinished
 from vmafx_tune.ladder.adaptive_engine import build_adaptively
 from vmafx_tune.ladder.engine import LadderRequest
 from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.model import Probe, ProbeSpec, Resolution
-from vmafx_tune.results import ScoreAt
 from vmafx_tune.search.expected_curve import Prior
 
 if TYPE_CHECKING:
     from vmafx_tune.events import Observer
     from vmafx_tune.ladder.engine import LadderBuild
     from vmafx_tune.ports import ProbeProgress
-    from vmafx_tune.results import LadderCell
+    from vmafx_tune.results.ladder import LadderCell
     from vmafx_tune.search.request import SearchRequest
 
 LARGE, MIDDLE, SMALL = Resolution(320, 180), Resolution(240, 136), Resolution(160, 90)

@@ -8,12 +8,12 @@ import pytest
 
 from tests.unit.search.fakes import SOURCE, CurveProber
 from tests.unit.search.fakes import request as search_request
+from vmafx_tune.choices import ScoreAt
 from vmafx_tune.errors import CancelledError, EncodeFailedError
 from vmafx_tune.events import Event, ProbeFinished
 from vmafx_tune.ladder.cells import SearchingSampler, gop_frames, rendition_search
 from vmafx_tune.ladder.engine import LadderRequest, build_ladder
 from vmafx_tune.model import Probe, ProbeSpec, Resolution, ScoreSet
-from vmafx_tune.results import ScoreAt
 
 if TYPE_CHECKING:
     from vmafx_tune.ladder.engine import LadderBuild

@@ -11,7 +11,7 @@ from vmafx_tune.ladder.engine import LadderRequest, build_ladder, points_of, sel
 from vmafx_tune.ladder.limits import Caps
 from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.model import Resolution
-from vmafx_tune.results import LadderCell, LadderPoint
+from vmafx_tune.results.ladder import LadderCell, LadderPoint
 
 if TYPE_CHECKING:
     from vmafx_tune.ladder.engine import LadderBuild

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vmafx_tune import LadderCell, Resolution, RungOptions, ladder, reselect
+from vmafx_tune.choices import Sampling
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Event, Warned
 from vmafx_tune.options import EncodingOptions, SourceOptions
-from vmafx_tune.results import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from vmafx_tune.results import LadderResult
+    from vmafx_tune.results.ladder import LadderResult
 
 LARGE, MIDDLE, SMALL = Resolution(64, 48), Resolution(48, 36), Resolution(32, 24)
 SOURCES = SourceOptions(size="64x48", fps="29.97")

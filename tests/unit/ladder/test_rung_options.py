@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import UsageError
 from vmafx_tune.ladder.rung_options import changed_choice, selection_options
 from vmafx_tune.ladder.selection_options import SelectionOptions, default_choice
 from vmafx_tune.ladder.throughput import LogNormalThroughput, MeasuredThroughput
 from vmafx_tune.options import RungOptions
-from vmafx_tune.results import Spacing
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,12 +6,12 @@ from operator import attrgetter
 import pytest
 
 from tests.support.points import Point, bitrates_of, points, sized
+from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.ladder.limits import Caps
 from vmafx_tune.ladder.selection import enforce_gap, ladder_notes, select_rungs
 from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.ladder.throughput import LogNormalThroughput
-from vmafx_tune.results import Spacing
 
 HULL = points((200, 40), (500, 70), (1200, 85), (3000, 93))
 

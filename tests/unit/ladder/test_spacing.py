@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from tests.support.points import Point, bitrates_of, points
+from vmafx_tune.choices import Spacing
 from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.ladder.spacing import STRATEGIES, select_log_bitrates, select_vmaf_steps
 from vmafx_tune.ladder.throughput import MeasuredThroughput
-from vmafx_tune.results import Spacing
 
 OCTAVES = points((100, 20), (200, 50), (400, 70), (800, 82), (1600, 90), (3200, 95), (6400, 98))
 

@@ -22,7 +22,7 @@ from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.manifests.dash import media_presentation
 from vmafx_tune.manifests.hls import multivariant_playlist
 from vmafx_tune.manifests.ladder import ladder_variants
-from vmafx_tune.results import LadderResult, LadderRung, LadderTitle
+from vmafx_tune.results.ladder import LadderResult, LadderRung, LadderTitle
 
 NTSC = Fraction(24000, 1001)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
+from vmafx_tune.choices import CacheAction
 from vmafx_tune.model import (
     PixelFormat,
     PoolMethod,
@@ -16,23 +17,11 @@ from vmafx_tune.model import (
     Source,
     VmafModel,
 )
-from vmafx_tune.results import (
-    BdRate,
-    CacheAction,
-    CacheEntry,
-    CacheResult,
-    CompareResult,
-    CompareRow,
-    DoctorCheck,
-    DoctorResult,
-    EncodersResult,
-    EncoderStatus,
-    PooledScores,
-    RemoteScoreResult,
-    ScoreResult,
-    SearchLimit,
-    SearchResult,
-)
+from vmafx_tune.results.cache import CacheEntry, CacheResult
+from vmafx_tune.results.compare import BdRate, CompareResult, CompareRow
+from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
+from vmafx_tune.results.score import PooledScores, RemoteScoreResult, ScoreResult
+from vmafx_tune.results.search import SearchLimit, SearchResult
 from vmafx_tune.scoring.pooling import pool_scores, summarize
 
 MODEL = VmafModel("vmaf_v0.6.1")
@@ -85,15 +74,15 @@ def remote_score_result() -> RemoteScoreResult:
         request_id="4f2a",
         model="vmaf_v0.6.1",
         model_version="0.6.1",
-        backend="ffmpeg",
+        server_backend="ffmpeg",
         backend_version="3.2.0",
         n_frames=96,
-        pooled=asdict(summarize([92.0, 95.0])),
+        pooled=summarize([92.0, 95.0]),
         pool="mean",
         subsample=2,
         score=93.5,
         features={"integer_adm2": 0.9735, "integer_motion2": 5.25},
-        wall_time_s=1.25,
+        wall_time_ms=1250.0,
     )
 
 
@@ -108,19 +97,28 @@ def score_result(
     scores = scores or score_set()
     pooled = pooled or summarize(scores.frames)
     return ScoreResult(
-        reference=source(reference),
-        distorted=source(distorted),
-        model=MODEL,
+        reference=Path(reference),
+        distorted=Path(distorted),
+        model=MODEL.name,
         pool=PoolMethod.MEAN,
         score=pooled.mean,
         pooled=pooled,
-        feature_means={
+        features={
             name: math.fsum(values) / len(values) for name, values in scores.features.items()
         },
-        scores=scores,
+        n_frames=scores.n_frames,
+        backend=scores.backend,
+        backend_version=scores.backend_version,
         display=SIZE,
+        comparison=scores.comparison,
+        subsample=scores.subsample,
         hdr=hdr,
-        wall_time_s=1.234567891,
+        filter="",
+        wall_time_ms=1234.567891,
+        reference_source=source(reference),
+        distorted_source=source(distorted),
+        vmaf_model=MODEL,
+        scores=scores,
     )
 
 
@@ -313,26 +311,59 @@ def encoders_result() -> EncodersResult:
         reason="This ffmpeg was built without it.",
         version="",
     )
-    return EncodersResult((x264, nvenc, session), ffmpeg=FFMPEG, ffmpeg_version="8.0")
+    return EncodersResult(encoders=(x264, nvenc, session), ffmpeg_bin=FFMPEG, ffmpeg_version="8.0")
 
 
 def doctor_result() -> DoctorResult:
-    return DoctorResult(
-        (
-            DoctorCheck("ffmpeg", True, "8.0", "/usr/bin/ffmpeg", None),
-            DoctorCheck(
-                "libvmaf", False, "", "system library: not found",
-                "Set VMAFX_LIBVMAF to a libvmaf library, or use --backend ffmpeg.",
-            ),
-            DoctorCheck(
-                "vmaf", False, "", "PATH: not found", "Only --backend vmaf needs it.", False
-            ),
-            DoctorCheck("cache", True, "12 MB", "/home/user/.cache/vmafx-tune/probes.sqlite", None),
-        )
-    )  # fmt: skip
+    libvmaf = DoctorCheck(
+        name="libvmaf",
+        ok=False,
+        value="",
+        detail="system library: not found",
+        advice="Set VMAFX_LIBVMAF to a libvmaf library, or use --backend ffmpeg.",
+    )
+    vmaf = DoctorCheck(
+        name="vmaf",
+        ok=False,
+        value="",
+        detail="PATH: not found",
+        advice="Only --backend vmaf needs it.",
+        required=False,
+    )
+    store = "/home/user/.cache/vmafx-tune/probes.sqlite"
+    return DoctorResult.of(
+        DoctorCheck(name="ffmpeg", ok=True, value="8.0", detail="/usr/bin/ffmpeg", advice=None),
+        libvmaf,
+        vmaf,
+        DoctorCheck(name="cache", ok=True, value="12 MB", detail=store, advice=None),
+    )
 
 
 def cache_result() -> CacheResult:
+    probe = CacheEntry(
+        src="clips/clip.mp4",
+        codec="libx264",
+        crf=26.0,
+        size="1280x720",
+        model=MODEL.name,
+        bitrate_kbps=434.123456789,
+        vmaf_score=92.3456789,
+        stored_bytes=5210,
+        made_at="2023-11-14T22:13:20Z",
+        used_at="2023-11-15T00:13:20Z",
+    )
+    itself = CacheEntry(
+        src="clips/clip.mp4",
+        codec=None,
+        crf=None,
+        size="1280x720",
+        model=MODEL.name,
+        bitrate_kbps=None,
+        vmaf_score=97.4,
+        stored_bytes=4810,
+        made_at="2023-11-14T22:12:19Z",
+        used_at="2023-11-14T22:13:20Z",
+    )
     return CacheResult(
         action=CacheAction.LIST,
         path=Path("/home/user/.cache/vmafx-tune/probes.sqlite"),
@@ -340,15 +371,6 @@ def cache_result() -> CacheResult:
         size_bytes=65536,
         n_entries=2,
         n_removed=0,
-        entries=(
-            CacheEntry(
-                "clips/clip.mp4", "libx264", 26.0, "1280x720", MODEL.name, 434.123456789,
-                92.3456789, 5210, 1.7e9, 1.7e9 + 7200,
-            ),
-            CacheEntry(
-                "clips/clip.mp4", None, None, "1280x720", MODEL.name, None, 97.4, 4810,
-                1.7e9 - 60.5, 1.7e9,
-            ),
-        ),
+        entries=(probe, itself),
         damaged=(Path("/home/user/.cache/vmafx-tune/probes.sqlite.damaged-20260101T000000"),),
-    )  # fmt: skip
+    )

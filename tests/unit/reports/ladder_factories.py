@@ -8,22 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.reports.factories import FFMPEG, MODEL, SIZE, VERSIONS
+from vmafx_tune.choices import Sampling, ScoreAt, SearchStrategy, Spacing
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.ladder.selection_options import default_choice
 from vmafx_tune.model import PoolMethod, Resolution
-from vmafx_tune.results import (
+from vmafx_tune.results.ladder import (
     LadderCell,
     LadderPoint,
     LadderResult,
     LadderRung,
     LadderTitle,
-    PooledScores,
     RungChoice,
-    Sampling,
-    ScoreAt,
-    SearchStrategy,
-    Spacing,
 )
+from vmafx_tune.results.score import PooledScores
 
 ENCODER = "libx264"
 TARGETS = (70.0, 85.0, 95.0)
@@ -247,7 +244,8 @@ def _encode(point: LadderPoint) -> tuple[Resolution, float]:
 def _pooled(vmaf: float) -> PooledScores:
     lower = (vmaf - 6, vmaf - 4, vmaf - 2.5)
     values = (vmaf, vmaf - 0.25, vmaf - 9, min(vmaf + 3, 100.0), *lower)
-    return PooledScores(*(round(value, 6) for value in values))
+    names = ("mean", "harmonic_mean", "min", "max", "p1", "p5", "p10")
+    return PooledScores(**{n: round(v, 6) for n, v in zip(names, values, strict=True)})
 
 
 def _cell(size: Resolution, target: float, quality: float | None, path: str) -> LadderCell:

@@ -7,11 +7,12 @@ from dataclasses import replace
 import pytest
 
 from tests.unit.reports import ladder_factories as factories
+from vmafx_tune.choices import Sampling
 from vmafx_tune.cli.ladder import exit_code
 from vmafx_tune.reports import ladder_facts
 from vmafx_tune.reports.render import render
 from vmafx_tune.reports.saved.ladder import read_ladder
-from vmafx_tune.results import LadderCell, Sampling
+from vmafx_tune.results.ladder import LadderCell
 
 ADAPTIVE = factories.adaptive_ladder_result()
 

@@ -11,7 +11,7 @@ from tests.unit.reports import factories
 from vmafx_tune.reports.render import render
 
 if TYPE_CHECKING:
-    from vmafx_tune.results import Result
+    from vmafx_tune.results.record import Result
 
 
 def rows(result: Result, *, frames: bool = False) -> list[dict[str, str]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
-from typing import Any
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from tests.unit.reports import factories
 from vmafx_tune.model import ScoreSet
 from vmafx_tune.reports.render import render
-from vmafx_tune.results import CompareRow, PooledScores, Result, SearchLimit
+from vmafx_tune.results.compare import CompareRow
+from vmafx_tune.results.machine import DoctorResult
+from vmafx_tune.results.score import PooledScores
+from vmafx_tune.results.search import SearchLimit
+
+if TYPE_CHECKING:
+    from vmafx_tune.results.record import Result
 
 
 def parsed(result: Result, **options: Any) -> dict[str, Any]:
@@ -30,7 +36,7 @@ def test_any_float_gives_strict_json_with_null_for_what_is_not_finite(
     score: float, feature: float
 ) -> None:
     scores = ScoreSet((score,), {"adm": (feature,)}, 1, "vmaf_v0.6.1", "ffmpeg")
-    pooled = PooledScores(*[score] * 7)
+    pooled = PooledScores(**{each.name: score for each in fields(PooledScores)})
     document = parsed(factories.score_result(scores=scores, pooled=pooled), frames=True)
     assert document["score"] == (round(score, 6) if math.isfinite(score) else None)
     assert document["frames"][0]["vmaf"] == document["score"]
@@ -159,14 +165,14 @@ def test_frames_without_features_have_an_empty_mapping() -> None:
 
 
 def test_a_registry_without_ffmpeg_has_null_for_its_path() -> None:
-    document = parsed(replace(factories.encoders_result(), ffmpeg=None, ffmpeg_version=""))
+    document = parsed(replace(factories.encoders_result(), ffmpeg_bin=None, ffmpeg_version=""))
     assert document["ffmpeg_bin"] is None
 
 
 def test_a_check_that_is_not_required_may_fail() -> None:
     result = factories.doctor_result()
-    without_libvmaf = replace(
-        result, checks=tuple(check for check in result.checks if check.name != "libvmaf")
+    without_libvmaf = DoctorResult.of(
+        *(check for check in result.checks if check.name != "libvmaf")
     )
     assert parsed(result)["ok"] is False
     assert parsed(without_libvmaf)["ok"] is True

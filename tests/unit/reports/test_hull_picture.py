@@ -13,7 +13,7 @@ from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.model import Resolution
 from vmafx_tune.reports import text
 from vmafx_tune.reports.tables.hull_picture import MIN_WIDTH, hull_picture
-from vmafx_tune.results import LadderPoint
+from vmafx_tune.results.ladder import LadderPoint
 
 SIZES = tuple(Resolution(16 * lines // 9, lines) for lines in range(90, 2160, 230))
 points = st.builds(

@@ -14,7 +14,7 @@ from vmafx_tune.reports.facts import HDR_NOTE
 from vmafx_tune.reports.html.ladder import ladder_html
 
 if TYPE_CHECKING:
-    from vmafx_tune.results import LadderResult
+    from vmafx_tune.results.ladder import LadderResult
 
 RESULTS = [
     factories.ladder_result(),

@@ -13,7 +13,7 @@ from vmafx_tune.reports.facts import HDR_NOTE
 from vmafx_tune.reports.markdown.ladder import ladder_markdown
 
 if TYPE_CHECKING:
-    from vmafx_tune.results import LadderResult
+    from vmafx_tune.results.ladder import LadderResult
 
 
 def test_the_title_tells_what_was_found() -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.reports import ladder_factories as factories
+from vmafx_tune.choices import ScoreAt
 from vmafx_tune.model import Resolution
 from vmafx_tune.reports.facts import HDR_NOTE
 from vmafx_tune.reports.tables import table_text, terminal_text
-from vmafx_tune.results import LadderCell, LadderResult, ScoreAt
+from vmafx_tune.results.ladder import LadderCell, LadderResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,11 +12,11 @@ from tests.unit.reports.factories import compare_result, search_result
 from vmafx_tune.compare.engine import why_missed
 from vmafx_tune.reports import facts
 from vmafx_tune.reports.render import render
-from vmafx_tune.results import CompareRow
+from vmafx_tune.results.compare import CompareRow
 from vmafx_tune.search.engine import describe
 
 if TYPE_CHECKING:
-    from vmafx_tune.results import SearchResult
+    from vmafx_tune.results.search import SearchResult
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from vmafx_tune.reports import schemas
 from vmafx_tune.reports.render import FORMATS, formats_of, render
 
 if TYPE_CHECKING:
-    from vmafx_tune.results import Result
+    from vmafx_tune.results.record import Result
 
 RESULTS: tuple[Result, ...] = (
     factories.score_result(),

@@ -20,12 +20,13 @@ from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.ladder.selection_options import default_choice
 from vmafx_tune.reports.render import render
 from vmafx_tune.reports.saved.ladder import read_ladder
-from vmafx_tune.results import Sample, SampledPart
+from vmafx_tune.results.sample import Sample, SampledPart
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vmafx_tune.results import LadderResult, Result
+    from vmafx_tune.results.ladder import LadderResult
+    from vmafx_tune.results.record import Result
 
 CONTRACT = (
     *("schema_version", "src", "encoder", "target_vmafs", "resolutions"),

@@ -17,10 +17,12 @@ from vmafx_tune.reports.html.compare import compare_html
 from vmafx_tune.reports.markdown.compare import compare_markdown
 from vmafx_tune.reports.tables import print_result, table_text, terminal_text
 from vmafx_tune.reports.text import ABSENT
-from vmafx_tune.results import CompareRow, Sample, SampledPart, SampleEstimate, SearchLimit
+from vmafx_tune.results.compare import CompareRow
+from vmafx_tune.results.sample import Sample, SampledPart, SampleEstimate
+from vmafx_tune.results.search import SearchLimit
 
 if TYPE_CHECKING:
-    from vmafx_tune.results import Result
+    from vmafx_tune.results.record import Result
 
 RESULTS: dict[str, Result] = {
     "score": factories.score_result(),

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.search.fakes import SOURCE
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.errors import MediaError, UsageError
 from vmafx_tune.events import Event, Warned
 from vmafx_tune.model import Complexity, PoolMethod
 from vmafx_tune.options import EncodingOptions
 from vmafx_tune.parsing import parse_sample
-from vmafx_tune.results import SearchStrategy
 from vmafx_tune.sampling.parts import SamplePlan, Segment, sample_plan
 from vmafx_tune.session import Session
 

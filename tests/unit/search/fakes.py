@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.model import (
     EncodeSpec,
     PixelFormat,
@@ -19,7 +20,6 @@ from vmafx_tune.model import (
     Source,
     VmafModel,
 )
-from vmafx_tune.results import SearchStrategy
 from vmafx_tune.search.grid import KnobGrid
 from vmafx_tune.search.request import SearchRequest
 

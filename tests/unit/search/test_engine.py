@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.search.fakes import CurveProber, request
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.errors import EncodeFailedError
 from vmafx_tune.events import (
     Event,
@@ -17,7 +18,6 @@ from vmafx_tune.events import (
     ProbeStarted,
 )
 from vmafx_tune.model import Resolution
-from vmafx_tune.results import SearchStrategy
 from vmafx_tune.search.engine import search
 from vmafx_tune.search.expected_curve import Prior
 from vmafx_tune.search.grid import KnobGrid

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.search.fakes import CurveProber, request
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.errors import CancelledError, EncodeFailedError
 from vmafx_tune.events import Event, ProbeFinished, ProbeStarted, Warned, ignore
-from vmafx_tune.results import SearchStrategy
 from vmafx_tune.search.engine import search
 from vmafx_tune.search.expected_curve import Prior
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.search.fakes import CurveProber, request
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.compare.engine import CompareRequest, compare
 from vmafx_tune.errors import TooLargeError
 from vmafx_tune.events import Event, JobFinished, ProbeFinished, ProbeStarted, ProbeStopped
-from vmafx_tune.results import SearchStrategy
 from vmafx_tune.search.engine import search
 
 if TYPE_CHECKING:

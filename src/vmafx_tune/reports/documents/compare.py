@@ -33,7 +33,7 @@ from vmafx_tune.reports.ranking import ranked_rows
 
 if TYPE_CHECKING:
     from vmafx_tune.reports.ranking import RankedRow
-    from vmafx_tune.results import BdRate, CompareResult
+    from vmafx_tune.results.compare import BdRate, CompareResult
 
 __all__ = [
     "BdRatePart",

@@ -35,7 +35,13 @@ from vmafx_tune.reports.text import command_line
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Resolution
-    from vmafx_tune.results import LadderCell, LadderPoint, LadderResult, LadderRung, LadderTitle
+    from vmafx_tune.results.ladder import (
+        LadderCell,
+        LadderPoint,
+        LadderResult,
+        LadderRung,
+        LadderTitle,
+    )
 
 __all__ = ["LadderDocument", "ladder_document"]
 

@@ -22,7 +22,7 @@ from vmafx_tune.scoring.pooling import summarize
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Probe
-    from vmafx_tune.results import SearchResult
+    from vmafx_tune.results.search import SearchResult
 
 __all__ = ["Limit", "NonMonotone", "Sample", "SampledClip", "answer_fields", "search_fields"]
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from vmafx_tune.reports.documents.fields import Document, Number, Quality
 
 if TYPE_CHECKING:
-    from vmafx_tune.results import Sample, SampleEstimate
+    from vmafx_tune.results.sample import Sample, SampleEstimate
 
 __all__ = ["SampledClip", "sampled_clip"]
 

@@ -31,7 +31,7 @@ from vmafx_tune.reports.documents.probes import (
 from vmafx_tune.reports.facts import backend_of, encoder_version_of, missed
 
 if TYPE_CHECKING:
-    from vmafx_tune.results import SearchResult
+    from vmafx_tune.results.search import SearchResult
 
 __all__ = ["SearchDocument", "search_document"]
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from vmafx_tune.model import Probe
-    from vmafx_tune.results import BdRate, CompareResult
+    from vmafx_tune.results.compare import BdRate, CompareResult
 
 __all__ = ["compare_html"]
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmafx_tune.model import Resolution
-    from vmafx_tune.results import LadderPoint, LadderResult
+    from vmafx_tune.results.ladder import LadderPoint, LadderResult
 
 __all__ = ["ladder_html"]
 

@@ -12,7 +12,7 @@ from vmafx_tune.reports.markdown.text import bullets, code, escape, hidden_comma
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from vmafx_tune.results import BdRate, CompareResult
+    from vmafx_tune.results.compare import BdRate, CompareResult
 
 __all__ = ["compare_markdown"]
 

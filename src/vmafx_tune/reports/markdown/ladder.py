@@ -11,7 +11,7 @@ from vmafx_tune.reports.markdown.text import bullets, code, escape, hidden_comma
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from vmafx_tune.results import LadderResult
+    from vmafx_tune.results.ladder import LadderResult
 
 __all__ = ["ladder_markdown"]
 

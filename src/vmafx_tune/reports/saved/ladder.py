@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from vmafx_tune.choices import Sampling, ScoreAt, SearchStrategy, Spacing
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.ladder.selection_options import default_choice
 from vmafx_tune.model import Comparison, Damage, PoolMethod
@@ -18,21 +19,16 @@ from vmafx_tune.reports.documents.ladder_parts import (
 )
 from vmafx_tune.reports.saved import values
 from vmafx_tune.reports.saved.parsing import UnreadableError, parse_object, validated
-from vmafx_tune.results import (
+from vmafx_tune.results.ladder import (
     LadderCell,
     LadderPoint,
     LadderResult,
     LadderRung,
     LadderTitle,
-    PooledScores,
     RungChoice,
-    Sample,
-    SampledPart,
-    Sampling,
-    ScoreAt,
-    SearchStrategy,
-    Spacing,
 )
+from vmafx_tune.results.sample import Sample, SampledPart
+from vmafx_tune.results.score import PooledScores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

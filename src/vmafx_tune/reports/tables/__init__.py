@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from vmafx_tune.reports.tables.cache import cache_parts
-from vmafx_tune.reports.tables.compare import compare_parts
-from vmafx_tune.reports.tables.ladder import ladder_parts
 from vmafx_tune.reports.tables.layout import Unwrapped
-from vmafx_tune.reports.tables.machine import doctor_parts, encoders_parts
-from vmafx_tune.reports.tables.score import remote_score_parts, score_parts
-from vmafx_tune.reports.tables.search import search_parts
-from vmafx_tune.results import (
-    CacheResult,
-    CompareResult,
-    DoctorResult,
-    EncodersResult,
-    LadderResult,
-    RemoteScoreResult,
-    ScoreResult,
-    SearchResult,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmafx_tune.reports.tables.layout import Part
-    from vmafx_tune.results import Result
+    from vmafx_tune.results.record import Result
 
 __all__ = ["print_result", "table_text", "terminal_text"]
 
@@ -88,20 +72,38 @@ def table_text(
 
 
 def _parts(result: Result, *, frames: bool, commands: bool) -> Iterator[Part]:
-    match result:
-        case ScoreResult():
-            return score_parts(result, frames=frames)
-        case RemoteScoreResult():
-            return remote_score_parts(result)
-        case SearchResult():
-            return search_parts(result)
-        case CompareResult():
-            return compare_parts(result, with_commands=commands)
-        case LadderResult():
-            return ladder_parts(result, with_commands=commands)
-        case EncodersResult():
-            return encoders_parts(result)
-        case DoctorResult():
-            return doctor_parts(result)
-        case CacheResult():
-            return cache_parts(result)
+    shown: Any = result
+    # Each imports what its own result is made of, and no other.
+    match result.command:
+        case "score":
+            from vmafx_tune.reports.tables.score import score_parts
+
+            return score_parts(shown, frames=frames)
+        case "remote_score":
+            from vmafx_tune.reports.tables.score import remote_score_parts
+
+            return remote_score_parts(shown)
+        case "search":
+            from vmafx_tune.reports.tables.search import search_parts
+
+            return search_parts(shown)
+        case "compare":
+            from vmafx_tune.reports.tables.compare import compare_parts
+
+            return compare_parts(shown, with_commands=commands)
+        case "ladder":
+            from vmafx_tune.reports.tables.ladder import ladder_parts
+
+            return ladder_parts(shown, with_commands=commands)
+        case "encoders":
+            from vmafx_tune.reports.tables.machine import encoders_parts
+
+            return encoders_parts(shown)
+        case "doctor":
+            from vmafx_tune.reports.tables.machine import doctor_parts
+
+            return doctor_parts(shown)
+        case _:
+            from vmafx_tune.reports.tables.cache import cache_parts
+
+            return cache_parts(shown)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmafx_tune.reports.tables.layout import Part
-    from vmafx_tune.results import CacheEntry, CacheResult
+    from vmafx_tune.results.cache import CacheEntry, CacheResult
 
 __all__ = ["cache_parts"]
 
@@ -51,14 +51,14 @@ def _limit(result: CacheResult) -> str:
 
 
 def _cells(entry: CacheEntry) -> list[str]:
-    used = datetime.fromtimestamp(entry.used_s).astimezone()
+    used = datetime.fromisoformat(entry.used_at).astimezone()
     return [
-        entry.source,
-        entry.encoder or _ITSELF,
-        text.ABSENT if entry.quality is None else text.quality(entry.quality),
+        entry.src,
+        entry.codec or _ITSELF,
+        text.ABSENT if entry.crf is None else text.quality(entry.crf),
         entry.size,
         text.bitrate(entry.bitrate_kbps),
-        text.vmaf(entry.vmaf),
+        text.vmaf(entry.vmaf_score),
         f"{used:%Y-%m-%d %H:%M}",
         text.file_size(entry.stored_bytes),
     ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from vmafx_tune.reports.tables.layout import Part
-    from vmafx_tune.results import BdRate, CompareResult
+    from vmafx_tune.results.compare import BdRate, CompareResult
 
 __all__ = ["compare_parts"]
 

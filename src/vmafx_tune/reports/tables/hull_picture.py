@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vmafx_tune.ladder.hull import RateQuality
     from vmafx_tune.model import Resolution
     from vmafx_tune.reports.axes import Axes
-    from vmafx_tune.results import LadderPoint
+    from vmafx_tune.results.ladder import LadderPoint
 
 __all__ = ["MIN_WIDTH", "hull_picture"]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from vmafx_tune.reports.tables.layout import Part
-    from vmafx_tune.results import LadderResult
+    from vmafx_tune.results.ladder import LadderResult
 
 __all__ = ["ladder_parts"]
 

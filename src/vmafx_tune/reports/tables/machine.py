@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from vmafx_tune.reports.tables.layout import Part
-    from vmafx_tune.results import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
+    from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
 
 __all__ = ["doctor_parts", "encoders_parts"]
 
@@ -38,8 +38,8 @@ _LAYOUTS = (
 
 def encoders_parts(result: EncodersResult) -> Iterator[Part]:
     """Lay out the registry with what opens here, then remarks on single ones."""
-    if result.ffmpeg is not None:
-        yield plain(f"ffmpeg {result.ffmpeg_version} ({result.ffmpeg})")
+    if result.ffmpeg_bin is not None:
+        yield plain(f"ffmpeg {result.ffmpeg_version} ({result.ffmpeg_bin})")
         yield ""
     rows = [_encoder_cells(encoder) for encoder in result.encoders]
     yield FirstThatFits([_columns_of(layout, rows) for layout in _LAYOUTS])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from vmafx_tune.reports.tables.layout import Part
-    from vmafx_tune.results import RemoteScoreResult, ScoreResult
+    from vmafx_tune.results.score import PooledScores, RemoteScoreResult, ScoreResult
 
 __all__ = ["remote_score_parts", "score_parts"]
 
@@ -30,15 +29,15 @@ def score_parts(result: ScoreResult, *, frames: bool = False) -> Iterator[Part]:
     yield Text.assemble(
         ("VMAF ", ""),
         (text.vmaf(result.score, _DECIMALS), "bold"),
-        (f"  {_pooling(result.pool, result.scores.n_frames, result.scores.subsample)}", "dim"),
+        (f"  {_pooling(result.pool, result.n_frames, result.subsample)}", "dim"),
     )
     yield ""
     yield _circumstances(result)
     yield ""
-    yield _pooled(dataclasses.asdict(result.pooled))
-    if result.feature_means:
+    yield _pooled(result.pooled)
+    if result.features:
         yield ""
-        yield _features(result.feature_means)
+        yield _features(result.features)
     if frames:
         yield ""
         yield from _frames(result)
@@ -55,17 +54,17 @@ def remote_score_parts(result: RemoteScoreResult) -> Iterator[Part]:
     yield Text.assemble(
         ("VMAF ", ""),
         (text.vmaf(result.score, _DECIMALS), "bold"),
-        (f"  {_pooling(result.pool, result.n_frames, result.subsample)}", "dim"),
+        (f"  {_pooling(result.pool, result.n_frames or 0, result.subsample)}", "dim"),
     )
     yield ""
-    backend = facts.Backend(result.backend, result.backend_version)
-    place = f"{backend} at {result.server}" if result.backend else result.server
+    backend = facts.Backend(result.server_backend, result.backend_version)
+    place = f"{backend} at {result.server}" if result.server_backend else result.server
     yield facts_grid(
         [
             ("Reference", result.reference),
             ("Distorted", result.distorted),
             ("Model", result.model or "the server's default"),
-            ("Scored by", f"{place} in {text.duration(result.wall_time_s)}"),
+            ("Scored by", f"{place} in {text.duration(result.wall_time_ms / 1000)}"),
             ("Request", result.request_id),
         ]
     )
@@ -85,15 +84,15 @@ def _pooling(pool: str, n_frames: int, subsample: int) -> str:
 
 
 def _circumstances(result: ScoreResult) -> RenderableType:
-    backend = facts.Backend(result.scores.backend, result.scores.backend_version)
+    backend = facts.Backend(result.backend, result.backend_version)
     return facts_grid(
         [
-            ("Reference", facts.describe_source(result.reference)),
-            ("Distorted", facts.describe_source(result.distorted)),
+            ("Reference", facts.describe_source(result.reference_source)),
+            ("Distorted", facts.describe_source(result.distorted_source)),
             ("Offset", _offset(result.offset)),
-            ("Model", f"{result.model.name} at {result.display}"),
+            ("Model", f"{result.model} at {result.display}"),
             ("Compared in", facts.compared_in(result.comparison)),
-            ("Scored by", f"{backend} in {text.duration(result.wall_time_s)}"),
+            ("Scored by", f"{backend} in {text.duration(result.wall_time_ms / 1000)}"),
         ]
     )
 
@@ -105,10 +104,10 @@ def _offset(offset: int) -> str:
     return f"{offset}: the first {abs(offset)} of the {clip}'s frames are left out"
 
 
-def _pooled(pooled: Mapping[str, float]) -> RenderableType:
+def _pooled(pooled: PooledScores) -> RenderableType:
     return grid(
         [Column(name.removesuffix("_mean")) for name in _POOLINGS],
-        [[text.vmaf(pooled[name], _DECIMALS) for name in _POOLINGS]],
+        [[text.vmaf(getattr(pooled, name), _DECIMALS) for name in _POOLINGS]],
     )
 
 

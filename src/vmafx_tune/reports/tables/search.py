@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import Probe
     from vmafx_tune.reports.tables.layout import Part
-    from vmafx_tune.results import SearchResult
+    from vmafx_tune.results.search import SearchResult
 
 __all__ = ["search_parts"]
 
