@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune._version import __version__
 from vmafx_tune.cluster import worker
-from vmafx_tune.cluster.coding import ForeignVersionError, pack, unpack
 from vmafx_tune.cluster.differences import difference, listing
-from vmafx_tune.cluster.messages import Report
+from vmafx_tune.cluster.messages import ForeignVersionError, Report, pack, unpack
 from vmafx_tune.errors import ClusterWorkersError
 
 if TYPE_CHECKING:

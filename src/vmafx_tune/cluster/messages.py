@@ -1,20 +1,77 @@
 """What client and workers tell each other.
 
 All of it is frozen and made of plain values, see `coding`. Paths are as the client names them.
+Messages are read by whatever version of vmafx-tune a worker has, so that they are plain JSON with
+the version outside: a pickle of another version would fail before anyone could say why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar, dataclass_transform
 
-from vmafx_tune.cluster.coding import message
+from vmafx_tune import coding
+from vmafx_tune._version import __version__
 from vmafx_tune.model import Probe, ProbeSpec, ScoreSet, VmafModel
 
-__all__ = ["PROGRESS", "Answer", "Failure", "FileRef", "Inquiry", "Job", "Kit", "Report"]
+T = TypeVar("T")
+
+__all__ = [
+    "PROGRESS",
+    "Answer",
+    "Failure",
+    "FileRef",
+    "ForeignVersionError",
+    "Inquiry",
+    "Job",
+    "Kit",
+    "Report",
+    "pack",
+    "unpack",
+]
 
 PROGRESS = "vmafx-tune"
 """Name under which workers tell the progress of their jobs with their heartbeats."""
+
+
+class ForeignVersionError(Exception):
+    """A message was written by another version.
+
+    Attributes:
+        version: Which one.
+    """
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+        super().__init__(f"The message is of vmafx-tune {version}, and this is {__version__}.")
+
+
+def pack(body: object) -> bytes:
+    """Write a message."""
+    return coding.pack({"version": __version__, "body": body})
+
+
+def unpack(kind: type[T], data: bytes) -> T:
+    """Read what `pack` wrote.
+
+    Args:
+        kind: The message that was written.
+        data: The bytes.
+
+    Raises:
+        ForeignVersionError: Another version wrote it.
+    """
+    parcel = coding.unpack(data)
+    if parcel["version"] != __version__:
+        raise ForeignVersionError(parcel["version"])
+    return coding.build(kind, parcel["body"])
+
+
+@dataclass_transform(frozen_default=True)
+def message(cls: type[T]) -> type[T]:
+    """Make a frozen dataclass whose annotations are read at run time by `unpack`."""
+    return dataclass(frozen=True, slots=True)(cls)
 
 
 @message

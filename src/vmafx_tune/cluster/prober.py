@@ -11,10 +11,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cluster import worker
-from vmafx_tune.cluster.coding import ForeignVersionError, pack, unpack
 from vmafx_tune.cluster.differences import listing
 from vmafx_tune.cluster.failures import raised
-from vmafx_tune.cluster.messages import Answer
+from vmafx_tune.cluster.messages import Answer, ForeignVersionError, pack, unpack
 from vmafx_tune.errors import ClusterWorkersError
 
 if TYPE_CHECKING:

@@ -12,9 +12,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cancel import CancelToken
-from vmafx_tune.cluster.coding import ForeignVersionError, pack, unpack
 from vmafx_tune.cluster.failures import failure_of
-from vmafx_tune.cluster.messages import PROGRESS, Answer, Inquiry, Job, Report
+from vmafx_tune.cluster.messages import (
+    PROGRESS,
+    Answer,
+    ForeignVersionError,
+    Inquiry,
+    Job,
+    Report,
+    pack,
+    unpack,
+)
 from vmafx_tune.cluster.worker_tools import tools_for
 from vmafx_tune.errors import ClusterWorkersError, VmafxTuneError
 

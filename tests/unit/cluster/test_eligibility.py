@@ -9,10 +9,9 @@ import pytest
 
 from vmafx_tune._version import __version__
 from vmafx_tune.cluster import eligibility
-from vmafx_tune.cluster.coding import pack
 from vmafx_tune.cluster.connection import Presence
 from vmafx_tune.cluster.eligibility import EligibleWorkers
-from vmafx_tune.cluster.messages import Inquiry, Kit, Report
+from vmafx_tune.cluster.messages import Inquiry, Kit, Report, pack
 from vmafx_tune.errors import ClusterWorkersError
 
 if TYPE_CHECKING:

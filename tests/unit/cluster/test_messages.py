@@ -13,10 +13,20 @@ import pytest
 from tests.unit.encoders.specs import make_source, make_spec
 from tests.unit.probing.samples import probe, scores
 from vmafx_tune import errors
-from vmafx_tune.cluster.coding import ForeignVersionError, pack, unpack
 from vmafx_tune.cluster.differences import difference, listing
 from vmafx_tune.cluster.failures import failure_of, raised
-from vmafx_tune.cluster.messages import Answer, Failure, FileRef, Inquiry, Job, Kit, Report
+from vmafx_tune.cluster.messages import (
+    Answer,
+    Failure,
+    FileRef,
+    ForeignVersionError,
+    Inquiry,
+    Job,
+    Kit,
+    Report,
+    pack,
+    unpack,
+)
 from vmafx_tune.model import Excerpt, ProbeSpec, RawFormat, Resolution, VmafModel
 
 KIT = Kit("/opt/ffmpeg", None, 600.0)

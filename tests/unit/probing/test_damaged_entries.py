@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.probing.samples import key, of_itself, open_store, probe, scores
+from vmafx_tune.model import PixelFormat
 from vmafx_tune.probing.payload import UnreadablePayloadError, pack_probe, unpack_probe
 from vmafx_tune.probing.rows import checksum
 
@@ -190,6 +191,18 @@ def test_content_that_is_no_measurement_is_refused_whatever_its_checksum(
     assert store.get(A) is None
     assert [found.quality for found in store.curve(A)] == [24.0]
     assert len(warned) == 1
+
+
+def test_an_entry_of_an_earlier_version_is_read(path: Path) -> None:
+    def earlier(facts: dict[str, Any]) -> None:
+        for name in ("command", "cached", "parts", "in_chunks"):
+            del facts[name]
+        facts["pixel_format"] = ["yuv420p", 8, "420", False, False]
+
+    forged(path, changed(earlier))
+    assert open_store(path).get(A) == replace(
+        probe(23.0), pixel_format=PixelFormat("yuv420p", 8, "420")
+    )
 
 
 def test_a_row_of_something_else_is_refused_whatever_its_checksum(path: Path) -> None:
