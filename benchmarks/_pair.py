@@ -1,4 +1,4 @@
-"""The pair of clips that scoring is measured with."""
+"""The clips that are measured with."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vmafx_tune.session import Session
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["encoded_pair"]
+__all__ = ["encoded_pair", "short_clip"]
 
 _GRAIN = "noise=alls=12:allf=t,format=yuv420p"
 
@@ -24,6 +24,16 @@ def encoded_pair(folder: Path, size: str = "1280x720", duration_s: float = 10) -
         _encode(*source, "-crf", "16", reference)
         _encode("-i", reference, "-crf", "34", distorted)
     return reference, distorted
+
+
+def short_clip(folder: Path) -> Path:
+    """Make two seconds of a small moving picture, without loss, unless that has been done."""
+    clip = folder / "short.mkv"
+    if not clip.exists():
+        picture = "testsrc2=size=320x180:rate=25:duration=2"
+        argv = [Session().ffmpeg.path, "-v", "error", "-y", "-f", "lavfi", "-i", picture]
+        subprocess.run([*argv, "-c:v", "ffv1", clip], check=True)
+    return clip
 
 
 def _encode(*arguments: str | Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from vmafx_tune.client import ScoringClient
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["Server", "Usage"]
+__all__ = ["Server", "Usage", "cpu_seconds"]
 
 _POLL_S = 0.001
 _PATIENCE_S = 600
@@ -116,6 +117,15 @@ class Usage:
         self.memory_mb = int(fields["VmRSS"].split()[0]) * 1024 / 1e6
         self.threads = int(fields["Threads"])
         self.descriptors = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process and its descendants have taken so far."""
+    fields = _text(Path(f"/proc/{pid}/stat")).rpartition(")")[2].split()
+    # Its own, in user and in kernel mode, and that of children which have ended.
+    ticks = sum(map(int, fields[11:15]))
+    own = ticks / os.sysconf("SC_CLK_TCK")
+    return own + sum(map(cpu_seconds, _children(pid)))
 
 
 def score_request(names: Sequence[str]) -> tuple[bytes, dict[str, str]]:

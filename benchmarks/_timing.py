@@ -5,12 +5,13 @@ from __future__ import annotations
 import statistics
 import subprocess
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["ratios", "running", "take_turns"]
+__all__ = ["each_turn", "ratios", "running", "take_turns"]
 
 
 def running(argv: Sequence[str]) -> Callable[[], object]:
@@ -20,16 +21,25 @@ def running(argv: Sequence[str]) -> Callable[[], object]:
 
 def take_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
     """Time each run once a round, in seconds."""
-    times: dict[str, list[float]] = {name: [] for name in runs}
+    return each_turn({name: partial(_timed, run) for name, run in runs.items()}, rounds)
+
+
+def each_turn(runs: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Collect what each run returns, one of each a round."""
+    found: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():
-            started = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - started)
-    return times
+            found[name].append(run())
+    return found
 
 
 def ratios(times: Mapping[str, list[float]], base: str) -> dict[str, float]:
     """Divide each run's median by that of `base`."""
     medians = {name: statistics.median(values) for name, values in times.items()}
     return {name: median / medians[base] for name, median in medians.items()}
+
+
+def _timed(run: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
