@@ -28,7 +28,6 @@ _SHARED = Path(__file__).resolve().parents[2] / "shared"
 def session_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Keep the tests away from the user's cache; programs that they start inherit this one."""
     folder = tmp_path_factory.mktemp("session-cache")
-    (folder / "encoders").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CACHE_VARIABLE, str(folder))
         yield folder

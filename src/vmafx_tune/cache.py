@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from vmafx_tune.choices import CacheAction
-from vmafx_tune.encoders.trial_cache import trial_folder
 from vmafx_tune.errors import OutputError
 from vmafx_tune.folders import cache_folder
 from vmafx_tune.media.source_folder import clear_sources, prune_sources
@@ -51,7 +50,7 @@ def examine_cache(*, entries: bool = False) -> CacheResult:
 
 
 def clear_cache() -> CacheResult:
-    """Forget everything: probes, files' hashes, stores set aside, trials, and fetched sources.
+    """Forget everything: probes, facts of files, stores set aside, and fetched sources.
 
     Raises:
         OutputError: Something cannot be removed.
@@ -66,7 +65,7 @@ def clear_cache() -> CacheResult:
             if is_busy(error):
                 raise
             database.remove()
-        for path in (*database.damaged_files(), *trial_folder().glob("*.*")):
+        for path in database.damaged_files():
             path.unlink(missing_ok=True)
         sweep_claims(cache_folder() / CLAIMS_FOLDER)
     clear_sources()
@@ -120,8 +119,7 @@ def _empty(database: Database) -> int:
         return 0
     with database.writing() as connection:
         removed = connection.execute("DELETE FROM probes").rowcount
-        connection.execute("DELETE FROM files")
-        connection.execute("DELETE FROM sizes")
+        connection.execute("DELETE FROM facts")
     database.compact()
     return removed
 

@@ -19,7 +19,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
-__all__ = ["build", "pack", "unpack"]
+__all__ = ["build", "pack", "plain", "unpack"]
 
 # Names that the annotated modules import for type checkers only.
 _NAMES = {"Fraction": Fraction, "Mapping": Mapping, "Path": Path, "Sequence": Sequence}
@@ -29,6 +29,11 @@ _ACCEPTED: dict[Any, set[type]] = {bool: {bool}, int: {int}, float: {float, int}
 def pack(body: object) -> bytes:
     """Write plain values, and dataclasses, fractions, paths, enums, mappings and arrays of them."""
     return zlib.compress(json.dumps(body, separators=(",", ":"), default=_plain).encode())
+
+
+def plain(body: object) -> Any:
+    """Return the plain values of a body, as `pack` and `unpack` give them."""
+    return json.loads(json.dumps(body, default=_plain))
 
 
 def unpack(data: bytes) -> Any:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune._version import __version__
 from vmafx_tune.encoders.registry import all_rows
-from vmafx_tune.encoders.trial_cache import trial_folder
 from vmafx_tune.errors import LibvmafNotFoundError, VmafxTuneError
 from vmafx_tune.folders import cache_folder
 from vmafx_tune.media.scratch import scratch_folder
@@ -169,7 +168,7 @@ def _work_folder(session: Session) -> DoctorCheck:
 
 def _cache() -> DoctorCheck:
     try:
-        folder = trial_folder()
+        folder = cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
         with scratch_folder(folder):
             pass

@@ -11,7 +11,6 @@ from vmafx_tune.cpus import share_of
 from vmafx_tune.encoders.argument_trial import unused_arguments_error
 from vmafx_tune.encoders.extra_args import caps_among
 from vmafx_tune.errors import EncoderUnavailableError, UsageError
-from vmafx_tune.events import Warned, ignore
 from vmafx_tune.formatting import given
 from vmafx_tune.model import EncodeSpec, ProbeSpec, Resolution, Source, VmafModel
 from vmafx_tune.options import EncodingOptions, ScoringOptions
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vmafx_tune.encoders.registry import EncoderRow
-    from vmafx_tune.events import Observer
     from vmafx_tune.ports import Prober, Scorer
     from vmafx_tune.results.sample import Sample
     from vmafx_tune.results.search import SearchResult
@@ -82,7 +80,6 @@ class PreparedSource:
         session: Session,
         *,
         gop_frames: int | None = None,
-        observe: Observer = ignore,
     ) -> PreparedSource:
         """Choose model and scorer for a source, and the parts of it to measure.
 
@@ -97,11 +94,11 @@ class PreparedSource:
         display = display_size(scoring, source)
         model = session.model(scoring.model, display)
         chunks = chunks_of(source, encoding, gop_frames)
-        sample = sample_plan(source, encoding, scoring.pool, session, observe)
+        sample = sample_plan(source, encoding, scoring.pool, session)
         parts = chunks or (() if sample is None else sample.segments)
         notes = tuple(note for note in (session.cutting_note(source, parts),) if note)
         for note in notes:
-            observe(Warned(note))
+            session.warn(note)
         scorer = session.scorer(scoring.backend, model, often=True)
         return cls(
             session,
@@ -196,20 +193,19 @@ class PreparedSource:
         )
 
     def probers(
-        self, rows: Sequence[EncoderRow], observe: Observer = ignore, *, workers: int = 1
+        self, rows: Sequence[EncoderRow], *, workers: int = 1
     ) -> tuple[Prober, Prober | None]:
         """Make what probes the source, and what shows its searches their way.
 
         Args:
             rows: Encoders that they are for.
-            observe: Told of a probe store that cannot be used.
             workers: Searches that use them side by side, at least 1.
 
         Returns:
             A prober of the whole source, in chunks or not, or of its sample; and one of the sample
             that is to be verified, or for cheap looks, or None.
         """
-        prober = self.session.prober(self.scorer, observe=observe)
+        prober = self.session.prober(self.scorer)
         if self.chunks:
             at_once = self._part_workers(rows, len(self.chunks), workers)
             chunked = self.session.chunked(prober, self.chunks, self.source, workers=at_once)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import zlib
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import cached_property, partial
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from vmafx_tune._version import __version__
 from vmafx_tune.cancel import CancelToken
+from vmafx_tune.coding import build, plain
 from vmafx_tune.cpus import available_cpus
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.folders import cache_folder
-from vmafx_tune.model import RawFormat
+from vmafx_tune.model import Excerpt, RawFormat, Source
 from vmafx_tune.options import SourceOptions, ToolOptions
 from vmafx_tune.parsing import parse_frame_rate, parse_resolution
 
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.media.excerpts import ExcerptCutter
     from vmafx_tune.media.ffmpeg import Ffmpeg
+    from vmafx_tune.media.file_facts import FileFacts
     from vmafx_tune.media.process import ProcessRunner
     from vmafx_tune.media.source_cache import SourceCache
     from vmafx_tune.media.thumbnails import Thumbnails
@@ -31,12 +38,10 @@ if TYPE_CHECKING:
         EncodeSpec,
         Probe,
         Resolution,
-        Source,
         VmafModel,
     )
     from vmafx_tune.ports import Encoder, Prober, Scorer
     from vmafx_tune.probing.core_shares import CoreShares
-    from vmafx_tune.probing.fingerprint import Fingerprints
     from vmafx_tune.probing.setup import Setup
     from vmafx_tune.probing.store import SqliteProbeStore
     from vmafx_tune.sampling.parts import SamplePlan, Segment
@@ -44,19 +49,31 @@ if TYPE_CHECKING:
 
 __all__ = ["Session", "open_session"]
 
+# Facts of a file do not depend on what it is called.
+_ANY_PATH = Path()
 _RAW_SUFFIXES = frozenset({".yuv", ".raw"})
 
 
 @contextmanager
 def open_session(
-    session: Session | None, tools: ToolOptions | None, sources: SourceOptions | None
+    session: Session | None,
+    tools: ToolOptions | None,
+    sources: SourceOptions | None,
+    observe: Observer,
 ) -> Iterator[Session]:
-    """Lend a caller's session, which stays open, or one that is made for the block and closed."""
-    if session is not None:
-        yield session
+    """Lend a caller's session, which stays open, or one that is made for the block and closed.
+
+    Either reports to `observe` meanwhile.
+    """
+    if session is None:
+        with closing(Session(tools, sources, observe=observe)) as own:
+            yield own
         return
-    with closing(Session(tools, sources)) as own:
-        yield own
+    before, session.observe = session.observe, observe
+    try:
+        yield session
+    finally:
+        session.observe = before
 
 
 class Session:
@@ -67,6 +84,7 @@ class Session:
         sources: How sources are read.
         cancel: Stops everything that the session's adapters have running.
         on_command: Called with each command before it runs.
+        observe: Told what a user should know.
 
     Attributes:
         max_pixels: Largest picture that is decoded; None for any.
@@ -81,13 +99,14 @@ class Session:
         *,
         cancel: CancelToken | None = None,
         on_command: Callable[[tuple[str, ...]], None] | None = None,
+        observe: Observer = ignore,
     ) -> None:
+        self.observe = observe
         self.tools = tools or ToolOptions()
         self.cancel = cancel or CancelToken()
         self._sources = sources or SourceOptions()
         self._on_command = on_command
         self._availabilities: dict[str, Availability] = {}
-        self._source_kbps: dict[Source, float | None] = {}
         self._cutters: dict[Source, ExcerptCutter] = {}
 
     @cached_property
@@ -113,7 +132,7 @@ class Session:
         """
         from vmafx_tune.media.ffmpeg import find_ffmpeg
 
-        return find_ffmpeg(self.tools.ffmpeg, self.runner)
+        return find_ffmpeg(self.tools.ffmpeg, self.runner, facts=self.facts)
 
     @property
     def probing_ffmpeg(self) -> Ffmpeg:
@@ -139,6 +158,7 @@ class Session:
     def for_one_job(self, cancel: CancelToken) -> Session:
         """Make a session with a token of its own, which knows what this one has found out."""
         session = Session(self.tools, self._sources, cancel=cancel, on_command=self._on_command)
+        session.facts = self.facts
         session.ffmpeg = self.ffmpeg
         session.shares = self.shares
         session.reference_copies = self.reference_copies
@@ -149,9 +169,8 @@ class Session:
     def source_cache(self) -> SourceCache:
         """Fetches sources by URL; the copies stay until the session is closed."""
         from vmafx_tune.media.source_cache import SourceCache
-        from vmafx_tune.probing.fingerprint import Fingerprints, NoMemory
 
-        return SourceCache(self.cancel, digest_of=Fingerprints(NoMemory()).of)
+        return SourceCache(self.cancel, digest_of=self.facts.digest)
 
     def copy_of(self, url: str) -> Path:
         """Fetch what is at an http or https URL; the copy stays until the session is closed.
@@ -182,9 +201,18 @@ class Session:
         return found if wanted is None or found.n_streams == 1 else self._probed(path, wanted)
 
     def _probed(self, path: Path, stream: int | None) -> Source:
+        raw = self._raw_format() if _is_raw(path) else None
+        read = partial(self._read, path, raw, stream)
+        if self.max_pixels is not None:
+            return read()
+        name = f"source {self._reader} {raw} {stream} {self._sources.allow_damage}"
+        facts = self.facts.of(path, name, lambda: plain(replace(read(), path=_ANY_PATH)))
+        found: Source = replace(build(Source, facts), path=path)
+        return found
+
+    def _read(self, path: Path, raw: RawFormat | None, stream: int | None) -> Source:
         from vmafx_tune.media.probe import probe_source
 
-        raw = self._raw_format() if _is_raw(path) else None
         allow_damage = self._sources.allow_damage
         source = probe_source(
             path, raw, stream, allow_damage=allow_damage, max_pixels=self.max_pixels
@@ -195,28 +223,49 @@ class Session:
 
         return accept_damage(source, self.cancel)
 
-    def filtered(self, source: Source, observe: Observer = ignore) -> Source:
+    @cached_property
+    def _decoder(self) -> str:
+        """Version of PyAV, which decodes here."""
+
+        def version() -> str:
+            import av
+
+            return av.__version__
+
+        found = find_spec("av")
+        path = Path(found.origin) if found and found.origin else _ANY_PATH
+        return str(self.facts.of(path, "version of PyAV", version))
+
+    @cached_property
+    def _reader(self) -> str:
+        """What reads sources here: another version may see other facts in a file, or tell more."""
+        told = zlib.crc32(" ".join((*Source.__slots__, *Excerpt.__slots__)).encode())
+        return f"{__version__} {self._decoder} {told}"
+
+    def filtered(self, source: Source) -> Source:
         """Put the options' crop, filters and deinterlacing before a source.
 
         Args:
             source: As probed.
-            observe: Told what was chosen.
 
         Raises:
             UsageError: They do not fit the source, or ffmpeg does not take them.
             ToolNotFoundError: There is no ffmpeg to run them.
         """
+        options = self._sources
+        if options.filter is None and options.crop is None and not options.deinterlace:
+            return source
         from vmafx_tune.encoders.named_files import filter_files
         from vmafx_tune.media.filtering import prepare_source
 
         return prepare_source(
             source,
-            chain=self._sources.filter,
-            crop=self._sources.crop,
-            deinterlace=self._sources.deinterlace,
+            chain=options.filter,
+            crop=options.crop,
+            deinterlace=options.deinterlace,
             find_ffmpeg=lambda: self.ffmpeg,
             runner=self.runner,
-            note=lambda message: observe(Warned(message)),
+            note=self.warn,
             files_of=filter_files,
         )
 
@@ -226,11 +275,17 @@ class Session:
         Raises:
             ToolNotFoundError: There is no ffmpeg to look at it.
         """
-        if not source.interlaced:
+        if not source.interlaced or source.filters:
             return source
-        from vmafx_tune.media.filtering import find_field_order
 
-        return find_field_order(source, self.ffmpeg, self.runner)
+        def find() -> bool:
+            from vmafx_tune.media.filtering import find_field_order
+
+            return find_field_order(source, self.ffmpeg, self.runner).bottom_field_first
+
+        name = f"field order {source.stream}"
+        bottom_field_first = bool(self.facts.of(source.path, name, find))
+        return replace(source, bottom_field_first=bottom_field_first)
 
     def thumbnails(self, source: Source, shape: Resolution) -> Thumbnails:
         """Read small pictures of a source; see `Thumbnails`."""
@@ -288,6 +343,7 @@ class Session:
             work_dir=self.tools.work_dir,
             at_once=at_once,
             copies=self.reference_copies if often else None,
+            facts=self.facts,
         )
 
     def _require_named(self) -> None:
@@ -330,11 +386,7 @@ class Session:
 
         if row.name not in self._availabilities:
             self._availabilities[row.name] = check_encoder(
-                row,
-                self.ffmpeg,
-                self.runner,
-                use_cache=self.tools.cache,
-                refresh=self.tools.refresh,
+                row, self.ffmpeg, self.runner, self.facts
             )
         return self._availabilities[row.name]
 
@@ -352,21 +404,20 @@ class Session:
             encoder_row(spec.encoder),
             self.ffmpeg,
             self.runner,
-            use_cache=self.tools.cache and not self.tools.refresh,
+            self.facts,
         )
 
-    def prober(self, scorer: Scorer, *, observe: Observer = ignore) -> Prober:
+    def prober(self, scorer: Scorer) -> Prober:
         """Make probes with the session's encoder and `scorer`, those that are not known already.
 
         Args:
             scorer: Scores the trial encodes.
-            observe: Told of a probe store that cannot be used.
 
         Raises:
             UsageError: The size that the store may have is no size.
         """
         prober = self.measuring_prober(scorer)
-        return self._remembering(prober, scorer, observe) if self.tools.cache else prober
+        return self._remembering(prober, scorer) if self.tools.cache else prober
 
     def measuring_prober(self, scorer: Scorer) -> Prober:
         """Make probes with the session's encoder and `scorer`, whether they are known or not."""
@@ -386,25 +437,30 @@ class Session:
 
         require_intact(source, self.cancel)
 
-    def _remembering(self, prober: Prober, scorer: Scorer, observe: Observer) -> Prober:
+    def _remembering(self, prober: Prober, scorer: Scorer) -> Prober:
         from vmafx_tune.probing.claims import CLAIMS_FOLDER, Claims
-        from vmafx_tune.probing.fingerprint import Fingerprints
         from vmafx_tune.probing.keys import ProbeKeys
         from vmafx_tune.probing.remembering import RememberingProber
 
-        store = self.probe_store(observe)
-        fingerprints = Fingerprints(store)
         return RememberingProber(
             prober,
-            store,
-            ProbeKeys(fingerprints, self.setup(scorer, fingerprints)),
+            self.probe_store,
+            ProbeKeys(self.facts, self.setup(scorer)),
             command=self.user_command,
             claim=Claims(cache_folder() / CLAIMS_FOLDER, self.cancel),
             refresh=self.tools.refresh,
         )
 
-    def probe_store(self, observe: Observer = ignore) -> SqliteProbeStore:
-        """Open the store of probes.
+    @cached_property
+    def facts(self) -> FileFacts:
+        """What is known of files: sources, and programs."""
+        from vmafx_tune.media.file_facts import FileFacts
+
+        return FileFacts(self.probe_store if self.tools.cache else None, refresh=self.tools.refresh)
+
+    @cached_property
+    def probe_store(self) -> SqliteProbeStore:
+        """The store of probes.
 
         Raises:
             UsageError: The size that it may have is no size.
@@ -415,8 +471,12 @@ class Session:
         return SqliteProbeStore(
             cache_folder() / STORE_NAME,
             limit_bytes=store_limit(),
-            warn=lambda message: observe(Warned(message)),
+            warn=self.warn,
         )
+
+    def warn(self, message: str) -> None:
+        """Tell a user something, as a sentence."""
+        self.observe(Warned(message))
 
     def user_command(self, spec: EncodeSpec) -> tuple[str, ...]:
         """Build the command with which a user repeats an encode."""
@@ -433,19 +493,18 @@ class Session:
         names = [chunk.command[-1] for chunk in chunks]
         return join_command(spec, encoder_row(spec.encoder), self.probing_ffmpeg.path, names)
 
-    def setup(self, scorer: Scorer | None, fingerprints: Fingerprints) -> Setup:
+    def setup(self, scorer: Scorer | None) -> Setup:
         """Tell what decides the outcome of a probe.
 
         Args:
             scorer: Scores the trial encodes; None where only encoding is asked about.
-            fingerprints: Tells programs by their content.
         """
         from vmafx_tune.probing.setup import LocalSetup
 
         return LocalSetup(
-            fingerprints,
+            self.facts,
             ffmpeg=self.ffmpeg.path,
-            scorer={} if scorer is None else _scorer_facts(scorer),
+            scorer={} if scorer is None else self._scorer_facts(scorer),
             scoring_files=() if scorer is None else self._scoring_files(scorer),
             encoder_version=lambda row: self.availability(row).version,
         )
@@ -500,11 +559,22 @@ class Session:
 
     def cutting_note(self, source: Source, segments: Sequence[Segment]) -> str | None:
         """Say what it costs to cut parts out of `source`; None where that is little."""
-        return self._cutter(source).note(segments)
+        return self._cutter(source).note(segments) if segments else None
 
     def _cutting(self, source: Source) -> Callable[[Source, Segment], Source]:
-        cutter = self._cutter(source)
-        return lambda _, segment: cutter.cut(segment.first_frame, segment.n_frames)
+        known = hashlib.sha256(repr(replace(source, path=_ANY_PATH)).encode()).hexdigest()
+
+        def cut(_: Source, segment: Segment) -> Source:
+            first, n_frames = segment.first_frame, segment.n_frames
+
+            def find() -> Any:
+                return plain(self._cutter(source).cut(first, n_frames))
+
+            name = f"excerpt {self._reader} {known} {first} {n_frames}"
+            found: Source = build(Source, self.facts.of(source.path, name, find))
+            return replace(found, path=source.path)
+
+        return cut
 
     def _cutter(self, source: Source) -> ExcerptCutter:
         """Make what takes parts of a source, looking into the file once for all of them."""
@@ -516,11 +586,11 @@ class Session:
         """Measure a source's video bitrate, to hold an encode's against; None where far above."""
         from vmafx_tune.media.packets import is_far_larger, video_bitrate_kbps
 
-        if is_far_larger(source, encode_bytes):
+        if source.codec == "rawvideo" or is_far_larger(source, encode_bytes):
             return None
-        if source not in self._source_kbps:
-            self._source_kbps[source] = video_bitrate_kbps(source)
-        return self._source_kbps[source]
+        name = f"kbps of video {source.stream}, {source.n_frames} at {source.frame_rate}"
+        found: float | None = self.facts.of(source.path, name, lambda: video_bitrate_kbps(source))
+        return found
 
     def complexity(self, source: Source) -> Complexity:
         """Find out how hard each frame of a source is to encode, at little cost.
@@ -531,6 +601,11 @@ class Session:
         from vmafx_tune.media.complexity import measure_complexity
 
         return measure_complexity(source)
+
+    def _scorer_facts(self, scorer: Scorer) -> dict[str, str]:
+        facts = {"name": scorer.name, "version": scorer.version}
+        # PyAV decodes and scales its frames.
+        return facts | {"decoder": self._decoder} if scorer.name == "libvmaf" else facts
 
     def _scoring_files(self, scorer: Scorer) -> tuple[Path, ...]:
         """Programs and libraries that decide what a scorer gives."""
@@ -545,16 +620,6 @@ class Session:
             # What the dynamic linker found by its name alone has its version, and no path.
             return (library,) if library.is_absolute() else ()
         return (self.ffmpeg.path,)
-
-
-def _scorer_facts(scorer: Scorer) -> dict[str, str]:
-    facts = {"name": scorer.name, "version": scorer.version}
-    if scorer.name != "libvmaf":
-        return facts
-    import av
-
-    # It decodes and scales the frames.
-    return facts | {"decoder": av.__version__}
 
 
 def _is_raw(path: Path) -> bool:

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError
-from vmafx_tune.events import Warned
 from vmafx_tune.parsing import is_url, parse_resolution
 from vmafx_tune.scoring.pairing import check_source, check_woven
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vmafx_tune.events import Observer
     from vmafx_tune.model import Resolution, Source
     from vmafx_tune.options import ScoringOptions
     from vmafx_tune.session import Session
@@ -51,21 +49,19 @@ def read_source(path: str | Path, session: Session, probe: Callable[[Path], Sour
         ) from error
 
 
-def open_source(
-    path: str | Path, scoring: ScoringOptions | None, session: Session, observe: Observer
-) -> Source:
+def open_source(path: str | Path, scoring: ScoringOptions | None, session: Session) -> Source:
     """Probe a source, put its filters before it, and say what a user should know of it.
 
     Raises:
         MediaError: It cannot be read, or is HDR without the user's consent.
         UsageError: Its filters do not fit it.
     """
-    source = session.filtered(read_source(path, session, session.source), observe)
+    source = session.filtered(read_source(path, session, session.source))
     if scoring is not None and scoring.subsample % 2 == 0:
-        observe(Warned(_EVEN_SUBSAMPLE.format(n=scoring.subsample, odd=scoring.subsample + 1)))
+        session.warn(_EVEN_SUBSAMPLE.format(n=scoring.subsample, odd=scoring.subsample + 1))
     allow_hdr = scoring is not None and scoring.allow_hdr
     for note in check_source(source, allow_hdr=allow_hdr):
-        observe(Warned(note))
+        session.warn(note)
     return source
 
 

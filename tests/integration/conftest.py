@@ -8,7 +8,10 @@ import pytest
 
 from tests.support.caches import new_cache
 from tests.support.node_readers import NodeReaders
+from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.folders import CACHE_VARIABLE
+from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,14 +24,24 @@ def node() -> NodeReaders:
     return NodeReaders.installed()
 
 
+@pytest.fixture(scope="session")
+def known_programs(session_cache: Path) -> Path:
+    """A cache that knows what a run asks of ffmpeg before it begins."""
+    session = Session()
+    for name in ("libx264", "libx265", "libsvtav1"):
+        session.availability(encoder_row(name))
+    session.scorer("auto", BUILT_IN_MODELS[DEFAULT_MODEL])
+    return session_cache
+
+
 @pytest.fixture(autouse=True)
 def own_cache(
     tmp_path_factory: pytest.TempPathFactory,
-    session_cache: Path,
+    known_programs: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Path:
     """A cache without probes for each test, so that none finds what another one measured."""
-    folder = new_cache(tmp_path_factory.mktemp("cache"), session_cache / "encoders")
+    folder = new_cache(tmp_path_factory.mktemp("cache"), known_programs)
     monkeypatch.setenv(CACHE_VARIABLE, str(folder))
     return folder
 

@@ -71,7 +71,7 @@ def media(clips: ClipFactory, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -> dict[str, str]:
+def environment(tmp_path_factory: pytest.TempPathFactory, known_programs: Path) -> dict[str, str]:
     """The programs that the pages call, and one cache for all of them."""
     programs = tmp_path_factory.mktemp("programs")
     # The one that comes along is not on PATH, so no page may call it so.
@@ -82,7 +82,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory, session_cache: Path) -
     )
     for name in ("ffmpeg", "python", "vmafx-tune"):
         (programs / name).chmod(0o755)
-    cache = new_cache(tmp_path_factory.mktemp("docs-cache"), session_cache / "encoders")
+    cache = new_cache(tmp_path_factory.mktemp("docs-cache"), known_programs)
     return {
         **os.environ,
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",

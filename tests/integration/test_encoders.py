@@ -26,6 +26,7 @@ from vmafx_tune.errors import (
 )
 from vmafx_tune.ladder.engine import profile_of
 from vmafx_tune.media.ffmpeg import Ffmpeg, find_ffmpeg, list_encoders
+from vmafx_tune.media.file_facts import FileFacts
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.media.process import ProcessRunner
@@ -476,12 +477,13 @@ except KeyboardInterrupt:
 
 @each_software
 def test_every_software_encoder_opens_here(
-    row: EncoderRow, ffmpeg: Ffmpeg, runner: ProcessRunner, tmp_path: Path
+    row: EncoderRow, ffmpeg: Ffmpeg, runner: ProcessRunner
 ) -> None:
-    found = check_encoder(row, ffmpeg, runner, cache_dir=tmp_path)
+    facts = FileFacts()
+    found = check_encoder(row, ffmpeg, runner, facts)
     assert (found.compiled, found.opens, found.reason) == (True, True, None)
     assert re.fullmatch(VERSIONS[row.name], found.version)
-    assert check_encoder(row, ffmpeg, runner, cache_dir=tmp_path) == found
+    assert check_encoder(row, ffmpeg, runner, facts) == found
 
 
 REASONS = {
@@ -494,15 +496,15 @@ REASONS = {
 
 @each_hardware
 def test_a_hardware_encoder_without_its_device_says_what_is_missing(
-    row: EncoderRow, ffmpeg: Ffmpeg, runner: ProcessRunner, tmp_path: Path
+    row: EncoderRow, ffmpeg: Ffmpeg, runner: ProcessRunner
 ) -> None:
-    found = check_encoder(row, ffmpeg, runner, cache_dir=tmp_path)
+    facts = FileFacts()
+    found = check_encoder(row, ffmpeg, runner, facts)
     if found.opens:
         assert found.version
         pytest.skip(f"This machine has the device for {row.name}.")
-    assert list(tmp_path.iterdir()) == []
     with pytest.raises(EncoderUnavailableError) as caught:
-        require_encoder(row, ffmpeg, runner, cache_dir=tmp_path)
+        require_encoder(row, ffmpeg, runner, facts)
     message = str(caught.value)
     assert message.startswith(f"{row.name} cannot be used here.")
     assert "\n" not in message

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.caches import new_cache, store_in
+from tests.support.caches import store_in
 from tests.support.cli import Outcome, command, run_cli
 from tests.support.damaged_stores import DAMAGE
 from vmafx_tune.cancel import CancelToken
@@ -59,6 +59,20 @@ def timeless(document: Any) -> Any:
 def measured(outcome: Outcome) -> list[tuple[float, ...]]:
     names = ("crf", "bitrate_kbps", "vmaf_score")
     return [tuple(map(sample.get, names)) for sample in outcome.document["bisect_samples"]]
+
+
+@pytest.fixture
+def no_store(own_cache: Path) -> Path:
+    """A cache folder in which nothing has been made yet."""
+    store_in(own_cache).unlink()
+    return own_cache
+
+
+def rows(cache: Path, table: str) -> int:
+    """Rows of a table of the store."""
+    with closing(sqlite3.connect(store_in(cache))) as connection:
+        (count,) = connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+    return int(count)
 
 
 def warnings(outcome: Outcome) -> list[str]:
@@ -173,9 +187,8 @@ def test_a_killed_run_is_taken_up_where_it_ended(clips: ClipFactory) -> None:
     assert again.document["new_probes"] == finished.count(False)
 
 
-def test_many_processes_share_a_store_that_none_has_made_yet(
-    clips: ClipFactory, own_cache: Path
-) -> None:
+@pytest.mark.usefixtures("no_store")
+def test_many_processes_share_a_store_that_none_has_made_yet(clips: ClipFactory) -> None:
     with ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(lambda _: search(clips.moving()), range(4)))
     answers = {outcome.document["best_crf"] for outcome in outcomes}
@@ -267,14 +280,14 @@ def test_the_answer_from_a_damaged_store_is_that_of_a_measurement(
 
 @pytest.mark.parametrize("trouble", ["no room", "a folder in its place"])
 def test_a_store_that_cannot_be_used_costs_one_warning_and_no_answer(
-    clips: ClipFactory, own_cache: Path, trouble: str
+    clips: ClipFactory, no_store: Path, trouble: str
 ) -> None:
     line = command("search", "-r", clips.moving(), "-t", "60", *QUICK, *NARROW)
     if trouble == "no room":
         # Files may grow to 15 or 30 KB, by the shell's unit: enough for a trial encode.
         line = ["sh", "-c", 'ulimit -f 30; exec "$@"', "sh", *line]
     else:
-        store_in(own_cache).mkdir()
+        store_in(no_store).mkdir()
     done = subprocess.run(line, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ok"]
@@ -282,9 +295,9 @@ def test_a_store_that_cannot_be_used_costs_one_warning_and_no_answer(
     assert "probes.sqlite" in done.stderr
 
 
-def test_no_cache_neither_reads_nor_writes_the_store(clips: ClipFactory, own_cache: Path) -> None:
+def test_no_cache_neither_reads_nor_writes_the_store(clips: ClipFactory, no_store: Path) -> None:
     assert encodes(search(clips.moving(), "--no-cache")) > 0
-    assert not store_in(own_cache).exists()
+    assert not store_in(no_store).exists()
     search(clips.moving())
     assert encodes(search(clips.moving(), "--no-cache")) > 0
 
@@ -335,16 +348,12 @@ def test_pruning_to_a_size_forgets_what_does_not_fit(clips: ClipFactory) -> None
     assert after["n_entries"] == 0 < before["n_entries"] == after["n_removed"]
 
 
-def test_clearing_forgets_everything(clips: ClipFactory, tmp_path: Path) -> None:
-    trials = tmp_path / "trials"
-    trials.mkdir()
-    (tmp_path / "cache").mkdir()
-    env = {"VMAFX_CACHE_DIR": str(new_cache(tmp_path / "cache", trials))}
-    search(clips.moving(), env=env)
-    assert list(trials.iterdir())
-    assert run_cli("cache", "clear", env=env).document["n_entries"] == 0
-    assert list(trials.iterdir()) == []
-    assert encodes(search(clips.moving(), env=env)) > 0
+def test_clearing_forgets_everything(clips: ClipFactory, own_cache: Path) -> None:
+    search(clips.moving())
+    assert run_cli("cache", "clear").document["n_entries"] == 0
+    for table in ("probes", "facts"):
+        assert rows(own_cache, table) == 0
+    assert encodes(search(clips.moving())) > 0
 
 
 def test_clearing_takes_a_damaged_store_away(own_cache: Path) -> None:
@@ -356,10 +365,10 @@ def test_clearing_takes_a_damaged_store_away(own_cache: Path) -> None:
     assert not store_in(own_cache).exists()
 
 
-def test_an_empty_cache_is_looked_at_without_making_one(own_cache: Path) -> None:
+def test_an_empty_cache_is_looked_at_without_making_one(no_store: Path) -> None:
     for action in ("info", "list", "prune", "clear"):
         assert run_cli("cache", action).document["n_entries"] == 0
-    assert not store_in(own_cache).exists()
+    assert not store_in(no_store).exists()
 
 
 def test_options_of_pruning_are_refused_elsewhere() -> None:

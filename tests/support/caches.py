@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,14 +12,20 @@ if TYPE_CHECKING:
 __all__ = ["new_cache", "store_in"]
 
 
-def new_cache(folder: Path, trials: Path) -> Path:
-    """Make a cache without probes, which shares the trials of encoders with others.
+def new_cache(folder: Path, known: Path) -> Path:
+    """Make a cache without probes, which knows of files what another one does.
 
     Args:
         folder: Where to make it; must exist and be empty.
-        trials: Folder of the trials, which take a while to repeat.
+        known: The other cache; trials of encoders, for example, take a while to repeat.
     """
-    (folder / "encoders").symlink_to(trials, target_is_directory=True)
+    with (
+        closing(sqlite3.connect(store_in(known))) as other,
+        closing(sqlite3.connect(store_in(folder))) as new,
+        new,
+    ):
+        other.backup(new)
+        new.execute("DELETE FROM probes")
     return folder
 
 

@@ -18,8 +18,7 @@ __all__ = ["DAMAGE"]
 TABLES = {
     "probes": "digest curve source encoder quality size model bitrate_kbps vmaf made_s used_s "
     "payload checksum",
-    "files": "signature digest made_s checksum",
-    "sizes": "digest least_kbps made_s checksum",
+    "facts": "name fact made_s checksum",
 }
 
 
@@ -94,10 +93,10 @@ def swap_columns(path: Path, chance: Random) -> None:
 
 SCHEMAS = (
     "DROP TABLE probes",
-    "DROP TABLE files",
+    "DROP TABLE facts",
     "DROP INDEX probes_by_curve",
     "ALTER TABLE probes DROP COLUMN checksum",
-    "ALTER TABLE sizes RENAME TO measures",
+    "ALTER TABLE facts RENAME TO measures",
     "CREATE TRIGGER wrong AFTER INSERT ON probes BEGIN DELETE FROM probes; END",
     "CREATE VIEW other AS SELECT * FROM probes",
     (

@@ -27,7 +27,8 @@ class OneSource(Session):
 
 def warnings_with(subsample: int) -> list[str]:
     told: list[Event] = []
-    open_source(Path("a.mp4"), ScoringOptions(subsample=subsample), OneSource(), told.append)
+    session = OneSource(observe=told.append)
+    open_source(Path("a.mp4"), ScoringOptions(subsample=subsample), session)
     return [event.message for event in told if isinstance(event, Warned)]
 
 

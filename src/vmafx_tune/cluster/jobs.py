@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from vmafx_tune.cluster.eligibility import EligibleWorkers
     from vmafx_tune.cluster.messages import Kit
+    from vmafx_tune.media.file_facts import FileFacts
     from vmafx_tune.model import ProbeSpec
-    from vmafx_tune.probing.fingerprint import Fingerprints
 
 __all__ = ["Assignment", "JobWriter", "file_ref"]
 
@@ -42,7 +42,7 @@ class JobWriter:
         kit: Which programs workers use.
         scoring: What the workers were asked about scoring; names the backend.
         eligible: Tells the reports that count.
-        fingerprints: Tells files by their content.
+        facts: Tells files by their content.
         url_of: Names the URL that a file was fetched from; None for others.
     """
 
@@ -52,13 +52,13 @@ class JobWriter:
         scoring: Inquiry,
         *,
         eligible: EligibleWorkers,
-        fingerprints: Fingerprints,
+        facts: FileFacts,
         url_of: Callable[[Path], str | None],
     ) -> None:
         self._kit = kit
         self._scoring = scoring
         self._eligible = eligible
-        self._fingerprints = fingerprints
+        self._facts = facts
         self._url_of = url_of
 
     def probe(self, spec: ProbeSpec) -> Assignment:
@@ -108,13 +108,13 @@ class JobWriter:
         return Assignment(job, {self._scoring: scoring}, f"'{path}' against itself")
 
     def _file(self, path: Path, url: str | None = None) -> FileRef:
-        return file_ref(path, self._fingerprints, url)
+        return file_ref(path, self._facts, url)
 
 
-def file_ref(path: Path, fingerprints: Fingerprints, url: str | None = None) -> FileRef:
+def file_ref(path: Path, facts: FileFacts, url: str | None = None) -> FileRef:
     """Tell a file by its content.
 
     Raises:
         OSError: It cannot be read.
     """
-    return FileRef(str(path), fingerprints.of(path), path.stat().st_size, url)
+    return FileRef(str(path), facts.digest(path), path.stat().st_size, url)

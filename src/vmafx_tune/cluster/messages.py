@@ -95,7 +95,7 @@ class FileRef:
 
     Attributes:
         path: Absolute for sources and models; files named in encoder arguments as they are there.
-        digest: Of its content, see `probing.fingerprint`.
+        digest: Of its content, see `media.file_facts`.
         size_bytes: Its length.
         url: Where it is fetched from where the path is not seen; None for nowhere.
     """

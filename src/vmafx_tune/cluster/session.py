@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cluster.messages import Inquiry, Kit
 from vmafx_tune.errors import ClusterWorkersError, ScoringError, UsageError, VmafxTuneError
-from vmafx_tune.events import Warned, ignore
 from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
@@ -21,12 +20,10 @@ if TYPE_CHECKING:
     from vmafx_tune.cluster.messages import Report
     from vmafx_tune.encoders.availability import Availability
     from vmafx_tune.encoders.row import EncoderRow
-    from vmafx_tune.events import Observer
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.model import EncodeSpec, ScoreRequest, ScoreSet, Source, VmafModel
     from vmafx_tune.options import ClusterOptions, SourceOptions, ToolOptions
     from vmafx_tune.ports import FrameProgress, Prober, Scorer
-    from vmafx_tune.probing.fingerprint import Fingerprints
     from vmafx_tune.probing.setup import Setup
 
 __all__ = ["CLUSTER_VARIABLE", "ClusterSession", "cluster_address"]
@@ -72,7 +69,6 @@ class ClusterSession(Session):
         super().__init__(tools, sources, cancel=cancel, on_command=on_command)
         self._address = address
         self._timeout_s = timeout_s
-        self._warnings = _Warnings()
         self._scoring: Inquiry | None = None
         self._urls: dict[Path, str] = {}
         self._own_reports: dict[Inquiry, Report | None] = {}
@@ -84,7 +80,7 @@ class ClusterSession(Session):
         return connect(
             self._address,
             timeout_s=self._timeout_s,
-            warn=self._warnings.warn,
+            warn=self.warn,
             consolation=_KEPT if self.tools.cache else "",
         )
 
@@ -95,7 +91,7 @@ class ClusterSession(Session):
         return EligibleWorkers(
             self._connection,
             here=self._report_of_this_machine,
-            warn=self._warnings.warn,
+            warn=self.warn,
             patience_s=self._timeout_s,
         )
 
@@ -105,13 +101,6 @@ class ClusterSession(Session):
             return None if path is None else str(path)
 
         return Kit(text(self.tools.ffmpeg), text(self.tools.vmaf), self.tools.timeout_s)
-
-    @cached_property
-    def _fingerprints(self) -> Fingerprints:
-        from vmafx_tune.probing.fingerprint import Fingerprints, NoMemory
-
-        # What was hashed for a probe's key is not hashed again for its job.
-        return Fingerprints(self.probe_store() if self.tools.cache else NoMemory())
 
     def _connect(self) -> Connection:
         return self._connection
@@ -154,7 +143,7 @@ class ClusterSession(Session):
         """
         from vmafx_tune.cluster.jobs import file_ref
 
-        file = None if model.path is None else file_ref(model.path, self._fingerprints)
+        file = None if model.path is None else file_ref(model.path, self.facts)
         self._scoring = Inquiry(self._kit, backend=backend, model=model, model_file=file)
         report = self._eligible.agreed(self._scoring)
         return _RemoteScorer(report.name, report.version)
@@ -193,7 +182,7 @@ class ClusterSession(Session):
         """
         return super().unused_arguments(spec) if self._has_the_workers_ffmpeg else ()
 
-    def setup(self, scorer: Scorer | None, fingerprints: Fingerprints) -> Setup:  # noqa: ARG002 - overrides; the workers have reported
+    def setup(self, scorer: Scorer | None) -> Setup:  # noqa: ARG002 - overrides; the workers have reported
         """Tell what decides the outcome of a probe on the workers."""
         return _AgreedSetup(self._eligible, self._kit, self._asked_scoring())
 
@@ -206,7 +195,7 @@ class ClusterSession(Session):
             self._kit,
             self._asked_scoring(),
             eligible=self._eligible,
-            fingerprints=self._fingerprints,
+            facts=self.facts,
             url_of=self._urls.get,
         )
         return ClusterProber(
@@ -217,11 +206,6 @@ class ClusterSession(Session):
             cancel=self.cancel,
             patience_s=self._timeout_s,
         )
-
-    def prober(self, scorer: Scorer, *, observe: Observer = ignore) -> Prober:
-        """Make probes on the cluster, those that are not known already; see `Session.prober`."""
-        self._warnings.tell(observe)
-        return super().prober(scorer, observe=observe)
 
     def _asked_scoring(self) -> Inquiry:
         if self._scoring is None:
@@ -271,23 +255,3 @@ class _RemoteScorer:
         raise ScoringError(
             f"Workers of a cluster score their own encodes, and not '{request.distorted.path}'."
         )
-
-
-class _Warnings:
-    """Keeps warnings until somebody listens."""
-
-    def __init__(self) -> None:
-        self._waiting: list[str] = []
-        self._observe: Observer | None = None
-
-    def warn(self, message: str) -> None:
-        if self._observe is None:
-            self._waiting.append(message)
-        else:
-            self._observe(Warned(message))
-
-    def tell(self, observe: Observer) -> None:
-        self._observe = observe
-        for message in self._waiting:
-            observe(Warned(message))
-        self._waiting.clear()

@@ -15,10 +15,10 @@ from vmafx_tune.cluster.messages import Answer, Report
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import ClusterWorkersError, UnreadableSourceError
 from vmafx_tune.folders import cache_folder
+from vmafx_tune.media.file_facts import FileFacts
 from vmafx_tune.media.source_cache import SourceCache
 from vmafx_tune.options import ToolOptions
 from vmafx_tune.probing.eviction import store_limit
-from vmafx_tune.probing.fingerprint import Fingerprints
 from vmafx_tune.probing.store import SqliteProbeStore
 from vmafx_tune.session import Session
 
@@ -59,7 +59,7 @@ class WorkerTools:
             )
         )
         # A home folder may be one for many machines, and SQLite's log is not: each has its own.
-        self._fingerprints = Fingerprints(
+        self._facts = self._box.facts = FileFacts(
             SqliteProbeStore(
                 cache_folder() / f"files-{platform.node()}.sqlite",
                 limit_bytes=store_limit(),
@@ -95,7 +95,7 @@ class WorkerTools:
         found = self._box.availability(row)
         if not found.opens:
             return Report(None, reason=found.reason)
-        facts = self._box.setup(None, self._fingerprints).encoding(row)
+        facts = self._box.setup(None).encoding(row)
         return Report(facts, version=found.version)
 
     def measure(
@@ -110,7 +110,7 @@ class WorkerTools:
         """
         session = self._box.for_one_job(cancel)
         # The copy of a source has to stay for as long as the job reads it.
-        with closing(SourceCache(cancel, digest_of=self._fingerprints.of)) as sources:
+        with closing(SourceCache(cancel, digest_of=self._facts.digest)) as sources:
             spec = self._with_local_files(job, sources)
             scorer = session.scorer(job.backend, spec.model, often=True)
             self._check(job, session, scorer)
@@ -121,13 +121,13 @@ class WorkerTools:
 
     def _scoring_facts(self, session: Session, scorer: Scorer) -> dict[str, Any]:
         # The ffmpeg is not always among them, but all workers are to have the same.
-        facts = session.setup(scorer, self._fingerprints).scoring()
-        return {**facts, "ffmpeg": self._fingerprints.of(session.ffmpeg.path)}
+        facts = session.setup(scorer).scoring()
+        return {**facts, "ffmpeg": self._facts.digest(session.ffmpeg.path)}
 
     def _check(self, job: Job, session: Session, scorer: Scorer) -> None:
         _require_equal(self._scoring_facts(session, scorer), job.scoring)
         if job.encoding is not None:
-            setup = session.setup(None, self._fingerprints)
+            setup = session.setup(None)
             _require_equal(setup.encoding(encoder_row(job.spec.encode.encoder)), job.encoding)
 
     def _with_local_files(self, job: Job, sources: SourceCache) -> ProbeSpec:
@@ -169,8 +169,7 @@ class WorkerTools:
         path = Path(file.path)
         try:
             same = (
-                path.stat().st_size == file.size_bytes
-                and self._fingerprints.of(path) == file.digest
+                path.stat().st_size == file.size_bytes and self._facts.digest(path) == file.digest
             )
         except OSError as error:
             reason = error.strerror or str(error)

@@ -71,9 +71,9 @@ def compare(
             one encoder only is told in its rows.
     """
     started = time.monotonic()
-    with open_session(session, tools, sources) as session:
-        probed = open_source(source, scoring, session, observe)
-        prepared = PreparedSource.prepare(probed, encoding, scoring, session, observe=observe)
+    with open_session(session, tools, sources, observe) as session:
+        probed = open_source(source, scoring, session)
+        prepared = PreparedSource.prepare(probed, encoding, scoring, session)
         rows = _distinct([row_of(name) for name in encoders])
         checked = checked_targets(targets, prepared.model)
         if not rows or not checked:
@@ -83,7 +83,7 @@ def compare(
             prepared, rows, checked, _anchor(anchor, rows), workers, limit_kbps
         )
         notes = prepared.require_arguments(*request.searches)
-        prober, prescan = prepared.probers(rows, observe, workers=min(request.workers, len(rows)))
+        prober, prescan = prepared.probers(rows, workers=min(request.workers, len(rows)))
         found, bd_rates = run_compare(request, prober, observe=observe, prescan=prescan)
         return CompareResult(
             source=prepared.source,

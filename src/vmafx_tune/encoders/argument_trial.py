@@ -6,16 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune.encoders.argv import argument_trial_command
+from vmafx_tune.encoders.availability import trial_fact
 from vmafx_tune.encoders.diagnosis import failure_reason, refused_values, unused_options
-from vmafx_tune.encoders.trial_cache import TrialCache
 from vmafx_tune.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from vmafx_tune.encoders.row import EncoderRow
     from vmafx_tune.media.ffmpeg import Ffmpeg
+    from vmafx_tune.media.file_facts import FileFacts
     from vmafx_tune.media.process import Completed, ProcessRunner
     from vmafx_tune.model import EncodeSpec
 
@@ -29,9 +29,7 @@ def find_unused_arguments(
     row: EncoderRow,
     ffmpeg: Ffmpeg,
     runner: ProcessRunner,
-    *,
-    use_cache: bool = True,
-    cache_dir: Path | None = None,
+    facts: FileFacts | None = None,
 ) -> tuple[str, ...]:
     """Try an encode's further arguments on synthetic frames of the same size and format.
 
@@ -40,8 +38,8 @@ def find_unused_arguments(
         row: `spec.encoder`'s row.
         ffmpeg: The program.
         runner: Runs it.
-        use_cache: Believe an earlier trial in which all arguments were used, and keep this one.
-        cache_dir: Where trials are kept; None for the user's cache folder.
+        facts: What is known of the program, an earlier trial in which all arguments were used among
+            it; None for nothing.
 
     Returns:
         Options that ffmpeg knows and this encoder does not have, without dash.
@@ -53,23 +51,36 @@ def find_unused_arguments(
     """
     if not spec.extra_args:
         return ()
-    cache = TrialCache(cache_dir)
     command = argument_trial_command(spec, row, ffmpeg.path)
-    if use_cache and cache.recall(row, ffmpeg, command) is not None:
-        return ()
+    unused: tuple[str, ...] = ()
+
+    def all_used() -> bool | None:
+        nonlocal unused
+        worked, unused = _try(command, spec, row, ffmpeg, runner)
+        return True if worked and not unused else None
+
+    trial_fact(row, ffmpeg, command, facts, all_used)
+    return unused
+
+
+def _try(
+    command: tuple[str, ...],
+    spec: EncodeSpec,
+    row: EncoderRow,
+    ffmpeg: Ffmpeg,
+    runner: ProcessRunner,
+) -> tuple[bool, tuple[str, ...]]:
+    """Run the trial; tell whether it worked, and which arguments had no effect."""
     done = runner.run(command, stall_timeout_s=_TRIAL_TIMEOUT_S)
     if done.returncode != 0:
         _blame_arguments(done, spec, row, ffmpeg, runner)
-        return ()
+        return False, ()
     if refused := refused_values(done.stderr):
         raise UsageError(
             f"{row.name} does not take all of the encoder arguments: {'; '.join(refused)}. Correct "
             "what it names, or leave it out."
         )
-    unused = unused_options(done.stderr)
-    if use_cache and not unused:
-        cache.remember(row, ffmpeg, "", command)
-    return unused
+    return True, unused_options(done.stderr)
 
 
 def unused_arguments_error(names: Sequence[str], encoders: Sequence[str]) -> UsageError:

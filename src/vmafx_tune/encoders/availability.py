@@ -6,24 +6,27 @@ Being compiled in says little of a hardware encoder, so each one is tried on a f
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.encoders.argv import trial_command
 from vmafx_tune.encoders.diagnosis import encoder_version, failure_reason
-from vmafx_tune.encoders.trial_cache import TrialCache
 from vmafx_tune.errors import EncoderUnavailableError, ToolTimeoutError
-from vmafx_tune.media.ffmpeg import list_encoders
+from vmafx_tune.media.ffmpeg import fact_name, list_encoders
+from vmafx_tune.media.file_facts import FileFacts
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from vmafx_tune.encoders.row import EncoderRow
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.media.process import ProcessRunner
 
-__all__ = ["Availability", "check_encoder", "require_encoder"]
+__all__ = ["Availability", "check_encoder", "hardware_devices", "require_encoder", "trial_fact"]
 
 _TRIAL_TIMEOUT_S = 60.0
+# Drivers change beside the program.
+_HARDWARE_MAX_AGE_S = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,41 +62,70 @@ def check_encoder(
     row: EncoderRow,
     ffmpeg: Ffmpeg,
     runner: ProcessRunner,
-    *,
-    use_cache: bool = True,
-    refresh: bool = False,
-    cache_dir: Path | None = None,
+    facts: FileFacts | None = None,
 ) -> Availability:
-    """Find out whether an encoder works, by a trial encode or from the memory of one.
+    """Find out whether an encoder works, by a trial encode or from what is known of an earlier one.
+
+    Only what worked is kept, for as long as the ffmpeg file is the same; of hardware encoders for a
+    day at most, and on the same devices. A failure is cheap to repeat, and one that is kept would
+    outlive the driver that the user installs because of it.
 
     Args:
         row: The encoder.
         ffmpeg: The program.
         runner: Runs it.
-        use_cache: Believe an earlier trial that worked, and remember this one if it does.
-        refresh: Believe no earlier trial, but remember this one.
-        cache_dir: Where trials are remembered; None for the user's cache folder.
+        facts: What is known of the program; None for nothing.
 
     Raises:
         ToolError: ffmpeg itself cannot be run.
         CancelledError: The runner is cancelled.
     """
-    cache = TrialCache(cache_dir)
-    if use_cache and not refresh and (version := cache.recall(row, ffmpeg)) is not None:
-        return Availability(row.name, compiled=True, opens=True, version=version)
-    found = _try(row, ffmpeg, runner)
-    if use_cache and found.opens:
-        cache.remember(row, ffmpeg, found.version)
-    return found
+    found: Availability | None = None
+
+    def version() -> str | None:
+        nonlocal found
+        found = _try(row, ffmpeg, runner)
+        return found.version if found.opens else None
+
+    known = trial_fact(row, ffmpeg, trial_command(row, ffmpeg.path), facts, version)
+    return found or Availability(row.name, compiled=True, opens=True, version=known)
+
+
+def trial_fact(
+    row: EncoderRow,
+    ffmpeg: Ffmpeg,
+    command: tuple[str, ...],
+    facts: FileFacts | None,
+    find: Callable[[], Any],
+) -> Any:
+    """Return what a trial of an encoder told, from what is known of ffmpeg or by `find`."""
+    devices = hardware_devices() if row.kind.is_hardware else []
+    return (facts or FileFacts()).of(
+        ffmpeg.path,
+        fact_name(ffmpeg, *command, *devices),
+        find,
+        max_age_s=_HARDWARE_MAX_AGE_S if row.kind.is_hardware else None,
+    )
+
+
+def hardware_devices() -> list[str]:
+    """Name what hardware encoders run on here: device files, and a driver's version."""
+    return sorted(_devices())
+
+
+def _devices() -> Iterator[str]:
+    for pattern in ("dri/*", "nvidia*", "kfd"):
+        yield from map(str, Path("/dev").glob(pattern))
+    driver = Path("/proc/driver/nvidia/version")
+    if driver.exists():
+        yield driver.read_text(encoding="utf-8", errors="replace")
 
 
 def require_encoder(
     row: EncoderRow,
     ffmpeg: Ffmpeg,
     runner: ProcessRunner,
-    *,
-    use_cache: bool = True,
-    cache_dir: Path | None = None,
+    facts: FileFacts | None = None,
 ) -> Availability:
     """Make sure that an encoder works; the arguments are those of `check_encoder`.
 
@@ -102,7 +134,7 @@ def require_encoder(
         ToolError: ffmpeg itself cannot be run.
         CancelledError: The runner is cancelled.
     """
-    found = check_encoder(row, ffmpeg, runner, use_cache=use_cache, cache_dir=cache_dir)
+    found = check_encoder(row, ffmpeg, runner, facts)
     if found.why_not is not None:
         raise EncoderUnavailableError(found.why_not, argv=trial_command(row, ffmpeg.path))
     return found

@@ -112,10 +112,10 @@ def ladder(
         VmafxTuneError: The source, the scorer or an option cannot be used.
     """
     started = time.monotonic()
-    with open_session(session, tools, sources) as session:
+    with open_session(session, tools, sources, observe) as session:
         _check_sampling(sampling, sampler, encoding)
         row = row_of(encoder)
-        probed = open_source(source, scoring, session, observe)
+        probed = open_source(source, scoring, session)
         sizes = _checked_resolutions(resolutions, probed, observe)
         for size in sizes:
             check_woven(probed, size)
@@ -123,9 +123,7 @@ def ladder(
         prepared = (
             None
             if sampler
-            else PreparedSource.prepare(
-                probed, encoding, scoring, session, gop_frames=gop, observe=observe
-            )
+            else PreparedSource.prepare(probed, encoding, scoring, session, gop_frames=gop)
         )
         wanted = _checked_targets(targets, prepared)
         rungs = _checked_rungs(rungs, prepared.model if prepared else _known_model(None))
@@ -226,7 +224,7 @@ def _measure(
     prepared.require(row)
     prepared.require_arguments(base)
     prober, prescan = prepared.probers(
-        [row], observe, workers=min(request.workers, len(request.resolutions))
+        [row], workers=min(request.workers, len(request.resolutions))
     )
     if sampling is Sampling.ADAPTIVE:
         # The planner takes numpy, which a grid that is recalled from the store does without.

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import shutil
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import ToolError, ToolNotFoundError
+from vmafx_tune.media.file_facts import FileFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from vmafx_tune.media.process import ProcessRunner
     from vmafx_tune.model import Source
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Ffmpeg",
     "FrameCounter",
+    "fact_name",
     "ffmpeg_is_named",
     "file_url",
     "find_ffmpeg",
@@ -45,6 +50,9 @@ _ADVICE = (
 # Begins no name: those of files begin with "file:" where there is a colon in them.
 _HEX_NAME = "bytes:"
 _ANSWER_TIMEOUT_S = 60.0
+_OWN_NAME = "ffmpeg"
+_SCRIPT = b"#!"
+_LINKER_CACHE = Path("/etc/ld.so.cache")
 # 5.1 brought -fps_mode.
 _OLDEST = (5, 1)
 _VERSION_LINE = re.compile(r"ffmpeg version (\S+)")
@@ -68,7 +76,11 @@ class Ffmpeg:
 
 
 def find_ffmpeg(
-    explicit: Path | None, runner: ProcessRunner, environ: Mapping[str, str] | None = None
+    explicit: Path | None,
+    runner: ProcessRunner,
+    environ: Mapping[str, str] | None = None,
+    *,
+    facts: FileFacts | None = None,
 ) -> Ffmpeg:
     """Find the ffmpeg to use: the one named, `VMAFX_FFMPEG`, the installed build, or `PATH`.
 
@@ -78,20 +90,22 @@ def find_ffmpeg(
         explicit: A path, or a name to look up on `PATH`.
         runner: Runs `ffmpeg -version`.
         environ: Environment to read; None for this process's.
+        facts: What is known of programs; None for nothing.
 
     Raises:
         ToolNotFoundError: There is none, or the one named is no usable ffmpeg.
         CancelledError: The runner is cancelled.
     """
     environ = os.environ if environ is None else environ
+    examine = partial(_examine, runner=runner, facts=facts or FileFacts())
     if explicit is not None:
-        return _named(str(explicit), _OPTION, runner, environ)
+        return _named(str(explicit), _OPTION, examine, environ)
     if named := environ.get(_VARIABLE):
-        return _named(named, _VARIABLE, runner, environ)
+        return _named(named, _VARIABLE, examine, environ)
     failures = []
     for path, origin in _candidates(environ):
         try:
-            return _examine(path, origin, runner)
+            return examine(path, origin)
         except ToolError as error:
             failures.append(str(error))
     tried = " ".join(failures) or f"The {_BUNDLE} package has none here, and PATH has none either."
@@ -103,12 +117,20 @@ def ffmpeg_is_named(explicit: Path | None, environ: Mapping[str, str] | None = N
     return explicit is not None or bool((environ or os.environ).get(_VARIABLE))
 
 
-def _named(name: str, origin: str, runner: ProcessRunner, environ: Mapping[str, str]) -> Ffmpeg:
+def fact_name(ffmpeg: Ffmpeg, *circumstances: str) -> str:
+    """Name a fact of an ffmpeg by all that decides it beside the content of the program's file."""
+    told = [ffmpeg.version, _libraries(ffmpeg.path), *circumstances]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _named(
+    name: str, origin: str, examine: Callable[[Path, str], Ffmpeg], environ: Mapping[str, str]
+) -> Ffmpeg:
     path = Path(name)
     if path.name == name:
         path = Path(shutil.which(name, path=environ.get("PATH")) or name)
     try:
-        return _examine(path, origin, runner)
+        return examine(path, origin)
     except ToolError as error:
         raise ToolNotFoundError(
             f"{origin} names '{name}', which cannot be used. {error} Name another ffmpeg, or leave "
@@ -138,10 +160,40 @@ def _bundled() -> Path | None:
     return max(found, default=None)
 
 
-def _examine(path: Path, origin: str, runner: ProcessRunner) -> Ffmpeg:
+def _examine(path: Path, origin: str, runner: ProcessRunner, facts: FileFacts) -> Ffmpeg:
     if path.is_dir():
         raise ToolNotFoundError(f"'{path}' is a folder, not a program.")
     path = path.absolute()
+    if not _is_itself(path):
+        return Ffmpeg(path, _ask_version(path, runner), origin)
+    name = f"ffmpeg version {_OLDEST} {_libraries(path)}"
+    return Ffmpeg(path, facts.of(path, name, lambda: _ask_version(path, runner)), origin)
+
+
+def _is_itself(path: Path) -> bool:
+    """Tell whether a file is ffmpeg and not what starts it, which may start another one tomorrow.
+
+    Scripts do that, and launchers that go by the name of the link to them.
+    """
+    if not path.resolve().name.startswith(_OWN_NAME):
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_SCRIPT)) != _SCRIPT
+    except OSError:
+        return False
+
+
+def _libraries(path: Path) -> str:
+    """Tell whether a program's libraries may have changed: when any was installed last.
+
+    That is written down by the dynamic linker, and in the folder of those beside the program.
+    """
+    places = (_LINKER_CACHE, path.resolve().parent.parent / "lib")
+    return " ".join(str(place.stat().st_mtime_ns) for place in places if place.exists())
+
+
+def _ask_version(path: Path, runner: ProcessRunner) -> str:
     done = runner.run([str(path), "-version"], stall_timeout_s=_ANSWER_TIMEOUT_S)
     match = _VERSION_LINE.match(done.stdout)
     if done.returncode != 0 or match is None:
@@ -152,7 +204,7 @@ def _examine(path: Path, origin: str, runner: ProcessRunner) -> Ffmpeg:
             stderr_tail=done.stderr_tail,
         )
     _refuse_old(path, match[1])
-    return Ffmpeg(path, match[1], origin)
+    return match[1]
 
 
 def _refuse_old(path: Path, version: str) -> None:

@@ -28,7 +28,7 @@ __all__ = ["BUSY_TIMEOUT_S", "DamagedDatabaseError", "Database", "NewerDatabaseE
 BUSY_TIMEOUT_S = 5.0
 """How long a transaction waits for those of other processes, which take milliseconds."""
 
-_LAYOUT = """
+_PROBES = """
 CREATE TABLE probes (
     digest TEXT PRIMARY KEY,
     curve TEXT NOT NULL,
@@ -46,22 +46,21 @@ CREATE TABLE probes (
 );
 CREATE INDEX probes_by_curve ON probes (curve);
 CREATE INDEX probes_by_use ON probes (used_s);
-CREATE TABLE files (
-    signature TEXT PRIMARY KEY,
-    digest TEXT NOT NULL,
-    made_s REAL NOT NULL,
-    checksum TEXT NOT NULL
-);
-CREATE TABLE sizes (
-    digest TEXT PRIMARY KEY,
-    least_kbps REAL NOT NULL,
+"""
+_FACTS = """
+CREATE TABLE facts (
+    name TEXT PRIMARY KEY,
+    fact TEXT NOT NULL,
     made_s REAL NOT NULL,
     checksum TEXT NOT NULL
 );
 """
+# Facts are found again in less time than a migration would take to write.
+_DROP_FACTS = "DROP TABLE IF EXISTS files; DROP TABLE IF EXISTS sizes;"
 # Rows of versions 1 and 2 have no checksum, so nothing says whether they are what was written.
-_DROP_OLD = "".join(f"DROP TABLE IF EXISTS {table};" for table in ("probes", "files", "sizes"))
-_VERSION = 3
+_DROP_PROBES = "DROP TABLE IF EXISTS probes;"
+_FIRST_WITH_CHECKSUMS = 3
+_VERSION = 4
 _APPLICATION_ID = 0x564D4146  # "VMAF"
 _COMPANIONS = ("", "-wal", "-shm", "-journal")
 _DAMAGE = frozenset(
@@ -232,8 +231,10 @@ class Database:
                 # Must come before the first table; lets pruning give room back to the disk.
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
                 connection.execute("PRAGMA journal_mode = WAL")
+            keeps_probes = version >= _FIRST_WITH_CHECKSUMS
+            probes = "" if keeps_probes else f"{_DROP_PROBES} {_PROBES}"
             connection.executescript(
-                f"BEGIN IMMEDIATE; {_DROP_OLD if version else ''} {_LAYOUT} "
+                f"BEGIN IMMEDIATE; {probes} {_DROP_FACTS} {_FACTS} "
                 f"PRAGMA application_id = {_APPLICATION_ID}; "
                 f"PRAGMA user_version = {_VERSION}; COMMIT;"
             )
@@ -319,7 +320,7 @@ def _check_layout(connection: sqlite3.Connection) -> None:
 @cache
 def _expected_schema() -> frozenset[tuple[str, ...]]:
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(_LAYOUT)
+        connection.executescript(f"{_PROBES} {_FACTS}")
         return _schema(connection)
 
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vmafx_tune.encoders.row import EncoderRow
+    from vmafx_tune.media.file_facts import FileFacts
     from vmafx_tune.model import EncodeSpec, ProbeSpec, Source, VmafModel
-    from vmafx_tune.probing.fingerprint import Fingerprints
     from vmafx_tune.probing.setup import Setup
 
 __all__ = ["KEY_VERSION", "ProbeKeys"]
@@ -39,12 +39,12 @@ class ProbeKeys:
     """Makes the keys of the probes of one setup. Thread-safe.
 
     Args:
-        fingerprints: Hashes the files.
+        facts: Hashes the files.
         setup: The machine and its programs, which encode and score.
     """
 
-    def __init__(self, fingerprints: Fingerprints, setup: Setup) -> None:
-        self._fingerprints = fingerprints
+    def __init__(self, facts: FileFacts, setup: Setup) -> None:
+        self._facts = facts
         self._setup = setup
 
     def of(self, spec: ProbeSpec) -> ProbeKey:
@@ -94,19 +94,19 @@ class ProbeKeys:
             # Left to themselves, encoders count processors, and some split their work by them.
             "threads": encode.threads or processors,
             "gop_frames": encode.gop_frames,
-            "files": [self._fingerprints.of(path) for path in named_files(encode.extra_args)],
+            "files": [self._facts.digest(path) for path in named_files(encode.extra_args)],
         }
 
     def _source(self, source: Source) -> dict[str, Any]:
         # What was read from the file is here too: a newer reader may see it with other eyes.
         facts = dataclasses.asdict(dataclasses.replace(source, path=Path(_SOURCE)))
         del facts["excerpt"]  # it stands by itself, as the segment
-        files = [self._fingerprints.of(path) for path in filter_files(source.filters)]
-        return facts | {"content": self._fingerprints.of(source.path), "filter_files": files}
+        files = [self._facts.digest(path) for path in filter_files(source.filters)]
+        return facts | {"content": self._facts.digest(source.path), "filter_files": files}
 
     def _model(self, model: VmafModel) -> dict[str, Any]:
         facts = dataclasses.asdict(dataclasses.replace(model, path=None))
-        content = None if model.path is None else self._fingerprints.of(model.path)
+        content = None if model.path is None else self._facts.digest(model.path)
         return facts | {"content": content}
 
 

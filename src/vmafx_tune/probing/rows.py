@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import astuple, dataclass, fields
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vmafx_tune.model import PoolMethod, Probe, ProbeKey, ScoreSet
 from vmafx_tune.probing.payload import (
@@ -148,8 +148,8 @@ def scores_of(row: ProbeRow, key: ProbeKey) -> ScoreSet:
     return scores
 
 
-def fact_of(table: str, name: str, columns: Sequence[object]) -> object:
-    """Read a row of `files` or `sizes`: what is kept under a name.
+def fact_of(table: str, name: str, columns: Sequence[Any]) -> Any:
+    """Read a row of `facts`: what is kept under a name.
 
     Args:
         table: Its name.

@@ -7,14 +7,14 @@ import platform
 from typing import TYPE_CHECKING, Any, Protocol
 
 from vmafx_tune.cpus import visible_cpus
-from vmafx_tune.encoders.trial_cache import hardware_devices
+from vmafx_tune.encoders.availability import hardware_devices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from vmafx_tune.encoders.row import EncoderRow
-    from vmafx_tune.probing.fingerprint import Fingerprints
+    from vmafx_tune.media.file_facts import FileFacts
 
 __all__ = ["LocalSetup", "Setup"]
 
@@ -39,7 +39,7 @@ class LocalSetup:
     """Implements `Setup` for this machine.
 
     Args:
-        fingerprints: Hashes the files.
+        facts: Hashes the files.
         ffmpeg: The program that encodes.
         scorer: Facts about what scores: backend, version.
         scoring_files: Programs and libraries that score.
@@ -48,14 +48,14 @@ class LocalSetup:
 
     def __init__(
         self,
-        fingerprints: Fingerprints,
+        facts: FileFacts,
         *,
         ffmpeg: Path,
         scorer: Mapping[str, str],
         scoring_files: Iterable[Path],
         encoder_version: Callable[[EncoderRow], str],
     ) -> None:
-        self._fingerprints = fingerprints
+        self._facts = facts
         self._ffmpeg = ffmpeg
         self._scorer = dict(scorer)
         self._scoring_files = tuple(scoring_files)
@@ -70,7 +70,7 @@ class LocalSetup:
         return {
             "machine": platform.machine(),
             "scorer": self._scorer,
-            "scoring_files": [self._fingerprints.of(path) for path in self._scoring_files],
+            "scoring_files": [self._facts.digest(path) for path in self._scoring_files],
         }
 
     def encoding(self, row: EncoderRow) -> Mapping[str, Any]:
@@ -81,7 +81,7 @@ class LocalSetup:
             ToolError: The encoder's version cannot be found out.
         """
         return {
-            "ffmpeg": self._fingerprints.of(self._ffmpeg),
+            "ffmpeg": self._facts.digest(self._ffmpeg),
             "encoder_version": self._encoder_version(row),
             "processors": f"{visible_cpus()} of {os.cpu_count()} processors",
             "devices": _devices() if row.kind.is_hardware else [],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 import threading
@@ -48,14 +49,15 @@ _FORGET_FACTS_AFTER_S = 365 * 24 * 3600.0
 _PROBES = f"SELECT rowid, {COLUMNS} FROM probes"  # noqa: S608 - names of our own
 _PLACES = ", ".join("?" * len(COLUMNS.split()))
 _INSERT = f"INSERT OR REPLACE INTO probes ({COLUMNS}) VALUES ({_PLACES})"  # noqa: S608 - names of our own
-_SIZE = "SELECT rowid, digest, least_kbps, made_s, checksum FROM sizes WHERE digest = ?"
-_FILE = "SELECT rowid, signature, digest, made_s, checksum FROM files WHERE signature = ?"
+_FACT = "SELECT rowid, name, fact, made_s, checksum FROM facts WHERE name = ?"
+_KEEP_FACT = "INSERT OR REPLACE INTO facts VALUES (?, ?, ?, ?)"
+_FORGET_FACTS = "DELETE FROM facts WHERE made_s < ?"
 _FAILURES = (sqlite3.Error, OSError, DamagedDatabaseError, NewerDatabaseError)
 _log = logging.getLogger(__name__)
 
 
 class SqliteProbeStore:
-    """Implements `ports.ProbeStore` and remembers digests of files. Thread-safe.
+    """Implements `ports.ProbeStore`, and keeps facts of files for `FileFacts`. Thread-safe.
 
     Nothing here fails a run, and nothing damaged is believed. A store that cannot be used is told
     of once and left alone for the rest of the run; a damaged file is set aside and begun anew; a
@@ -85,6 +87,7 @@ class SqliteProbeStore:
         self._lock = threading.Lock()
         self._readable = True
         self._writable = True
+        self._keeps_facts = True
         self._told_of_entries = False
 
     def get(self, key: ProbeKey) -> Probe | None:
@@ -105,13 +108,14 @@ class SqliteProbeStore:
 
     def least_kbps(self, key: ProbeKey) -> float | None:
         """Return what an encode's bitrate is at least; see `ports.ProbeStore`."""
-        return self._fact("sizes", _SIZE, key.digest, float)
+        known_kbps = self.recall(_least_kbps(key))
+        return known_kbps if isinstance(known_kbps, float) else None
 
     def put_least_kbps(self, key: ProbeKey, bitrate_kbps: float) -> None:
         """Keep what an encode's bitrate is at least; see `ports.ProbeStore`."""
         known_kbps = self.least_kbps(key)
         if known_kbps is None or known_kbps < bitrate_kbps:
-            self._keep_fact("sizes", key.digest, float(bitrate_kbps))
+            self.keep(_least_kbps(key), float(bitrate_kbps))
 
     def curve(self, key: ProbeKey) -> Iterator[Probe]:
         """Read all probes that differ from `key` in quality only; see `ports.ProbeStore`."""
@@ -125,13 +129,39 @@ class SqliteProbeStore:
         found = (self._decoded("probes", row, probe) for row in rows)
         return (probe for probe in found if probe is not None)
 
-    def recall_digest(self, signature: str) -> str | None:
-        """Return the digest of the file with that signature; None where it is not known."""
-        return self._fact("files", _FILE, signature, str)
+    def recall(self, name: str, max_age_s: float | None = None) -> Any:
+        """Return what was kept under a name; see `media.file_facts.FactMemory`.
 
-    def remember_digest(self, signature: str, digest: str) -> None:
-        """Keep the digest of a file."""
-        self._keep_fact("files", signature, digest)
+        Nobody is told of a store that cannot be used: facts only save time.
+        """
+        if not self._keeps_facts:
+            return None
+
+        def fact(columns: tuple[Any, ...]) -> Any:
+            try:
+                return json.loads(fact_of("facts", name, columns)), columns[2]
+            except ValueError as error:
+                raise DamagedRowError("It is not JSON.") from error
+
+        for row in self._rows(_FACT, name, self._stop_facts):
+            found = self._decoded("facts", row, fact)
+            if found is not None and (max_age_s is None or self._clock() - found[1] <= max_age_s):
+                return found[0]
+        return None
+
+    def keep(self, name: str, fact: Any) -> None:
+        """Keep a fact under a name, for a year; see `recall`."""
+        if not self._keeps_facts:
+            return
+        now_s = self._clock()
+        facts = (name, json.dumps(fact), now_s)
+
+        def write() -> None:
+            with self._database.writing() as connection:
+                connection.execute(_KEEP_FACT, (*facts, checksum("facts", facts)))
+                connection.execute(_FORGET_FACTS, (now_s - _FORGET_FACTS_AFTER_S,))
+
+        self._writing(write, self._stop_facts)
 
     def _read(self, key: ProbeKey, value_of: Callable[[ProbeRow], T]) -> T | None:
         for row in self._rows(f"{_PROBES} WHERE digest = ?", key.digest):
@@ -142,23 +172,14 @@ class SqliteProbeStore:
                 return value
         return None
 
-    def _fact(self, table: str, query: str, name: str, kind: type[T]) -> T | None:
-        def fact(columns: tuple[Any, ...]) -> T:
-            found = fact_of(table, name, columns)
-            if not isinstance(found, kind):
-                raise DamagedRowError("It is of another kind.")
-            return found
-
-        for row in self._rows(query, name):
-            return self._decoded(table, row, fact)
-        return None
-
-    def _rows(self, query: str, name: str) -> list[tuple[Any, ...]]:
+    def _rows(
+        self, query: str, name: str, give_up: Callable[[Exception], None] | None = None
+    ) -> list[tuple[Any, ...]]:
         def read() -> list[tuple[Any, ...]]:
             with self._database.reading() as connection:
                 return connection.execute(query, (name,)).fetchall()
 
-        return self._reading(read) or []
+        return self._reading(read, give_up or self._stop) or []
 
     def _decoded(
         self, table: str, row: tuple[Any, ...], decode: Callable[[tuple[Any, ...]], T]
@@ -213,30 +234,19 @@ class SqliteProbeStore:
 
         self._writing(write)
 
-    def _keep_fact(self, table: str, name: str, fact: object) -> None:
-        now_s = self._clock()
-        facts = (name, fact, now_s)
-        insert = f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)"  # noqa: S608 - names of our own
-        forget = f"DELETE FROM {table} WHERE made_s < ?"  # noqa: S608 - names of our own
-
-        def write() -> None:
-            with self._database.writing() as connection:
-                connection.execute(insert, (*facts, checksum(table, facts)))
-                connection.execute(forget, (now_s - _FORGET_FACTS_AFTER_S,))
-
-        self._writing(write)
-
-    def _reading(self, work: Callable[[], T]) -> T | None:
+    def _reading(self, work: Callable[[], T], give_up: Callable[[Exception], None]) -> T | None:
         with self._lock:
             if not self._readable:
                 return None
-        return self._attempt(work, self._stop)
+        return self._attempt(work, give_up)
 
-    def _writing(self, work: Callable[[], None]) -> None:
+    def _writing(
+        self, work: Callable[[], None], give_up: Callable[[Exception], None] | None = None
+    ) -> None:
         with self._lock:
             if not self._writable:
                 return
-        self._attempt(work, self._stop_writing)
+        self._attempt(work, give_up or self._stop_writing)
 
     def _attempt(self, work: Callable[[], T], give_up: Callable[[Exception], None]) -> T | None:
         """Do the work; after damage once more, on a new file."""
@@ -265,6 +275,10 @@ class SqliteProbeStore:
         if not told:
             self._warn(f"{self._complaint(error)} Everything is measured anew. {_ADVICE}")
 
+    def _stop_facts(self, error: Exception) -> None:
+        _log.debug("Facts are not kept: %s", error)
+        self._keeps_facts = False
+
     def _stop_writing(self, error: Exception) -> None:
         with self._lock:
             told = not self._writable
@@ -282,3 +296,7 @@ class SqliteProbeStore:
 def _entry(columns: tuple[Any, ...], value_of: Callable[[ProbeRow], T]) -> tuple[T, float]:
     row = ProbeRow.read(columns)
     return value_of(row), row.used_s
+
+
+def _least_kbps(key: ProbeKey) -> str:
+    return f"{key.digest} least kbps"

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.errors import MediaError, UsageError
-from vmafx_tune.events import Warned
 from vmafx_tune.formatting import counted
 from vmafx_tune.model import PoolMethod
 from vmafx_tune.parsing import parse_sample
 from vmafx_tune.sampling.estimates import is_estimable
 
 if TYPE_CHECKING:
-    from vmafx_tune.events import Observer
     from vmafx_tune.model import Complexity, Source
     from vmafx_tune.options import EncodingOptions
     from vmafx_tune.session import Session
@@ -202,7 +200,7 @@ _SHORTEST_FRAMES = 12
 
 
 def sample_plan(
-    source: Source, encoding: EncodingOptions, pool: PoolMethod, session: Session, observe: Observer
+    source: Source, encoding: EncodingOptions, pool: PoolMethod, session: Session
 ) -> SamplePlan | None:
     """Choose the parts that `--sample` asks for.
 
@@ -210,8 +208,7 @@ def sample_plan(
         source: The clip.
         encoding: Says how many and how long.
         pool: How frame scores are pooled.
-        session: Looks at the source.
-        observe: Is told where the whole clip is measured all the same.
+        session: Looks at the source, and tells a user where the whole clip is measured after all.
 
     Returns:
         None for the whole clip.
@@ -252,11 +249,9 @@ def sample_plan(
         )
     plan = choose_segments(session.complexity(source), n_parts, length)
     if plan is None:
-        observe(
-            Warned(
-                f"A sample of {encoding.sample} would be nearly all of the clip's "
-                f"{source.duration_s:.1f} s, or more, so the whole clip is measured."
-            )
+        session.warn(
+            f"A sample of {encoding.sample} would be nearly all of the clip's "
+            f"{source.duration_s:.1f} s, or more, so the whole clip is measured."
         )
     return plan
 

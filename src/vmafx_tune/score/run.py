@@ -122,8 +122,8 @@ def score(
         UsageError: An option makes no sense.
     """
     scoring = scoring or ScoringOptions()
-    with open_session(session, tools, sources) as session:
-        source = open_source(reference, scoring, session, observe)
+    with open_session(session, tools, sources, observe) as session:
+        source = open_source(reference, scoring, session)
         encoded = read_source(distorted, session, session.distorted)
         display = display_size(scoring, source)
         for note in pair_notes(source, encoded, display, allow_hdr=scoring.allow_hdr):

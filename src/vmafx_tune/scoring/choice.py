@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vmafx_tune.media.ffmpeg import Ffmpeg
+    from vmafx_tune.media.file_facts import FileFacts
     from vmafx_tune.media.process import ProcessRunner
     from vmafx_tune.model import ScoreRequest, ScoreSet, VmafModel
     from vmafx_tune.ports import FrameProgress
@@ -58,6 +59,7 @@ def choose_scorer(
     work_dir: Path | None = None,
     at_once: bool = False,
     copies: ReferenceCopies | None = None,
+    facts: FileFacts | None = None,
 ) -> Scorer:
     """Make the scorer that the user asked for, or the fastest that has the model.
 
@@ -71,6 +73,7 @@ def choose_scorer(
         at_once: Whether scoring is all there is to do and starts right away. The model is then
             not tried out beforehand: scoring itself tells, with the same errors.
         copies: Keeps references decoded, for a backend that can read them; None decodes each time.
+        facts: What is known of programs; None for nothing.
 
     Raises:
         UsageError: There is no such backend, or `vmaf` is asked for without naming the program.
@@ -82,7 +85,7 @@ def choose_scorer(
     def ffmpeg_scorer() -> CheckedScorer:
         from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer
 
-        return FfmpegScorer(find_ffmpeg(), runner, work_dir, copies=copies)
+        return FfmpegScorer(find_ffmpeg(), runner, work_dir, copies=copies, facts=facts)
 
     def libvmaf_scorer() -> CheckedScorer:
         from vmafx_tune.scoring.libvmaf.backend import LibvmafFileScorer

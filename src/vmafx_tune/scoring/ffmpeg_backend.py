@@ -18,7 +18,8 @@ from vmafx_tune.errors import (
 )
 from vmafx_tune.formatting import counted
 from vmafx_tune.media.damage import require_intact
-from vmafx_tune.media.ffmpeg import FrameCounter
+from vmafx_tune.media.ffmpeg import FrameCounter, fact_name
+from vmafx_tune.media.file_facts import FileFacts
 from vmafx_tune.media.frames import check_steady
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.scoring.alignment import is_ready, plan_scoring
@@ -69,6 +70,7 @@ class FfmpegScorer:
         runner: Runs it, watches it and stops it.
         work_dir: Where scratch folders are made; None for the system's temporary folder.
         copies: Keeps references decoded, for many scores against the same; None decodes each time.
+        facts: What is known of the ffmpeg, such as the models that it has; None for nothing.
     """
 
     def __init__(
@@ -78,7 +80,9 @@ class FfmpegScorer:
         work_dir: Path | None = None,
         *,
         copies: ReferenceCopies | None = None,
+        facts: FileFacts | None = None,
     ) -> None:
+        self._facts = facts or FileFacts()
         self._ffmpeg = ffmpeg
         self._runner = runner
         self._work_dir = work_dir
@@ -166,17 +170,22 @@ class FfmpegScorer:
     def _check(self, model: VmafModel) -> VmafxTuneError | None:
         with self._lock:
             if model not in self._checked:
-                self._checked[model] = self._try(model)
+                content = "" if model.path is None else self._facts.digest(model.path)
+                name = fact_name(self._ffmpeg, "scores with", repr(model), content)
+                try:
+                    self._version = self._facts.of(
+                        self._ffmpeg.path, name, lambda: self._try(model)
+                    )
+                    self._checked[model] = None
+                except (ScoringError, ToolError) as error:
+                    self._checked[model] = error
             return self._checked[model]
 
-    def _try(self, model: VmafModel) -> VmafxTuneError | None:
+    def _try(self, model: VmafModel) -> str:
+        """Score a blank frame; return the version of libvmaf."""
         with scratch_folder(self._work_dir) as folder:
-            try:
-                done = self._run(model_check_arguments(model), model, folder, None)
-                self._version = _read_log(folder, done, n_frames=1).version
-            except (ScoringError, ToolError) as error:
-                return error
-        return None
+            done = self._run(model_check_arguments(model), model, folder, None)
+            return _read_log(folder, done, n_frames=1).version
 
     def _run(
         self,

@@ -60,9 +60,9 @@ def search(
         EncoderUnavailableError: This ffmpeg lacks the encoder, or this machine cannot open it.
         VmafxTuneError: As `score`, and where a trial encode fails.
     """
-    with open_session(session, tools, sources) as session:
-        probed = open_source(source, scoring, session, observe)
-        prepared = PreparedSource.prepare(probed, encoding, scoring, session, observe=observe)
+    with open_session(session, tools, sources, observe) as session:
+        probed = open_source(source, scoring, session)
+        prepared = PreparedSource.prepare(probed, encoding, scoring, session)
         row = row_of(encoder)
         request = prepared.request(
             row,
@@ -71,6 +71,6 @@ def search(
         )
         prepared.require(row)
         prepared.require_arguments(request)
-        prober, prescan = prepared.probers([row], observe)
+        prober, prescan = prepared.probers([row])
         result = prepared.noted(run_search(request, prober, observe=observe, prescan=prescan))
         return replace(result, notes=(*source_notes(probed), *prepared.notes, *result.notes))

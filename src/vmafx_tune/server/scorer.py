@@ -109,7 +109,9 @@ class FileScorer:
         from vmafx_tune.options import ToolOptions
         from vmafx_tune.server.served_session import ServedSession
 
-        tools = ToolOptions(ffmpeg=self._settings.ffmpeg, vmaf=self._settings.vmaf_binary)
+        tools = ToolOptions(
+            ffmpeg=self._settings.ffmpeg, vmaf=self._settings.vmaf_binary, cache=False
+        )
         session = ServedSession(tools, cancel, self._share)
         session.max_pixels = self._settings.max_pixels
         if self._ffmpeg is not None:

@@ -34,7 +34,7 @@ def path(tmp_path: Path) -> Path:
     store.put(B, probe(24.0, n_frames=5))
     store.put_scores(of_itself(), scores(4))
     store.put_least_kbps(A, 512.0)
-    store.remember_digest(SIGNATURE, DIGEST)
+    store.keep(SIGNATURE, DIGEST)
     return path
 
 
@@ -93,9 +93,10 @@ def test_of_two_entries_that_have_something_swapped_neither_is_believed(
 
 
 def test_an_edited_size_is_not_believed(path: Path) -> None:
-    edit(path, "UPDATE sizes SET least_kbps = 5120.0")
+    name = f"{A.digest} least kbps"
+    edit(path, "UPDATE facts SET fact = '5120.0'")
     assert open_store(path).least_kbps(A) is None
-    edit(path, "INSERT INTO sizes VALUES (?, ?, ?, ?)", A.digest, "much", 1.0, "")
+    edit(path, "INSERT INTO facts VALUES (?, ?, ?, ?)", name, "much", 1.0, "")
     store = open_store(path)
     assert store.least_kbps(A) is None
     store.put_least_kbps(A, 600.0)
@@ -105,19 +106,19 @@ def test_an_edited_size_is_not_believed(path: Path) -> None:
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE files SET digest = hex(randomblob(32))",
-        "UPDATE files SET digest = CAST(x'ff' AS TEXT)",
-        "UPDATE files SET signature = '5:4:3:2:1'",
-        "UPDATE files SET digest = 7, checksum = x'00'",
+        "UPDATE facts SET fact = hex(randomblob(32))",
+        "UPDATE facts SET fact = CAST(x'ff' AS TEXT)",
+        "UPDATE facts SET name = '5:4:3:2:1' WHERE name = '1:2:3:4:5'",
+        "UPDATE facts SET fact = 7, checksum = x'00'",
     ],
 )
 def test_one_file_never_stands_for_another(path: Path, statement: str) -> None:
     edit(path, statement)
     store = open_store(path)
-    assert store.recall_digest(SIGNATURE) is None
-    assert store.recall_digest("5:4:3:2:1") is None
-    store.remember_digest(SIGNATURE, DIGEST)
-    assert store.recall_digest(SIGNATURE) == DIGEST
+    assert store.recall(SIGNATURE) is None
+    assert store.recall("5:4:3:2:1") is None
+    store.keep(SIGNATURE, DIGEST)
+    assert store.recall(SIGNATURE) == DIGEST
 
 
 def forged(path: Path, payload: bytes) -> None:

@@ -14,8 +14,8 @@ import pytest
 from tests.support.damaged_stores import DAMAGE
 from tests.unit.probing.samples import open_store, probe
 from tests.unit.search.fakes import request
+from vmafx_tune.media.file_facts import FileFacts
 from vmafx_tune.model import Probe, ProbeKey, ProbeSpec, ScoreSet
-from vmafx_tune.probing.fingerprint import Fingerprints
 from vmafx_tune.probing.remembering import RememberingProber
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Run:
         assert self._prober.score_itself(TEMPLATE) == measured(0).scores
 
     def digest(self, file: Path) -> str:
-        return Fingerprints(self._store).of(file)
+        return FileFacts(self._store).digest(file)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory, clip: Path) -> Path:
     store = open_store(path)
     store.put_least_kbps(Keys().of(TEMPLATE), 512.0)
     for number in range(20):
-        store.remember_digest(f"signature {number}", digest_of(str(number)))
+        store.keep(f"signature {number}", digest_of(str(number)))
     assert run.made.count == len(QUALITIES) + 1
     return path
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.encoders.specs import make_source, make_spec
+from vmafx_tune.media.file_facts import FileFacts
 from vmafx_tune.model import (
     EncodeSpec,
     Excerpt,
@@ -20,21 +21,12 @@ from vmafx_tune.model import (
     VmafModel,
 )
 from vmafx_tune.probing import setup
-from vmafx_tune.probing.fingerprint import Fingerprints
 from vmafx_tune.probing.keys import ProbeKeys
 from vmafx_tune.probing.setup import LocalSetup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
-
-
-class NoMemory:
-    def recall_digest(self, signature: str) -> str | None:
-        return None
-
-    def remember_digest(self, signature: str, digest: str) -> None:
-        pass
 
 
 class Bench:
@@ -54,15 +46,15 @@ class Bench:
         return path
 
     def keys(self) -> ProbeKeys:
-        fingerprints = Fingerprints(NoMemory())
+        facts = FileFacts()
         machine = LocalSetup(
-            fingerprints,
+            facts,
             ffmpeg=self.folder / "ffmpeg",
             scorer=self.facts,
             scoring_files=(self.folder / "library",),
             encoder_version=lambda row: self.encoder_version,
         )
-        return ProbeKeys(fingerprints, machine)
+        return ProbeKeys(facts, machine)
 
     def spec(self, **encode: Any) -> ProbeSpec:
         source = make_source(str(self.clip))

@@ -210,10 +210,10 @@ def test_many_threads_may_read_and_write_at_once(path: Path) -> None:
     assert all(store.get(key(f"{n}-{p}")) is not None for n in range(6) for p in range(10))
 
 
-def test_the_digest_of_a_file_is_remembered(path: Path) -> None:
-    open_store(path).remember_digest("1:2:3", "abc")
-    assert open_store(path).recall_digest("1:2:3") == "abc"
-    assert open_store(path).recall_digest("1:2:4") is None
+def test_facts_are_kept(path: Path) -> None:
+    open_store(path).keep("1:2:3", ["abc", 1.5, None])
+    assert open_store(path).recall("1:2:3") == ["abc", 1.5, None]
+    assert open_store(path).recall("1:2:4") is None
 
 
 def test_the_highest_bitrate_that_an_encode_is_known_to_have_at_least_is_kept(path: Path) -> None:
@@ -243,6 +243,21 @@ def test_a_store_of_an_earlier_version_is_begun_anew(path: Path, version: int) -
     assert store.get(key()) == probe()
     assert warned == []
     assert [found.name for found in path.parent.glob("*.damaged-*")] == []
+
+
+def test_a_store_of_the_version_before_keeps_its_probes(path: Path) -> None:
+    open_store(path).put(key(), probe())
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "DROP TABLE facts; CREATE TABLE files (signature TEXT, digest TEXT);"
+            "CREATE TABLE sizes (digest TEXT, least_kbps REAL); PRAGMA user_version = 3;"
+        )
+    warned: list[str] = []
+    store = open_store(path, warned=warned)
+    assert store.get(key()) == probe()
+    store.keep("name", "fact")
+    assert open_store(path).recall("name") == "fact"
+    assert warned == []
 
 
 def test_a_measurement_that_is_none_is_not_kept(path: Path) -> None:

@@ -35,7 +35,7 @@ def plan(
     encoding: EncodingOptions, source: Source = LONG, pool: PoolMethod = PoolMethod.MEAN
 ) -> tuple[SamplePlan | None, list[Event]]:
     told: list[Event] = []
-    return sample_plan(source, encoding, pool, PlainSession(), told.append), told
+    return sample_plan(source, encoding, pool, PlainSession(observe=told.append)), told
 
 
 def test_a_sample_has_so_many_parts_of_that_length() -> None:
