@@ -68,5 +68,5 @@ def _search(folder: Path, sample: str | None, *, verify: bool = False) -> Search
 
 
 def _bitrate_kbps(result: SearchResult) -> float:
-    assert result.answer is not None
-    return result.answer.bitrate_kbps
+    assert result.bitrate_kbps is not None
+    return result.bitrate_kbps

@@ -189,5 +189,5 @@ def _cut(clip: Path, folder: Path, cut_s: float) -> Path:
     return cut
 
 
-def _answer(result: SearchResult) -> tuple[bool, float | None]:
-    return result.ok, result.answer and result.answer.quality
+def _answer(result: SearchResult) -> tuple[bool, float]:
+    return result.ok, result.best_crf

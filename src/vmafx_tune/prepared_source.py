@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.cpus import share_of
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.ports import Prober, Scorer
     from vmafx_tune.results.sample import Sample
-    from vmafx_tune.results.search import SearchResult
+    from vmafx_tune.results.search import Answer
     from vmafx_tune.sampling.parts import SamplePlan, Segment
     from vmafx_tune.session import Session
 
@@ -40,6 +40,8 @@ __all__ = [
     "checked_max_bitrate",
     "row_of",
 ]
+
+AnswerT = TypeVar("AnswerT", bound="Answer")
 
 
 # The first picture of a part has nothing before it to move from, and is a keyframe of more quality
@@ -248,13 +250,12 @@ class PreparedSource:
             return None
         return self.session.sampled(prober, plan, self.source, lead_in=LOOK_LEAD_IN)
 
-    def noted(self, result: SearchResult) -> SearchResult:
+    def noted(self, result: AnswerT) -> AnswerT:
         """Add to an answer's notes what only its source's file tells."""
-        answer = result.answer
-        if answer is None:
+        if result.size_bytes is None or result.bitrate_kbps is None:
             return result
-        source_kbps = self.session.video_bitrate_kbps(self.source, answer.size_bytes)
-        note = larger_than_source("The encode", answer.bitrate_kbps, source_kbps)
+        source_kbps = self.session.video_bitrate_kbps(self.source, result.size_bytes)
+        note = larger_than_source("The encode", result.bitrate_kbps, source_kbps)
         return result if note is None else replace(result, notes=(*result.notes, note))
 
     def require_arguments(self, *requests: SearchRequest) -> tuple[str, ...]:

@@ -43,18 +43,26 @@ class Case:
 
 
 _NOTHING_MEASURED = replace(
-    factories.search_result(target=99.0), answer=None, vmaf=None, probes=(), vmafs=(), new_probes=0
+    factories.without_answer(factories.search_result(target=99.0)),
+    error="The range of crf ends at 0.",
+    probes=(),
+    bisect_samples=(),
+    new_probes=0,
+    encoder_version="",
+    backend=None,
+    backend_version=None,
 )
 
+_TOO_LARGE = (
+    "No encode within 900 kb/s reaches 99: the best is VMAF 93.43 at crf 20, 875 kb/s. Allow "
+    "more with --max-bitrate, or lower the target."
+)
 _LIMITED = replace(
     factories.search_result(target=99.0),
     max_bitrate_kbps=900.0,
     too_large=(12.0, 18.5),
-    limit=SearchLimit(
-        "max_bitrate",
-        "No encode within 900 kb/s reaches 99: the best is VMAF 93.43 at crf 20, 875 kb/s. Allow "
-        "more with --max-bitrate, or lower the target.",
-    ),
+    limit=SearchLimit("max_bitrate", _TOO_LARGE),
+    error=_TOO_LARGE,
 )
 
 _SAMPLED = replace(
@@ -62,7 +70,7 @@ _SAMPLED = replace(
     proven=False,
     limit=SearchLimit("sample", "Only 25% of the clip was measured."),
     sample=Sample(
-        parts=(SampledPart(12, 25, 0.48), SampledPart(150, 25, 6.0)),
+        segments=(SampledPart(12, 25, 0.48), SampledPart(150, 25, 6.0)),
         share=0.25,
         subsample=2,
         verified=False,

@@ -16,6 +16,7 @@ from tests.unit.search.fakes import CurveProber, request, scores_of
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.compare.bd_rate import bd_rate, bd_rate_of_answers
 from vmafx_tune.compare.engine import CompareRequest, compare
+from vmafx_tune.results.compare import Overlap
 
 from .strategies import rate_points
 
@@ -139,7 +140,7 @@ def test_bd_rate_of_answers_is_near_that_of_the_whole_curves() -> None:
             expected = dense_bd_rate(bjontegaard, curves, *targets[:: count - 1])
             found = compared(curves, targets)
             assert found.percent is not None
-            assert found.overlap == (75.0, 95.0)
+            assert found.overlap == Overlap(75.0, 95.0)
             off.append(abs(found.percent - expected))
 
     most = {count: max(off) for count, off in errors.items()}
@@ -186,12 +187,9 @@ def test_what_a_search_measures_far_from_the_targets_does_not_count() -> None:
         searches = tuple(request(name, strategy=strategy) for name in curves)
         rows, _ = compare(CompareRequest(searches, targets, {}), Curves(curves))
         points = {
-            row.encoder: [
-                (probe.bitrate_kbps, vmaf)
-                for probe, vmaf in zip(row.search.probes, row.search.vmafs, strict=True)
-            ]
+            row.codec: [(probe.bitrate_kbps, probe.vmaf_score) for probe in row.bisect_samples]
             for row in rows
-            if row.search and row.target == 95
+            if row.target_vmaf == 95
         }
         result = bd_rate("tested", points["tested"], "anchor", points["anchor"])
         assert result.percent is not None
@@ -210,7 +208,7 @@ def test_an_answer_at_the_end_of_the_range_begins_the_span_at_its_own_score() ->
 
     found = bd_rate_of_answers("tested", tested, "anchor", anchor)
 
-    assert found.overlap == (70.0, 80.0)
+    assert found.overlap == Overlap(70.0, 80.0)
 
 
 def test_answers_that_all_targets_share_are_no_span() -> None:

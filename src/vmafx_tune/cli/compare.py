@@ -111,4 +111,4 @@ def exit_code(result: CompareResult) -> int:
 def _print_failures(result: CompareResult) -> None:
     for row in result.rows:
         if row.error is not None:
-            say(f"{row.encoder} at {given(row.target)}: {row.error}")
+            say(f"{row.codec} at {given(row.target_vmaf)}: {row.error}")

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from vmafx_tune.formatting import vmaf
-from vmafx_tune.results.compare import BdRate
+from vmafx_tune.results.compare import BdPoints, BdRate, Overlap
 from vmafx_tune.search.curve import PchipCurve
 
 if TYPE_CHECKING:
@@ -49,18 +49,20 @@ def bd_rate_of_answers(
         _frontier([point for points in some.values() for point in points])
         for some in (answers, anchor_answers)
     )
-    result = partial(BdRate, encoder=encoder, anchor=anchor, n_points=(len(tested), len(against)))
+    result = partial(
+        BdRate, codec=encoder, anchor=anchor, points=BdPoints(len(tested), len(against))
+    )
     common = sorted(answers.keys() & anchor_answers.keys())
     if len(common) < 2:
         reason = _too_few_targets(encoder, tested, anchor, against, common)
-        return result(percent=None, overlap=None, reason=reason)
+        return result(reason=reason)
     # Where an answer is the end of the knob's range, nothing is measured down to the target.
     low = max(common[0], tested[0].vmaf, against[0].vmaf)
     high = min(common[-1], tested[-1].vmaf, against[-1].vmaf)
     if low >= high:
         reason = f"{_range(encoder, tested)} and {_range(anchor, against)} do not overlap."
-        return result(percent=None, overlap=None, reason=reason)
-    return result(percent=_percent(tested, against, low, high), overlap=(low, high))
+        return result(reason=reason)
+    return result(percent=_percent(tested, against, low, high), overlap=Overlap(low, high))
 
 
 def bd_rate(encoder: str, points: Points, anchor: str, anchor_points: Points) -> BdRate:
@@ -84,16 +86,18 @@ def bd_rate(encoder: str, points: Points, anchor: str, anchor_points: Points) ->
         where a curve has fewer than `MIN_POINTS` points or the quality ranges do not overlap.
     """
     tested, against = _frontier(points), _frontier(anchor_points)
-    result = partial(BdRate, encoder=encoder, anchor=anchor, n_points=(len(tested), len(against)))
+    result = partial(
+        BdRate, codec=encoder, anchor=anchor, points=BdPoints(len(tested), len(against))
+    )
     for name, curve in ((encoder, tested), (anchor, against)):
         if len(curve) < MIN_POINTS:
-            return result(percent=None, overlap=None, reason=_too_few(name, len(curve)))
+            return result(reason=_too_few(name, len(curve)))
     low = max(tested[0].vmaf, against[0].vmaf)
     high = min(tested[-1].vmaf, against[-1].vmaf)
     if low >= high:
         reason = f"{_range(encoder, tested)} and {_range(anchor, against)} do not overlap."
-        return result(percent=None, overlap=None, reason=reason)
-    return result(percent=_percent(tested, against, low, high), overlap=(low, high))
+        return result(reason=reason)
+    return result(percent=_percent(tested, against, low, high), overlap=Overlap(low, high))
 
 
 class _Point(NamedTuple):

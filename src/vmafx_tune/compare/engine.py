@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields, replace
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from vmafx_tune import formatting
 from vmafx_tune.cancel import together
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import CompareStarted, JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.results.compare import BdRate, CompareRow
+from vmafx_tune.results.search import Answer
 from vmafx_tune.search.engine import describe, failed_search, plan_of, search_with
 from vmafx_tune.search.prescan import prescan_of
 from vmafx_tune.search.probe_set import ProbeSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vmafx_tune.compare.bd_rate import Points
     from vmafx_tune.ports import Prober
@@ -24,7 +27,18 @@ if TYPE_CHECKING:
     from vmafx_tune.search.prescan import Prescan, SamplePrescan
     from vmafx_tune.search.request import SearchRequest
 
-__all__ = ["CompareRequest", "compare", "rank", "why_missed"]
+__all__ = ["CompareRequest", "compare", "rank"]
+
+_NO_ANSWER: Mapping[str, Any] = {
+    "best_crf": -1,
+    "bitrate_kbps": None,
+    "vmaf_score": None,
+    "encode_time_ms": None,
+    "encode_command": None,
+    "chunk_commands": (),
+    "size_bytes": None,
+    "vmaf_pooled": None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +53,7 @@ class CompareRequest:
         targets: Pooled scores to reach.
         anchor: Encoder that BD-rates are against; None for none.
         workers: Encoders worked on at once.
+        ffmpeg: What makes the encodes, for the rows.
     """
 
     searches: tuple[SearchRequest, ...]
@@ -46,6 +61,7 @@ class CompareRequest:
     unavailable: Mapping[str, str]
     anchor: str | None = None
     workers: int = 1
+    ffmpeg: Path = Path("ffmpeg")
 
     @property
     def encoders(self) -> tuple[str, ...]:
@@ -86,15 +102,21 @@ def compare(
         observe(plan_of(search, request.targets, guided=prescan is not None))
     with ThreadPoolExecutor(request.workers, thread_name_prefix="compare") as pool:
         futures = {
-            search.encoder: pool.submit(
-                _run_encoder, search, request.targets, prober, prescan, observe
-            )
+            search.encoder: pool.submit(_run_encoder, search, request, prober, prescan, observe)
             for search in request.in_turn
         }
         with together(futures.values(), prober.cancel):
             outcomes = {encoder: future.result() for encoder, future in futures.items()}
     failed = [
-        CompareRow(encoder, target, None, error=reason, error_kind="failed")
+        CompareRow(
+            codec=encoder,
+            adapter=encoder,
+            ffmpeg_bin=request.ffmpeg,
+            target_vmaf=target,
+            ok=False,
+            error=reason,
+            error_kind="failed",
+        )
         for encoder, reason in request.unavailable.items()
         for target in request.targets
     ]
@@ -102,104 +124,82 @@ def compare(
     return rank([*rows, *failed]), _bd_rates(request, outcomes)
 
 
-def rank(rows: Sequence[CompareRow]) -> tuple[CompareRow, ...]:
+def rank(rows: Iterable[CompareRow]) -> tuple[CompareRow, ...]:
     """Order rows by target; within one, ok rows by bitrate then encoder, failed rows last."""
 
     def key(row: CompareRow) -> tuple[float, bool, float, str]:
-        answer = row.search.answer if row.ok and row.search else None
-        return (row.target, not row.ok, answer.bitrate_kbps if answer else 0.0, row.encoder)
+        return (row.target_vmaf, not row.ok, row.bitrate_kbps or 0.0, row.codec)
 
-    return tuple(sorted(rows, key=key))
+    by_target = groupby(sorted(rows, key=key), key=attrgetter("target_vmaf"))
+    return tuple(
+        replace(row, rank=place if row.ok else None)
+        for _, group in by_target
+        for place, row in enumerate(group, start=1)
+    )
 
 
 def _run_encoder(
     search: SearchRequest,
-    targets: Sequence[float],
+    request: CompareRequest,
     prober: Prober,
     prescan_prober: Prober | None,
     observe: Observer,
 ) -> tuple[CompareRow, ...]:
+    targets = request.targets
     probe_set = ProbeSet(search, prober, observe)
     prescan = None if prescan_prober is None else prescan_of(search, prescan_prober, observe)
     observe(JobStarted(search.encoder, n_frames=search.n_frames))
-    rows = tuple(
-        _row(search.at_target(target), probe_set, prescan, upcoming=targets[position:])
+    found = [
+        _search(search.at_target(target), probe_set, prescan, upcoming=targets[position:])
         for position, target in enumerate(targets, start=1)
+    ]
+    summary = "; ".join(
+        str(result.error) if _has_failed(result) else describe(result, search.knob)
+        for result in found
     )
-    observe(
-        JobFinished(
-            search.encoder, ok=all(row.ok for row in rows), summary=_summary(rows, search.knob)
-        )
-    )
-    return rows
+    observe(JobFinished(search.encoder, ok=all(result.ok for result in found), summary=summary))
+    return tuple(_row(result, request.ffmpeg) for result in found)
 
 
-def _row(
+def _search(
     request: SearchRequest,
     probe_set: ProbeSet,
     prescan: Prescan | SamplePrescan | None,
     upcoming: Sequence[float],
-) -> CompareRow:
+) -> SearchResult:
     made_before = probe_set.n_made
     try:
-        result = search_with(request, probe_set, upcoming=upcoming, prescan=prescan)
+        return search_with(request, probe_set, upcoming=upcoming, prescan=prescan)
     except CancelledError:
         raise
     except VmafxTuneError as error:
         new_probes = probe_set.n_made - made_before
-        failed = failed_search(request, probe_set, str(error), new_probes=new_probes)
-        return CompareRow(
-            request.encoder, request.target, failed, error=str(error), error_kind="failed"
-        )
+        return failed_search(request, probe_set, str(error), new_probes=new_probes)
+
+
+def _has_failed(result: SearchResult) -> bool:
+    return result.limit is not None and result.limit.kind == "failed"
+
+
+def _row(result: SearchResult, ffmpeg: Path) -> CompareRow:
+    found = {field.name: getattr(result, field.name) for field in fields(Answer)}
+    row = CompareRow(**found, adapter=result.codec, ffmpeg_bin=ffmpeg)
     if result.ok:
-        return CompareRow(request.encoder, request.target, result)
-    return CompareRow(
-        request.encoder,
-        request.target,
-        result,
-        error=why_missed(result, request.knob),
-        error_kind="unreachable",
-    )
+        return row
+    # The best encode that misses the target is no answer; it stays among the samples.
+    kind = "failed" if _has_failed(result) else "unreachable"
+    return replace(row, error_kind=kind, **_NO_ANSWER)
 
 
-def why_missed(result: SearchResult, knob: str) -> str:
-    """Say why a search has no answer, with the best that it measured."""
-    reason = result.limit.message if result.limit else "The target is not reached."
-    if result.answer is None or result.vmaf is None or _names_the_best(result):
-        return reason
-    return (
-        f"VMAF {formatting.given(result.target)} is not reached; the best is "
-        f"{formatting.vmaf(result.vmaf, target=result.target)} at "
-        f"{knob} {formatting.quality(result.answer.quality)}, "
-        f"{formatting.rough_bitrate(result.answer.bitrate_kbps)} kb/s. {reason}"
-    )
-
-
-def _names_the_best(result: SearchResult) -> bool:
-    return result.limit is not None and result.limit.kind == "max_bitrate"
-
-
-def _summary(rows: Sequence[CompareRow], knob: str) -> str:
-    return "; ".join(
-        describe(row.search, knob) if row.search and row.error_kind != "failed" else str(row.error)
-        for row in rows
-    )
-
-
-def _answers(rows: Sequence[CompareRow]) -> dict[float, Points]:
+def _answers(rows: Iterable[CompareRow]) -> dict[float, Points]:
     """Collect, for each target that is reached, the points that it lies between."""
-    return {
-        row.target: tuple(_points(row.search)) for row in rows if row.ok and row.search is not None
-    }
+    return {row.target_vmaf: tuple(_points(row)) for row in rows if row.ok}
 
 
-def _points(search: SearchResult) -> Iterator[tuple[float, float]]:
-    for probe, vmaf in (
-        (search.answer, search.vmaf),
-        (search.next_worse, search.next_worse_vmaf),
-    ):
-        if probe is not None and vmaf is not None:
-            yield probe.bitrate_kbps, vmaf
+def _points(row: CompareRow) -> Iterator[tuple[float, float]]:
+    for point in (row, row.next_worse):
+        if point and point.bitrate_kbps is not None and point.vmaf_score is not None:
+            yield point.bitrate_kbps, point.vmaf_score
 
 
 def _bd_rates(

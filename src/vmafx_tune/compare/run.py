@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.model import Comparison
     from vmafx_tune.options import EncodingOptions, ScoringOptions, SourceOptions, ToolOptions
     from vmafx_tune.results.compare import CompareRow
     from vmafx_tune.session import Session
@@ -85,24 +86,29 @@ def compare(
         notes = prepared.require_arguments(*request.searches)
         prober, prescan = prepared.probers(rows, workers=min(request.workers, len(rows)))
         found, bd_rates = run_compare(request, prober, observe=observe, prescan=prescan)
-        return CompareResult(
+        return CompareResult.at(
+            checked,
+            src=prepared.source.path,
             source=prepared.source,
-            encoders=tuple(row.name for row in rows),
-            targets=checked,
-            model=prepared.model,
+            codecs=tuple(row.name for row in rows),
+            model=prepared.model.name,
             pool=prepared.scoring.pool,
             display=prepared.display,
+            comparison=_comparison(found),
             subsample=prepared.scoring.subsample,
-            rows=tuple(_noted(row, prepared) for row in found),
-            bd_rates=bd_rates,
+            rows=tuple(prepared.noted(row) for row in found),
+            bd_rate=bd_rates,
             anchor=request.anchor,
-            wall_time_s=time.monotonic() - started,
-            ffmpeg=prepared.session.probing_ffmpeg.path,
+            new_probes=sum(row.new_probes for row in found),
+            wall_time_ms=(time.monotonic() - started) * 1000,
             ffmpeg_version=prepared.session.probing_ffmpeg.version,
             backend=prepared.scorer.name,
             backend_version=prepared.scorer.version,
             strategy=prepared.encoding.strategy,
             max_bitrate_kbps=limit_kbps,
+            damage=prepared.source.damage,
+            hdr=prepared.source.is_hdr,
+            filter=prepared.source.filters,
             notes=(*source_notes(probed), *prepared.notes, *notes),
         )
 
@@ -123,7 +129,8 @@ def _compare_request(
         except (MediaError, EncoderUnavailableError) as error:
             unavailable[row.name] = str(error)
     able = tuple(search for search in searches if search.encoder not in unavailable)
-    request = CompareRequest(able, targets, unavailable, anchor)
+    ffmpeg = prepared.session.probing_ffmpeg.path
+    request = CompareRequest(able, targets, unavailable, anchor, ffmpeg=ffmpeg)
     return replace(
         request, workers=workers or prepared.session.slots or _workers(prepared, request)
     )
@@ -134,8 +141,13 @@ def _workers(prepared: PreparedSource, request: CompareRequest) -> int:
     return prepared.cores.workers([(row_of(search.encoder), size) for search in request.in_turn])
 
 
-def _noted(row: CompareRow, prepared: PreparedSource) -> CompareRow:
-    return row if row.search is None else replace(row, search=prepared.noted(row.search))
+def _comparison(rows: Sequence[CompareRow]) -> Comparison | None:
+    """Tell what was compared in the first row that says so.
+
+    An encoder that adds depth may have its row compared in another format than the others.
+    """
+    told = (probe.scores.comparison for row in rows for probe in row.probes)
+    return next((comparison for comparison in told if comparison is not None), None)
 
 
 def _distinct(rows: Sequence[EncoderRow]) -> tuple[EncoderRow, ...]:

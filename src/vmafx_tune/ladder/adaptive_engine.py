@@ -191,13 +191,13 @@ class _AdaptiveSampling:
         known = search_with(search, rendition.probe_set)
         resolution = rendition.resolution
         if known.ok:
-            cell = found_cell(known, search.knob, resolution)
+            cell = found_cell(known, resolution)
             notes = (_NOT_SEARCHED, *known.notes)
             return cell if known.converged else replace(cell, note=" ".join(notes))
         if failure is not None:
             return LadderCell(resolution, target, error=failure, error_kind="failed")
         if known.converged:
-            return found_cell(known, search.knob, resolution)
+            return found_cell(known, resolution)
         return LadderCell(resolution, target, error=_LEFT_OUT, error_kind="left_out")
 
 

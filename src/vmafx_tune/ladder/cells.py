@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune.choices import ScoreAt
-from vmafx_tune.compare.engine import why_missed
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.ports import Recaller
@@ -113,7 +112,7 @@ class SearchingSampler:
         upcoming = [target for target in self._targets if target > search.target]
         prescan = self._prescans.get(resolution)
         result = search_with(search, probe_set, upcoming=upcoming, prescan=prescan)
-        return found_cell(result, search.knob, resolution)
+        return found_cell(result, resolution)
 
 
 def rendition_search(
@@ -148,25 +147,23 @@ def gop_frames(gop_s: float, frame_rate: Fraction) -> int:
     return max(1, round(gop_s * frame_rate))
 
 
-def found_cell(result: SearchResult, knob: str, resolution: Resolution) -> LadderCell:
+def found_cell(result: SearchResult, resolution: Resolution) -> LadderCell:
     """Make a cell of what its search found.
 
     Args:
         result: A search at `resolution`; without an answer its target is out of reach.
-        knob: What the encoder calls its quality knob, for messages.
         resolution: The rendition's size.
     """
-    answer = result.answer
-    if not result.ok or answer is None:
-        reason = why_missed(result, knob)
-        return LadderCell(resolution, result.target, error=reason, error_kind="unreachable")
+    target = result.target_vmaf
+    if not result.ok:
+        return LadderCell(resolution, target, error=result.error, error_kind="unreachable")
     notes = [*([result.limit.message] if result.limit else []), *result.notes]
     return LadderCell(
         resolution,
-        result.target,
-        quality=answer.quality,
-        bitrate_kbps=answer.bitrate_kbps,
-        vmaf=result.vmaf,
+        target,
+        quality=result.best_crf,
+        bitrate_kbps=result.bitrate_kbps,
+        vmaf=result.vmaf_score,
         note=" ".join(notes) or None,
     )
 

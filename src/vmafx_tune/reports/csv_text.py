@@ -7,7 +7,6 @@ import io
 import math
 from typing import TYPE_CHECKING, Any
 
-from vmafx_tune.reports.documents.compare import compare_rows
 from vmafx_tune.reports.json_text import as_json
 
 if TYPE_CHECKING:
@@ -41,8 +40,7 @@ _SCORE_COLUMNS = ("reference", "distorted", "model", "backend", "pool", "score",
 
 def compare_csv(result: CompareResult) -> str:
     """Write a comparison with one line per encoder and target, in the result's order."""
-    rows = [row.model_dump(include=set(_COMPARE_COLUMNS)) for row in compare_rows(result)]
-    return _csv(_COMPARE_COLUMNS, rows)
+    return _csv(_COMPARE_COLUMNS, map(as_json, result.rows))
 
 
 def score_csv(result: ScoreResult) -> str:

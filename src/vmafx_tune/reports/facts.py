@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vmafx_tune import shell
 from vmafx_tune.encoders.registry import all_rows
 from vmafx_tune.formatting import counted
 from vmafx_tune.reports import text
+from vmafx_tune.results.search import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from fractions import Fraction
     from pathlib import Path
 
-    from vmafx_tune.model import Comparison, Probe, Resolution, Source
+    from vmafx_tune.model import Comparison, Resolution, Source
     from vmafx_tune.results.compare import CompareResult
     from vmafx_tune.results.ladder import LadderPoint, LadderTitle
     from vmafx_tune.results.sample import Sample
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HDR_NOTE",
-    "Backend",
-    "backend_of",
     "compared_in",
     "describe_chunks",
     "describe_parts",
@@ -31,14 +30,11 @@ __all__ = [
     "describe_source",
     "describe_title",
     "encode_commands",
-    "encoder_version_of",
     "knob",
     "limit_of",
-    "missed",
-    "next_worse_point",
     "notes",
     "proof",
-    "samples_of",
+    "scorer",
     "setting",
     "speed",
     "stopped",
@@ -47,37 +43,12 @@ __all__ = [
 HDR_NOTE = "The source is PQ or HLG, for which no public VMAF model is validated."
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """What computed the scores, and the version of the libvmaf behind it."""
-
-    name: str
-    version: str
-
-    def __str__(self) -> str:
-        if not self.version:
-            return self.name
-        library = f"libvmaf {self.version}"
-        return library if self.name == "libvmaf" else f"{self.name} ({library})"
-
-
-def samples_of(search: SearchResult) -> list[tuple[Probe, float]]:
-    """Pair the probes of a search with their pooled scores, best quality first."""
-    return list(zip(search.probes, search.vmafs, strict=True))
-
-
-def next_worse_point(search: SearchResult) -> tuple[Probe, float] | None:
-    """Find the probe that proves an answer, with its pooled score."""
-    probe, vmaf = search.next_worse, search.next_worse_vmaf
-    return None if probe is None or vmaf is None else (probe, vmaf)
-
-
-def backend_of(search: SearchResult) -> Backend | None:
-    """Name what scored a search's probes; None where nothing was scored."""
-    if not search.probes:
-        return None
-    scores = search.probes[0].scores
-    return Backend(scores.backend, scores.backend_version)
+def scorer(backend: str, version: str | None) -> str:
+    """Name what computed the scores, with the version of the libvmaf behind it."""
+    if not version:
+        return backend
+    library = f"libvmaf {version}"
+    return library if backend == "libvmaf" else f"{backend} ({library})"
 
 
 def compared_in(comparison: Comparison | None) -> str:
@@ -87,12 +58,6 @@ def compared_in(comparison: Comparison | None) -> str:
     stated = {"range": comparison.range, "matrix": comparison.matrix}
     words = (value or f"{name} not stated" for name, value in stated.items())
     return ", ".join([comparison.pix_fmt, *words])
-
-
-def encoder_version_of(search: SearchResult | None) -> str:
-    """Name the version of the encoder behind a search; empty where no probe tells."""
-    probes = search.probes if search else ()
-    return next((probe.encoder_version for probe in probes if probe.encoder_version), "")
 
 
 def setting(encoder: str, quality: float) -> str:
@@ -110,19 +75,6 @@ def knob(encoder: str) -> str:
     return names.get(encoder, "crf")
 
 
-def missed(search: SearchResult) -> str:
-    """Say why a search did not reach its target, with the best that it measured."""
-    reason = search.limit.message if search.limit else "The target is not reached."
-    if search.answer is None or (search.limit and search.limit.kind == "max_bitrate"):
-        return reason
-    return (
-        f"VMAF {text.given(search.target)} is not reached; the best is "
-        f"{text.vmaf(search.vmaf, target=search.target)} at "
-        f"{knob(search.encoder)} {text.quality(search.answer.quality)}, "
-        f"{text.bitrate(search.answer.bitrate_kbps)} kb/s. {reason}"
-    )
-
-
 def limit_of(result: SearchResult | CompareResult) -> str:
     """Say what an answer may cost; empty where there is no limit."""
     limit_kbps = result.max_bitrate_kbps
@@ -134,50 +86,47 @@ def stopped(search: SearchResult) -> str:
     return f"stopped: over {text.given(search.max_bitrate_kbps)} kb/s"
 
 
-def proof(search: SearchResult) -> str:
+def proof(answer: Answer) -> str:
     """Show in a few words what proves an answer: the next worse setting and its missing score."""
-    if not search.proven:
+    if not answer.proven:
         return "unproven"
-    worse = next_worse_point(search)
+    worse = answer.next_worse
     if worse is None:
         return "end of range"
-    return f"{text.quality(worse[0].quality)}: {text.vmaf(worse[1], target=search.target)}"
+    return f"{text.quality(worse.crf)}: {text.vmaf(worse.vmaf_score, target=answer.target_vmaf)}"
 
 
-def speed(source: Source, probe: Probe | None) -> str:
+def speed(source: Source, encode_time_ms: float | None) -> str:
     """Tell an encode's speed in frames per second."""
-    if probe is None or probe.encode_time_s <= 0:
+    if not encode_time_ms or encode_time_ms < 0:
         return text.ABSENT
-    return f"{source.n_frames / probe.encode_time_s:,.0f} fps"
+    return f"{source.n_frames / encode_time_ms * 1000:,.0f} fps"
 
 
-def notes(search: SearchResult) -> list[str]:
+def notes(answer: Answer) -> list[str]:
     """List what a reader of a search should know: what lacks in proof, contradictions, notes.
 
-    What stands in the way of a target that is not reached is part of `missed`.
+    What stands in the way of a target that is not reached is part of the error.
     """
-    limit = [search.limit.message] if search.limit and search.ok else []
+    limit = [answer.limit.message] if answer.limit and answer.ok else []
     contradictions = [
-        f"Scores are not monotone: {knob(search.encoder)} {worse:g} should be worse than "
-        f"{better:g}, but scored higher."
-        for better, worse in search.non_monotone
+        f"Scores are not monotone: {knob(answer.codec)} {pair.worse_crf:g} should be worse than "
+        f"{pair.better_crf:g}, but scored higher."
+        for pair in answer.non_monotone
     ]
-    return [*limit, *contradictions, *search.notes]
+    return [*limit, *contradictions, *answer.notes]
 
 
-def describe_sample(search: SearchResult | None) -> str:
+def describe_sample(answer: Answer) -> str:
     """Say what stood for a source, and what it promised where that was verified; may be empty."""
-    sample = search.sample if search else None
-    if search is None or sample is None:
-        return ""
+    sample = answer.sample
     told = describe_parts(sample)
-    found = sample.estimate
-    if found is None or not sample.verified:
+    if sample is None or sample.estimate is None or not sample.verified:
         return told
+    found = sample.estimate
     return (
-        f"{told}; said VMAF {text.vmaf(found.vmaf, target=search.target)} at "
-        f"{knob(search.encoder)} {text.quality(found.quality)}, "
-        f"{text.bitrate(found.bitrate_kbps)} kb/s"
+        f"{told}; said VMAF {text.vmaf(found.vmaf_score, target=answer.target_vmaf)} at "
+        f"{knob(answer.codec)} {text.quality(found.crf)}, {text.bitrate(found.bitrate_kbps)} kb/s"
     )
 
 
@@ -185,7 +134,7 @@ def describe_parts(sample: Sample | None) -> str:
     """Say which part of a source stood for it; empty where none did."""
     if sample is None:
         return ""
-    parts = counted(len(sample.parts), "part")
+    parts = counted(len(sample.segments), "part")
     kind = "led to what was measured" if sample.verified else "estimates"
     return f"{parts}, {sample.share:.0%} of the clip: {kind}"
 
@@ -198,19 +147,24 @@ def describe_chunks(chunk_frames: int | None, frame_rate: Fraction | None) -> st
     return f"of {counted(chunk_frames, 'frame')}{length}, encoded one by one and joined"
 
 
-def encode_commands(label: str, encode: Probe | LadderPoint) -> list[tuple[str, Sequence[str]]]:
+def encode_commands(label: str, encode: Answer | LadderPoint) -> list[tuple[str, Sequence[str]]]:
     """List the commands that reproduce an encode; of one in chunks, the first and the last.
 
     Args:
         label: Tells the encode from others.
         encode: What was measured.
     """
-    if not encode.command:
+    if isinstance(encode, Answer):
+        command = shell.split(encode.encode_command or "")
+        chunks = tuple(map(shell.split, encode.chunk_commands))
+    else:
+        command, chunks = encode.command, encode.chunk_commands
+    if not command:
         return []
-    if not (chunks := encode.chunk_commands):
-        return [(label, encode.command)]
+    if not chunks:
+        return [(label, command)]
     first = f"{label}: the first of {len(chunks)} chunks; JSON has them all"
-    return [(first, chunks[0]), (f"{label}: joins the chunks", encode.command)]
+    return [(first, chunks[0]), (f"{label}: joins the chunks", command)]
 
 
 def describe_source(source: Source) -> str:

@@ -13,13 +13,13 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from vmafx_tune.reports import schemas
-from vmafx_tune.reports.documents.compare import CompareDocument, CompareTargetsDocument
 from vmafx_tune.reports.documents.ladder import LadderDocument
-from vmafx_tune.reports.documents.search import SearchDocument
 from vmafx_tune.results.cache import CacheResult
+from vmafx_tune.results.compare import CompareOneTarget, CompareTargets
 from vmafx_tune.results.machine import DoctorResult, EncodersResult
 from vmafx_tune.results.record import json_fields
 from vmafx_tune.results.score import RemoteScoreResult, ScoreResult
+from vmafx_tune.results.search import SearchResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,8 +39,8 @@ _TITLES = {
 _RESULTS: Mapping[str, Any] = {
     "score": ScoreResult,
     "remote_score": RemoteScoreResult,
-    "search": SearchDocument,
-    "compare": CompareDocument | CompareTargetsDocument,
+    "search": SearchResult,
+    "compare": CompareOneTarget | CompareTargets,
     "ladder": LadderDocument,
     "encoders": EncodersResult,
     "doctor": DoctorResult,

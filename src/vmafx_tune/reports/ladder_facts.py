@@ -97,7 +97,7 @@ def why_empty(result: LadderResult) -> str | None:
 
 def circumstances(result: LadderResult) -> list[tuple[str, str]]:
     """List under which circumstances a ladder was made; what is not known has an empty value."""
-    backend = facts.Backend(result.backend, result.backend_version) if result.backend else ""
+    backend = facts.scorer(result.backend, result.backend_version) if result.backend else ""
     return [
         ("Source", facts.describe_title(result.source)),
         ("Encoder", _joined(result.encoder, _encoder_version(result))),
@@ -109,9 +109,9 @@ def circumstances(result: LadderResult) -> list[tuple[str, str]]:
         ("Sample", facts.describe_parts(result.sample)),
         ("Chunks", facts.describe_chunks(result.chunk_frames, result.source.frame_rate)),
         ("Rungs", _choice(result.choice)),
-        ("Scored by", str(backend)),
+        ("Scored by", backend),
         ("ffmpeg", result.ffmpeg_version),
-        ("Took", _joined(text.duration(result.wall_time_s), _counted(result))),
+        ("Took", _joined(text.duration(result.wall_time_s * 1000), _counted(result))),
     ]
 
 

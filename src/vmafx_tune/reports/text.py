@@ -92,10 +92,11 @@ def file_size(size_bytes: int) -> str:
     return f"{size / 1024:,.1f} TiB"
 
 
-def duration(seconds: float | None) -> str:
+def duration(milliseconds: float | None) -> str:
     """Format a span of time: `0.42 s`, `12.3 s`, `3:07 min`, `2:03:07 h`."""
-    if seconds is None or not math.isfinite(seconds):
+    if milliseconds is None or not math.isfinite(milliseconds):
         return ABSENT
+    seconds = milliseconds / 1000
     if seconds < 59.95:
         return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

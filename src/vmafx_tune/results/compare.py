@@ -3,109 +3,150 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import Any, ClassVar, Literal
 
-from vmafx_tune.choices import SearchStrategy
-from vmafx_tune.results.record import Result
+from vmafx_tune.results.record import Given, PathText, Record
+from vmafx_tune.results.search import Answer, SearchProvenance
 
-if TYPE_CHECKING:
-    from pathlib import Path
+__all__ = [
+    "BdPoints",
+    "BdRate",
+    "CompareOneTarget",
+    "CompareResult",
+    "CompareRow",
+    "CompareTargets",
+    "Overlap",
+]
 
-    from vmafx_tune.model import Comparison, PoolMethod, Resolution, Source, VmafModel
-    from vmafx_tune.results.search import SearchResult
 
-__all__ = ["BdRate", "CompareResult", "CompareRow"]
+@dataclass(frozen=True)
+class Overlap(Record):
+    """Interval of quality that two curves share."""
+
+    lo: float
+    """Lower end in VMAF points."""
+    hi: float
+    """Upper end in VMAF points."""
 
 
-@dataclass(frozen=True, slots=True)
-class BdRate:
-    """Bjøntegaard delta rate of one encoder against the anchor.
+@dataclass(frozen=True)
+class BdPoints(Record):
+    """How many points of each curve were used."""
 
-    Attributes:
-        encoder: The encoder under test.
-        anchor: The encoder it is held against.
-        percent: Bitrate difference at equal quality; negative means fewer bits. None where it
-            cannot be computed, and `reason` says why.
-        overlap: VMAF interval over which both curves were integrated.
-        n_points: Points used of (encoder, anchor).
-    """
+    codec: int
+    """Points of the encoder under test."""
+    anchor: int
+    """Points of the anchor."""
 
-    encoder: str
+
+@dataclass(frozen=True, kw_only=True)
+class BdRate(Record):
+    """Bjøntegaard delta rate of one encoder against the anchor."""
+
+    codec: str
+    """The encoder under test."""
     anchor: str
-    percent: float | None
-    overlap: tuple[float, float] | None
-    n_points: tuple[int, int]
+    """The encoder it is held against."""
+    percent: float | None = None
+    """Bitrate difference at equal quality, of the answers and their next worse neighbours; negative
+    means fewer bits."""
+    overlap: Overlap | None = None
+    """Interval that both curves were integrated over: the span of the targets that both reach."""
+    points: BdPoints
+    """Points that the curves were made of."""
     reason: str | None = None
+    """Why `percent` is null, as a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class CompareRow:
-    """One encoder at one target.
+@dataclass(frozen=True, kw_only=True)
+class CompareRow(Answer):
+    """One encoder at one target."""
 
-    Attributes:
-        search: What the search found or measured before it failed; None where the encoder cannot
-            run here.
-        error: Why the row failed, as a plain sentence; None when it is ok.
-        error_kind: `unreachable` when only the target was out of reach, else `failed`.
-    """
-
-    encoder: str
-    target: float
-    search: SearchResult | None
-    error: str | None = None
+    leading: ClassVar[str] = (
+        "codec adapter runtime_variant ffmpeg_bin encoder_version best_crf bitrate_kbps "
+        "encode_time_ms vmaf_score target_vmaf ok error bisect_samples rank error_kind "
+        "encode_command size_bytes vmaf_pooled converged proven"
+    )
+    adapter: str
+    """Name of the registry row that drives the encoder."""
+    runtime_variant: str = "default"
+    """Variant of that row; always "default"."""
+    ffmpeg_bin: PathText
+    """Path of the ffmpeg used."""
+    ok: bool
+    """The row has its answer."""
+    rank: int | None = None
+    """Place by bitrate among its target's ok rows, from 1."""
     error_kind: str | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether the row has its answer."""
-        return self.error is None
+    """unreachable where only the target is out of reach, else failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class CompareResult(Result):
-    """Outcome of `compare`.
+@dataclass(frozen=True, kw_only=True)
+class CompareResult(SearchProvenance):
+    """Which encoder needs the fewest bits to reach the targets on a source.
 
-    Attributes:
-        targets: In ascending order.
-        rows: Grouped by target; within one, ok rows by bitrate then encoder, failed rows last.
-        bd_rates: One for each encoder but the anchor; empty without an anchor.
-        ffmpeg: Path of the ffmpeg used.
-        strategy: How the searches chose their probes.
-        max_bitrate_kbps: What an answer may have; None for no limit.
-        notes: Sentences about the comparison that an engineer should know; those about a row are
-            its search's.
+    Its JSON has one of two shapes, which `CompareOneTarget` and `CompareTargets` are.
     """
 
     command: ClassVar[str] = "compare"
-    source: Source
-    encoders: tuple[str, ...]
-    targets: tuple[float, ...]
-    model: VmafModel
-    pool: PoolMethod
-    display: Resolution
-    subsample: int
     rows: tuple[CompareRow, ...]
-    bd_rates: tuple[BdRate, ...]
-    anchor: str | None
-    wall_time_s: float
-    ffmpeg: Path
-    ffmpeg_version: str
+    """Grouped by target; within one, ok rows by bitrate, then by codec; failed rows last."""
+    codecs: tuple[str, ...]
+    """Encoders compared."""
     backend: str
     backend_version: str
-    strategy: SearchStrategy = SearchStrategy.INTERPOLATE
-    max_bitrate_kbps: float | None = None
+    ffmpeg_version: str
+    """Version of the ffmpeg used."""
+    new_probes: int
+    """Encodes made by this run, stopped ones included; the others were known."""
+    anchor: str | None
+    """Encoder that BD-rates are against."""
+    bd_rate: tuple[BdRate, ...]
+    """One for each encoder but the anchor; empty without an anchor."""
     notes: tuple[str, ...] = ()
+    """What an engineer should know of the comparison, in sentences; those about a row stand in the
+    row."""
 
-    @property
-    def comparison(self) -> Comparison | None:
-        """What source and encodes were brought to in the first row that says so; else None.
+    @staticmethod
+    def at(targets: tuple[float, ...], **fields: Any) -> CompareResult:
+        """Make the result for a number of targets.
 
-        An encoder that adds depth may have its row compared in another format than the others.
+        Args:
+            targets: In ascending order.
+            fields: All others.
         """
-        told = (row.search.comparison for row in self.rows if row.search)
-        return next((comparison for comparison in told if comparison is not None), None)
+        if len(targets) == 1:
+            return CompareOneTarget(target_vmaf=targets[0], **fields)
+        return CompareTargets(target_vmafs=targets, **fields)
 
     @property
-    def new_probes(self) -> int:
-        """Encodes that this run had to make, those that were stopped included."""
-        return sum(row.search.new_probes for row in self.rows if row.search)
+    def targets(self) -> tuple[float, ...]:
+        """In ascending order."""
+        return tuple(dict.fromkeys(row.target_vmaf for row in self.rows))
+
+
+_REST = (
+    "tool_version wall_time_ms rows codecs model pool display comparison subsample backend "
+    "backend_version ffmpeg_version hdr strategy new_probes max_bitrate_kbps anchor bd_rate notes "
+    "damage filter"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareOneTarget(CompareResult):
+    """Which encoder needs the fewest bits to reach one target on a source."""
+
+    leading: ClassVar[str] = f"src target_vmaf {_REST}"
+    target_vmaf: Given
+    """Pooled score to reach; a tie passes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareTargets(CompareResult):
+    """Which encoder needs the fewest bits to reach each of several targets on a source."""
+
+    leading: ClassVar[str] = f"schema_version src target_vmafs {_REST}"
+    schema_version: Literal[2] = 2
+    """Version of this document's contract."""
+    target_vmafs: tuple[Given, ...]
+    """Pooled scores to reach, ascending."""

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "Bytes",
     "Command",
     "Count",
     "Given",
+    "NotNegative",
     "OmittedWhenEmpty",
     "PathText",
     "PoolText",
@@ -168,7 +168,7 @@ Quality = Annotated[float, _NeverNull()]
 Positive = Annotated[float, _within(lambda value: value > 0, "a number above 0")]
 Span = Annotated[float, _within(lambda value: value >= 0, "a number of 0 or more")]
 Share = Annotated[float, _within(lambda value: 0 < value <= 1, "a number above 0 and at most 1")]
-Bytes = Annotated[int, _within(lambda value: value >= 0, "a number of 0 or more")]
+NotNegative = Annotated[int, _within(lambda value: value >= 0, "a number of 0 or more")]
 Count = Annotated[int, _within(lambda value: value >= 1, "a whole number from 1")]
 Side = Annotated[
     int,

@@ -4,61 +4,52 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vmafx_tune.results.record import Count, NotNegative, Quality, Record, Share
+
 __all__ = ["Sample", "SampleEstimate", "SampledPart"]
 
 
-@dataclass(frozen=True, slots=True)
-class SampledPart:
-    """A part of a clip that was measured.
+@dataclass(frozen=True)
+class SampledPart(Record):
+    """A part of the source that was measured."""
 
-    Attributes:
-        first_frame: Counts the clip's frames from 0.
-        n_frames: Its length.
-        start_s: First frame over frame rate, in seconds.
-    """
-
-    first_frame: int
-    n_frames: int
+    first_frame: NotNegative
+    """Counts the source's frames from 0."""
+    n_frames: Count
+    """Its length."""
     start_s: float
+    """First frame over frame rate, in seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class SampleEstimate:
-    """What the parts say of the whole clip, at one setting.
+@dataclass(frozen=True)
+class SampleEstimate(Record):
+    """What the parts say of the whole source."""
 
-    Attributes:
-        quality: Value of the quality knob: the sample's answer, or its best setting where none
-            reaches the target.
-        bitrate_kbps: Estimated average bitrate.
-        vmaf: Estimated pooled score.
-        vmaf_error: Half the width of its 95 % interval, from the spread between the parts; None for
-            a single part, and for scores that are no mean: parts give too high a minimum and too
-            high percentiles.
-        bitrate_error_kbps: Likewise, of the bitrate; None for a single part.
-    """
-
-    quality: float
+    crf: Quality
+    """The sample's answer, or its best setting where it has none."""
     bitrate_kbps: float
-    vmaf: float
+    """Estimated average video bitrate."""
+    vmaf_score: float
+    """Estimated pooled score."""
     vmaf_error: float | None
+    """Half the width of its 95 % interval, from the spread between the parts; null for a single
+    part, and for min, p1, p5 and p10, which parts give too high."""
     bitrate_error_kbps: float | None
+    """Likewise, of the bitrate; null for a single part."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """The parts of a clip that stood for it.
+@dataclass(frozen=True)
+class Sample(Record):
+    """The parts of the source that stood for it."""
 
-    Attributes:
-        parts: In the order of the clip.
-        share: Part of the clip's frames that they hold, from 0 to 1.
-        subsample: Every n-th of their frames was scored.
-        verified: Whether the result is measured on the whole clip, so that the sample only showed
-            the way; else it is the estimate.
-        estimate: What the parts said; None where they were not asked for this result.
-    """
-
-    parts: tuple[SampledPart, ...]
-    share: float
-    subsample: int
+    segments: tuple[SampledPart, ...]
+    """In the order of the source."""
+    share: Share
+    """Part of the source's frames that they hold, from 0 to 1."""
+    subsample: Count
+    """Every n-th of their frames was scored."""
     verified: bool
+    """The result is measured on the whole source, and the sample only showed the way; else the
+    result is the estimate."""
     estimate: SampleEstimate | None = None
+    """What the parts said; null where they were not searched, and for ladders."""

@@ -1,102 +1,184 @@
-"""What `search` returns."""
+"""What `search` returns, and what it has in common with each row of `compare`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field
+from typing import Annotated, ClassVar, Literal
 
 from vmafx_tune.choices import SearchStrategy
-from vmafx_tune.results.record import Result
+from vmafx_tune.model import Damage, Probe, Source
+from vmafx_tune.results.provenance import Provenance
+from vmafx_tune.results.record import (
+    Command,
+    Count,
+    Given,
+    PathText,
+    PoolText,
+    PythonOnly,
+    Quality,
+    Record,
+    SizeText,
+    Span,
+    one_of,
+)
+from vmafx_tune.results.sample import Sample
+from vmafx_tune.results.score import PooledScores
 
-if TYPE_CHECKING:
-    from vmafx_tune.model import Comparison, PoolMethod, Probe, Resolution, Source, VmafModel
-    from vmafx_tune.results.sample import Sample
+__all__ = [
+    "Answer",
+    "NonMonotone",
+    "ProbeSummary",
+    "SearchLimit",
+    "SearchProvenance",
+    "SearchResult",
+    "StrategyText",
+]
 
-__all__ = ["SearchLimit", "SearchResult", "SearchStrategy"]
+StrategyText = Annotated[SearchStrategy, one_of(SearchStrategy)]
 
 
-@dataclass(frozen=True, slots=True)
-class SearchLimit:
-    """Why a search has no proven answer.
+@dataclass(frozen=True, kw_only=True)
+class ProbeSummary(Record):
+    """One probe: a trial encode with its score."""
 
-    Attributes:
-        kind: `knob_range`, `clip_ceiling`, `encoder_args`, `size`, `max_bitrate`, `max_iter`,
-            `sample`, `subsample`, or `failed` where a probe failed.
-        message: A sentence for people.
-    """
+    crf: Quality
+    """Value of the encoder's quality knob."""
+    bitrate_kbps: float
+    """Video packets' bits over frames / frame rate."""
+    vmaf_score: float
+    """Pooled score in VMAF points."""
+    encode_time_ms: float
+    """Wall time of the encode."""
+    score_time_ms: float
+    """Wall time of decoding and scoring."""
+    size_bytes: int
+    """Sum of the video packets' sizes."""
+
+
+@dataclass(frozen=True)
+class SearchLimit(Record):
+    """Why a search has no proven answer."""
 
     kind: str
+    """knob_range, clip_ceiling, encoder_args, size, max_bitrate, max_iter, sample, subsample or
+    failed."""
     message: str
+    """The same as a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class SearchResult(Result):
-    """Outcome of one search: one source, one encoder, one target.
+@dataclass(frozen=True)
+class NonMonotone(Record):
+    """Two probes where the worse setting scored higher."""
 
-    Attributes:
-        encoder: ffmpeg's encoder name.
-        target: The pooled score to reach, in VMAF points; a tie passes.
-        answer: The probe at the worst-quality step that reaches the target. Where none does, the
-            probe with the highest score, and `ok` is False.
-        vmaf: `answer`'s pooled score.
-        next_worse: The probe one step worse, measured and missing the target; None when the answer
-            is the end of the range or was not proven.
-        probes: Every probe with a score, from the best quality step to the worst.
-        ok: Whether the target is reached.
-        converged: Whether the search ended by itself, not by `max_iter`.
-        proven: Whether the answer and its neighbour were measured on every frame.
-        limit: What stood in the way; None for a proven answer.
-        non_monotone: Pairs of qualities `(better, worse)` where the worse setting scored higher.
-        new_probes: Encodes that this search had to make, those that were stopped included; what
-            the others measured was known.
-        strategy: How the search chose them.
-        max_bitrate_kbps: What an answer may have; None for no limit.
-        too_large: Qualities of the encodes that are above it, the best first. They were stopped as
-            soon as that was certain, and have no score.
-        sample: The parts of the source that stood for it; None where it was measured as a whole
-            from the start.
-        chunk_frames: Frames of the chunks that each encode is made of, the last one's excepted;
-            None for encodes of the whole source. The probes' `parts` are the chunks then.
-        notes: Sentences about the answer and its encoder that an engineer should know.
-    """
+    better_crf: Quality
+    """The setting that should have scored higher."""
+    worse_crf: Quality
+    """The setting that did."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer(Record):
+    """What was found with one encoder for one target, and what proves it."""
+
+    codec: str
+    """ffmpeg's encoder name."""
+    target_vmaf: Given
+    """Pooled score to reach; a tie passes."""
+    best_crf: Quality = -1
+    """The worst-quality setting that reaches the target; -1 for a failed row."""
+    bitrate_kbps: float | None = None
+    """Average video bitrate at `best_crf`."""
+    vmaf_score: float | None = None
+    """Pooled score at `best_crf`."""
+    ok: bool
+    """The target is reached."""
+    error: str | None = None
+    """Why it is not, as a sentence."""
+    bisect_samples: tuple[ProbeSummary, ...] = ()
+    """All probes, best quality first."""
+    encoder_version: str = ""
+    """From the encoder's banner or bitstream; empty where nothing was encoded."""
+    encode_time_ms: float | None = None
+    """Wall time of the encode at `best_crf`."""
+    encode_command: Command | None = None
+    """Shell command that reproduces the encode at `best_crf`; after `chunk_commands`, which it
+    joins, where those are not empty."""
+    size_bytes: int | None = None
+    """Sum of the video packets' sizes at `best_crf`."""
+    vmaf_pooled: PooledScores | None = None
+    """Every pooling of the scores at `best_crf`."""
+    converged: bool = False
+    """The search ended by itself, not by --max-iter."""
+    proven: bool = False
+    """The answer was measured on every frame and reaches the target, and the next worse setting was
+    measured and misses it or does not exist."""
+    next_worse: ProbeSummary | None = None
+    """The probe one step worse, which misses the target; null where there is none."""
+    limit: SearchLimit | None = None
+    """What stood in the way of a proven answer."""
+    non_monotone: tuple[NonMonotone, ...] = ()
+    """Probes that contradict each other."""
+    new_probes: int = 0
+    """Encodes made by this search, stopped ones included; what the other settings gave was
+    known."""
+    too_large: tuple[Quality, ...] = ()
+    """Settings whose encodes are above `max_bitrate_kbps`, best quality first. They were stopped as
+    soon as that was certain, and have no sample."""
+    sample: Sample | None = None
+    """Parts that stood for the source; null where it was measured as a whole from the start."""
+    chunk_frames: Count | None = None
+    """Frames of the chunks that each encode is made of, the last one's excepted; null for encodes
+    of the whole source."""
+    chunk_commands: tuple[Command, ...] = ()
+    """Shell commands that reproduce the chunks of the encode at `best_crf`, in order; empty for an
+    encode of the whole source."""
+    notes: tuple[str, ...] = ()
+    """What an engineer should know of the answer and its encoder, in sentences."""
+    probes: PythonOnly[tuple[Probe, ...]] = field(default=(), repr=False)
+    """The probes with the scores of their frames, best quality first."""
+
+    @property
+    def answer(self) -> Probe | None:
+        """The probe at `best_crf`; None where there is none."""
+        return next((probe for probe in self.probes if probe.quality == self.best_crf), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchProvenance(Provenance):
+    """How the probes of searches were made."""
+
+    src: PathText
+    """The source, as it was named."""
+    pool: PoolText
+    display: SizeText
+    subsample: Count
+    wall_time_ms: Span
+    strategy: StrategyText = SearchStrategy.INTERPOLATE
+    """How the probes were chosen: `interpolate` or `bisect`."""
+    max_bitrate_kbps: float | None = None
+    """Bitrate that an answer may have at most; null for no limit."""
+    damage: Damage | None = None
+    """Where the source first does not decode cleanly, with --allow-damage; null where it does."""
+    source: PythonOnly[Source] = field(repr=False)
+    """The source as probed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult(SearchProvenance, Answer):
+    """The worst-quality setting of one encoder that still reaches one target."""
 
     command: ClassVar[str] = "search"
-    source: Source
-    encoder: str
-    target: float
-    model: VmafModel
-    pool: PoolMethod
-    display: Resolution
-    subsample: int
-    answer: Probe | None
-    vmaf: float | None
-    next_worse: Probe | None
-    probes: tuple[Probe, ...]
-    vmafs: tuple[float, ...]
-    ok: bool
-    converged: bool
-    proven: bool
-    limit: SearchLimit | None
-    non_monotone: tuple[tuple[float, float], ...]
-    new_probes: int
-    wall_time_s: float
-    strategy: SearchStrategy = SearchStrategy.INTERPOLATE
-    max_bitrate_kbps: float | None = None
-    too_large: tuple[float, ...] = ()
-    sample: Sample | None = None
-    chunk_frames: int | None = None
-
-    @property
-    def comparison(self) -> Comparison | None:
-        """What source and encodes were brought to; None where nothing was scored."""
-        return next((probe.scores.comparison for probe in self.probes), None)
-
-    notes: tuple[str, ...] = ()
-
-    @property
-    def next_worse_vmaf(self) -> float | None:
-        """`next_worse`'s pooled score; None where there is none."""
-        if self.next_worse is None:
-            return None
-        scored = zip(self.probes, self.vmafs, strict=True)
-        return next((v for probe, v in scored if probe.quality == self.next_worse.quality), None)
+    leading: ClassVar[str] = (
+        "schema_version src codec target_vmaf model pool best_crf bitrate_kbps vmaf_score "
+        "converged proven encode_command bisect_samples ok error tool_version wall_time_ms "
+        "encoder_version encode_time_ms size_bytes vmaf_pooled next_worse limit non_monotone "
+        "new_probes too_large sample chunk_frames chunk_commands notes backend backend_version "
+        "display comparison subsample strategy max_bitrate_kbps damage hdr filter"
+    )
+    schema_version: Literal[1] = 1
+    """Version of this document's contract."""
+    best_crf: Quality = -1
+    """The answer. Where `ok` is false, the setting with the highest score, or -1 where nothing was
+    measured."""
+    vmaf_score: float | None = None
+    """Pooled score at `best_crf`; below `target_vmaf` where `ok` is false."""

@@ -102,9 +102,9 @@ def estimate_of(request: SearchRequest, probe: Probe) -> SampleEstimate:
     vmafs = pseudo_values([part.scores.frames for part in probe.parts], pool)
     bitrates = [part.bitrate_kbps for part in probe.parts]
     return SampleEstimate(
-        quality=probe.quality,
+        crf=probe.quality,
         bitrate_kbps=probe.bitrate_kbps,
-        vmaf=pool_scores(probe.scores.frames, request.pool),
+        vmaf_score=pool_scores(probe.scores.frames, request.pool),
         vmaf_error=half_interval(vmafs, share) if is_estimable(request.pool) else None,
         bitrate_error_kbps=half_interval(bitrates, share),
     )
@@ -143,7 +143,7 @@ def sample_of(
         estimate: What the parts said.
     """
     return Sample(
-        parts=tuple(
+        segments=tuple(
             SampledPart(part.first_frame, part.n_frames, float(part.first_frame / frame_rate))
             for part in plan.segments
         ),

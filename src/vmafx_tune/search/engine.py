@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from vmafx_tune import formatting
+from vmafx_tune import formatting, shell
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.events import JobFinished, JobPlanned, JobStarted, Observer, ignore
 from vmafx_tune.formatting import counted
-from vmafx_tune.results.search import SearchLimit, SearchResult
+from vmafx_tune.results.search import NonMonotone, ProbeSummary, SearchLimit, SearchResult
 from vmafx_tune.sampling.estimates import estimate_of, is_close_enough, searched_sample
+from vmafx_tune.scoring.pooling import summarize
 from vmafx_tune.search.bisect import SearchProblem
 from vmafx_tune.search.losses import losses
 from vmafx_tune.search.plateau import MeasuredStep, is_saturated, plateau_at_best, plateau_at_worst
@@ -23,8 +24,9 @@ from vmafx_tune.search.strategies import method_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vmafx_tune.model import Probe
     from vmafx_tune.ports import Prober
-    from vmafx_tune.results.sample import Sample, SampleEstimate
+    from vmafx_tune.results.sample import SampleEstimate
     from vmafx_tune.search.bisect import SearchOutcome
     from vmafx_tune.search.plateau import Plateau
     from vmafx_tune.search.prescan import Prescan
@@ -139,46 +141,30 @@ def failed_search(
         reason: Why the probe failed, as a sentence.
         new_probes: Encodes that the search had made by then.
     """
-    template = request.template
     return SearchResult(
-        source=template.encode.source,
-        encoder=request.encoder,
-        target=request.target,
-        model=template.model,
-        pool=request.pool,
-        display=template.display,
-        subsample=template.subsample,
-        answer=None,
-        vmaf=None,
-        next_worse=None,
-        probes=probe_set.probes(),
-        vmafs=probe_set.vmafs(),
+        **_circumstances(request, probe_set),
         ok=False,
-        converged=False,
-        proven=False,
+        error=reason,
         limit=SearchLimit("failed", reason),
-        non_monotone=(),
         new_probes=new_probes,
-        wall_time_s=0.0,
-        strategy=request.strategy,
-        max_bitrate_kbps=request.max_bitrate_kbps,
+        wall_time_ms=0.0,
         notes=request.notes,
-        chunk_frames=request.chunk_frames,
-        too_large=probe_set.too_large(),
     )
 
 
 def describe(result: SearchResult, knob: str) -> str:
     """Say in a sentence what a search found."""
-    if result.answer is None or result.vmaf is None:
+    if result.bitrate_kbps is None or result.vmaf_score is None:
         limit = formatting.given(result.max_bitrate_kbps)
         return f"no encode is within {limit} kb/s" if result.too_large else "no probe was made"
     found = (
-        f"VMAF {formatting.vmaf(result.vmaf, target=result.target)} at {knob} "
-        f"{formatting.quality(result.answer.quality)}, "
-        f"{formatting.rough_bitrate(result.answer.bitrate_kbps)} kb/s"
+        f"VMAF {formatting.vmaf(result.vmaf_score, target=result.target_vmaf)} at {knob} "
+        f"{formatting.quality(result.best_crf)}, {formatting.rough_bitrate(result.bitrate_kbps)} "
+        "kb/s"
     )
-    return found if result.ok else f"missed {formatting.given(result.target)}: best is {found}"
+    if result.ok:
+        return found
+    return f"missed {formatting.given(result.target_vmaf)}: best is {found}"
 
 
 def _result(
@@ -188,46 +174,107 @@ def _result(
     new_probes: int,
     wall_time_s: float,
 ) -> SearchResult:
-    template = request.template
     quality_of = request.grid.quality_of
-    best = outcome.best_step
-    full_rate = template.subsample == 1
+    best = None if outcome.best_step is None else probe_set.probe_at(outcome.best_step)
+    vmaf = None if outcome.best_step is None else outcome.scores[outcome.best_step]
+    limit = _limit(request, probe_set, outcome)
+    full_rate = request.template.subsample == 1
     return SearchResult(
-        source=template.encode.source,
-        encoder=request.encoder,
-        target=request.target,
-        model=template.model,
-        pool=request.pool,
-        display=template.display,
-        subsample=template.subsample,
-        answer=None if best is None else probe_set.probe_at(best),
-        vmaf=None if best is None else outcome.scores[best],
-        next_worse=probe_set.get(best + 1) if outcome.proven and best is not None else None,
-        probes=probe_set.probes(),
-        vmafs=probe_set.vmafs(),
+        **_circumstances(request, probe_set),
+        **({} if best is None else _answer(best)),
+        vmaf_score=vmaf,
+        next_worse=_next_worse(probe_set, outcome),
         ok=outcome.reached,
+        error=None if outcome.reached else _why_missed(request, limit, best, vmaf),
         converged=outcome.converged,
         proven=outcome.proven and full_rate and not request.estimates,
-        limit=_limit(request, probe_set, outcome),
+        limit=limit,
         non_monotone=tuple(
-            (quality_of(better), quality_of(worse)) for better, worse in outcome.non_monotone
+            NonMonotone(quality_of(better), quality_of(worse))
+            for better, worse in outcome.non_monotone
         ),
         new_probes=new_probes,
-        wall_time_s=wall_time_s,
-        strategy=request.strategy,
-        max_bitrate_kbps=request.max_bitrate_kbps,
-        chunk_frames=request.chunk_frames,
-        too_large=probe_set.too_large(),
-        sample=_sample(request, probe_set, outcome),
+        wall_time_ms=wall_time_s * 1000,
+        sample=searched_sample(request, best) if request.estimates else None,
         notes=(*request.notes, *_notes(request, probe_set, outcome)),
     )
 
 
-def _sample(request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome) -> Sample | None:
-    if not request.estimates:
+def _circumstances(request: SearchRequest, probe_set: ProbeSet) -> dict[str, Any]:
+    """Tell what was searched, how, and what was measured."""
+    template, source = request.template, request.template.encode.source
+    probes = probe_set.probes()
+    scores = probes[0].scores if probes else None
+    return {
+        "src": source.path,
+        "source": source,
+        "codec": request.encoder,
+        "target_vmaf": request.target,
+        "model": template.model.name,
+        "pool": request.pool,
+        "display": template.display,
+        "subsample": template.subsample,
+        "strategy": request.strategy,
+        "max_bitrate_kbps": request.max_bitrate_kbps,
+        "chunk_frames": request.chunk_frames,
+        "damage": source.damage,
+        "hdr": source.is_hdr,
+        "filter": source.filters,
+        "probes": probes,
+        "bisect_samples": tuple(map(_summary, probes, probe_set.vmafs())),
+        "too_large": probe_set.too_large(),
+        "encoder_version": next((p.encoder_version for p in probes if p.encoder_version), ""),
+        "backend": scores and scores.backend,
+        "backend_version": scores and scores.backend_version,
+        "comparison": scores and scores.comparison,
+    }
+
+
+def _answer(probe: Probe) -> dict[str, Any]:
+    """Tell of an encode what its results do."""
+    return {
+        "best_crf": probe.quality,
+        "bitrate_kbps": probe.bitrate_kbps,
+        "encode_time_ms": probe.encode_time_s * 1000,
+        "encode_command": shell.join(probe.command) if probe.command else None,
+        "chunk_commands": tuple(map(shell.join, probe.chunk_commands)),
+        "size_bytes": probe.size_bytes,
+        "vmaf_pooled": summarize(probe.scores.frames),
+    }
+
+
+def _summary(probe: Probe, vmaf: float) -> ProbeSummary:
+    return ProbeSummary(
+        crf=probe.quality,
+        bitrate_kbps=probe.bitrate_kbps,
+        vmaf_score=vmaf,
+        encode_time_ms=probe.encode_time_s * 1000,
+        score_time_ms=probe.score_time_s * 1000,
+        size_bytes=probe.size_bytes,
+    )
+
+
+def _next_worse(probe_set: ProbeSet, outcome: SearchOutcome) -> ProbeSummary | None:
+    if outcome.best_step is None or not outcome.proven:
         return None
-    best = outcome.best_step
-    return searched_sample(request, None if best is None else probe_set.probe_at(best))
+    step = outcome.best_step + 1
+    probe = probe_set.get(step)
+    return None if probe is None else _summary(probe, outcome.scores[step])
+
+
+def _why_missed(
+    request: SearchRequest, limit: SearchLimit | None, best: Probe | None, vmaf: float | None
+) -> str:
+    """Say why a search has no answer, with the best that it measured."""
+    reason = limit.message if limit else "The target is not reached."
+    if best is None or (limit and limit.kind == "max_bitrate"):
+        return reason
+    return (
+        f"VMAF {formatting.given(request.target)} is not reached; the best is "
+        f"{formatting.vmaf(vmaf, target=request.target)} at "
+        f"{request.knob} {formatting.quality(best.quality)}, "
+        f"{formatting.bitrate(best.bitrate_kbps)} kb/s. {reason}"
+    )
 
 
 def _limit(

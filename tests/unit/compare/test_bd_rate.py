@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vmafx_tune.compare.bd_rate import bd_rate
+from vmafx_tune.results.compare import BdPoints, Overlap
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -56,10 +57,10 @@ def test_fewer_bits_are_negative_and_the_overlap_is_told() -> None:
 
     assert result.percent is not None
     assert result.percent < -20
-    assert result.overlap == (71.2, 91.7)
-    assert result.n_points == (4, 5)
+    assert result.overlap == Overlap(71.2, 91.7)
+    assert result.points == BdPoints(4, 5)
     assert result.reason is None
-    assert (result.encoder, result.anchor) == ("libx265", "libx264")
+    assert (result.codec, result.anchor) == ("libx265", "libx264")
 
 
 def test_half_the_bits_are_minus_fifty_percent() -> None:
@@ -92,7 +93,7 @@ def test_a_curve_saturated_at_the_ceiling_keeps_its_cheapest_point_there() -> No
 
     result = bd_rate("libx264", saturated, "libx264", saturated)
 
-    assert result.n_points == (6, 6)
+    assert result.points == BdPoints(6, 6)
     assert result.percent == 0
 
 
@@ -101,7 +102,7 @@ def test_too_few_points_are_no_bd_rate_but_a_reason() -> None:
 
     assert result.percent is None
     assert result.overlap is None
-    assert result.n_points == (3, 5)
+    assert result.points == BdPoints(3, 5)
     assert result.reason == (
         "libx265 has 3 usable points where quality rises with bitrate, and BD-rate needs 4. "
         "Compare at more targets."
@@ -119,7 +120,7 @@ def test_no_points_at_all_are_no_bd_rate_but_a_reason() -> None:
     result = bd_rate("libx265", [], "libx264", [])
 
     assert result.percent is None
-    assert result.n_points == (0, 0)
+    assert result.points == BdPoints(0, 0)
 
 
 @pytest.mark.parametrize("gap", [0.0, 5.0])

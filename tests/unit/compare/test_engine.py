@@ -9,6 +9,7 @@ from tests.unit.search.fakes import CurveProber, request, scores_of
 from vmafx_tune.compare.engine import CompareRequest, compare
 from vmafx_tune.errors import CancelledError, EncodeFailedError
 from vmafx_tune.events import JobStarted
+from vmafx_tune.results.compare import Overlap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +63,7 @@ def falling(quality: float) -> float:
 
 
 def names(rows: tuple[CompareRow, ...]) -> list[tuple[float, str]]:
-    return [(row.target, row.encoder) for row in rows]
+    return [(row.target_vmaf, row.codec) for row in rows]
 
 
 def test_rows_stand_by_target_then_bitrate() -> None:
@@ -78,7 +79,7 @@ def test_an_encoder_that_cannot_run_here_has_failed_rows_last() -> None:
     )
     assert names(rows) == [(70, "bad"), (70, "absent")]
     assert rows[1].error == "No device."
-    assert rows[1].search is None
+    assert rows[1].probes == ()
 
 
 def test_probes_are_shared_between_an_encoders_targets() -> None:
@@ -92,8 +93,7 @@ def test_a_failed_probe_fails_its_row_and_keeps_what_was_measured() -> None:
     rows, _ = compare(comparison("one", targets=(60.0, 95.0)), prober)
     assert [row.ok for row in rows] == [True, False]
     assert rows[1].error == "crashed"
-    assert rows[1].search is not None
-    assert rows[1].search.probes
+    assert rows[1].probes
 
 
 def test_an_unreachable_target_is_a_failed_row_of_its_own_kind() -> None:
@@ -113,8 +113,8 @@ def test_results_do_not_depend_on_the_number_of_workers() -> None:
     targets = (60.0, 75.0, 90.0)
     one, _ = compare(comparison("a", "good", targets=targets, workers=1), TwoEncoders(falling))
     many, _ = compare(comparison("a", "good", targets=targets, workers=4), TwoEncoders(falling))
-    assert [(row.encoder, row.search and row.search.vmafs) for row in one] == [
-        (row.encoder, row.search and row.search.vmafs) for row in many
+    assert [(row.codec, row.bisect_samples) for row in one] == [
+        (row.codec, row.bisect_samples) for row in many
     ]
 
 
@@ -138,9 +138,9 @@ def test_bd_rate_is_given_against_the_anchor_over_the_span_of_the_targets() -> N
     _, bd_rates = compare(
         comparison("bad", "good", targets=(60.0, 75.0, 90.0), anchor="bad"), TwoEncoders(falling)
     )
-    assert [(bd.encoder, bd.anchor) for bd in bd_rates] == [("good", "bad")]
+    assert [(bd.codec, bd.anchor) for bd in bd_rates] == [("good", "bad")]
     assert bd_rates[0].percent == pytest.approx(-50, abs=0.01)
-    assert bd_rates[0].overlap == (60.0, 90.0)
+    assert bd_rates[0].overlap == Overlap(60.0, 90.0)
 
 
 def test_bd_rate_knows_only_of_targets_that_both_encoders_reach() -> None:
@@ -152,7 +152,7 @@ def test_bd_rate_knows_only_of_targets_that_both_encoders_reach() -> None:
         CurvesByEncoder(probed),
     )
 
-    assert bd_rates[0].overlap == (60.0, 90.0)
+    assert bd_rates[0].overlap == Overlap(60.0, 90.0)
     assert bd_rates[0].percent is not None
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from vmafx_tune import shell
 from vmafx_tune.choices import CacheAction
 from vmafx_tune.model import (
     PixelFormat,
@@ -18,11 +21,16 @@ from vmafx_tune.model import (
     VmafModel,
 )
 from vmafx_tune.results.cache import CacheEntry, CacheResult
-from vmafx_tune.results.compare import BdRate, CompareResult, CompareRow
+from vmafx_tune.results.compare import BdPoints, BdRate, CompareResult, CompareRow, Overlap
 from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
 from vmafx_tune.results.score import PooledScores, RemoteScoreResult, ScoreResult
-from vmafx_tune.results.search import SearchLimit, SearchResult
+from vmafx_tune.results.search import Answer, ProbeSummary, SearchLimit, SearchResult
 from vmafx_tune.scoring.pooling import pool_scores, summarize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+AnswerT = TypeVar("AnswerT", bound=Answer)
 
 MODEL = VmafModel("vmaf_v0.6.1")
 SIZE = Resolution(1280, 720)
@@ -150,68 +158,138 @@ def search_result(
 ) -> SearchResult:
     """A search whose answer is the last of `qualities` to reach `target`, proven by the next."""
     probes = tuple(probe(encoder, quality, path) for quality in qualities)
-    vmafs = tuple(pool_scores(item.scores.frames, PoolMethod.MEAN) for item in probes)
+    vmafs = [pool_scores(item.scores.frames, PoolMethod.MEAN) for item in probes]
     position = max((i for i, score in enumerate(vmafs) if score >= target), default=None)
     reached = position is not None
     best = position or 0
-    has_worse = reached and best + 1 < len(probes)
+    samples = tuple(map(summary, probes, vmafs))
+    limit = None if reached else SearchLimit("knob_range", "The range of crf ends at 0.")
     return SearchResult(
-        source=source(path, transfer=transfer),
-        encoder=encoder,
-        target=target,
-        model=MODEL,
-        pool=PoolMethod.MEAN,
-        display=SIZE,
-        subsample=1,
-        answer=probes[best],
-        vmaf=vmafs[best],
-        next_worse=probes[best + 1] if has_worse else None,
+        **circumstances(path, transfer),
+        codec=encoder,
+        target_vmaf=target,
+        **answer_fields(probes[best], vmafs[best]),
+        next_worse=samples[best + 1] if reached and best + 1 < len(probes) else None,
         probes=probes,
-        vmafs=vmafs,
+        bisect_samples=samples,
+        encoder_version=probes[0].encoder_version,
         ok=reached,
+        error=None
+        if reached
+        else f"VMAF {target:g} is not reached; the best is 93.43 at crf 20, 875.1 kb/s. "
+        "The range of crf ends at 0.",
         converged=True,
         proven=reached,
-        limit=None if reached else SearchLimit("knob_range", "The range of crf ends at 0."),
-        non_monotone=(),
+        limit=limit,
         new_probes=len(probes),
-        wall_time_s=19.25,
+        wall_time_ms=19250.0,
+        backend="ffmpeg",
+        backend_version="3.2.0",
     )
+
+
+def summary(probe: Probe, vmaf: float) -> ProbeSummary:
+    return ProbeSummary(
+        crf=probe.quality,
+        bitrate_kbps=probe.bitrate_kbps,
+        vmaf_score=vmaf,
+        encode_time_ms=probe.encode_time_s * 1000,
+        score_time_ms=probe.score_time_s * 1000,
+        size_bytes=probe.size_bytes,
+    )
+
+
+def answer_fields(probe: Probe, vmaf: float) -> dict[str, Any]:
+    return {
+        "best_crf": probe.quality,
+        "bitrate_kbps": probe.bitrate_kbps,
+        "encode_time_ms": probe.encode_time_s * 1000,
+        "vmaf_score": vmaf,
+        "encode_command": shell.join(probe.command),
+        "chunk_commands": tuple(map(shell.join, probe.chunk_commands)),
+        "size_bytes": probe.size_bytes,
+        "vmaf_pooled": summarize(probe.scores.frames),
+    }
+
+
+def without_answer(found: AnswerT) -> AnswerT:
+    """What is left where nothing is an answer."""
+    return replace(
+        found,
+        best_crf=-1,
+        bitrate_kbps=None,
+        encode_time_ms=None,
+        vmaf_score=None,
+        encode_command=None,
+        chunk_commands=(),
+        size_bytes=None,
+        vmaf_pooled=None,
+    )
+
+
+def circumstances(path: str, transfer: str) -> dict[str, Any]:
+    clip = source(path, transfer=transfer)
+    return {
+        "src": Path(path),
+        "source": clip,
+        "model": MODEL.name,
+        "pool": PoolMethod.MEAN,
+        "display": SIZE,
+        "comparison": None,
+        "subsample": 1,
+        "hdr": clip.is_hdr,
+        "filter": "",
+    }
 
 
 def chunked_search_result() -> SearchResult:
     """A search whose encodes are made of two chunks."""
-    result = search_result()
-    assert result.answer is not None
     chunks = tuple(
-        replace(result.answer, command=("/usr/bin/ffmpeg", "-i", "clip.mp4", f"{part}.mp4"))
+        shell.join(("/usr/bin/ffmpeg", "-i", "clip.mp4", f"{part}.mp4"))
         for part in ("frames0-124", "frames125-249")
     )
     joined = ("/usr/bin/ffmpeg", "-f", "concat", "-i", "data:,two chunks", "joined.mp4")
-    answer = replace(result.answer, command=joined, parts=chunks, in_chunks=True)
-    return replace(result, answer=answer, chunk_frames=125)
+    return replace(
+        search_result(),
+        encode_command=shell.join(joined),
+        chunk_commands=chunks,
+        chunk_frames=125,
+    )
+
+
+def row_of(found: SearchResult, **changes: Any) -> CompareRow:
+    shared = {field.name: getattr(found, field.name) for field in fields(Answer)}
+    return CompareRow(**shared | {"adapter": found.codec, "ffmpeg_bin": FFMPEG} | changes)
 
 
 def failed_row(encoder: str = "libx265", target: float = 90.0) -> CompareRow:
     """A row that failed after some probes."""
-    found = replace(search_result(encoder, 99.0), target=target)
-    return CompareRow(encoder, target, found, error=UNREACHED, error_kind="unreachable")
+    found = row_of(search_result(encoder, 99.0), error=UNREACHED, error_kind="unreachable")
+    return replace(without_answer(found), target_vmaf=target)
 
 
 def unavailable_row(encoder: str = "h264_nvenc", target: float = 90.0) -> CompareRow:
     """A row that failed before any probe."""
-    reason = "h264_nvenc cannot be opened here: Cannot load libcuda.so.1."
-    return CompareRow(encoder, target, None, error=reason, error_kind="failed")
+    return CompareRow(
+        codec=encoder,
+        adapter=encoder,
+        ffmpeg_bin=FFMPEG,
+        target_vmaf=target,
+        ok=False,
+        error="h264_nvenc cannot be opened here: Cannot load libcuda.so.1.",
+        error_kind="failed",
+    )
 
 
 def ok_row(encoder: str, target: float = 90.0, path: str = "clips/seeking.mp4") -> CompareRow:
-    return CompareRow(encoder, target, search_result(encoder, target, path=path))
+    return row_of(search_result(encoder, target, path=path))
 
 
 def compare_result(
     targets: tuple[float, ...] = (90.0,),
     *,
     rows: tuple[CompareRow, ...] | None = None,
-    bd_rates: tuple[BdRate, ...] = (),
+    bd_rate: tuple[BdRate, ...] = (),
     anchor: str | None = None,
     path: str = "clips/seeking.mp4",
     transfer: str = "bt709",
@@ -220,23 +298,26 @@ def compare_result(
     rows = rows or tuple(
         ok_row(encoder, target, path) for target in targets for encoder in encoders
     )
-    return CompareResult(
-        source=source(path, transfer=transfer),
-        encoders=tuple(dict.fromkeys(row.encoder for row in rows)),
-        targets=targets,
-        model=MODEL,
-        pool=PoolMethod.MEAN,
-        display=SIZE,
-        subsample=1,
-        rows=rows,
-        bd_rates=bd_rates,
+    return CompareResult.at(
+        targets,
+        **circumstances(path, transfer),
+        codecs=tuple(dict.fromkeys(row.codec for row in rows)),
+        rows=tuple(ranked(rows)),
+        bd_rate=bd_rate,
         anchor=anchor,
-        wall_time_s=61.5,
-        ffmpeg=FFMPEG,
+        new_probes=sum(row.new_probes for row in rows),
+        wall_time_ms=61500.0,
         ffmpeg_version="8.0",
         backend="ffmpeg",
         backend_version="3.2.0",
     )
+
+
+def ranked(rows: Iterable[CompareRow]) -> Iterator[CompareRow]:
+    """Rows with their places, in their order."""
+    for _, group in groupby(rows, key=lambda row: row.target_vmaf):
+        for place, row in enumerate(group, start=1):
+            yield replace(row, rank=place if row.ok else None)
 
 
 def full_compare_result(path: str = "clips/seeking.mp4") -> CompareResult:
@@ -249,14 +330,22 @@ def full_compare_result(path: str = "clips/seeking.mp4") -> CompareResult:
         failed_row("libx265", 93.0),
         unavailable_row(target=93.0),
     )
-    bd_rates = (
-        BdRate("libx265", "libx264", -23.456789, (86.54, 93.4), (6, 6)),
+    bd_rate = (
         BdRate(
-            "h264_nvenc", "libx264", None, None, (0, 6),
+            codec="libx265",
+            anchor="libx264",
+            percent=-23.456789,
+            overlap=Overlap(86.54, 93.4),
+            points=BdPoints(6, 6),
+        ),
+        BdRate(
+            codec="h264_nvenc",
+            anchor="libx264",
+            points=BdPoints(0, 6),
             reason="h264_nvenc has 0 usable points, and BD-rate needs 4. Compare at more targets.",
         ),
-    )  # fmt: skip
-    return compare_result((90.0, 93.0), rows=rows, bd_rates=bd_rates, anchor="libx264", path=path)
+    )
+    return compare_result((90.0, 93.0), rows=rows, bd_rate=bd_rate, anchor="libx264", path=path)
 
 
 def encoders_result() -> EncodersResult:

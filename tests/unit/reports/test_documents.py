@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 from tests.unit.reports import factories
 from vmafx_tune.model import ScoreSet
 from vmafx_tune.reports.render import render
-from vmafx_tune.results.compare import CompareRow
 from vmafx_tune.results.machine import DoctorResult
 from vmafx_tune.results.score import PooledScores
-from vmafx_tune.results.search import SearchLimit
+from vmafx_tune.results.search import NonMonotone, SearchLimit
 
 if TYPE_CHECKING:
     from vmafx_tune.results.record import Result
@@ -81,14 +80,14 @@ def test_an_unproven_answer_says_what_stood_in_its_way() -> None:
 
 
 def test_scores_that_rise_with_a_worse_setting_are_listed() -> None:
-    found = replace(factories.search_result(), non_monotone=((23.0, 25.0),))
+    found = replace(factories.search_result(), non_monotone=(NonMonotone(23.0, 25.0),))
     assert parsed(found)["non_monotone"] == [{"better_crf": 23, "worse_crf": 25}]
 
 
 def test_notes_stand_in_the_document_of_a_search_a_row_and_a_comparison() -> None:
     search = replace(factories.search_result(), notes=("The alpha is gone.",))
     assert parsed(search)["notes"] == ["The alpha is gone."]
-    row = CompareRow("libx264", 90.0, search)
+    row = factories.row_of(search)
     result = replace(factories.compare_result(rows=(row,)), notes=("The clip is a still.",))
     document = parsed(result)
     assert document["notes"] == ["The clip is a still."]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from tests.unit.reports import factories
 from vmafx_tune.reports.facts import HDR_NOTE
@@ -55,7 +56,7 @@ def test_backticks_in_a_path_do_not_end_its_code() -> None:
 
 def test_markup_in_an_error_is_escaped() -> None:
     row = factories.unavailable_row()
-    row = type(row)(row.encoder, row.target, None, error="a|b `c` <d> *e* _f_ g_h", error_kind="x")
+    row = replace(row, error="a|b `c` <d> *e* _f_ g_h")
     text = compare_markdown(factories.compare_result(rows=(row,)))
     assert r"a\|b \`c\` \<d\> \*e\* \_f\_ g_h" in text
 

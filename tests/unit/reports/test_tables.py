@@ -17,9 +17,8 @@ from vmafx_tune.reports.html.compare import compare_html
 from vmafx_tune.reports.markdown.compare import compare_markdown
 from vmafx_tune.reports.tables import print_result, table_text, terminal_text
 from vmafx_tune.reports.text import ABSENT
-from vmafx_tune.results.compare import CompareRow
 from vmafx_tune.results.sample import Sample, SampledPart, SampleEstimate
-from vmafx_tune.results.search import SearchLimit
+from vmafx_tune.results.search import NonMonotone, SearchLimit
 
 if TYPE_CHECKING:
     from vmafx_tune.results.record import Result
@@ -124,14 +123,8 @@ def test_encodes_that_were_stopped_stand_among_the_probes_with_the_reason() -> N
     assert line_with("Took", found).endswith("8 probes, 2 of them known before")
 
 
-def test_a_search_that_no_encode_within_the_limit_satisfies_says_only_the_reason() -> None:
-    limit = SearchLimit("max_bitrate", "No encode within 800 kb/s reaches 99: the best is this.")
-    missed = replace(factories.search_result(target=99.0), max_bitrate_kbps=800.0, limit=limit)
-    assert lines(missed)[0] == limit.message
-
-
 def test_contradicting_probes_are_told() -> None:
-    found = lines(replace(factories.search_result(), non_monotone=((23.0, 25.0),)))
+    found = lines(replace(factories.search_result(), non_monotone=(NonMonotone(23.0, 25.0),)))
     assert "Scores are not monotone: crf 25 should be worse than 23, but scored higher." in found
 
 
@@ -150,7 +143,7 @@ def test_what_stands_in_the_way_of_a_target_is_shown_once() -> None:
 def test_notes_of_a_comparison_and_of_its_rows_are_shown(target: float) -> None:
     search = replace(factories.search_result(target=target), notes=("The alpha is gone.",))
     error = None if search.ok else factories.UNREACHED
-    row = CompareRow("libx264", target, search, error=error)
+    row = factories.row_of(search, error=error)
     result = replace(
         factories.compare_result((target,), rows=(row,)), notes=("The clip is a still.",)
     )
@@ -225,9 +218,8 @@ def test_every_ok_row_has_its_command() -> None:
 
 def test_a_long_encoder_name_costs_the_speed_column_and_nothing_else() -> None:
     found = factories.search_result("hevc_videotoolbox", 92.0)
-    slow = replace(found.probes[1], encode_time_s=4000.0, bitrate_kbps=123456.7)
-    found = replace(found, answer=slow, probes=(found.probes[0], slow, *found.probes[2:]))
-    result = factories.compare_result((92.0,), rows=(CompareRow("hevc_videotoolbox", 92.0, found),))
+    found = replace(found, encode_time_ms=4_000_000.0, bitrate_kbps=123456.7)
+    result = factories.compare_result((92.0,), rows=(factories.row_of(found),))
     narrow, wide = lines(result), lines(result, 120)
     assert "Speed" not in line_with("Next worse", narrow)
     assert "Speed" in line_with("Next worse", wide)
@@ -288,7 +280,7 @@ def test_a_result_can_be_printed_to_a_console_of_ones_own() -> None:
 
 def sampled(*, verified: bool) -> Sample:
     return Sample(
-        parts=(SampledPart(12, 25, 0.48), SampledPart(150, 25, 6.0)),
+        segments=(SampledPart(12, 25, 0.48), SampledPart(150, 25, 6.0)),
         share=0.25,
         subsample=2,
         verified=verified,
@@ -306,11 +298,7 @@ def test_a_sample_is_named_and_what_it_promised_once_it_is_verified() -> None:
 
 def test_a_comparison_and_a_ladder_name_their_sample() -> None:
     found = factories.compare_result()
-    rows = tuple(
-        replace(row, search=replace(row.search, sample=sampled(verified=False)))
-        for row in found.rows
-        if row.search
-    )
+    rows = tuple(replace(row, sample=sampled(verified=False)) for row in found.rows)
     ladder = replace(ladder_result(), sample=sampled(verified=False))
 
     for result in (replace(found, rows=rows), ladder):
@@ -320,11 +308,7 @@ def test_a_comparison_and_a_ladder_name_their_sample() -> None:
 def test_an_encode_in_chunks_says_so_and_shows_the_commands_at_both_ends() -> None:
     shown = lines(factories.chunked_search_result(), width=120)
     found = factories.compare_result()
-    rows = tuple(
-        replace(row, search=replace(row.search, chunk_frames=50))
-        for row in found.rows
-        if row.search
-    )
+    rows = tuple(replace(row, chunk_frames=50) for row in found.rows)
     ladder = replace(ladder_result(), chunk_frames=50)
 
     assert "of 125 frames (5 s)" in line_with("Chunks", shown)

@@ -43,7 +43,7 @@ def test_a_whole_quality_setting_has_no_decimals(quality: float, shown: str) -> 
     ],
 )
 def test_a_duration_has_the_unit_that_suits_it(seconds: float, shown: str) -> None:
-    assert text.duration(seconds) == shown
+    assert text.duration(seconds * 1000) == shown
 
 
 def test_a_bitrate_has_thousands_separators() -> None:

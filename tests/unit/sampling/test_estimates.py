@@ -64,9 +64,9 @@ def test_an_answer_from_a_sample_is_no_proof_and_says_how_far_it_may_be_off() ->
     assert result.sample is not None
     estimate = result.sample.estimate
     assert estimate is not None
-    assert (estimate.quality, estimate.vmaf) == (
+    assert (estimate.crf, estimate.vmaf_score) == (
         result.answer and result.answer.quality,
-        result.vmaf,
+        result.vmaf_score,
     )
     # Student's t with one degree of freedom, for two values that are 2 and 10 apart.
     spread = 12.706 * math.sqrt(0.6 / 4)
@@ -84,8 +84,8 @@ def test_a_search_of_a_sample_ends_where_it_cannot_tell_better_from_worse() -> N
     assert result.ok
     assert result.converged
     assert result.next_worse is None
-    assert result.vmaf is not None
-    assert 0 <= result.vmaf - 94.5 <= 0.25
+    assert result.vmaf_score is not None
+    assert 0 <= result.vmaf_score - 94.5 <= 0.25
     proving = CurveProber(flat)
     assert search(request(target=94.5), proving).proven
     assert len(prober.asked) < len(proving.asked)
@@ -140,7 +140,7 @@ def test_a_sample_tells_its_parts() -> None:
     sample = search(asking(verify=False), SampleProber(parts)).sample
 
     assert sample is not None
-    assert [(p.first_frame, p.n_frames, p.start_s) for p in sample.parts] == [
+    assert [(p.first_frame, p.n_frames, p.start_s) for p in sample.segments] == [
         (0, 10, 0.0),
         (30, 10, 1.2),
     ]
@@ -168,7 +168,7 @@ def test_verifying_gives_the_answer_of_the_whole_clip_with_the_estimate_beside_i
     assert result.sample.verified
     assert result.sample.estimate is not None
     assert alone.answer is not None
-    assert result.sample.estimate.quality != alone.answer.quality
+    assert result.sample.estimate.crf != alone.answer.quality
 
 
 def test_a_sample_leads_the_full_search_to_fewer_probes() -> None:
@@ -187,7 +187,7 @@ def test_a_sample_is_searched_again_for_each_target_with_the_probes_it_has() -> 
 
     rows, _ = compare(asked, prober, prescan=prescan)
 
-    assert [row.search.proven for row in rows if row.search] == [True, True]
-    estimates = [row.search.sample.estimate for row in rows if row.search and row.search.sample]
-    assert len({estimate.quality for estimate in estimates if estimate}) == 2
+    assert [row.proven for row in rows] == [True, True]
+    estimates = [row.sample.estimate for row in rows if row.sample]
+    assert len({estimate.crf for estimate in estimates if estimate}) == 2
     assert len(prescan.asked) == len(set(prescan.asked))

@@ -18,6 +18,7 @@ from vmafx_tune.events import (
     ProbeStarted,
 )
 from vmafx_tune.model import Resolution
+from vmafx_tune.results.search import NonMonotone
 from vmafx_tune.search.engine import search
 from vmafx_tune.search.expected_curve import Prior
 from vmafx_tune.search.grid import KnobGrid
@@ -37,9 +38,9 @@ def test_the_answer_is_the_worst_step_that_reaches_the_target_with_its_neighbour
     assert result.proven
     assert result.answer is not None
     assert result.answer.quality == 20
-    assert result.vmaf == 80
+    assert result.vmaf_score == 80
     assert result.next_worse is not None
-    assert result.next_worse.quality == 21
+    assert result.next_worse.crf == 21
     assert result.limit is None
 
 
@@ -57,7 +58,7 @@ def test_where_higher_is_better_the_answer_is_the_lowest_value_that_reaches_the_
     assert result.answer is not None
     assert result.answer.quality == 61
     assert result.next_worse is not None
-    assert result.next_worse.quality == 60
+    assert result.next_worse.crf == 60
 
 
 def test_an_unreachable_target_returns_the_best_probe_and_names_the_knobs_end() -> None:
@@ -184,8 +185,8 @@ def test_a_search_that_runs_out_of_probes_says_so_and_keeps_its_best_answer() ->
     assert result.limit is not None
     assert result.limit.kind == "max_iter"
     assert result.ok
-    assert result.vmaf is not None
-    assert result.vmaf >= 80
+    assert result.vmaf_score is not None
+    assert result.vmaf_score >= 80
 
 
 def test_a_subsampled_answer_is_not_called_proven() -> None:
@@ -199,7 +200,7 @@ def test_a_subsampled_answer_is_not_called_proven() -> None:
 def test_a_worse_step_with_a_higher_score_is_noted() -> None:
     prober = CurveProber(lambda q: 50 if q == 13 else 100 - q)
     result = search(request(target=80, strategy=SearchStrategy.BISECT), prober)
-    assert list(result.non_monotone) == [(13.0, 26.0)]
+    assert list(result.non_monotone) == [NonMonotone(13.0, 26.0)]
     assert result.proven
 
 

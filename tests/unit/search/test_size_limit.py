@@ -62,6 +62,7 @@ def test_where_only_encodes_above_the_limit_reach_the_target_the_best_below_it_i
     assert result.answer.quality == 24
     assert result.limit is not None
     assert result.limit.kind == "max_bitrate"
+    assert result.error == result.limit.message
     assert result.limit.message == (
         "No encode within 500 kb/s reaches 80: the best is VMAF 76.00 at crf 24, 500 kb/s. Allow "
         "more with --max-bitrate, or lower the target."
@@ -132,14 +133,13 @@ def test_targets_of_one_encoder_share_what_is_too_large() -> None:
     prober = StoppingProber(falling)
     limited = request(max_bitrate_kbps=500)
     rows, _ = compare(CompareRequest((limited,), (70.0, 80.0, 90.0), {}), prober)
-    assert [(row.target, row.ok, row.error_kind) for row in rows] == [
+    assert [(row.target_vmaf, row.ok, row.error_kind) for row in rows] == [
         (70, True, None),
         (80, False, "unreachable"),
         (90, False, "unreachable"),
     ]
     assert len(prober.asked) == len(set(prober.asked))
     # Whether an encode is too large does not depend on the target.
-    assert rows[2].search is not None
-    assert rows[2].search.new_probes == 0
+    assert rows[2].new_probes == 0
     assert rows[1].error is not None
     assert rows[1].error.count("76.00") == 1

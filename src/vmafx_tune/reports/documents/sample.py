@@ -61,7 +61,7 @@ def sampled_clip(sample: Sample | None) -> SampledClip | None:
             SampledSegment(
                 first_frame=part.first_frame, n_frames=part.n_frames, start_s=part.start_s
             )
-            for part in sample.parts
+            for part in sample.segments
         ],
         share=sample.share,
         subsample=sample.subsample,
@@ -74,9 +74,9 @@ def _estimate(estimate: SampleEstimate | None) -> Estimate | None:
     if estimate is None:
         return None
     return Estimate(
-        crf=estimate.quality,
+        crf=estimate.crf,
         bitrate_kbps=estimate.bitrate_kbps,
-        vmaf_score=estimate.vmaf,
+        vmaf_score=estimate.vmaf_score,
         vmaf_error=estimate.vmaf_error,
         bitrate_error_kbps=estimate.bitrate_error_kbps,
     )

@@ -12,8 +12,8 @@ from vmafx_tune.reports.html.elements import NUMBER, TEXT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from vmafx_tune.model import Probe
-    from vmafx_tune.results.compare import BdRate, CompareResult
+    from vmafx_tune.results.compare import BdRate, CompareResult, CompareRow
+    from vmafx_tune.results.search import ProbeSummary
 
 __all__ = ["compare_html"]
 
@@ -41,48 +41,44 @@ def _sections(result: CompareResult) -> Iterator[str]:
         yield elements.paragraph(f"{who}: {why}", "failure")
     for message in ranking.remarks(result):
         yield elements.paragraph(message, "note")
-    yield from _bd_rates(result.bd_rates)
+    yield from _bd_rates(result.bd_rate)
     yield from elements.commands(ranking.commands(result))
 
 
 def _circumstances(result: CompareResult) -> list[tuple[str, str]]:
     return [
         ("Source", facts.describe_source(result.source)),
-        ("Model", f"{result.model.name}, {result.pool.value} at {result.display}"),
+        ("Model", f"{result.model}, {result.pool.value} at {result.display}"),
         ("Compared in", facts.compared_in(result.comparison)),
         ("Scored by", ranking.scorer(result)),
         ("ffmpeg", result.ffmpeg_version),
         *ranking.encoder_versions(result),
         ("Answers", facts.limit_of(result)),
         ("Chunks", ranking.chunks(result)),
-        ("Took", text.duration(result.wall_time_s)),
+        ("Took", text.duration(result.wall_time_ms)),
     ]
 
 
 def _chart(result: CompareResult) -> str:
-    series = [_series(result, encoder) for encoder in result.encoders]
+    series = [_series(result, encoder) for encoder in result.codecs]
     svg = rate_quality_svg(series, result.targets)
     return elements.chart(svg, series, _HINT)
 
 
 def _series(result: CompareResult, encoder: str) -> Series:
-    answers = {
-        row.search.answer.quality
-        for row in result.rows
-        if row.encoder == encoder and row.ok and row.search and row.search.answer
-    }
+    answers = {row.best_crf for row in result.rows if row.codec == encoder and row.ok}
     points = (
         ChartPoint(
-            probe.bitrate_kbps, score, _hover(encoder, probe, score), probe.quality in answers
+            probe.bitrate_kbps, probe.vmaf_score, _hover(encoder, probe), probe.crf in answers
         )
-        for probe, score in ranking.curve_of(result, encoder)
+        for probe in ranking.curve_of(result, encoder)
     )
     return Series(encoder, tuple(points))
 
 
-def _hover(encoder: str, probe: Probe, score: float) -> str:
+def _hover(encoder: str, probe: ProbeSummary) -> str:
     return (
-        f"{encoder} {facts.setting(encoder, probe.quality)}: VMAF {text.vmaf(score)}, "
+        f"{encoder} {facts.setting(encoder, probe.crf)}: VMAF {text.vmaf(probe.vmaf_score)}, "
         f"{text.bitrate(probe.bitrate_kbps)} kb/s"
     )
 
@@ -101,24 +97,25 @@ def _target_table(result: CompareResult, target: float) -> str:
         ("Status", TEXT),
     )
     return elements.table(
-        columns, (_row(result, ranked) for ranked in ranking.ranked_rows(result, target))
+        columns, (_row(result, *ranked) for ranked in ranking.ranked_rows(result, target))
     )
 
 
-def _row(result: CompareResult, ranked: ranking.RankedRow) -> tuple[str, Sequence[str]]:
-    answer, search = ranked.answer, ranked.row.search
-    style = "failed" if answer is None else "best" if ranked.rank == 1 else ""
+def _row(
+    result: CompareResult, row: CompareRow, versus_percent: float | None
+) -> tuple[str, Sequence[str]]:
+    style = "failed" if not row.ok else "best" if row.rank == 1 else ""
     return style, (
-        str(ranked.rank or text.ABSENT),
-        ranked.row.encoder,
-        ranked.setting,
-        text.vmaf(search.vmaf if search and answer else None, target=ranked.row.target),
-        text.bitrate(answer.bitrate_kbps if answer else None),
-        text.percent(ranked.versus_percent),
-        text.duration(answer.encode_time_s if answer else None),
-        facts.speed(result.source, answer),
-        facts.proof(search) if search and answer else text.ABSENT,
-        ranking.status(ranked.row),
+        str(row.rank or text.ABSENT),
+        row.codec,
+        ranking.answer_setting(row),
+        text.vmaf(row.vmaf_score, target=row.target_vmaf),
+        text.bitrate(row.bitrate_kbps),
+        text.percent(versus_percent),
+        text.duration(row.encode_time_ms),
+        facts.speed(result.source, row.encode_time_ms),
+        ranking.answer_proof(row) or text.ABSENT,
+        ranking.status(row),
     )
 
 
@@ -132,8 +129,8 @@ def _bd_rates(bd_rates: Sequence[BdRate]) -> Iterator[str]:
 
 def _bd_row(bd: BdRate) -> tuple[str, Sequence[str]]:
     return "", (
-        bd.encoder,
+        bd.codec,
         text.percent(bd.percent),
         ranking.bd_overlap(bd),
-        "{} / {}".format(*bd.n_points),
+        f"{bd.points.codec} / {bd.points.anchor}",
     )

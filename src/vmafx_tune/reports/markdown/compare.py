@@ -12,7 +12,7 @@ from vmafx_tune.reports.markdown.text import bullets, code, escape, hidden_comma
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from vmafx_tune.results.compare import BdRate, CompareResult
+    from vmafx_tune.results.compare import BdRate, CompareResult, CompareRow
 
 __all__ = ["compare_markdown"]
 
@@ -38,7 +38,7 @@ def compare_markdown(result: CompareResult) -> str:
         _circumstances(result),
         *chain.from_iterable(_target_section(result, target) for target in result.targets),
         *_remarks(result),
-        *_bd_rates(result.bd_rates),
+        *_bd_rates(result.bd_rate),
         *_commands(result),
     ]
     return "\n\n".join(sections) + "\n"
@@ -48,7 +48,7 @@ def _circumstances(result: CompareResult) -> str:
     scored = f"{result.pool.value} at {result.display}, scored by {ranking.scorer(result)}"
     lines = [
         f"Source: {code(facts.describe_source(result.source))}",
-        f"Model: {code(result.model.name)}, {escape(scored)}",
+        f"Model: {code(result.model)}, {escape(scored)}",
         f"ffmpeg {escape(result.ffmpeg_version)}, vmafx-tune {escape(__version__)}",
     ]
     if compared := facts.compared_in(result.comparison):
@@ -62,20 +62,20 @@ def _circumstances(result: CompareResult) -> str:
 
 def _target_section(result: CompareResult, target: float) -> Iterable[str]:
     yield f"## VMAF {text.given(target)}"
-    yield table(_COLUMNS, _ALIGNMENT, (_cells(row) for row in ranking.ranked_rows(result, target)))
+    rows = (_cells(row) for row in result.rows if row.target_vmaf == target)
+    yield table(_COLUMNS, _ALIGNMENT, rows)
 
 
-def _cells(ranked: ranking.RankedRow) -> Sequence[str]:
-    answer, search = ranked.answer, ranked.row.search
+def _cells(row: CompareRow) -> Sequence[str]:
     return (
-        str(ranked.rank or text.ABSENT),
-        escape(ranked.row.encoder),
-        escape(facts.encoder_version_of(search)) or text.ABSENT,
-        ranked.setting,
-        text.bitrate(answer.bitrate_kbps if answer else None),
-        f"{answer.encode_time_s * 1000:.0f}" if answer else text.ABSENT,
-        text.vmaf(search.vmaf if search and answer else None, target=ranked.row.target),
-        escape(ranking.status(ranked.row)),
+        str(row.rank or text.ABSENT),
+        escape(row.codec),
+        escape(row.encoder_version) or text.ABSENT,
+        ranking.answer_setting(row),
+        text.bitrate(row.bitrate_kbps),
+        text.ABSENT if row.encode_time_ms is None else f"{row.encode_time_ms:.0f}",
+        text.vmaf(row.vmaf_score, target=row.target_vmaf),
+        escape(ranking.status(row)),
     )
 
 
@@ -94,11 +94,11 @@ def _bd_rates(bd_rates: Sequence[BdRate]) -> Iterable[str]:
 
 def _bd_cells(bd: BdRate) -> Sequence[str]:
     return (
-        escape(bd.encoder),
+        escape(bd.codec),
         escape(bd.anchor),
         text.percent(bd.percent),
         ranking.bd_overlap(bd),
-        "{} / {}".format(*bd.n_points),
+        f"{bd.points.codec} / {bd.points.anchor}",
     )
 
 

@@ -139,7 +139,7 @@ def _sample(clip: SampledClip | None) -> Sample | None:
     if clip is None:
         return None
     return Sample(
-        parts=tuple(
+        segments=tuple(
             SampledPart(
                 values.not_negative(part.first_frame, f"sample.segments[{index}].first_frame"),
                 values.count(part.n_frames, f"sample.segments[{index}].n_frames"),

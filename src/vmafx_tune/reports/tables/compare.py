@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from vmafx_tune.reports.tables.layout import Part
-    from vmafx_tune.results.compare import BdRate, CompareResult
+    from vmafx_tune.results.compare import BdRate, CompareResult, CompareRow
 
 __all__ = ["compare_parts"]
 
@@ -56,14 +56,14 @@ def compare_parts(result: CompareResult, *, with_commands: bool = False) -> Iter
         if len(result.targets) > 1:
             yield plain(f"VMAF {text.given(target)}", "bold")
         yield _target_table(result, target)
-    yield from _bd_rates(result.bd_rates)
+    yield from _bd_rates(result.bd_rate)
 
 
 def _circumstances(result: CompareResult) -> RenderableType:
     return facts_grid(
         [
             ("Source", facts.describe_source(result.source)),
-            ("Model", f"{result.model.name}, {result.pool.value} at {result.display}"),
+            ("Model", f"{result.model}, {result.pool.value} at {result.display}"),
             ("Compared in", facts.compared_in(result.comparison)),
             ("Scored by", ranking.scorer(result)),
             ("ffmpeg", result.ffmpeg_version),
@@ -71,7 +71,7 @@ def _circumstances(result: CompareResult) -> RenderableType:
             ("Answers", facts.limit_of(result)),
             *ranking.samples(result),
             ("Chunks", ranking.chunks(result)),
-            ("Took", text.duration(result.wall_time_s)),
+            ("Took", text.duration(result.wall_time_ms)),
         ]
     )
 
@@ -79,7 +79,7 @@ def _circumstances(result: CompareResult) -> RenderableType:
 def _target_table(result: CompareResult, target: float) -> RenderableType:
     against = Column(f"vs {'anchor' if result.anchor else 'best'}")
     columns = [against if column.title == "vs best" else column for column in _COLUMNS]
-    rows = [_cells(result, ranked) for ranked in ranking.ranked_rows(result, target)]
+    rows = [_cells(result, *ranked) for ranked in ranking.ranked_rows(result, target)]
     return FirstThatFits([grid(columns, rows), _without(_DISPENSABLE, columns, rows)])
 
 
@@ -91,20 +91,19 @@ def _without(title: str, columns: list[Column], rows: list[list[Text]]) -> Rende
     )
 
 
-def _cells(result: CompareResult, ranked: ranking.RankedRow) -> list[Text]:
-    answer, search = ranked.answer, ranked.row.search
+def _cells(result: CompareResult, row: CompareRow, versus_percent: float | None) -> list[Text]:
     cells = (
-        str(ranked.rank or text.ABSENT),
-        ranked.row.encoder,
-        ranked.setting,
-        text.vmaf(search.vmaf if search and answer else None, target=ranked.row.target),
-        text.bitrate(answer.bitrate_kbps if answer else None),
-        text.percent(ranked.versus_percent),
-        text.duration(answer.encode_time_s if answer else None),
-        facts.speed(result.source, answer),
-        facts.proof(search) if search and answer else ranking.status(ranked.row),
+        str(row.rank or text.ABSENT),
+        row.codec,
+        ranking.answer_setting(row),
+        text.vmaf(row.vmaf_score, target=row.target_vmaf),
+        text.bitrate(row.bitrate_kbps),
+        text.percent(versus_percent),
+        text.duration(row.encode_time_ms),
+        facts.speed(result.source, row.encode_time_ms),
+        ranking.answer_proof(row) or ranking.status(row),
     )
-    style = "red" if answer is None else "bold" if ranked.rank == 1 else ""
+    style = "red" if not row.ok else "bold" if row.rank == 1 else ""
     return [plain(cell, style) for cell in cells]
 
 
@@ -140,8 +139,8 @@ def _bd_rates(bd_rates: Sequence[BdRate]) -> Iterator[Part]:
 
 def _bd_cells(bd: BdRate) -> Sequence[str]:
     return (
-        bd.encoder,
+        bd.codec,
         text.percent(bd.percent),
         ranking.bd_overlap(bd),
-        "{} / {}".format(*bd.n_points),
+        f"{bd.points.codec} / {bd.points.anchor}",
     )

@@ -57,14 +57,14 @@ def remote_score_parts(result: RemoteScoreResult) -> Iterator[Part]:
         (f"  {_pooling(result.pool, result.n_frames or 0, result.subsample)}", "dim"),
     )
     yield ""
-    backend = facts.Backend(result.server_backend, result.backend_version)
+    backend = facts.scorer(result.server_backend, result.backend_version)
     place = f"{backend} at {result.server}" if result.server_backend else result.server
     yield facts_grid(
         [
             ("Reference", result.reference),
             ("Distorted", result.distorted),
             ("Model", result.model or "the server's default"),
-            ("Scored by", f"{place} in {text.duration(result.wall_time_ms / 1000)}"),
+            ("Scored by", f"{place} in {text.duration(result.wall_time_ms)}"),
             ("Request", result.request_id),
         ]
     )
@@ -84,7 +84,7 @@ def _pooling(pool: str, n_frames: int, subsample: int) -> str:
 
 
 def _circumstances(result: ScoreResult) -> RenderableType:
-    backend = facts.Backend(result.backend, result.backend_version)
+    backend = facts.scorer(result.backend, result.backend_version)
     return facts_grid(
         [
             ("Reference", facts.describe_source(result.reference_source)),
@@ -92,7 +92,7 @@ def _circumstances(result: ScoreResult) -> RenderableType:
             ("Offset", _offset(result.offset)),
             ("Model", f"{result.model} at {result.display}"),
             ("Compared in", facts.compared_in(result.comparison)),
-            ("Scored by", f"{backend} in {text.duration(result.wall_time_ms / 1000)}"),
+            ("Scored by", f"{backend} in {text.duration(result.wall_time_ms)}"),
         ]
     )
 

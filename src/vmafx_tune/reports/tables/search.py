@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from vmafx_tune.model import Probe
     from vmafx_tune.reports.tables.layout import Part
-    from vmafx_tune.results.search import SearchResult
+    from vmafx_tune.results.search import ProbeSummary, SearchResult
 
 __all__ = ["search_parts"]
 
@@ -35,89 +34,87 @@ def search_parts(result: SearchResult) -> Iterator[Part]:
     yield _answer(result)
     yield ""
     yield _circumstances(result)
-    if result.probes or result.too_large:
+    if result.bisect_samples or result.too_large:
         yield ""
         yield _probes(result)
     for message in facts.notes(result):
         yield ""
         yield plain(message, "yellow")
-    if result.source.is_hdr:
+    if result.hdr:
         yield ""
         yield plain(facts.HDR_NOTE, "yellow")
-    if result.answer and result.answer.command:
-        label = _encode_name(result.encoder, result.answer)
-        yield from commands(facts.encode_commands(label, result.answer))
+    yield from commands(facts.encode_commands(_encode_name(result), result))
 
 
 def _answer(result: SearchResult) -> Text:
-    answer = result.answer
-    if not result.ok or answer is None:
-        return plain(facts.missed(result), "red")
+    if not result.ok:
+        return plain(result.error or "", "red")
     return Text.assemble(
-        (_encode_name(result.encoder, answer), "bold green"),
-        f" reaches VMAF {text.given(result.target)}"
-        f" with {text.vmaf(result.vmaf, target=result.target)}"
-        f" at {text.bitrate(answer.bitrate_kbps)} kb/s",
+        (_encode_name(result), "bold green"),
+        f" reaches VMAF {text.given(result.target_vmaf)}"
+        f" with {text.vmaf(result.vmaf_score, target=result.target_vmaf)}"
+        f" at {text.bitrate(result.bitrate_kbps)} kb/s",
     )
 
 
-def _encode_name(encoder: str, answer: Probe) -> str:
-    return f"{encoder} {facts.knob(encoder)} {text.quality(answer.quality)}"
+def _encode_name(result: SearchResult) -> str:
+    return f"{result.codec} {facts.knob(result.codec)} {text.quality(result.best_crf)}"
 
 
 def _circumstances(result: SearchResult) -> RenderableType:
     return facts_grid(
         [
             ("Source", facts.describe_source(result.source)),
-            ("Encoder", facts.encoder_version_of(result)),
-            ("Model", f"{result.model.name}, {result.pool.value} at {result.display}"),
+            ("Encoder", result.encoder_version),
+            ("Model", f"{result.model}, {result.pool.value} at {result.display}"),
             ("Compared in", facts.compared_in(result.comparison)),
-            ("Scored by", str(facts.backend_of(result) or "")),
+            ("Scored by", _scorer(result)),
             ("Answer", facts.limit_of(result)),
             ("Sample", facts.describe_sample(result)),
             ("Chunks", facts.describe_chunks(result.chunk_frames, result.source.frame_rate)),
-            ("Took", f"{text.duration(result.wall_time_s)}, {_probe_count(result)}"),
+            ("Took", f"{text.duration(result.wall_time_ms)}, {_probe_count(result)}"),
         ]
     )
 
 
+def _scorer(result: SearchResult) -> str:
+    return "" if result.backend is None else facts.scorer(result.backend, result.backend_version)
+
+
 def _probe_count(result: SearchResult) -> str:
-    count = len(result.probes) + len(result.too_large)
+    count = len(result.bisect_samples) + len(result.too_large)
     known = count - result.new_probes
     noun = "probe" if count == 1 else "probes"
     return f"{count} {noun}" + (f", {known} of them known before" if known > 0 else "")
 
 
 def _probes(result: SearchResult) -> RenderableType:
-    points = facts.samples_of(result)
     rows = [_stopped_cells(result, quality) for quality in result.too_large]
-    rows += [_probe_cells(result, probe, score) for probe, score in points]
+    rows += [_probe_cells(result, probe) for probe in result.bisect_samples]
     return grid(_COLUMNS, rows)
 
 
 def _stopped_cells(result: SearchResult, quality: float) -> list[Text]:
-    cells = [facts.setting(result.encoder, quality)] + [text.ABSENT] * (len(_COLUMNS) - 2)
+    cells = [facts.setting(result.codec, quality)] + [text.ABSENT] * (len(_COLUMNS) - 2)
     return [plain(cell, "dim") for cell in (*cells, facts.stopped(result))]
 
 
-def _probe_cells(result: SearchResult, probe: Probe, score: float) -> list[Text]:
-    is_answer = result.answer is not None and probe.quality == result.answer.quality
-    style = "bold" if is_answer else ""
+def _probe_cells(result: SearchResult, probe: ProbeSummary) -> list[Text]:
+    style = "bold" if probe.crf == result.best_crf else ""
     cells = (
-        facts.setting(result.encoder, probe.quality),
-        text.vmaf(score, target=result.target),
+        facts.setting(result.codec, probe.crf),
+        text.vmaf(probe.vmaf_score, target=result.target_vmaf),
         text.bitrate(probe.bitrate_kbps),
-        text.duration(probe.encode_time_s),
-        facts.speed(result.source, probe),
-        _remark(result, probe, is_answer=is_answer),
+        text.duration(probe.encode_time_ms),
+        facts.speed(result.source, probe.encode_time_ms),
+        _remark(result, probe),
     )
     return [plain(cell, style) for cell in cells]
 
 
-def _remark(result: SearchResult, probe: Probe, *, is_answer: bool) -> str:
-    if is_answer:
+def _remark(result: SearchResult, probe: ProbeSummary) -> str:
+    if probe.crf == result.best_crf:
         if not result.ok:
             return "best, misses the target"
         return "answer, proven" if result.proven else "answer, unproven"
-    worse = result.next_worse
-    return "next worse, misses" if worse and probe.quality == worse.quality else ""
+    return "next worse, misses" if probe == result.next_worse else ""
