@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from vmafx_tune.client import ScoringClient
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 __all__ = ["Server", "Usage", "cpu_seconds"]
 
@@ -30,15 +30,21 @@ class Server:
     Args:
         folder: Where it finds its clips; its log goes there, too.
         arguments: Further ones of its command line.
+        environ: Its environment; None for this process's.
     """
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(
+        self, folder: Path, *arguments: str, environ: Mapping[str, str] | None = None
+    ) -> None:
         self.port, self.grpc_port = _free_ports()
         ports = ("--port", str(self.port), "--grpc-port", str(self.grpc_port))
         command = [sys.executable, "-m", "vmafx_tune", "serve", *ports, *arguments]
         with (folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, "--media-roots", str(folder)], stdin=subprocess.DEVNULL, stderr=log
+                [*command, "--media-roots", str(folder)],
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+                env=environ,
             )
         while self.probe("/readyz") != 200:
             if self.process.poll() is not None:

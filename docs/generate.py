@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from typer.models import ArgumentInfo, ParameterInfo
 
 import vmafx_tune
-from vmafx_tune.cli.app import app
+from vmafx_tune.cli.app import COMMANDS, app, function_of
 from vmafx_tune.cli.help import split_examples
 from vmafx_tune.encoders.presets import X264_PRESETS
 from vmafx_tune.encoders.registry import all_rows
@@ -45,9 +45,8 @@ def cli_page() -> Iterator[str]:
     yield NOTE
     assert app.registered_callback is not None
     yield f"{inspect.getdoc(app.registered_callback.callback)}\n"
-    for command in app.registered_commands:
-        assert command.callback is not None
-        yield from _command(command.callback)
+    for command in COMMANDS:
+        yield from _command(function_of(command))
 
 
 def _command(function: Callable[..., None]) -> Iterator[str]:

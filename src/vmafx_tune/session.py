@@ -349,14 +349,16 @@ class Session:
     def _require_named(self) -> None:
         """Refuse what the user named and cannot be used: `auto` would score with something else."""
         from vmafx_tune.media.ffmpeg import ffmpeg_is_named
-        from vmafx_tune.scoring.libvmaf.library import VARIABLE, load_libvmaf
-        from vmafx_tune.scoring.vmaf_binary import find_vmaf
 
         if ffmpeg_is_named(self.tools.ffmpeg) and "ffmpeg" not in self.__dict__:
             _ = self.ffmpeg
-        if os.environ.get(VARIABLE):
+        if os.environ.get("VMAFX_LIBVMAF"):
+            from vmafx_tune.scoring.libvmaf.library import load_libvmaf
+
             load_libvmaf()
         if self.vmaf_binary is not None:
+            from vmafx_tune.scoring.vmaf_binary import find_vmaf
+
             find_vmaf(self.vmaf_binary)
 
     @cached_property

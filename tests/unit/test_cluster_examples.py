@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from vmafx_tune.cluster.session import CLUSTER_VARIABLE
+from vmafx_tune.cli.common import CLUSTER_VARIABLE
 from vmafx_tune.folders import CACHE_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -2,37 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from vmafx_tune._version import __version__
-from vmafx_tune.cli.cache import cache
-from vmafx_tune.cli.compare import compare
-from vmafx_tune.cli.doctor import doctor
-from vmafx_tune.cli.encoders import encoders
 from vmafx_tune.cli.help import GroupedCommand
-from vmafx_tune.cli.ladder import ladder
-from vmafx_tune.cli.schema import schema
-from vmafx_tune.cli.score import score
-from vmafx_tune.cli.search import search
-from vmafx_tune.cli.serve import serve
 from vmafx_tune.formatting import one_line
 
-__all__ = ["app", "run"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["COMMANDS", "app", "function_of", "run"]
 
 _MistypedError: Any = typer.BadParameter.__base__
 
+COMMANDS = (
+    "score", "search", "compare", "ladder", "serve", "encoders", "doctor", "cache", "schema",
+)  # fmt: skip
+"""Names of the commands, in the order of the help."""
+
+
+def function_of(command: str) -> Callable[..., None]:
+    """Load the function of a command, from the module of its name."""
+    module = import_module(f"vmafx_tune.cli.{command}")
+    function: Callable[..., None] = getattr(module, command)
+    return function
+
+
+class _Commands(TyperGroup):
+    """Loads a command when it is asked for: each takes a while, and most runs need one of them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as declared
+        """Return the names, in the order of the help."""
+        return [*COMMANDS]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as declared
+        """Return a command; None where there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command(cls=GroupedCommand)(function_of(cmd_name))
+        return get_command(alone)
+
+    @property
+    def commands(self) -> dict[str, Any]:
+        """All of the commands, for what suggests one in place of a name that is mistyped."""
+        return {name: self.get_command(None, name) for name in COMMANDS}
+
+    @commands.setter
+    def commands(self, _: object) -> None:
+        """Ignore what Typer has registered: nothing."""
+
+
 app = typer.Typer(
     name="vmafx-tune",
+    cls=_Commands,
     no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     pretty_exceptions_enable=False,
 )
-
-for command in (score, search, compare, ladder, serve, encoders, doctor, cache, schema):
-    app.command(cls=GroupedCommand)(command)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - Typer calls it so

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
+import os
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from vmafx_tune.session import Session
 
 __all__ = [
+    "CLUSTER_VARIABLE",
     "MISSED_TARGET",
     "Commands",
     "MaxBitrate",
@@ -58,6 +58,9 @@ Commands: TypeAlias = Annotated[
         "them.",
     ),
 ]
+
+CLUSTER_VARIABLE = "VMAFX_CLUSTER"
+"""Environment variable that names the cluster's scheduler."""
 
 MISSED_TARGET = 3
 """Exit code where results were printed, but a target was not reached."""
@@ -108,8 +111,6 @@ class Run:
         """Show the events of the block; live lines are gone at its end, before results come."""
         from vmafx_tune.cli.progress import showing_progress
 
-        # What writes the result takes a tenth of a second to load; encodes and scores take longer.
-        threading.Thread(target=_load_writer, args=(self.format,), daemon=True).start()
         return showing_progress(self._output.progress, quiet=self._output.quiet)
 
     def finish(
@@ -181,14 +182,19 @@ def _session(
     from vmafx_tune.session import Session
 
     show = _show_command if verbose else None
-    if cluster is not None:
-        from vmafx_tune.cluster.session import ClusterSession, cluster_address
+    if cluster is not None and (address := _address(cluster)):
+        from vmafx_tune.cluster.session import ClusterSession
 
-        if address := cluster_address(cluster):
-            _silence_dask()
-            timeout_s = cluster.cluster_timeout_s
-            return ClusterSession(address, tools, sources, timeout_s=timeout_s, on_command=show)
+        _silence_dask()
+        timeout_s = cluster.cluster_timeout_s
+        return ClusterSession(address, tools, sources, timeout_s=timeout_s, on_command=show)
     return Session(tools, sources, on_command=show)
+
+
+def _address(options: ClusterOptions) -> str | None:
+    """Name the scheduler to work with: the one asked for, or `VMAFX_CLUSTER`; None for none."""
+    named = os.environ.get(CLUSTER_VARIABLE) if options.cluster is None else options.cluster
+    return named or None
 
 
 def _silence_dask() -> None:
@@ -197,10 +203,6 @@ def _silence_dask() -> None:
 
     # It adds handlers of its own when it is imported. Nothing else here goes to a log.
     logging.disable(logging.CRITICAL)
-
-
-def _load_writer(chosen: str) -> None:
-    import_module(f"vmafx_tune.reports.{'tables' if chosen == 'table' else 'documents.score'}")
 
 
 def _show_command(argv: tuple[str, ...]) -> None:

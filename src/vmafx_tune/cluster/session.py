@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,23 +21,13 @@ if TYPE_CHECKING:
     from vmafx_tune.encoders.row import EncoderRow
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.model import EncodeSpec, ScoreRequest, ScoreSet, Source, VmafModel
-    from vmafx_tune.options import ClusterOptions, SourceOptions, ToolOptions
+    from vmafx_tune.options import SourceOptions, ToolOptions
     from vmafx_tune.ports import FrameProgress, Prober, Scorer
     from vmafx_tune.probing.setup import Setup
 
-__all__ = ["CLUSTER_VARIABLE", "ClusterSession", "cluster_address"]
-
-CLUSTER_VARIABLE = "VMAFX_CLUSTER"
-"""Environment variable that names the cluster's scheduler."""
-
+__all__ = ["ClusterSession"]
 
 _KEPT = "Probes that were finished are kept, and are not made again."
-
-
-def cluster_address(options: ClusterOptions) -> str | None:
-    """Name the scheduler to work with: the one asked for, or `VMAFX_CLUSTER`; None for none."""
-    named = options.cluster if options.cluster is not None else os.environ.get(CLUSTER_VARIABLE)
-    return named or None
 
 
 class ClusterSession(Session):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from vmafx_tune.errors import (
@@ -11,6 +12,7 @@ from vmafx_tune.errors import (
     UsageError,
     VmafxTuneError,
 )
+from vmafx_tune.media.ffmpeg import fact_name
 from vmafx_tune.ports import Scorer
 
 if TYPE_CHECKING:
@@ -83,9 +85,14 @@ def choose_scorer(
     """
 
     def ffmpeg_scorer() -> CheckedScorer:
-        from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer
+        ffmpeg = find_ffmpeg()
 
-        return FfmpegScorer(find_ffmpeg(), runner, work_dir, copies=copies, facts=facts)
+        def make() -> CheckedScorer:
+            from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer
+
+            return FfmpegScorer(ffmpeg, runner, work_dir, copies=copies)
+
+        return _Known("ffmpeg", ffmpeg, facts, make) if facts else make()
 
     def libvmaf_scorer() -> CheckedScorer:
         from vmafx_tune.scoring.libvmaf.backend import LibvmafFileScorer
@@ -149,6 +156,40 @@ class _Untried:
             return scorer.score(request, on_progress=on_progress)
 
         return _first_usable(request.model, self._makers, score)
+
+
+class _Known:
+    """Scores with the ffmpeg of which it may be known that it has the model."""
+
+    def __init__(
+        self, name: str, ffmpeg: Ffmpeg, facts: FileFacts, make: Callable[[], CheckedScorer]
+    ) -> None:
+        self.name = name
+        self._ffmpeg = ffmpeg
+        self._facts = facts
+        # It takes a while to load, and an answer from the cache does without.
+        self._scorer = cache(make)
+        self._version: str | None = None
+
+    @property
+    def version(self) -> str:
+        """Version of its libvmaf."""
+        return self._scorer().version if self._version is None else self._version
+
+    def require_model(self, model: VmafModel) -> None:
+        """Make sure that it has a model, from what is known or by scoring a blank frame."""
+
+        def find() -> str:
+            self._scorer().require_model(model)
+            return self._scorer().version
+
+        content = "" if model.path is None else self._facts.digest(model.path)
+        name = fact_name(self._ffmpeg, "scores with", repr(model), content)
+        self._version = self._facts.of(self._ffmpeg.path, name, find)
+
+    def score(self, request: ScoreRequest, *, on_progress: FrameProgress | None = None) -> ScoreSet:
+        """Score; see `ports.Scorer`."""
+        return self._scorer().score(request, on_progress=on_progress)
 
 
 def _require(scorer: CheckedScorer, model: VmafModel) -> CheckedScorer:

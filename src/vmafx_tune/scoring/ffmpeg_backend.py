@@ -18,8 +18,7 @@ from vmafx_tune.errors import (
 )
 from vmafx_tune.formatting import counted
 from vmafx_tune.media.damage import require_intact
-from vmafx_tune.media.ffmpeg import FrameCounter, fact_name
-from vmafx_tune.media.file_facts import FileFacts
+from vmafx_tune.media.ffmpeg import FrameCounter
 from vmafx_tune.media.frames import check_steady
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.scoring.alignment import is_ready, plan_scoring
@@ -70,7 +69,6 @@ class FfmpegScorer:
         runner: Runs it, watches it and stops it.
         work_dir: Where scratch folders are made; None for the system's temporary folder.
         copies: Keeps references decoded, for many scores against the same; None decodes each time.
-        facts: What is known of the ffmpeg, such as the models that it has; None for nothing.
     """
 
     def __init__(
@@ -80,9 +78,7 @@ class FfmpegScorer:
         work_dir: Path | None = None,
         *,
         copies: ReferenceCopies | None = None,
-        facts: FileFacts | None = None,
     ) -> None:
-        self._facts = facts or FileFacts()
         self._ffmpeg = ffmpeg
         self._runner = runner
         self._work_dir = work_dir
@@ -170,22 +166,17 @@ class FfmpegScorer:
     def _check(self, model: VmafModel) -> VmafxTuneError | None:
         with self._lock:
             if model not in self._checked:
-                content = "" if model.path is None else self._facts.digest(model.path)
-                name = fact_name(self._ffmpeg, "scores with", repr(model), content)
-                try:
-                    self._version = self._facts.of(
-                        self._ffmpeg.path, name, lambda: self._try(model)
-                    )
-                    self._checked[model] = None
-                except (ScoringError, ToolError) as error:
-                    self._checked[model] = error
+                self._checked[model] = self._try(model)
             return self._checked[model]
 
-    def _try(self, model: VmafModel) -> str:
-        """Score a blank frame; return the version of libvmaf."""
+    def _try(self, model: VmafModel) -> VmafxTuneError | None:
         with scratch_folder(self._work_dir) as folder:
-            done = self._run(model_check_arguments(model), model, folder, None)
-            return _read_log(folder, done, n_frames=1).version
+            try:
+                done = self._run(model_check_arguments(model), model, folder, None)
+                self._version = _read_log(folder, done, n_frames=1).version
+            except (ScoringError, ToolError) as error:
+                return error
+        return None
 
     def _run(
         self,

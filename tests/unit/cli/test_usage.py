@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 from typer.testing import CliRunner
 
-from vmafx_tune.cli.app import app
+from vmafx_tune.cli.app import COMMANDS, app, function_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,16 +19,16 @@ _LIBRARIES = ("Input should", "unable to parse", "Value error", "validation erro
 
 def _typed_options() -> Iterator[tuple[str, str]]:
     """Every option, and argument with choices, that is not plain text: those that can be wrong."""
-    for command in app.registered_commands:
-        assert command.callback is not None
-        for parameter in inspect.signature(command.callback, eval_str=True).parameters.values():
+    for command in COMMANDS:
+        function = function_of(command)
+        for parameter in inspect.signature(function, eval_str=True).parameters.values():
             if not (parts := get_args(parameter.annotation)):
                 continue
             hint, info = parts
             kinds = {*get_args(hint), hint}
             flags = [f for f in (info.default, *(info.param_decls or ())) if isinstance(f, str)]
             if flags and any(kind in kinds for kind in (int, float)):
-                yield command.callback.__name__, flags[-1]
+                yield command, flags[-1]
 
 
 @pytest.mark.parametrize(("command", "option"), sorted(_typed_options()))
