@@ -9,11 +9,16 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tests.support.preloaded import run_preloaded
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["Outcome", "command", "run_cli"]
+
+# Variables that Python itself obeys when it starts.
+_OF_THE_START = ("PYTHON", "LC_", "LANG")
 
 
 @dataclass(frozen=True)
@@ -45,17 +50,21 @@ def run_cli(
         cwd: Working directory.
         env: Variables to set beside those of this process.
     """
-    done = subprocess.run(
-        command(*arguments),
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    return Outcome(done.returncode, done.stdout, done.stderr)
+    environ = {**os.environ, **(env or {})}
+    if any(name.startswith(_OF_THE_START) for name in env or {}):
+        done = subprocess.run(
+            command(*arguments),
+            cwd=cwd,
+            env=environ,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+    else:
+        done = run_preloaded([*map(str, arguments)], cwd=cwd, environ=environ)
+    stdout, stderr = done.stdout.decode(), done.stderr.decode()
+    assert "Traceback" not in stderr, stderr
+    return Outcome(done.returncode, stdout, stderr)
 
 
 def _refuse(constant: str) -> None:
