@@ -30,6 +30,7 @@ from vmafx_tune.errors import (
     UsageError,
     VmafxTuneError,
 )
+from vmafx_tune.input_files import read_input
 from vmafx_tune.server.metadata import AUTHORIZATION, REQUEST_ID, STATUS_DETAILS
 from vmafx_tune.server.scored import Scored, checked_subsample
 from vmafx_tune.server.status import error_for
@@ -314,7 +315,7 @@ def _channel(address: str, tls_ca: Path | None) -> grpc.Channel:
     if tls_ca is None and not secure:
         return grpc.insecure_channel(target, options=_KEEPALIVE)
     try:
-        roots = tls_ca.read_bytes() if tls_ca is not None else None
+        roots = read_input(tls_ca) if tls_ca is not None else None
     except OSError as error:
         raise UsageError(
             f"The authorities '{tls_ca}' cannot be read: {error.strerror or error}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +15,7 @@ from vmafx_tune.cli.failure import say
 from vmafx_tune.cli.typed import given_besides
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.formatting import given
+from vmafx_tune.input_files import read_input, read_standard_input
 from vmafx_tune.options import (
     DEFAULT_ENCODERS,
     DEFAULT_LADDER_TARGETS,
@@ -183,14 +183,13 @@ def _sizes(text: str) -> tuple[Resolution, ...]:
 def _saved(name: str) -> LadderResult:
     from vmafx_tune.reports.saved.ladder import read_ladder
 
-    if name == "-":
-        return read_ladder(_decoded(sys.stdin.buffer.read(), "standard input"), "standard input")
+    shown = "standard input" if name == "-" else f"'{name}'"
     try:
-        data = Path(name).read_bytes()
+        data = read_standard_input() if name == "-" else read_input(Path(name))
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InvalidLadderError(f"The ladder '{name}' cannot be read: {reason}.") from error
-    return read_ladder(_decoded(data, f"'{name}'"), f"'{name}'")
+        raise InvalidLadderError(f"The ladder in {shown} cannot be read: {reason}.") from error
+    return read_ladder(_decoded(data, shown), shown)
 
 
 def _decoded(data: bytes, name: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from vmafx_tune.choices import Sampling, ScoreAt
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Observer, Warned, ignore
+from vmafx_tune.input_files import read_input
 from vmafx_tune.ladder.cells import SearchingSampler, gop_frames, rendition_search
 from vmafx_tune.ladder.engine import LadderRequest, build_ladder, select_ladder
 from vmafx_tune.ladder.limits import shrinks
@@ -132,7 +133,7 @@ def ladder(
         request = LadderRequest(
             resolutions=sizes,
             targets=wanted,
-            selection=selection_options(choice),
+            selection=selection_options(choice, read_input),
             workers=workers or session.slots or cores.workers([(row, size) for size in sizes]),
             n_frames=probed.n_frames,
         )
@@ -191,7 +192,7 @@ def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderRe
     is_allowed = choice.mixed_resolutions or not shrinks(points, attrgetter("pixels"))
     if choice == result.choice and points and is_allowed:
         return result
-    build = select_ladder(result.cells, result.points, selection_options(choice))
+    build = select_ladder(result.cells, result.points, selection_options(choice, read_input))
     notes = (
         *result.source.notes,
         *build.notes,

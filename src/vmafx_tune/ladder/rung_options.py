@@ -14,6 +14,8 @@ from vmafx_tune.ladder.throughput import LogNormalThroughput, parse_throughputs
 from vmafx_tune.options import RungOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vmafx_tune.ladder.throughput import Throughput
     from vmafx_tune.results.ladder import RungChoice
 
@@ -39,8 +41,12 @@ def changed_choice(choice: RungChoice, options: RungOptions) -> RungChoice:
     return replace(choice, **given)
 
 
-def selection_options(choice: RungChoice) -> SelectionOptions:
+def selection_options(choice: RungChoice, read: Callable[[Path], bytes]) -> SelectionOptions:
     """Make of a choice what the selection needs.
+
+    Args:
+        choice: How rungs are chosen.
+        read: Reads a file; an `OSError` of it says why it cannot be.
 
     Raises:
         UsageError: A value makes no sense, or a file of throughputs cannot be read.
@@ -50,7 +56,7 @@ def selection_options(choice: RungChoice) -> SelectionOptions:
         spacing=choice.spacing,
         min_gap_kbps=choice.min_bitrate_gap_kbps,
         vmaf_step=choice.vmaf_step,
-        throughput=None if choice.throughput is None else _throughput(choice.throughput),
+        throughput=None if choice.throughput is None else _throughput(choice.throughput, read),
         safety_factor=choice.safety_factor,
         caps=Caps(
             min_vmaf=choice.min_vmaf,
@@ -62,22 +68,20 @@ def selection_options(choice: RungChoice) -> SelectionOptions:
     )
 
 
-def _throughput(text: str) -> Throughput:
+def _throughput(text: str, read: Callable[[Path], bytes]) -> Throughput:
     median, colon, sigma = text.partition(":")
     try:
         numbers = (float(median), float(sigma)) if colon else None
     except ValueError:
         numbers = None
-    return LogNormalThroughput(*numbers) if numbers else parse_throughputs(_read(Path(text)))
-
-
-def _read(path: Path) -> str:
+    if numbers:
+        return LogNormalThroughput(*numbers)
     try:
-        return path.read_text(encoding="utf-8")
+        return parse_throughputs(read(Path(text)).decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise UsageError(f"The throughputs in '{path}' are not text.") from error
+        raise UsageError(f"The throughputs in '{text}' are not text.") from error
     except OSError as error:
         raise UsageError(
-            f"'{path}' is neither a throughput such as 4000:0.8 nor a file that can be read: "
+            f"'{text}' is neither a throughput such as 4000:0.8 nor a file that can be read: "
             f"{error.strerror or error}."
         ) from error

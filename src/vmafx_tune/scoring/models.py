@@ -19,6 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import ModelNotFoundError, OutputError, ScoringError
+from vmafx_tune.input_files import read_input
 from vmafx_tune.model import VmafModel
 
 if TYPE_CHECKING:
@@ -301,7 +302,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_input(path)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ModelNotFoundError(f"The VMAF model '{path}' cannot be read: {reason}.") from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cpus import available_cpus, available_memory_bytes
 from vmafx_tune.errors import UsageError
+from vmafx_tune.input_files import read_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -253,7 +254,7 @@ def _token(text: str) -> str:
 
 def _token_file(text: str) -> str:
     try:
-        token = _file(text).read_text(encoding="utf-8").strip()
+        token = read_input(_file(text)).decode("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"it cannot be read ({error})") from error
     return _token(token)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -10,9 +10,6 @@ from vmafx_tune.ladder.rung_options import changed_choice, selection_options
 from vmafx_tune.ladder.selection_options import SelectionOptions, default_choice
 from vmafx_tune.ladder.throughput import LogNormalThroughput, MeasuredThroughput
 from vmafx_tune.options import RungOptions
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_ladder_spans_its_targets_where_nobody_says_otherwise() -> None:
@@ -29,7 +26,7 @@ def test_a_target_below_95_leaves_the_top_where_it_is() -> None:
 
 
 def test_the_defaults_are_those_of_the_selection_and_of_the_help() -> None:
-    options = selection_options(default_choice([75]))
+    options = selection_options(default_choice([75]), Path.read_bytes)
     assert options.max_rungs == SelectionOptions().max_rungs == 6
     assert options.min_gap_kbps == SelectionOptions().min_gap_kbps == 100
     assert options.spacing is SelectionOptions().spacing is Spacing.KNEE
@@ -46,7 +43,7 @@ def test_what_is_given_goes_before_what_was_there_and_the_rest_stays() -> None:
 def test_a_throughput_asks_for_the_spacing_that_uses_it() -> None:
     choice = changed_choice(default_choice([75]), RungOptions(throughput="4000:0.8"))
     assert choice.spacing is Spacing.OPTIMAL
-    options = selection_options(choice)
+    options = selection_options(choice, Path.read_bytes)
     assert options.throughput == LogNormalThroughput(4000, 0.8)
 
 
@@ -59,27 +56,29 @@ def test_a_throughput_may_be_a_file_of_measured_values(tmp_path: Path) -> None:
     file = tmp_path / "viewers.csv"
     file.write_text("kbps,weight\n800,1\n4000,3\n")
     choice = changed_choice(default_choice([75]), RungOptions(throughput=str(file)))
-    assert selection_options(choice).throughput == MeasuredThroughput((800, 4000), (1, 3))
+    assert selection_options(choice, Path.read_bytes).throughput == MeasuredThroughput(
+        (800, 4000), (1, 3)
+    )
 
 
 @pytest.mark.parametrize("text", ["4000", "4000:", "missing.csv", "a:b", ":0.5", "."])
 def test_a_throughput_that_is_neither_is_refused_with_both_ways_named(text: str) -> None:
     choice = changed_choice(default_choice([75]), RungOptions(throughput=text))
     with pytest.raises(UsageError, match=r"neither a throughput such as 4000:0.8 nor a file"):
-        selection_options(choice)
+        selection_options(choice, Path.read_bytes)
 
 
 @pytest.mark.parametrize("text", ["-4:0.8", "0:1", "inf:1", "4000:0", "4000:nan"])
 def test_a_throughput_out_of_range_is_refused(text: str) -> None:
     choice = changed_choice(default_choice([75]), RungOptions(throughput=text))
     with pytest.raises(UsageError, match="must be a number above zero"):
-        selection_options(choice)
+        selection_options(choice, Path.read_bytes)
 
 
 def test_the_optimal_spacing_needs_viewers() -> None:
     choice = changed_choice(default_choice([75]), RungOptions(spacing=Spacing.OPTIMAL))
     with pytest.raises(UsageError, match="--throughput"):
-        selection_options(choice)
+        selection_options(choice, Path.read_bytes)
 
 
 @pytest.mark.parametrize(
@@ -95,4 +94,4 @@ def test_the_optimal_spacing_needs_viewers() -> None:
 )
 def test_limits_that_make_no_ladder_are_refused(options: RungOptions, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        selection_options(changed_choice(default_choice([75]), options))
+        selection_options(changed_choice(default_choice([75]), options), Path.read_bytes)

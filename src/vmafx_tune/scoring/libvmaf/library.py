@@ -152,6 +152,9 @@ class Libvmaf:
     """
 
     def __init__(self, path: str, origin: str) -> None:
+        # The linker would wait for somebody to write to a pipe.
+        if Path(path).exists() and not Path(path).is_file():
+            raise OSError("it is not a file")
         self._dll = ctypes.CDLL(path)
         if missing := declare(self._dll):
             raise OSError(f"it is too old or no libvmaf: {', '.join(missing)} is missing")
