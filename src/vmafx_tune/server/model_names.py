@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 __all__ = ["ModelNames"]
@@ -27,11 +27,12 @@ class ModelNames:
     def __init__(self, folders: Sequence[Path] = ()) -> None:
         self._folders = tuple(folders)
 
-    def find(self, name: str) -> str:
+    def find(self, name: str, has: Callable[[str], bool] = lambda _: True) -> str:
         """Find what the scorer is to be told for `name`.
 
         Args:
             name: What a client sent; empty for the default model.
+            has: Whether the scorer has a built-in model; asked for the message of an error alone.
 
         Returns:
             A built-in name or an alias as it is, the path of a custom model, or nothing.
@@ -50,7 +51,8 @@ class ModelNames:
             )
         custom = self._custom()
         if name not in custom:
-            known = ", ".join((*BUILT_IN_MODELS, *MODEL_ALIASES, *sorted(custom)))
+            built_in = filter(has, (*BUILT_IN_MODELS, *MODEL_ALIASES))
+            known = ", ".join((*built_in, *sorted(custom)))
             raise UsageError(f"Unknown VMAF model '{name}'. This server knows {known}.")
         return str(custom[name])
 

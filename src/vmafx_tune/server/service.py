@@ -22,7 +22,13 @@ from vmafx_tune.server.media_roots import telling_shown_names
 from vmafx_tune.server.memory import MemoryBudget
 from vmafx_tune.server.model_names import ModelNames
 from vmafx_tune.server.scored import Scored, checked_subsample
-from vmafx_tune.server.streams import FramePair, FrameSession, picture_format, stream_bytes
+from vmafx_tune.server.streams import (
+    FramePair,
+    FrameSession,
+    has_model,
+    picture_format,
+    stream_bytes,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
@@ -258,8 +264,10 @@ class ScoringService:
             raise UsageError(
                 f"{asked.pool[:100]!a} is not a pooling. Ask for one of {', '.join(PoolMethod)}."
             )
+        # Files have every backend.
+        has = (lambda _: True) if isinstance(asked, ScoreCall) else partial(has_model, asked)
         return ScoringOptions(
-            model=self._models.find(asked.model) or None,
+            model=self._models.find(asked.model, has) or None,
             pool=PoolMethod(asked.pool),
             subsample=checked_subsample(asked.subsample),
         )

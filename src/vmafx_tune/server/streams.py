@@ -28,6 +28,7 @@ __all__ = [
     "FrameScore",
     "FrameSession",
     "StreamConfig",
+    "has_model",
     "picture_format",
     "stream_bytes",
 ]
@@ -47,6 +48,8 @@ _MAX_SIDE = 16384
 _PAIRS_HELD = 6
 # Motion looks one picture ahead, so the score of the last pair cannot be there yet.
 _LOOK_AHEAD = 1
+# For any model, and not yet 4K.
+_LARGE_ENOUGH = 1080
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +300,23 @@ class _Means:
 
     def result(self) -> dict[str, float]:
         return {name: total / count for name, (total, count) in self._sums.items()}
+
+
+def has_model(config: StreamConfig, name: str) -> bool:
+    """Tell whether a stream can be scored with a built-in model or what an alias stands for."""
+    from vmafx_tune.errors import ModelNotFoundError
+    from vmafx_tune.model import Resolution
+    from vmafx_tune.scoring.libvmaf.library import load_libvmaf
+    from vmafx_tune.scoring.libvmaf.loaded_model import open_model
+    from vmafx_tune.scoring.models import resolve_model
+
+    # Pictures that are too small for a model are told so.
+    size = Resolution(max(config.width, _LARGE_ENOUGH), max(config.height, _LARGE_ENOUGH))
+    try:
+        with open_model(load_libvmaf(), resolve_model(name, size, ())):
+            return True
+    except ModelNotFoundError:
+        return False
 
 
 def _open_scorer(
