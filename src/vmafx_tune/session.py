@@ -378,9 +378,13 @@ class Session:
     def encoder(self) -> Encoder:
         """Makes encodes."""
         from vmafx_tune.encoders.runner import FfmpegEncoder
-        from vmafx_tune.media.probe import probe_source
 
-        return FfmpegEncoder(self.ffmpeg, self.runner, probe_source)
+        def probe(path: Path) -> Source:
+            from vmafx_tune.media.probe import probe_source
+
+            return probe_source(path)
+
+        return FfmpegEncoder(self.ffmpeg, self.runner, probe)
 
     def availability(self, row: EncoderRow) -> Availability:
         """Find out whether an encoder is compiled in and opens on this machine."""

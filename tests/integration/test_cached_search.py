@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 QUICK = ("--preset", "ultrafast", "--crf-lo", "30", "--crf-hi", "36", "-t", "60")
 TIMES = {"wall_time_ms", "new_probes", "cached"}
 # Loaded by nothing that a cached answer needs.
-HEAVY = {"av", "numpy", "rich", "imageio_ffmpeg", "asyncio"}
+HEAVY = {"av", "numpy", "pydantic", "rich", "imageio_ffmpeg", "asyncio"}
 # Clips here were made a moment ago, and might still change.
 SETTLED = """
 import json, sys

@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from vmafx_tune._version import __version__
 from vmafx_tune.cli.help import GroupedCommand
+from vmafx_tune.cli.usage import read_plainly
 from vmafx_tune.formatting import one_line
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ def function_of(command: str) -> Callable[..., None]:
 
 class _Commands(TyperGroup):
     """Loads a command when it is asked for: each takes a while, and most runs need one of them."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read what stands before the command."""
+        read_plainly(self.get_params(ctx))
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as declared
         """Return the names, in the order of the help."""

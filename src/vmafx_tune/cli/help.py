@@ -8,10 +8,9 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-import typer
 from typer.core import TyperCommand
 
-from vmafx_tune.cli.usage import explain
+from vmafx_tune.cli.usage import read_plainly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,11 +34,8 @@ class GroupedCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line."""
-        try:
-            return super().parse_args(ctx, args)
-        except typer.BadParameter as error:
-            explain(error)
-            raise
+        read_plainly(self.get_params(ctx))
+        return super().parse_args(ctx, args)
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as declared
         """Write the description, then its examples without wrapping them."""

@@ -1,28 +1,63 @@
-"""Wrong values of options, in words of ours instead of pydantic's."""
+"""What is typed, as values: at once, and in words of ours where it is wrong.
+
+Typer leaves it to pydantic, which takes longer to load than all else that a command line needs.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from enum import Enum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 if TYPE_CHECKING:
-    import typer
+    from collections.abc import Callable, Iterable
 
-__all__ = ["explain"]
+__all__ = ["read_plainly"]
 
 
-def explain(error: typer.BadParameter) -> None:
-    """Replace what Typer passes on of pydantic's message."""
-    from pydantic import ValidationError
+def read_plainly(parameters: Iterable[Any]) -> None:
+    """Have Typer's parameters read their values here."""
+    for parameter in parameters:
+        parameter.process_value = partial(_value_of, parameter, parameter.process_value)
 
-    if not isinstance(error.__cause__, ValidationError):
-        return
-    fault = error.__cause__.errors(include_url=False)[0]
-    match fault["type"].partition("_")[0], fault.get("ctx", {}):
-        case "value", {"error": reason}:
-            error.message = str(reason)
-        case "greater", {"ge": least}:
-            error.message = f"'{fault['input']}' is not a number from {least:g} up."
-        case "int", _:
-            error.message = f"'{fault['input']}' is not a whole number."
-        case _:
-            error.message = f"'{fault['input']}' is not a number."
+
+def _value_of(parameter: Any, read: Callable[..., Any], context: Any, value: Any) -> Any:
+    """Read a value; `read` is Typer's way, for what is not known here."""
+    kind = parameter.type_descriptor.annotation
+    if value is None and parameter.required:
+        return read(context, value)
+    if value is None or isinstance(value, kind):
+        # Callbacks, such as that of --version, have nothing to do where nothing is typed.
+        return read(context, value) if value and parameter.callback else value
+    try:
+        if kind in {int, float}:
+            return _number(kind, value, parameter.type_descriptor.parameter_info)
+        if issubclass(kind, Enum):
+            return _member(kind, value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), ctx=context, param=parameter) from error
+    return Path(value) if kind is Path else read(context, value)
+
+
+def _number(kind: Any, text: str, limits: Any) -> float:
+    try:
+        number: float = kind(text)
+    except ValueError:
+        whole = "whole " if kind is int else ""
+        raise ValueError(f"'{text}' is not a {whole}number.") from None
+    if math.isnan(number) or (limits.min is not None and number < limits.min):
+        up = "" if limits.min is None else f" from {limits.min:g} up"
+        raise ValueError(f"'{text}' is not a number{up}.")
+    return number
+
+
+def _member(kind: type[Enum], text: str) -> Enum:
+    for member in kind:
+        if member.value == text:
+            return member
+    choices = ", ".join(f"'{member.value}'" for member in kind)
+    raise ValueError(f"'{text}' is not one of {choices}.")
