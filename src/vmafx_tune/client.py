@@ -31,7 +31,7 @@ from vmafx_tune.errors import (
     VmafxTuneError,
 )
 from vmafx_tune.input_files import read_input
-from vmafx_tune.server.metadata import AUTHORIZATION, REQUEST_ID, STATUS_DETAILS
+from vmafx_tune.server.access import AUTHORIZATION, REQUEST_ID, STATUS_DETAILS
 from vmafx_tune.server.scored import Scored, checked_subsample
 from vmafx_tune.server.status import error_for
 from vmafx_tune.server.streams import (

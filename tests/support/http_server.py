@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.options import ScoringOptions
     from vmafx_tune.server.http_app import HttpListener
-    from vmafx_tune.server.http_limits import HttpLimits
+    from vmafx_tune.server.http_reader import HttpLimits
 
 # Guards against a test that hangs; nothing here measures time.
 PATIENCE_S = 120.0

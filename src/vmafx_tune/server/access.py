@@ -1,14 +1,42 @@
-"""Who asks, and how a request is called: the same for both transports."""
+"""Who asks, and how a request is called: for both transports, the server and its clients."""
 
 from __future__ import annotations
 
 import hmac
 import re
 import secrets
+from typing import TYPE_CHECKING
 
-from vmafx_tune.errors import UnauthenticatedError
+from vmafx_tune.errors import UnauthenticatedError, UsageError
 
-__all__ = ["check_token", "choose_request_id"]
+if TYPE_CHECKING:
+    import ssl
+
+    from vmafx_tune.server.settings import ServerSettings
+
+__all__ = [
+    "AUTHORIZATION",
+    "ERROR_DOMAIN",
+    "REQUEST_ID",
+    "STATUS_DETAILS",
+    "check_token",
+    "choose_request_id",
+    "tls_context",
+]
+
+REQUEST_ID = "x-request-id"
+"""What a call is called, from the client or, where it does not say, from the server."""
+
+AUTHORIZATION = "authorization"
+"""`Bearer TOKEN`."""
+
+STATUS_DETAILS = "grpc-status-details-bin"
+"""A `google.rpc.Status`, as Google's richer error model has it."""
+
+ERROR_DOMAIN = "vmafx-tune"
+"""Domain of the reasons in `google.rpc.ErrorInfo`; each is the name of an error, as
+`BUSY` is that of `BusyError`."""
+
 
 _SCHEME = "bearer "
 # What is safe in a header and in a log, and long enough for a UUID or a trace id.
@@ -46,3 +74,26 @@ def choose_request_id(given: str | None) -> str:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
+
+
+def tls_context(settings: ServerSettings) -> ssl.SSLContext | None:
+    """Load the certificate and its key; returns None where there is none.
+
+    Raises:
+        UsageError: They cannot be used.
+    """
+    if settings.tls_cert is None:
+        return None
+    import ssl
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # A key with a passphrase would make OpenSSL ask for it at the terminal.
+        context.load_cert_chain(settings.tls_cert, settings.tls_key, password=lambda: "")
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"The certificate '{settings.tls_cert}' with the key '{settings.tls_key}' cannot be "
+            f"used: {error}. Both have to be PEM files, the key without a passphrase."
+        ) from error
+    return context

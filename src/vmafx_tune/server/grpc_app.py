@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import grpc.aio
 
-from vmafx_tune.errors import ServiceError, UsageError, VmafxTuneError
+from vmafx_tune.errors import ServiceError, VmafxTuneError
+from vmafx_tune.server.access import tls_context
 from vmafx_tune.server.grpc_calls import Desk
-from vmafx_tune.server.serving import Serving
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +26,37 @@ else:
     # Takes no parameters at run time.
     GenericHandler = grpc.GenericRpcHandler
 
-__all__ = ["MOST_CONNECTIONS", "GrpcListener", "start_grpc"]
+__all__ = ["MOST_CONNECTIONS", "GrpcListener", "Serving", "start_grpc"]
+
+
+class Serving:
+    """Whether the server takes work, and a way to wait until that changes."""
+
+    def __init__(self) -> None:
+        self.serving = False
+        self.closed = False
+        self._changed = asyncio.Event()
+
+    def set(self, *, serving: bool) -> None:
+        """Tell all watches."""
+        self.serving = serving
+        self._wake()
+
+    def close(self) -> None:
+        """End all watches."""
+        self.closed = True
+        self._wake()
+
+    @property
+    def changed(self) -> asyncio.Event:
+        """Set by the next change; to be looked up before the state is."""
+        return self._changed
+
+    def _wake(self) -> None:
+        # Whoever waits has the old event; the next change gets a new one.
+        self._changed.set()
+        self._changed = asyncio.Event()
+
 
 _SCORING = "vmafx.v1.VmafxScoring"
 _HEALTH = "grpc.health.v1.Health"
@@ -128,10 +159,10 @@ class _Doors(GenericHandler):
 
             return scoring_handlers(self._desk)
         if service == _HEALTH:
-            from vmafx_tune.server.grpc_health import health_handlers
+            from vmafx_tune.server.grpc_services import health_handlers
 
             return health_handlers(self._desk, self.state)
-        from vmafx_tune.server.grpc_reflect import reflection_handlers
+        from vmafx_tune.server.grpc_services import reflection_handlers
 
         return reflection_handlers(self._desk)
 
@@ -168,19 +199,9 @@ def _bind(server: grpc.aio.Server, settings: ServerSettings) -> int:
 
 
 def _credentials(settings: ServerSettings) -> grpc.ServerCredentials | None:
-    if settings.tls_cert is None or settings.tls_key is None:
+    # Loaded for its errors: grpc would only say that no connection can be made, and only when
+    # there is one.
+    if tls_context(settings) is None or settings.tls_cert is None or settings.tls_key is None:
         return None
-    import ssl
-
-    try:
-        # grpc would only say that no connection can be made, and only when there is one.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        # A key with a passphrase would make OpenSSL ask for it at the terminal.
-        context.load_cert_chain(settings.tls_cert, settings.tls_key, password=lambda: "")
-        pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"The certificate '{settings.tls_cert}' with the key '{settings.tls_key}' cannot be "
-            f"used: {error}. Both have to be PEM files, the key without a passphrase."
-        ) from error
+    pair = (settings.tls_key.read_bytes(), settings.tls_cert.read_bytes())
     return grpc.ssl_server_credentials([pair])

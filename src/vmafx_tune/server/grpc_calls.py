@@ -11,10 +11,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import grpc
 
 from vmafx_tune.errors import BusyError, UsageError
-from vmafx_tune.server.access import check_token, choose_request_id
-from vmafx_tune.server.first_messages import FirstMessages
+from vmafx_tune.server.access import (
+    AUTHORIZATION,
+    ERROR_DOMAIN,
+    REQUEST_ID,
+    STATUS_DETAILS,
+    check_token,
+    choose_request_id,
+)
+from vmafx_tune.server.arrivals import FirstMessages
 from vmafx_tune.server.logs import describe_error, severity_of
-from vmafx_tune.server.metadata import AUTHORIZATION, ERROR_DOMAIN, REQUEST_ID, STATUS_DETAILS
 from vmafx_tune.server.status import public_sentence, reason_of, status_of
 
 if TYPE_CHECKING:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from vmafx_tune.errors import ServiceError, UsageError
+from vmafx_tune.errors import ServiceError
+from vmafx_tune.server.access import tls_context
 from vmafx_tune.server.http_connection import ConnectionPool
-from vmafx_tune.server.http_limits import HttpLimits
+from vmafx_tune.server.http_reader import HttpLimits
 from vmafx_tune.server.http_routes import HttpRoutes
 
 if TYPE_CHECKING:
-    import ssl
-
     from vmafx_tune.server.logs import JsonLog
     from vmafx_tune.server.metrics import Metrics
     from vmafx_tune.server.service import ScoringService
@@ -70,7 +69,9 @@ async def start_http(
     """
     limits = (limits or HttpLimits())._replace(body_bytes=settings.max_body_bytes)
     pool = ConnectionPool(HttpRoutes(service, settings, log, metrics), limits)
-    context = _tls_context(settings)
+    context = tls_context(settings)
+    if context is not None:
+        context.set_alpn_protocols(["http/1.1"])
     try:
         server = await asyncio.get_running_loop().create_server(
             pool.connect,
@@ -87,22 +88,3 @@ async def start_http(
             f"{error.strerror or error}. Choose another with --host and --port."
         ) from error
     return HttpListener(server, pool)
-
-
-def _tls_context(settings: ServerSettings) -> ssl.SSLContext | None:
-    if settings.tls_cert is None:
-        return None
-    import ssl
-
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        # A key with a passphrase would make OpenSSL ask for it at the terminal.
-        context.load_cert_chain(settings.tls_cert, settings.tls_key, password=lambda: "")
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"The certificate '{settings.tls_cert}' with the key '{settings.tls_key}' cannot be "
-            f"used: {error}. Both have to be PEM files, the key without a passphrase."
-        ) from error
-    return context

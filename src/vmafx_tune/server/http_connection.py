@@ -17,8 +17,8 @@ from vmafx_tune.server.http_reader import SLICE_BYTES, Phase, RequestReader
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vmafx_tune.server.http_limits import HttpLimits
     from vmafx_tune.server.http_messages import Request, Response
+    from vmafx_tune.server.http_reader import HttpLimits
 
 __all__ = ["Connection", "ConnectionPool", "HttpHandler"]
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import BusyError, DrainingError, UnauthenticatedError, VmafxTuneError
 from vmafx_tune.server.access import check_token, choose_request_id
-from vmafx_tune.server.http_body import read_score_fields
 from vmafx_tune.server.http_messages import (
     REQUEST_ID_HEADER,
     Refused,
@@ -19,7 +18,7 @@ from vmafx_tune.server.http_messages import (
     json_response,
 )
 from vmafx_tune.server.logs import describe_error, severity_of
-from vmafx_tune.server.openapi import DOCUMENT, OPERATIONS
+from vmafx_tune.server.openapi import DOCUMENT, OPERATIONS, read_score_fields
 from vmafx_tune.server.service import ScoreCall
 from vmafx_tune.server.status import public_sentence, status_of
 

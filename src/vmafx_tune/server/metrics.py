@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry, Metric
 
     from vmafx_tune.server.admission import Admission
-    from vmafx_tune.server.log_writer import LogWriter
+    from vmafx_tune.server.logs import LogWriter
 
 __all__ = ["DURATION_BUCKETS_S", "Metrics", "Scrape"]
 

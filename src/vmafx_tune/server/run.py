@@ -13,15 +13,13 @@ import signal
 import sys
 import threading
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vmafx_tune.cpus import available_cpus
 from vmafx_tune.errors import VmafxTuneError
 from vmafx_tune.formatting import one_line
 from vmafx_tune.probing.core_shares import CoreShares
-from vmafx_tune.server.descriptors import DescriptorShares, share_descriptors
-from vmafx_tune.server.log_writer import LogWriter
-from vmafx_tune.server.logs import JsonLog, log_libraries
+from vmafx_tune.server.logs import JsonLog, LogWriter, log_libraries
 from vmafx_tune.server.media_roots import MediaRoots
 from vmafx_tune.server.memory import MemoryBudget
 from vmafx_tune.server.metrics import Metrics
@@ -34,8 +32,13 @@ if TYPE_CHECKING:
 
     from vmafx_tune.server.grpc_app import GrpcListener
 
-__all__ = ["main", "run", "serve"]
+__all__ = ["DescriptorShares", "main", "run", "serve", "share_descriptors"]
 
+# For the listeners, the log, shared libraries, and what the interpreter opens for a moment.
+_OWN_DESCRIPTORS = 64
+# Both clips, ffmpeg's pipes and the log of one score, with as many again to spare.
+_DESCRIPTORS_PER_SCORE = 16
+_LEAST_CONNECTIONS = 16
 # So long at least probes can see that the server is not ready any more before it stops listening.
 _NOTICE_S = 0.25
 # For answers that are on their way when all work is done or cancelled.
@@ -47,8 +50,7 @@ _STDERR = 2
 _M_ARENA_MAX = -8
 _PRELOADED = (
     "vmafx_tune.server.grpc_scoring",
-    "vmafx_tune.server.grpc_health",
-    "vmafx_tune.server.grpc_reflect",
+    "vmafx_tune.server.grpc_services",
     "prometheus_client",
     "vmafx_tune.scoring.libvmaf.session",
     "google.rpc.error_details_pb2",
@@ -158,7 +160,7 @@ async def _listen(
     """Open both listeners, to be closed in the other order: probes are answered longest."""
     from vmafx_tune.server.grpc_app import MOST_CONNECTIONS, start_grpc
     from vmafx_tune.server.http_app import BACKLOG, start_http
-    from vmafx_tune.server.http_limits import HttpLimits
+    from vmafx_tune.server.http_reader import HttpLimits
 
     most = DescriptorShares(HttpLimits().connections, MOST_CONNECTIONS)
     slots = settings.max_concurrent_scores + settings.max_streams
@@ -261,6 +263,40 @@ class _Preload:
                 return
             import_module(name)
         gc.freeze()
+
+
+class DescriptorShares(NamedTuple):
+    """Connections that each listener may have open."""
+
+    http: int
+    grpc: int
+
+
+def share_descriptors(scores: int, burst: int, most: DescriptorShares) -> DescriptorShares:
+    """Raise the limit as far as it goes, and share what scores leave between the listeners.
+
+    Args:
+        scores: Scores and streams that run at once.
+        burst: Connections that may come at once before one of them is turned away.
+        most: Connections that each listener takes where there are descriptors enough.
+    """
+    left = _descriptor_limit() - _OWN_DESCRIPTORS - burst - scores * _DESCRIPTORS_PER_SCORE
+    each = max(_LEAST_CONNECTIONS, left // 2)
+    return DescriptorShares(min(most.http, each), min(most.grpc, each))
+
+
+def _descriptor_limit() -> int:
+    try:
+        import resource
+    except ImportError:  # no such limits on Windows
+        return 1 << 16
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):  # macOS has a lower limit than it says
+            return soft
+    return hard if hard != resource.RLIM_INFINITY else 1 << 16
 
 
 if __name__ == "__main__":

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from vmafx_tune.server import descriptors
-from vmafx_tune.server.descriptors import DescriptorShares, share_descriptors
+from vmafx_tune.server import run
+from vmafx_tune.server.run import DescriptorShares, share_descriptors
 
 MOST = DescriptorShares(http=512, grpc=1024)
 
 
 def shares(monkeypatch: pytest.MonkeyPatch, limit: int, *, scores: int = 4) -> DescriptorShares:
-    monkeypatch.setattr(descriptors, "_limit", lambda: limit)
+    monkeypatch.setattr(run, "_descriptor_limit", lambda: limit)
     return share_descriptors(scores, 128, MOST)
 
 

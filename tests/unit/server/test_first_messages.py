@@ -3,8 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from vmafx_tune.server.arrivals import Arrivals
-from vmafx_tune.server.first_messages import FirstMessages
+from vmafx_tune.server.arrivals import Arrivals, FirstMessages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.server.http_body import read_score_fields
 from vmafx_tune.server.http_messages import Refused, Request
+from vmafx_tune.server.openapi import read_score_fields
 
 GOOD = {"reference": "a.mp4", "distorted": "b.mp4"}
 

@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.server.http_limits import HttpLimits
 from vmafx_tune.server.http_messages import Refused, Request
-from vmafx_tune.server.http_reader import SLICE_BYTES, Phase, RequestReader
+from vmafx_tune.server.http_reader import SLICE_BYTES, HttpLimits, Phase, RequestReader
 
 LIMITS = HttpLimits(head_bytes=2 * SLICE_BYTES, header_count=8, body_bytes=100)
 POST = b"POST /v1/score HTTP/1.1\r\nHost: a\r\n"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.programs import wait_until
-from vmafx_tune.server.log_writer import LogWriter
+from vmafx_tune.server.logs import LogWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
