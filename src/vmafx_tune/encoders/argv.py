@@ -100,8 +100,8 @@ def trial_command(row: EncoderRow, ffmpeg: Path) -> tuple[str, ...]:
         "flags": "+global_header",
         **row.options(row.knob.default, _TRIAL_PRESET),
     }
-    arguments: list[str] = graph.get_args(graph.output(clip, "-", format="null", **options))
-    return (str(ffmpeg), *_GLOBAL, *_logging(row), *arguments)
+    *arguments, name = graph.get_args(graph.output(clip, "-", format="null"))
+    return (str(ffmpeg), *_GLOBAL, *_logging(row), *arguments, *_flags(options), name)
 
 
 def argument_trial_command(spec: EncodeSpec, row: EncoderRow, ffmpeg: Path) -> tuple[str, ...]:
@@ -129,12 +129,20 @@ def argument_trial_command(spec: EncodeSpec, row: EncoderRow, ffmpeg: Path) -> t
         **row.options(row.knob.default, _TRIAL_PRESET, spec.gop_frames),
     }
     options, extra_args = _with_extra_args(options, spec.extra_args)
-    *arguments, name = graph.get_args(graph.output(clip, "-", format="null", **options))
-    return (str(ffmpeg), *_GLOBAL, *_logging(row), *arguments, *extra_args, name)
+    *arguments, name = graph.get_args(graph.output(clip, "-", format="null"))
+    return (
+        *(str(ffmpeg), *_GLOBAL, *_logging(row)),
+        *(*arguments, *_flags(options), *extra_args, name),
+    )
 
 
 def encode_arguments(
-    spec: EncodeSpec, row: EncoderRow, output: str, *, guard: Mapping[str, str] | None = None
+    spec: EncodeSpec,
+    row: EncoderRow,
+    output: str,
+    *,
+    guard: Mapping[str, str] | None = None,
+    by_name: bool = False,
 ) -> tuple[str, ...]:
     """Build the input and output arguments of an encode, without program and global options.
 
@@ -143,6 +151,7 @@ def encode_arguments(
         row: `spec.encoder`'s row.
         output: Name of the output, as ffmpeg takes it.
         guard: Further options of the input; None for none.
+        by_name: Whether options of the output are sorted, so that their order says nothing.
 
     Raises:
         UsageError: The encoder does not take the quality or the preset.
@@ -152,10 +161,16 @@ def encode_arguments(
     described = {**(guard or {}), **input_options(spec.source), **dict(row.input_options)}
     source = graph.input(node_name(file_url(spec.source.path)), **described)
     options, extra_args = _with_extra_args(_output_options(spec, row), spec.extra_args)
-    chosen = source[stream_specifier(spec.source)]
-    stream = graph.output(chosen, node_name(output), format="mp4", **options)
+    if by_name:
+        options = dict(sorted(options.items()))
+    stream = graph.output(source[stream_specifier(spec.source)], node_name(output), format="mp4")
     *arguments, name = plain_names(graph.get_args(stream))
-    return (*arguments, *extra_args, name)
+    return (*arguments, *_flags(options), *extra_args, name)
+
+
+def _flags(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Write options in their order, which ffmpeg-python would sort by their names."""
+    return tuple(word for name, value in options.items() for word in (f"-{name}", str(value)))
 
 
 def join_command(
@@ -211,11 +226,6 @@ def _shortened(stem: str, max_bytes: int) -> str:
 def _output_options(spec: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
     options: dict[str, Any] = {
         "c:v": row.name,
-        # Every frame once: the scorer pairs frames by index.
-        "fps_mode": "passthrough",
-        # Tags would add bytes, and chapters a second track.
-        "map_metadata": -1,
-        "map_chapters": -1,
         **row.options(
             spec.quality,
             spec.preset,
@@ -226,18 +236,21 @@ def _output_options(spec: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
             full_range=is_full_range(spec),
             chroma_location=row.chroma_location(spec),
         ),
-        **colour_labels(spec),
     }
+    if (pix_fmt := row.pixel_format(spec)) is not None:
+        options["pix_fmt"] = pix_fmt
+    if filters := _filters(spec, row):
+        options["vf"] = filters
+    options |= colour_labels(spec)
+    # Every frame once: the scorer pairs frames by index.
+    options["fps_mode"] = "passthrough"
     if spec.source.ticks_per_second is not None:
         # Else times are rounded to a grid of the average rate.
         options["enc_time_base"] = f"1/{spec.source.ticks_per_second}"
-    if (pix_fmt := row.pixel_format(spec)) is not None:
-        options["pix_fmt"] = pix_fmt
     if row.codec.mp4_tag is not None:
         options["tag:v"] = row.codec.mp4_tag
-    if filters := _filters(spec, row):
-        options["vf"] = filters
-    return options
+    # Tags would add bytes, and chapters a second track.
+    return options | {"map_metadata": -1, "map_chapters": -1}
 
 
 def _clock(source: Source) -> dict[str, int] | None:

@@ -116,7 +116,8 @@ def _segment(source: Source) -> dict[str, Any] | None:
 
 def _arguments(encode: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
     nameless = dataclasses.replace(encode.source, path=Path(_SOURCE))
-    arguments = encode_arguments(dataclasses.replace(encode, source=nameless), row, _ENCODED)
+    encode = dataclasses.replace(encode, source=nameless)
+    arguments = encode_arguments(encode, row, _ENCODED, by_name=True)
     return {"arguments": arguments}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vmafx_tune.encoders.argv import (
+    encode_arguments,
     join_command,
     output_name,
     run_command,
@@ -31,33 +32,31 @@ ROWS = pytest.mark.parametrize("row", all_rows(), ids=lambda row: row.name)
 
 # Encoder, its options at quality 30 and preset slow, and what the output is called.
 OPTIONS = {
-    "libx264": "-c:v libx264 -crf 30 {common} -preset slow -x264-params sync-lookahead=0",
-    "libx265": "-c:v libx265 -crf 30 {common} -preset slow -tag:v hvc1",
-    "libsvtav1": "-c:v libsvtav1 -crf 30 {common} -preset 5",
-    "libaom-av1": "-b:v 0 -c:v libaom-av1 -cpu-used 3 -crf 30 {common}",
-    "libvpx-vp9": "-b:v 0 -c:v libvpx-vp9 -cpu-used 1 -crf 30 -deadline good {common} -row-mt 1",
-    "libvvenc": "-c:v libvvenc {common} -preset slow -qp 30",
-    "h264_nvenc": "-b:v 0 -c:v h264_nvenc -cq 30 {common} -preset p5 -rc vbr",
-    "hevc_nvenc": "-b:v 0 -c:v hevc_nvenc -cq 30 {common} -preset p5 -rc vbr -tag:v hvc1",
-    "av1_nvenc": "-b:v 0 -c:v av1_nvenc -cq 30 {common} -preset p5 -rc vbr",
-    "h264_qsv": "-c:v h264_qsv -fps_mode passthrough -global_quality 30 {maps} -preset slow",
-    "hevc_qsv": (
-        "-c:v hevc_qsv -fps_mode passthrough -global_quality 30 {maps} -preset slow -tag:v hvc1"
-    ),
-    "av1_qsv": "-c:v av1_qsv -fps_mode passthrough -global_quality 30 {maps} -preset slow",
-    "h264_amf": "-c:v h264_amf {common} -qp_b 30 -qp_i 30 -qp_p 30 -quality quality -rc cqp",
-    "hevc_amf": "-c:v hevc_amf {common} -qp_i 30 -qp_p 30 -quality quality -rc cqp -tag:v hvc1",
-    "av1_amf": "-c:v av1_amf {common} -qp_b 30 -qp_i 30 -qp_p 30 -quality quality -rc cqp",
-    "h264_videotoolbox": "-c:v h264_videotoolbox {common} -q:v 30",
-    "hevc_videotoolbox": "-c:v hevc_videotoolbox {common} -q:v 30 -tag:v hvc1",
+    "libx264": "-c:v libx264 -preset slow -crf 30 -x264-params sync-lookahead=0 {common}",
+    "libx265": "-c:v libx265 -preset slow -crf 30 {hvc1}",
+    "libsvtav1": "-c:v libsvtav1 -preset 5 -crf 30 {common}",
+    "libaom-av1": "-c:v libaom-av1 -cpu-used 3 -crf 30 -b:v 0 {common}",
+    "libvpx-vp9": "-c:v libvpx-vp9 -deadline good -cpu-used 1 -crf 30 -b:v 0 -row-mt 1 {common}",
+    "libvvenc": "-c:v libvvenc -preset slow -qp 30 {common}",
+    "h264_nvenc": "-c:v h264_nvenc -preset p5 -rc vbr -cq 30 -b:v 0 {common}",
+    "hevc_nvenc": "-c:v hevc_nvenc -preset p5 -rc vbr -cq 30 -b:v 0 {hvc1}",
+    "av1_nvenc": "-c:v av1_nvenc -preset p5 -rc vbr -cq 30 -b:v 0 {common}",
+    "h264_qsv": "-c:v h264_qsv -preset slow -global_quality 30 {common}",
+    "hevc_qsv": "-c:v hevc_qsv -preset slow -global_quality 30 {hvc1}",
+    "av1_qsv": "-c:v av1_qsv -preset slow -global_quality 30 {common}",
+    "h264_amf": "-c:v h264_amf -rc cqp -qp_i 30 -qp_p 30 -qp_b 30 -quality quality {common}",
+    "hevc_amf": "-c:v hevc_amf -rc cqp -qp_i 30 -qp_p 30 -quality quality {hvc1}",
+    "av1_amf": "-c:v av1_amf -rc cqp -qp_i 30 -qp_p 30 -qp_b 30 -quality quality {common}",
+    "h264_videotoolbox": "-c:v h264_videotoolbox -q:v 30 {common}",
+    "hevc_videotoolbox": "-c:v hevc_videotoolbox -q:v 30 {hvc1}",
 }
 KNOB_IN_NAME = {"nvenc": "cq", "qsv": "gq", "amf": "qp", "videotoolbox": "qv", "libvvenc": "qp"}
-MAPS = "-map_chapters -1 -map_metadata -1"
-COMMON = f"-fps_mode passthrough {MAPS}"
+MAPS = "-map_metadata -1 -map_chapters -1"
 
 
 def options_of(encoder: str) -> list[str]:
-    return OPTIONS[encoder].format(common=COMMON, maps=MAPS).split()
+    common, hvc1 = (f"-fps_mode passthrough{tag} {MAPS}" for tag in ("", " -tag:v hvc1"))
+    return OPTIONS[encoder].format(common=common, hvc1=hvc1).split()
 
 
 def command_of(spec: EncodeSpec) -> tuple[str, ...]:
@@ -84,6 +83,18 @@ def test_the_command_for_users_is_exact(row: EncoderRow) -> None:
         *options_of(row.name),
         f"clip.{row.name}.{knob}30.mp4",
     ]
+
+
+@ROWS
+def test_arguments_by_name_are_the_same_ones_sorted(row: EncoderRow) -> None:
+    spec = make_spec(row.name, 30, extra_args=("-tune", "film"))
+    arguments = encode_arguments(spec, row, "out.mp4")
+    by_name = encode_arguments(spec, row, "out.mp4", by_name=True)
+    assert sorted(by_name) == sorted(arguments)
+    assert by_name[-3:] == arguments[-3:]
+    first = by_name.index("mp4") + 1
+    flags = by_name[first:-3:2]
+    assert [*flags] == sorted(flags)
 
 
 @ROWS
