@@ -16,10 +16,15 @@ from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.formatting import rough_bitrate
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.ladder.limits import Caps, apply_caps, non_shrinking, shrinks
-from vmafx_tune.ladder.optimal_spacing import expected_vmaf, select_optimal
 from vmafx_tune.ladder.selection import Selection, enforce_gap, select_rungs
 from vmafx_tune.ladder.selection_options import SelectionOptions
-from vmafx_tune.ladder.spacing import select_knees, select_log_bitrates, select_vmaf_steps
+from vmafx_tune.ladder.spacing import (
+    expected_vmaf,
+    select_knees,
+    select_log_bitrates,
+    select_optimal,
+    select_vmaf_steps,
+)
 from vmafx_tune.ladder.throughput import LogNormalThroughput, MeasuredThroughput
 
 from .strategies import (

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.search.bisect import SearchOutcome, SearchProblem, solve
+from vmafx_tune.search.probe_set import Method, method_of
 from vmafx_tune.search.state import TOO_LARGE, Measurement
-from vmafx_tune.search.strategies import Method, method_of
 
 from .strategies import falling_curves, problems, rough_curves
 

@@ -8,29 +8,54 @@ import time
 import uuid
 from concurrent.futures import CancelledError as FutureCancelledError
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cluster import worker
 from vmafx_tune.cluster.differences import listing
-from vmafx_tune.cluster.failures import raised
-from vmafx_tune.cluster.messages import Answer, ForeignVersionError, pack, unpack
+from vmafx_tune.cluster.messages import (
+    Answer,
+    FileRef,
+    ForeignVersionError,
+    Inquiry,
+    Job,
+    pack,
+    raised,
+    unpack,
+)
+from vmafx_tune.encoders.named_files import filter_files, named_files
 from vmafx_tune.errors import ClusterWorkersError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
+    from pathlib import Path
 
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.cluster.connection import Connection
     from vmafx_tune.cluster.eligibility import EligibleWorkers
-    from vmafx_tune.cluster.jobs import Assignment, JobWriter
-    from vmafx_tune.cluster.messages import Failure
+    from vmafx_tune.cluster.messages import Failure, Kit
+    from vmafx_tune.media.file_facts import FileFacts
     from vmafx_tune.model import EncodeSpec, Probe, ProbeSpec, ScoreSet
     from vmafx_tune.ports import ProbeProgress
 
-__all__ = ["ClusterProber"]
+__all__ = ["ClusterProber", "file_ref"]
 
 _LOOK_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Assignment:
+    """A job, and whom it may be given to.
+
+    Attributes:
+        needs: The facts that a worker must have, by the inquiry that it tells them to.
+        name: What messages call it.
+    """
+
+    job: Job
+    needs: Mapping[Inquiry, Mapping[str, Any]]
+    name: str
 
 
 class ClusterProber:
@@ -38,8 +63,11 @@ class ClusterProber:
 
     Args:
         connection: Leads to the cluster.
-        eligible: Knows which workers may do a probe.
-        jobs: Writes jobs.
+        eligible: Knows which workers may do a probe, and the reports that count.
+        kit: Which programs workers use.
+        scoring: What the workers were asked about scoring; names the backend.
+        facts: Tells files by their content.
+        url_of: Names the URL that a file was fetched from; None for others.
         command: Builds the command that repeats an encode on this machine.
         cancel: Stops everything.
         patience_s: How long to wait where no worker is left that can do it.
@@ -49,15 +77,21 @@ class ClusterProber:
         self,
         connection: Connection,
         eligible: EligibleWorkers,
-        jobs: JobWriter,
+        kit: Kit,
+        scoring: Inquiry,
         *,
+        facts: FileFacts,
+        url_of: Callable[[Path], str | None],
         command: Callable[[EncodeSpec], tuple[str, ...]],
         cancel: CancelToken,
         patience_s: float,
     ) -> None:
         self._connection = connection
         self._eligible = eligible
-        self._jobs = jobs
+        self._kit = kit
+        self._scoring = scoring
+        self._facts = facts
+        self._url_of = url_of
         self._command = command
         self._cancel = cancel
         self._patience_s = patience_s
@@ -72,7 +106,7 @@ class ClusterProber:
             ClusterWorkersError: No worker can do it.
             VmafxTuneError: As a prober of this machine.
         """
-        assignment = self._jobs.probe(spec)
+        assignment = self._probe_job(spec)
         if on_progress is not None:
             job = dataclasses.replace(assignment.job, ticket=uuid.uuid4().hex)
             assignment = dataclasses.replace(assignment, job=job)
@@ -83,7 +117,7 @@ class ClusterProber:
 
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
         """Have the source scored against itself; see `ports.Prober`."""
-        answer = self._run(self._jobs.itself(spec))
+        answer = self._run(self._job(spec))
         assert answer.scores is not None
         return answer.scores
 
@@ -91,7 +125,37 @@ class ClusterProber:
         """Stop all probes now, on the workers too."""
         self._cancel.cancel()
 
-    def _run(self, assignment: Assignment, on_progress: ProbeProgress | None = None) -> Answer:
+    def _probe_job(self, spec: ProbeSpec) -> _Assignment:
+        encode, assignment = spec.encode, self._job(spec)
+        inquiry = Inquiry(self._kit, encoder=encode.encoder)
+        facts = dict(self._eligible.agreed(inquiry, among=self._scoring).facts or {})
+        if encode.threads is not None:
+            del facts["processors"]
+        return _Assignment(
+            dataclasses.replace(assignment.job, encoding=facts),
+            {**assignment.needs, inquiry: facts},
+            f"'{encode.source.path}' with {encode.encoder} at {encode.quality:g}",
+        )
+
+    def _job(self, spec: ProbeSpec) -> _Assignment:
+        """Write the job of the source's score against itself."""
+        report = self._eligible.agreed(self._scoring)
+        scoring = dict(report.facts or {})
+        path, encode = spec.encode.source.path, spec.encode
+        named = (*named_files(encode.extra_args), *filter_files(encode.source.filters))
+        job = Job(
+            kit=self._kit,
+            backend=report.name,
+            spec=spec,
+            source=file_ref(path.absolute(), self._facts, self._url_of(path)),
+            model=None if spec.model.path is None else file_ref(spec.model.path, self._facts),
+            files=tuple(file_ref(file, self._facts) for file in named),
+            scoring=scoring,
+            encoding=None,
+        )
+        return _Assignment(job, {self._scoring: scoring}, f"'{path}' against itself")
+
+    def _run(self, assignment: _Assignment, on_progress: ProbeProgress | None = None) -> Answer:
         """Have an assignment done, by another worker where one cannot."""
         unlucky: dict[str, Failure] = {}
         while True:
@@ -106,7 +170,7 @@ class ClusterProber:
             unlucky[answer.worker] = answer.failure
             self._remember(assignment, answer)
 
-    def _remember(self, assignment: Assignment, answer: Answer) -> None:
+    def _remember(self, assignment: _Assignment, answer: Answer) -> None:
         """Keep in mind which worker does not have the source, so that it is not asked again."""
         failure = answer.failure
         if failure is not None and failure.name == ClusterWorkersError.__name__:
@@ -114,7 +178,7 @@ class ClusterProber:
                 known = self._without.setdefault(assignment.job.source.digest, {})
                 known[answer.worker] = failure.message
 
-    def _able(self, assignment: Assignment, unlucky: Mapping[str, Failure]) -> set[str]:
+    def _able(self, assignment: _Assignment, unlucky: Mapping[str, Failure]) -> set[str]:
         """Find workers for an assignment, and wait for some where there are none.
 
         Raises:
@@ -142,7 +206,7 @@ class ClusterProber:
             time.sleep(_LOOK_EVERY_S / 2)
 
     def _attempt(
-        self, assignment: Assignment, workers: set[str], on_progress: ProbeProgress | None
+        self, assignment: _Assignment, workers: set[str], on_progress: ProbeProgress | None
     ) -> Answer | None:
         """Have one of `workers` do an assignment; None where all of them are gone.
 
@@ -184,7 +248,7 @@ def _read(future: Future[bytes]) -> Answer:
 
 
 def _nobody(
-    assignment: Assignment, unlucky: Mapping[str, Failure], without: Mapping[str, str]
+    assignment: _Assignment, unlucky: Mapping[str, Failure], without: Mapping[str, str]
 ) -> Exception:
     """Build the error for an assignment that no worker could do."""
     reasons = {**without, **{address: failure.message for address, failure in unlucky.items()}}
@@ -196,3 +260,12 @@ def _nobody(
         "where all workers see them under the same names, or give a URL for the source.",
         found,
     )
+
+
+def file_ref(path: Path, facts: FileFacts, url: str | None = None) -> FileRef:
+    """Tell a file by its content.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return FileRef(str(path), facts.digest(path), path.stat().st_size, url)

@@ -130,7 +130,7 @@ class ClusterSession(Session):
         Raises:
             ClusterError: No worker can.
         """
-        from vmafx_tune.cluster.jobs import file_ref
+        from vmafx_tune.cluster.prober import file_ref
 
         file = None if model.path is None else file_ref(model.path, self.facts)
         self._scoring = Inquiry(self._kit, backend=backend, model=model, model_file=file)
@@ -177,20 +177,15 @@ class ClusterSession(Session):
 
     def measuring_prober(self, scorer: Scorer) -> Prober:  # noqa: ARG002 - overrides; the workers have it
         """Make probes on the cluster."""
-        from vmafx_tune.cluster.jobs import JobWriter
         from vmafx_tune.cluster.prober import ClusterProber
 
-        jobs = JobWriter(
-            self._kit,
-            self._asked_scoring(),
-            eligible=self._eligible,
-            facts=self.facts,
-            url_of=self._urls.get,
-        )
         return ClusterProber(
             self._connection,
             self._eligible,
-            jobs,
+            self._kit,
+            self._asked_scoring(),
+            facts=self.facts,
+            url_of=self._urls.get,
             command=self.user_command,
             cancel=self.cancel,
             patience_s=self._timeout_s,

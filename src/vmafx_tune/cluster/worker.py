@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cancel import CancelToken
-from vmafx_tune.cluster.failures import failure_of
 from vmafx_tune.cluster.messages import (
     PROGRESS,
     Answer,
@@ -20,6 +19,7 @@ from vmafx_tune.cluster.messages import (
     Inquiry,
     Job,
     Report,
+    failure_of,
     pack,
     unpack,
 )

@@ -10,8 +10,7 @@ from vmafx_tune.choices import Spacing
 from vmafx_tune.formatting import given, rough_bitrate, vmaf
 from vmafx_tune.ladder.hull import PointT, upper_hull
 from vmafx_tune.ladder.limits import apply_caps, non_shrinking
-from vmafx_tune.ladder.optimal_spacing import select_optimal
-from vmafx_tune.ladder.spacing import STRATEGIES
+from vmafx_tune.ladder.spacing import STRATEGIES, select_optimal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

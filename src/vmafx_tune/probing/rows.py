@@ -2,37 +2,128 @@
 
 Every row has a checksum of all that it says, its key included. A row whose checksum does not fit,
 or whose content is not what is written here, is damaged: it is never believed, not even in part.
+Both ways check that it is a measurement: finite numbers, in their ranges, one score per frame.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import astuple, dataclass, fields
+import math
+import zlib
+from dataclasses import astuple, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from vmafx_tune import coding
 from vmafx_tune.model import PoolMethod, Probe, ProbeKey, ScoreSet
-from vmafx_tune.probing.payload import (
-    UnreadablePayloadError,
-    pack_probe,
-    pack_scores,
-    unpack_probe,
-    unpack_scores,
-)
 from vmafx_tune.scoring.pooling import pool_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+__all__ = [
+    "COLUMNS",
+    "DamagedRowError",
+    "ProbeRow",
+    "checksum",
+    "fact_of",
+    "pack_probe",
+    "pack_scores",
+    "probe_of",
+    "scores_of",
+    "unpack_probe",
+    "unpack_scores",
+]
+
 T = TypeVar("T")
 
-__all__ = ["COLUMNS", "DamagedRowError", "ProbeRow", "checksum", "fact_of", "probe_of", "scores_of"]
-
+_CHROMA = frozenset({"400", "420", "422", "444"})
 _LAST_TIME_S = 253_402_300_799.0  # the end of the year 9999
 
 
 class DamagedRowError(Exception):
-    """A row is not what was written."""
+    """A row, or what it keeps, is not what was written, or not a measurement."""
+
+
+def pack_probe(probe: Probe) -> bytes:
+    """Write a probe, but for its command, which names the source as it was called at the time.
+
+    Raises:
+        DamagedRowError: It is not a measurement.
+    """
+    _check_probe(probe)
+    return coding.pack(replace(probe, command=(), cached=False))
+
+
+def unpack_probe(payload: bytes) -> Probe:
+    """Read what `pack_probe` wrote.
+
+    Raises:
+        DamagedRowError: It did not write that.
+    """
+    return _unpack(Probe, payload, _check_probe)
+
+
+def pack_scores(scores: ScoreSet) -> bytes:
+    """Write a set of scores.
+
+    Raises:
+        DamagedRowError: It is not a measurement.
+    """
+    _check_scores(scores)
+    return coding.pack(scores)
+
+
+def unpack_scores(payload: bytes) -> ScoreSet:
+    """Read what `pack_scores` wrote.
+
+    Raises:
+        DamagedRowError: It did not write that.
+    """
+    return _unpack(ScoreSet, payload, _check_scores)
+
+
+def _unpack(kind: type[T], payload: bytes, check: Callable[[T], None]) -> T:
+    try:
+        found = coding.build(kind, coding.unpack(payload))
+        check(found)
+    except (
+        zlib.error, ValueError, LookupError, TypeError, AttributeError, ArithmeticError,
+        RecursionError, MemoryError,
+    ) as error:  # fmt: skip
+        raise DamagedRowError(str(error)) from error
+    return found
+
+
+def _check_probe(probe: Probe) -> None:
+    peak, form = probe.peak_bitrate_kbps, probe.pixel_format
+    amounts = (probe.bitrate_kbps, *(() if peak is None else (peak,)))
+    times = (probe.encode_time_s, probe.score_time_s)
+    _require(
+        all(map(math.isfinite, (probe.quality, *amounts, *times)))
+        and all(amount > 0 for amount in (*amounts, probe.size_bytes, *probe.keyframe_bytes))
+        and min(times) >= 0
+        and (form is None or form.chroma in _CHROMA)
+    )
+    _check_scores(probe.scores)
+
+
+def _check_scores(scores: ScoreSet) -> None:
+    _require(scores.n_frames > 0 and scores.subsample > 0)
+    n_scored = -(-scores.n_frames // scores.subsample)
+    space = scores.comparison
+    _require(
+        len(scores.frames) == n_scored
+        # A feature may be infinite, as the PSNR of equal frames is.
+        and all(map(math.isfinite, scores.frames))
+        and all(len(values) == n_scored for values in scores.features.values())
+        and (space is None or min(space.width, space.height) > 0)
+    )
+
+
+def _require(holds: object) -> None:
+    if not holds:
+        raise DamagedRowError("It is not a measurement.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +149,7 @@ class ProbeRow:
         """Write a probe.
 
         Raises:
-            UnreadablePayloadError: It is not a measurement that could be read again.
+            DamagedRowError: It is not a measurement that could be read again.
         """
         payload = pack_probe(probe)
         return cls._of(key, probe.scores, payload, now_s, probe.quality, probe.bitrate_kbps)
@@ -68,7 +159,7 @@ class ProbeRow:
         """Write the scores of a source against itself.
 
         Raises:
-            UnreadablePayloadError: They are not a measurement that could be read again.
+            DamagedRowError: They are not a measurement that could be read again.
         """
         return cls._of(key, scores, pack_scores(scores), now_s)
 
@@ -130,7 +221,7 @@ def probe_of(row: ProbeRow, key: ProbeKey | None = None) -> Probe:
     Raises:
         DamagedRowError: It is not a probe, or not that one.
     """
-    probe = _unpacked(row, unpack_probe)
+    probe = unpack_probe(row.payload)
     _check(row, probe.scores, key)
     if (probe.quality, probe.bitrate_kbps) != (row.quality, row.bitrate_kbps):
         raise DamagedRowError("Its columns say other things than the probe itself.")
@@ -143,7 +234,7 @@ def scores_of(row: ProbeRow, key: ProbeKey) -> ScoreSet:
     Raises:
         DamagedRowError: They are not scores, or not those.
     """
-    scores = _unpacked(row, unpack_scores)
+    scores = unpack_scores(row.payload)
     _check(row, scores, key)
     return scores
 
@@ -176,13 +267,6 @@ def _require_checksum(
         fits = False
     if not fits:
         raise DamagedRowError("Its checksum does not fit.")
-
-
-def _unpacked(row: ProbeRow, unpack: Callable[[bytes], T]) -> T:
-    try:
-        return unpack(row.payload)
-    except UnreadablePayloadError as error:
-        raise DamagedRowError(str(error)) from error
 
 
 def _check(row: ProbeRow, scores: ScoreSet, key: ProbeKey | None) -> None:

@@ -17,7 +17,6 @@ from vmafx_tune.probing.database import (
     NewerDatabaseError,
 )
 from vmafx_tune.probing.eviction import evict
-from vmafx_tune.probing.payload import UnreadablePayloadError
 from vmafx_tune.probing.rows import (
     COLUMNS,
     DamagedRowError,
@@ -221,7 +220,7 @@ class SqliteProbeStore:
     def _keep(self, row_at: Callable[[float], ProbeRow]) -> None:
         try:
             row = row_at(self._clock())
-        except UnreadablePayloadError as error:
+        except DamagedRowError as error:
             _log.debug("A probe is not kept: %s", error)
             return
 

@@ -18,8 +18,7 @@ from vmafx_tune.search.bisect import SearchProblem
 from vmafx_tune.search.losses import losses
 from vmafx_tune.search.plateau import MeasuredStep, is_saturated, plateau_at_best, plateau_at_worst
 from vmafx_tune.search.prescan import SamplePrescan, prescan_of
-from vmafx_tune.search.probe_set import ProbeSet
-from vmafx_tune.search.strategies import method_of
+from vmafx_tune.search.probe_set import ProbeSet, method_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,22 +18,51 @@ from vmafx_tune.events import (
 )
 from vmafx_tune.ports import Recaller
 from vmafx_tune.scoring.pooling import pool_scores
+from vmafx_tune.search import bisect, interpolate
 from vmafx_tune.search.bisect import solve
 from vmafx_tune.search.expected_curve import LOWEST_CEILING
-from vmafx_tune.search.state import TOO_LARGE
-from vmafx_tune.search.strategies import method_of
+from vmafx_tune.search.state import TOO_LARGE, SearchProblem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vmafx_tune.model import EncodeSpec, Probe
     from vmafx_tune.ports import Prober
-    from vmafx_tune.search.bisect import SearchOutcome, SearchProblem
+    from vmafx_tune.search.bisect import SearchOutcome, Strategy
     from vmafx_tune.search.grid import KnobGrid
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.search.state import Measurement
 
-__all__ = ["ProbeSet", "ProbesLeft", "stored_scores"]
+__all__ = ["Method", "ProbeSet", "method_of", "stored_scores"]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A strategy, and what it takes.
+
+    Attributes:
+        strategy: Which steps to measure.
+        probes_left: Bounds how many more probes it makes, from what was measured so far.
+        probes_expected: Tells how many more it should make on average, likewise.
+    """
+
+    strategy: Strategy
+    probes_left: Callable[[SearchProblem, Mapping[int, Measurement]], int]
+    probes_expected: Callable[[SearchProblem, Mapping[int, Measurement]], float]
+
+
+_METHODS = {
+    SearchStrategy.INTERPOLATE: Method(
+        interpolate.interpolate, interpolate.probes_left, interpolate.probes_expected
+    ),
+    # Bisection takes all that it may, or one fewer.
+    SearchStrategy.BISECT: Method(bisect.bisect, bisect.probes_left, bisect.probes_left),
+}
+
+
+def method_of(name: SearchStrategy) -> Method:
+    """Find a strategy by its name."""
+    return _METHODS[name]
 
 
 def stored_scores(prober: Prober, request: SearchRequest) -> dict[int, float]:

@@ -14,7 +14,6 @@ from tests.unit.encoders.specs import make_source, make_spec
 from tests.unit.probing.samples import probe, scores
 from vmafx_tune import errors
 from vmafx_tune.cluster.differences import difference, listing
-from vmafx_tune.cluster.failures import failure_of, raised
 from vmafx_tune.cluster.messages import (
     Answer,
     Failure,
@@ -24,7 +23,9 @@ from vmafx_tune.cluster.messages import (
     Job,
     Kit,
     Report,
+    failure_of,
     pack,
+    raised,
     unpack,
 )
 from vmafx_tune.model import Excerpt, ProbeSpec, RawFormat, Resolution, VmafModel

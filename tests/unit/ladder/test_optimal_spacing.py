@@ -5,8 +5,8 @@ import pytest
 from tests.support.points import bitrates_of, points
 from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import InvalidLadderError
-from vmafx_tune.ladder.optimal_spacing import expected_vmaf, select_optimal
 from vmafx_tune.ladder.selection_options import SelectionOptions
+from vmafx_tune.ladder.spacing import expected_vmaf, select_optimal
 from vmafx_tune.ladder.throughput import LogNormalThroughput, MeasuredThroughput
 
 HULL = points((500, 50), (1000, 70), (2000, 85), (4000, 95))

@@ -14,8 +14,7 @@ import pytest
 
 from tests.unit.probing.samples import key, of_itself, open_store, probe, scores
 from vmafx_tune.model import PixelFormat
-from vmafx_tune.probing.payload import UnreadablePayloadError, pack_probe, unpack_probe
-from vmafx_tune.probing.rows import checksum
+from vmafx_tune.probing.rows import DamagedRowError, checksum, pack_probe, unpack_probe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,5 +226,5 @@ def test_every_byte_of_a_payload_counts() -> None:
         broken[place] ^= 0x10
         try:
             assert unpack_probe(bytes(broken)) == probe()
-        except UnreadablePayloadError:
+        except DamagedRowError:
             continue
