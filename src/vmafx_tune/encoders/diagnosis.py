@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = [
     "encoder_version",
     "failure_reason",
-    "is_disk_full",
     "refused_values",
     "unused_options",
 ]
@@ -33,8 +32,6 @@ _SOUNDS_LIKE_FAILURE = re.compile(
 # Of x264 and SVT-AV1, of x265, of x264's and x265's buffers; ffmpeg goes on without what they name.
 _REFUSED = re.compile(r"Error parsing option|Unknown option|Invalid value for|VBV .*\bignored\b")
 _UNUSED = re.compile(r"Codec AVOption (\S+) .*has not been used for any stream")
-# Words of the operating system, which every layer of ffmpeg passes on.
-_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large")
 
 
 def failure_reason(log: str, returncode: int) -> str:
@@ -74,11 +71,6 @@ def refused_values(log: str) -> tuple[str, ...]:
 def unused_options(log: str) -> tuple[str, ...]:
     """Find options that ffmpeg knows and had no use for, without dash; each once."""
     return tuple(dict.fromkeys(_UNUSED.findall(log)))
-
-
-def is_disk_full(log: str, returncode: int) -> bool:
-    """Tell whether ffmpeg failed because its output met the end of the disk, a quota or a limit."""
-    return returncode == -getattr(signal, "SIGXFSZ", 0) or _DISK_FULL.search(log) is not None
 
 
 def encoder_version(row: EncoderRow, log: str, first_packet: bytes, ffmpeg_version: str) -> str:

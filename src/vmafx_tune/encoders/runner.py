@@ -14,7 +14,6 @@ from vmafx_tune.encoders.colours import check_labels
 from vmafx_tune.encoders.diagnosis import (
     encoder_version,
     failure_reason,
-    is_disk_full,
     refused_values,
 )
 from vmafx_tune.encoders.registry import encoder_row
@@ -27,8 +26,9 @@ from vmafx_tune.errors import (
     ToolOutputError,
     UnreadableSourceError,
     UsageError,
+    VmafxTuneError,
 )
-from vmafx_tune.media.ffmpeg import FrameCounter
+from vmafx_tune.media.ffmpeg import FrameCounter, is_disk_full
 from vmafx_tune.media.packets import PacketSummary, measure_packets
 from vmafx_tune.media.scratch import written_bytes
 from vmafx_tune.model import EncodeOutcome
@@ -257,18 +257,14 @@ def _require_all_taken(done: Completed, spec: EncodeSpec) -> None:
 
 
 def _no_video(done: Completed) -> ToolOutputError:
-    return ToolOutputError(
+    return done.error(
+        ToolOutputError,
         f"'{done.argv[0]}' ended well, but wrote no video that can be read back. Check that it is "
         "a real ffmpeg, and that no encoder argument changes the output.",
-        argv=done.argv,
-        returncode=done.returncode,
-        stderr_tail=done.stderr_tail,
     )
 
 
-def _failure(
-    done: Completed, spec: EncodeSpec, row: EncoderRow, target: Path
-) -> EncodeFailedError | EncoderUnavailableError | OutputError:
+def _failure(done: Completed, spec: EncodeSpec, row: EncoderRow, target: Path) -> VmafxTuneError:
     log = f"{done.stderr}\n{done.stderr_tail}"
     if is_disk_full(log, done.returncode):
         return OutputError(
@@ -279,9 +275,7 @@ def _failure(
     missing = reason == f"Unknown encoder '{row.name}'"
     kind = EncoderUnavailableError if missing else EncodeFailedError
     quality = f"{row.knob.name} {row.knob.text(spec.quality)}"
-    return kind(
+    return done.error(
+        kind,
         f"{row.name} could not encode '{os.fspath(spec.source.path)}' at {quality}: {reason}.",
-        argv=done.argv,
-        returncode=done.returncode,
-        stderr_tail=done.stderr_tail,
     )

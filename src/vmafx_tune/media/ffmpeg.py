@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -33,6 +34,7 @@ __all__ = [
     "find_ffmpeg",
     "input_arguments",
     "input_options",
+    "is_disk_full",
     "list_encoders",
     "node_name",
     "plain_names",
@@ -53,6 +55,8 @@ _ANSWER_TIMEOUT_S = 60.0
 _OWN_NAME = "ffmpeg"
 _SCRIPT = b"#!"
 _LINKER_CACHE = Path("/etc/ld.so.cache")
+# Words of the operating system, which every layer of ffmpeg passes on.
+_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large")
 # 5.1 brought -fps_mode.
 _OLDEST = (5, 1)
 _VERSION_LINE = re.compile(r"ffmpeg version (\S+)")
@@ -197,12 +201,7 @@ def _ask_version(path: Path, runner: ProcessRunner) -> str:
     done = runner.run([str(path), "-version"], stall_timeout_s=_ANSWER_TIMEOUT_S)
     match = _VERSION_LINE.match(done.stdout)
     if done.returncode != 0 or match is None:
-        raise ToolNotFoundError(
-            f"'{path}' does not answer to -version as ffmpeg does.",
-            argv=done.argv,
-            returncode=done.returncode,
-            stderr_tail=done.stderr_tail,
-        )
+        raise done.error(ToolNotFoundError, f"'{path}' does not answer to -version as ffmpeg does.")
     _refuse_old(path, match[1])
     return match[1]
 
@@ -359,3 +358,8 @@ class FrameCounter:
         if self._observer is not None:
             self._observer(self._frames)
         return True
+
+
+def is_disk_full(log: str, returncode: int) -> bool:
+    """Tell whether ffmpeg failed because its output met the end of the disk, a quota or a limit."""
+    return returncode == -getattr(signal, "SIGXFSZ", 0) or _DISK_FULL.search(log) is not None

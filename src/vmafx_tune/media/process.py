@@ -20,16 +20,18 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeVar
 
 from vmafx_tune.cancel import CancelToken
-from vmafx_tune.errors import CancelledError, ToolNotFoundError, ToolTimeoutError
+from vmafx_tune.errors import CancelledError, ToolError, ToolNotFoundError, ToolTimeoutError
 from vmafx_tune.media.guardian import Guardian
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["Completed", "Conversation", "ProcessRunner", "guard_folder", "release_folder"]
+
+ToolErrorT = TypeVar("ToolErrorT", bound=ToolError)
 
 _TAIL_LINES = 60
 _MAX_TAIL_LINE_CHARS = 1000
@@ -59,6 +61,12 @@ class Completed:
     stderr: str
     stderr_tail: str
     wall_time_s: float
+
+    def error(self, kind: type[ToolErrorT], message: str) -> ToolErrorT:
+        """Make an error that has its command and what it printed."""
+        return kind(
+            message, argv=self.argv, returncode=self.returncode, stderr_tail=self.stderr_tail
+        )
 
 
 class ProcessRunner:

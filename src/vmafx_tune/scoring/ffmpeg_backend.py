@@ -17,9 +17,7 @@ from vmafx_tune.errors import (
     VmafxTuneError,
 )
 from vmafx_tune.formatting import counted
-from vmafx_tune.media.damage import require_intact
 from vmafx_tune.media.ffmpeg import FrameCounter
-from vmafx_tune.media.frames import check_steady
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.scoring.alignment import is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_command import (
@@ -31,11 +29,9 @@ from vmafx_tune.scoring.ffmpeg_command import (
     score_arguments,
 )
 from vmafx_tune.scoring.ffmpeg_report import (
-    changed_midway,
+    check_run,
     decoded_inputs,
-    explain_failure,
     libvmaf_complaint,
-    shows_damage,
     written_frames,
 )
 from vmafx_tune.scoring.frame_log import read_frame_log
@@ -188,15 +184,7 @@ class FfmpegScorer:
     ) -> Completed:
         copy_model(model, folder / MODEL_NAME)
         done = self._runner.run([str(self._ffmpeg.path), *arguments], cwd=folder, progress=progress)
-        if shows_damage(f"{done.stderr}\n{done.stderr_tail}"):
-            for clip in clips:
-                require_intact(clip, self._runner.cancel)
-        if changed_midway(done):
-            # ffmpeg does not tell where, and has started libvmaf again.
-            for clip in clips:
-                check_steady(clip, self._runner.cancel)
-        if done.returncode != 0:
-            raise explain_failure(done, model, self._ffmpeg.path)
+        check_run(done, clips, model, self._ffmpeg.path, self._runner.cancel)
         return done
 
 
@@ -255,11 +243,8 @@ def _explain_log(folder: Path, done: Completed) -> VmafxTuneError:
             "The work folder is full: libvmaf could not write its log. Free some space, or name "
             "another folder with --work-dir."
         )
-    return ToolOutputError(
-        "ffmpeg ended well, but left no log of libvmaf that can be understood.",
-        argv=done.argv,
-        returncode=done.returncode,
-        stderr_tail=done.stderr_tail,
+    return done.error(
+        ToolOutputError, "ffmpeg ended well, but left no log of libvmaf that can be understood."
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,16 +15,21 @@ from vmafx_tune.errors import (
     UnreadableSourceError,
     VmafxTuneError,
 )
+from vmafx_tune.media.damage import require_intact
+from vmafx_tune.media.ffmpeg import is_disk_full
+from vmafx_tune.media.frames import check_steady
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from vmafx_tune.cancel import CancelToken
     from vmafx_tune.media.process import Completed
-    from vmafx_tune.model import VmafModel
+    from vmafx_tune.model import Source, VmafModel
 
 __all__ = [
     "DecodedInput",
-    "changed_midway",
+    "check_run",
     "decoded_inputs",
     "explain_failure",
     "libvmaf_complaint",
@@ -45,9 +49,6 @@ _DAMAGE = re.compile(
 )
 _MODEL_REFUSED = re.compile(r"could not load libvmaf model|no such built-in model")
 _NO_FILTER = re.compile(r"No such filter: '?libvmaf|Filter not found")
-_DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large")
-# What kills a program that writes past the limit of `ulimit -f`.
-_FILE_SIZE_SIGNAL = getattr(signal, "SIGXFSZ", None)
 # Since ffmpeg 6.1: the name and the reason on lines of their own; before, on one.
 _INPUT_NAME = re.compile(r"Error opening input file (?:file:)?(?P<name>.+)\.$", re.MULTILINE)
 _INPUT_REASON = re.compile(r"Error opening input(?: files)?: (?P<reason>.+)")
@@ -107,9 +108,36 @@ def written_frames(stderr: str) -> int | None:
     return None if match is None else int(match["frames"])
 
 
-def changed_midway(done: Completed) -> bool:
-    """Whether ffmpeg says that pictures of a clip became others, so that it began anew."""
-    return any(_CHANGED.search(text) for text in (done.stderr, done.stderr_tail))
+def check_run(
+    done: Completed,
+    clips: Iterable[Source],
+    model: VmafModel | None,
+    ffmpeg: Path,
+    cancel: CancelToken,
+) -> None:
+    """Refuse a run that read damaged clips, or did not work.
+
+    Args:
+        done: The run.
+        clips: What it read; they are looked at where ffmpeg hints at damage.
+        model: What it was to score with; None where it was only to decode.
+        ffmpeg: The program.
+        cancel: Stops the look.
+
+    Raises:
+        UnreadableSourceError: A clip is damaged, or its pictures change in size or format.
+        VmafxTuneError: ffmpeg failed.
+    """
+    text = f"{done.stderr}\n{done.stderr_tail}"
+    damaged, changed = shows_damage(text), _CHANGED.search(text)
+    for clip in clips:
+        if damaged:
+            require_intact(clip, cancel)
+        if changed:
+            # ffmpeg does not tell where, and has started libvmaf again.
+            check_steady(clip, cancel)
+    if done.returncode != 0:
+        raise explain_failure(done, model, ffmpeg)
 
 
 def shows_damage(stderr: str) -> bool:
@@ -145,14 +173,12 @@ def explain_failure(done: Completed, model: VmafModel | None, ffmpeg: Path) -> V
     if model is not None and _MODEL_REFUSED.search(text):
         return ModelNotFoundError(_model_refused(model, ffmpeg))
     if _NO_FILTER.search(text):
-        return ToolNotFoundError(
+        return done.error(
+            ToolNotFoundError,
             f"'{ffmpeg}' was built without libvmaf. Name another ffmpeg with --ffmpeg, or use "
             "--backend libvmaf.",
-            argv=done.argv,
-            returncode=done.returncode,
-            stderr_tail=done.stderr_tail,
         )
-    if _DISK_FULL.search(text) or done.returncode == _file_size_kill():
+    if is_disk_full(text, done.returncode):
         return OutputError(
             "The work folder is full: ffmpeg could not write to it. Free some space, or name "
             "another folder with --work-dir."
@@ -162,12 +188,7 @@ def explain_failure(done: Completed, model: VmafModel | None, ffmpeg: Path) -> V
     if complaint := libvmaf_complaint(text):
         return ScoringError(f"libvmaf could not score these clips: {complaint}.")
     task = "decoding" if model is None else "scoring"
-    return ToolError(
-        f"ffmpeg failed while {task} ({_ending(done.returncode)}).",
-        argv=done.argv,
-        returncode=done.returncode,
-        stderr_tail=done.stderr_tail,
-    )
+    return done.error(ToolError, f"ffmpeg failed while {task} ({_ending(done.returncode)}).")
 
 
 def _model_refused(model: VmafModel, ffmpeg: Path) -> str:
@@ -188,10 +209,6 @@ def _input_refused(text: str) -> str | None:
     if no_video := _NO_VIDEO.search(text):
         return f"A clip has no video stream; ffmpeg says: {no_video[0].strip()}"
     return None
-
-
-def _file_size_kill() -> int | None:
-    return None if _FILE_SIZE_SIGNAL is None else -_FILE_SIZE_SIGNAL
 
 
 def _ending(returncode: int) -> str:

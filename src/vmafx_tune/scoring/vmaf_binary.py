@@ -22,9 +22,7 @@ from vmafx_tune.errors import (
     ToolOutputError,
     VmafxTuneError,
 )
-from vmafx_tune.media.damage import require_intact
 from vmafx_tune.media.ffmpeg import FrameCounter
-from vmafx_tune.media.frames import check_steady
 from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
 from vmafx_tune.media.scratch import scratch_folder, written_bytes
 from vmafx_tune.model import Comparison, Resolution
@@ -35,11 +33,7 @@ from vmafx_tune.scoring.ffmpeg_command import (
     decode_arguments,
     model_option,
 )
-from vmafx_tune.scoring.ffmpeg_report import (
-    changed_midway,
-    explain_failure,
-    shows_damage,
-)
+from vmafx_tune.scoring.ffmpeg_report import check_run
 from vmafx_tune.scoring.frame_log import read_frame_log
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL, copy_model
 from vmafx_tune.scoring.threads import default_threads
@@ -226,11 +220,9 @@ class VmafBinaryScorer:
         try:
             return read_frame_log(folder / LOG_NAME, n_frames)
         except ToolOutputError as error:
-            raise ToolOutputError(
+            raise done.error(
+                ToolOutputError,
                 f"'{self._vmaf}' ended well, but left no log that can be understood.",
-                argv=done.argv,
-                returncode=done.returncode,
-                stderr_tail=done.stderr_tail,
             ) from error
 
     def _explain(self, done: Completed, model: VmafModel) -> VmafxTuneError:
@@ -239,11 +231,8 @@ class VmafBinaryScorer:
                 f"'{self._vmaf}' does not have the VMAF model {model.path or model.name}. Use a "
                 "newer one, another --backend, or another model."
             )
-        return ToolError(
-            f"'{self._vmaf}' failed while scoring (exit status {done.returncode}).",
-            argv=done.argv,
-            returncode=done.returncode,
-            stderr_tail=done.stderr_tail,
+        return done.error(
+            ToolError, f"'{self._vmaf}' failed while scoring (exit status {done.returncode})."
         )
 
     def _headerless(self, source: Source, plan: ScoringPlan, decoded: Path) -> Path:
@@ -256,18 +245,10 @@ class VmafBinaryScorer:
             cwd=decoded.parent,
             progress=FrameCounter(source.n_frames),
         )
-        if shows_damage(f"{done.stderr}\n{done.stderr_tail}"):
-            require_intact(source, self._runner.cancel)
-        if changed_midway(done):
-            check_steady(source, self._runner.cancel)
-        if done.returncode != 0:
-            raise explain_failure(done, None, ffmpeg.path)
+        check_run(done, [source], None, ffmpeg.path, self._runner.cancel)
         if written_bytes(decoded) is None:
-            raise ToolOutputError(
-                f"'{ffmpeg.path}' ended well, but left no decoded file.",
-                argv=done.argv,
-                returncode=done.returncode,
-                stderr_tail=done.stderr_tail,
+            raise done.error(
+                ToolOutputError, f"'{ffmpeg.path}' ended well, but left no decoded file."
             )
         return decoded
 

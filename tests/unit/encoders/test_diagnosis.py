@@ -6,8 +6,9 @@ import signal
 
 import pytest
 
-from vmafx_tune.encoders.diagnosis import encoder_version, failure_reason, is_disk_full
+from vmafx_tune.encoders.diagnosis import encoder_version, failure_reason
 from vmafx_tune.encoders.registry import encoder_row
+from vmafx_tune.media.ffmpeg import is_disk_full
 
 NVENC = """\
 [graph -1 input @ 0x7f10] [verbose] w:320 h:240 pixfmt:yuv420p tb:1/25 fr:25/1 sar:1/1
