@@ -6,7 +6,7 @@ all of them have a stand-in in `text.in_encoding`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Resolution
     from vmafx_tune.reports.axes import Axes
     from vmafx_tune.results.ladder import LadderPoint
+
+    Place = tuple[int, int]
+    # Letter and style of each size.
+    Letters = dict[Resolution, tuple[str, str]]
 
 __all__ = ["MIN_WIDTH", "hull_picture"]
 
@@ -39,48 +43,36 @@ _DOT_ROWS, _DOT_COLUMNS = len(_DOTS), len(_DOTS[0])
 _BLANK_BRAILLE = 0x2800
 
 
-@dataclass(frozen=True, slots=True)
-class _Glyph:
-    char: str
-    style: str = ""
-
-
 class _Canvas:
-    """Characters on a grid, row 0 at the top."""
+    """Characters with their styles on a grid, column and row 0 at the top left."""
 
     def __init__(self, width: int, height: int, axes: Axes) -> None:
         self.width, self.height, self._axes = width, height, axes
-        self._glyphs: dict[tuple[int, int], _Glyph] = {}
+        self.cells: dict[Place, tuple[str, str]] = {}
 
-    def place(self, point: RateQuality) -> tuple[int, int]:
+    def place(self, point: RateQuality) -> Place:
         """Find the column and row that a point falls on."""
         column, row = self._dot(point)
         return column // _DOT_COLUMNS, row // _DOT_ROWS
 
-    def put(self, place: tuple[int, int], glyph: _Glyph) -> None:
-        """Draw over what is at `place`."""
-        self._glyphs[place] = glyph
-
     def line(self, points: Sequence[RateQuality], style: str) -> None:
         """Connect points with a line of dots."""
-        dots: dict[tuple[int, int], int] = {}
-        for start, end in pairwise(self._dot(point) for point in points):
-            for column, row in _dots_between(start, end):
-                place = (column // _DOT_COLUMNS, row // _DOT_ROWS)
+        dots: dict[Place, int] = defaultdict(int)
+        for (x0, y0), (x1, y1) in pairwise(map(self._dot, points)):
+            steps = max(abs(x1 - x0), abs(y1 - y0), 1)
+            for step in range(steps + 1):
+                column = x0 + round((x1 - x0) * step / steps)
+                row = y0 + round((y1 - y0) * step / steps)
                 bit = _DOTS[row % _DOT_ROWS][column % _DOT_COLUMNS]
-                dots[place] = dots.get(place, 0) | bit
+                dots[column // _DOT_COLUMNS, row // _DOT_ROWS] |= bit
         for place, bits in dots.items():
-            self.put(place, _Glyph(chr(_BLANK_BRAILLE | bits), style))
+            self.cells[place] = chr(_BLANK_BRAILLE | bits), style
 
     def row(self, row: int) -> Text:
         """Return the characters of one row."""
-        line = Text()
-        for column in range(self.width):
-            glyph = self._glyphs.get((column, row), _Glyph(" "))
-            line.append(glyph.char, glyph.style or None)
-        return line
+        return Text.assemble(*(self.cells.get((x, row), (" ", "")) for x in range(self.width)))
 
-    def _dot(self, point: RateQuality) -> tuple[int, int]:
+    def _dot(self, point: RateQuality) -> Place:
         across = self._axes.across(point.bitrate_kbps) * self.width * _DOT_COLUMNS
         down = (1 - self._axes.up(point.vmaf)) * self.height * _DOT_ROWS
         return int(across), int(down)
@@ -114,12 +106,22 @@ def hull_picture(
         return []
     sizes = [point.resolution for point in shown]
     order = dict.fromkeys((*resolutions, *sorted(sizes, reverse=True)))
-    letters = {size: index for index, size in enumerate(order) if size in sizes}
+    letters = {
+        size: (_LETTERS[index % len(_LETTERS)], _STYLES[index % len(_STYLES)])
+        for index, size in enumerate(order)
+        if size in sizes
+    }
     axes = axes_around(shown)
     marks = _vmaf_marks(axes, height)
     margin = max(map(len, (*marks.values(), "VMAF"))) + 1
     canvas = _Canvas(width - margin - 1, height, axes)
-    _draw(canvas, letters, shown, drawable(hull), rungs)
+    canvas.line(drawable(hull), _LINE_STYLE)
+    for point in drawable(points):
+        canvas.cells[canvas.place(point)] = letters[point.resolution]
+    for point in drawable(hull):
+        letter, style = letters[point.resolution]
+        canvas.cells[canvas.place(point)] = letter.upper(), f"bold {style}"
+    _number(canvas, letters, rungs)
     return [
         Text("VMAF".rjust(margin - 1), style=_AXIS_STYLE),
         *(_plot_line(canvas, row, marks.get(row, ""), margin) for row in range(height)),
@@ -128,40 +130,21 @@ def hull_picture(
     ]
 
 
-def _draw(
-    canvas: _Canvas,
-    letters: dict[Resolution, int],
-    points: Sequence[LadderPoint],
-    hull: Sequence[LadderPoint],
-    rungs: Sequence[LadderPoint],
-) -> None:
-    canvas.line(hull, _LINE_STYLE)
-    for point in points:
-        index = letters[point.resolution]
-        canvas.put(canvas.place(point), _Glyph(_letter(index), _style(index)))
-    for point in hull:
-        index = letters[point.resolution]
-        canvas.put(canvas.place(point), _Glyph(_letter(index).upper(), f"bold {_style(index)}"))
-    _number(canvas, letters, rungs)
-
-
-def _number(canvas: _Canvas, letters: dict[Resolution, int], rungs: Sequence[LadderPoint]) -> None:
+def _number(canvas: _Canvas, letters: Letters, rungs: Sequence[LadderPoint]) -> None:
     """Write each rung's number where it falls, or as near as there is room."""
-    taken: set[tuple[int, int]] = set()
+    taken: set[Place] = set()
     for number, rung in enumerate(rungs, start=1):
         if not drawable([rung]):
             continue
-        label = str(number)
-        cells = _nearest_free(canvas, canvas.place(rung), len(label), taken)
+        cells = _nearest_free(canvas, canvas.place(rung), len(str(number)), taken)
         taken.update(cells)
-        style = f"bold reverse {_style(letters.get(rung.resolution, 0))}"
-        for place, char in zip(cells, label, strict=False):
-            canvas.put(place, _Glyph(char, style))
+        style = f"bold reverse {letters[rung.resolution][1]}"
+        canvas.cells |= {
+            cell: (char, style) for cell, char in zip(cells, str(number), strict=False)
+        }
 
 
-def _nearest_free(
-    canvas: _Canvas, place: tuple[int, int], length: int, taken: set[tuple[int, int]]
-) -> list[tuple[int, int]]:
+def _nearest_free(canvas: _Canvas, place: Place, length: int, taken: set[Place]) -> list[Place]:
     """Find room for `length` characters side by side, and an empty list where there is none."""
     column, row = place
     rooms = (
@@ -174,13 +157,6 @@ def _nearest_free(
     return min(
         free, key=lambda room: abs(room[0][0] - column) + 2 * abs(room[0][1] - row), default=[]
     )
-
-
-def _dots_between(start: tuple[int, int], end: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    (x0, y0), (x1, y1) = start, end
-    steps = max(abs(x1 - x0), abs(y1 - y0), 1)
-    for step in range(steps + 1):
-        yield x0 + round((x1 - x0) * step / steps), y0 + round((y1 - y0) * step / steps)
 
 
 def _vmaf_marks(axes: Axes, height: int) -> dict[int, str]:
@@ -213,13 +189,8 @@ def _bitrate_axis(axes: Axes, width: int, margin: int) -> Iterator[Text]:
     yield Text(" " * (margin + 1) + "".join(labels), _AXIS_STYLE)
 
 
-def _legend(
-    letters: dict[Resolution, int], width: int, *, capitals: bool, numbers: bool
-) -> Iterator[Text]:
-    entries = [
-        Text.assemble((_letter(index), _style(index)), f" {size}")
-        for size, index in letters.items()
-    ]
+def _legend(letters: Letters, width: int, *, capitals: bool, numbers: bool) -> Iterator[Text]:
+    entries = [Text.assemble(letter, f" {size}") for size, letter in letters.items()]
     if capitals:
         entries.append(Text("capitals: on the hull"))
     if numbers:
@@ -231,11 +202,3 @@ def _legend(
             line = Text()
         line = line + "   " + entry if line else entry
     yield line
-
-
-def _letter(index: int) -> str:
-    return _LETTERS[index % len(_LETTERS)]
-
-
-def _style(index: int) -> str:
-    return _STYLES[index % len(_STYLES)]
