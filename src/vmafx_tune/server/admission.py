@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import deque
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -37,8 +36,8 @@ class Admission:
         self._slots = slots
         self._queue = queue
         self._clock = clock
-        self._running = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._free = asyncio.Semaphore(slots)
+        self._running = self._queued = 0
         self._mean_s: float | None = None
         self._closed = False
         self._idle = asyncio.Event()
@@ -52,7 +51,7 @@ class Admission:
     @property
     def queued(self) -> int:
         """Jobs that wait for one."""
-        return len(self._waiting)
+        return self._queued
 
     async def idle(self) -> None:
         """Wait until nothing runs or waits."""
@@ -77,26 +76,32 @@ class Admission:
         self._check(deadline_s)
         self._idle.clear()
         try:
-            await self._take()
+            self._queued += 1
+            try:
+                await self._free.acquire()
+            finally:
+                self._queued -= 1
+            self._running += 1
             started = self._clock()
             try:
                 yield
             finally:
                 self._learn(self._clock() - started)
-                self._give_back()
+                self._running -= 1
+                self._free.release()
         finally:
-            if not self._running and not self._waiting:
+            if not self._running and not self._queued:
                 self._idle.set()
 
     def _check(self, deadline_s: float | None) -> None:
         if self._closed:
             raise DrainingError
-        if self._running < self._slots and not self._waiting:
+        if not self._free.locked():
             return
         wait_s = self._expected_wait_s()
-        if len(self._waiting) >= self._queue:
+        if self._queued >= self._queue:
             raise BusyError(
-                f"The server is busy: {self._running} scores run and {len(self._waiting)} wait. "
+                f"The server is busy: {self._running} scores run and {self._queued} wait. "
                 f"Try again in {math.ceil(wait_s)} s.",
                 retry_after_s=wait_s,
             )
@@ -109,31 +114,7 @@ class Admission:
 
     def _expected_wait_s(self) -> float:
         mean_s = self._mean_s if self._mean_s is not None else 1.0
-        return max(1.0, mean_s * (len(self._waiting) + 1) / self._slots)
-
-    async def _take(self) -> None:
-        if self._running < self._slots and not self._waiting:
-            self._running += 1
-            return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
-        try:
-            await turn
-        except asyncio.CancelledError:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
-            elif not turn.cancelled():
-                # The turn came in the same moment: hand it on.
-                self._give_back()
-            raise
-
-    def _give_back(self) -> None:
-        self._running -= 1
-        while self._waiting and self._running < self._slots:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                self._running += 1
-                turn.set_result(None)
+        return max(1.0, mean_s * (self._queued + 1) / self._slots)
 
     def _learn(self, took_s: float) -> None:
         mean_s = took_s if self._mean_s is None else self._mean_s
