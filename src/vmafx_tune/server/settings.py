@@ -260,163 +260,129 @@ def _token_file(text: str) -> str:
     return _token(token)
 
 
+def _setting(
+    flag: str,
+    metavar: str,
+    parse: Callable[[str], Any],
+    help_: str,
+    *,
+    field: str | None = None,
+    variable: str | None = None,
+) -> Setting:
+    """Make a row, whose field and variable are called after the flag where nothing else is said."""
+    name = flag.removeprefix("--").replace("-", "_")
+    return Setting(field or name, flag, variable or f"VMAFX_{name.upper()}", metavar, parse, help_)
+
+
 SETTINGS: tuple[Setting, ...] = (
-    Setting("host", "--host", "VMAFX_HOST", "ADDRESS", _host, "Address that both listeners bind."),
-    Setting(
-        "port", "--port", "VMAFX_PORT", "N", _whole(0, _MAX_PORT), "HTTP port; 0 takes a free one."
-    ),
-    Setting(
-        "grpc_port",
-        "--grpc-port",
-        "VMAFX_GRPC_PORT",
-        "N",
-        _whole(0, _MAX_PORT),
-        "gRPC port; 0 takes a free one.",
-    ),
-    Setting(
-        "log_level",
+    _setting("--host", "ADDRESS", _host, "Address that both listeners bind."),
+    _setting("--port", "N", _whole(0, _MAX_PORT), "HTTP port; 0 takes a free one."),
+    _setting("--grpc-port", "N", _whole(0, _MAX_PORT), "gRPC port; 0 takes a free one."),
+    _setting(
         "--log-level",
-        "VMAFX_LOG_LEVEL",
         "LEVEL",
         _choice(*LOG_LEVELS),
         f"Lowest level that is logged: {', '.join(LOG_LEVELS)}.",
     ),
-    Setting("ffmpeg", "--ffmpeg", "VMAFX_FFMPEG", "PATH", _program, "ffmpeg to run."),
-    Setting(
-        "vmaf_binary",
+    _setting("--ffmpeg", "PATH", _program, "ffmpeg to run."),
+    _setting(
         "--vmaf",
-        "VMAFX_VMAF_BINARY",
         "PATH",
         _program,
         "vmaf program for --backend vmaf.",
+        field="vmaf_binary",
+        variable="VMAFX_VMAF_BINARY",
     ),
-    Setting(
-        "backend",
-        "--backend",
-        "VMAFX_BACKEND",
-        "NAME",
-        _choice(*BACKENDS),
-        f"What scores files: {', '.join(BACKENDS)}.",
-    ),
-    Setting(
-        "model_dirs",
+    _setting("--backend", "NAME", _choice(*BACKENDS), f"What scores files: {', '.join(BACKENDS)}."),
+    _setting(
         "--model-dir",
-        "VMAFX_MODEL_DIR",
         "DIR",
         _folders,
         "Folder whose JSON models can be asked for by name; several are separated as in PATH.",
+        field="model_dirs",
     ),
-    Setting(
-        "media_roots",
+    _setting(
         "--media-roots",
-        "VMAFX_MEDIA_ROOTS",
         "DIR",
         _folders,
         "Folder that files may be read from; several are separated as in PATH. Default: the "
         "working directory.",
     ),
-    Setting(
-        "max_concurrent_scores",
+    _setting(
         "--max-concurrent",
-        "VMAFX_MAX_CONCURRENT_SCORES",
         "N",
         _whole(1),
         "Scores of files that run at once. Default: one per core.",
+        field="max_concurrent_scores",
+        variable="VMAFX_MAX_CONCURRENT_SCORES",
     ),
-    Setting(
-        "max_streams",
+    _setting(
         "--max-streams",
-        "VMAFX_MAX_STREAMS",
         "N",
         _whole(1),
         "Streams of pictures that run at once. Default: one per core.",
     ),
-    Setting(
-        "max_queued_scores",
+    _setting(
         "--max-queue",
-        "VMAFX_MAX_QUEUED_SCORES",
         "N",
         _whole(0),
         "How many more of either may wait for their turn; past that, requests are refused.",
+        field="max_queued_scores",
+        variable="VMAFX_MAX_QUEUED_SCORES",
     ),
-    Setting(
-        "drain_s",
+    _setting(
         "--drain-seconds",
-        "VMAFX_DRAIN_SECONDS",
         "SECONDS",
         _seconds(zero=True),
         "How long running work may take to finish after SIGTERM.",
+        field="drain_s",
     ),
-    Setting(
-        "request_timeout_s",
+    _setting(
         "--request-timeout",
-        "VMAFX_REQUEST_TIMEOUT_SECONDS",
         "SECONDS",
         _seconds(zero=False),
         "How long one score may take, its wait in the queue included.",
+        field="request_timeout_s",
+        variable="VMAFX_REQUEST_TIMEOUT_SECONDS",
     ),
-    Setting(
-        "stream_idle_timeout_s",
+    _setting(
         "--stream-idle-timeout",
-        "VMAFX_STREAM_IDLE_TIMEOUT_SECONDS",
         "SECONDS",
         _seconds(zero=False),
         "How long a stream may wait for its next message.",
+        field="stream_idle_timeout_s",
+        variable="VMAFX_STREAM_IDLE_TIMEOUT_SECONDS",
     ),
     # The variable comes first, so that the file wins as a flag does.
-    Setting(
-        "api_token",
+    _setting(
         "",
-        "VMAFX_API_TOKEN",
         "TOKEN",
         _token,
         "Bearer token that every request must carry, but for probes.",
+        field="api_token",
+        variable="VMAFX_API_TOKEN",
     ),
-    Setting(
-        "api_token",
+    _setting(
         "--api-token-file",
-        "VMAFX_API_TOKEN_FILE",
         "FILE",
         _token_file,
         "File that holds the bearer token.",
+        field="api_token",
     ),
-    Setting(
-        "tls_cert",
-        "--tls-cert",
-        "VMAFX_TLS_CERT",
-        "FILE",
-        _file,
-        "PEM file with the certificate chain, for both listeners.",
+    _setting(
+        "--tls-cert", "FILE", _file, "PEM file with the certificate chain, for both listeners."
     ),
-    Setting("tls_key", "--tls-key", "VMAFX_TLS_KEY", "FILE", _file, "PEM file with its key."),
-    Setting(
-        "max_body_bytes",
-        "--max-body-bytes",
-        "VMAFX_MAX_BODY_BYTES",
-        "N",
-        _whole(1),
-        "Largest body of an HTTP request.",
-    ),
-    Setting(
-        "max_frame_bytes",
-        "--max-frame-bytes",
-        "VMAFX_MAX_FRAME_BYTES",
-        "N",
-        _whole(1, 1 << 30),
-        "Largest pair of pictures in a stream.",
-    ),
-    Setting(
-        "max_pixels",
+    _setting("--tls-key", "FILE", _file, "PEM file with its key."),
+    _setting("--max-body-bytes", "N", _whole(1), "Largest body of an HTTP request."),
+    _setting("--max-frame-bytes", "N", _whole(1, 1 << 30), "Largest pair of pictures in a stream."),
+    _setting(
         "--max-pixels",
-        "VMAFX_MAX_PIXELS",
         "N",
         _whole(1, 1 << 31),
         f"Largest picture that is scored, in pixels. Default: {_MAX_PIXELS}, which holds 8K.",
     ),
-    Setting(
-        "max_memory_bytes",
+    _setting(
         "--max-memory-bytes",
-        "VMAFX_MAX_MEMORY_BYTES",
         "N",
         _whole(1 << 20),
         "Memory that all scores and streams together may take, by estimate. Default: three "
