@@ -23,7 +23,7 @@ from vmafx_tune.client import (
 )
 from vmafx_tune.model import PoolMethod, Resolution
 from vmafx_tune.options import ScoringOptions
-from vmafx_tune.server.scored import Scored
+from vmafx_tune.server.scorer import Scored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,7 +25,7 @@ from vmafx_tune.results.score import PooledScores
 from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
 from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
 from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2_grpc
-from vmafx_tune.server.scored import Scored
+from vmafx_tune.server.scorer import Scored
 from vmafx_tune.server.streams import PIXEL_FORMATS
 
 if TYPE_CHECKING:

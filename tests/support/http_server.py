@@ -16,7 +16,7 @@ from vmafx_tune.server.http_app import start_http
 from vmafx_tune.server.logs import JsonLog
 from vmafx_tune.server.media_roots import MediaRoots
 from vmafx_tune.server.metrics import Metrics
-from vmafx_tune.server.scored import Scored
+from vmafx_tune.server.scorer import Scored
 from vmafx_tune.server.service import ScoringService
 from vmafx_tune.server.settings import ServerSettings
 

@@ -31,7 +31,7 @@ def _encoders(incomplete: str) -> list[str]:
 
 
 def _presets(ctx: typer.Context, incomplete: str) -> list[str]:
-    from vmafx_tune.encoders.presets import X264_PRESETS
+    from vmafx_tune.encoders.knob import X264_PRESETS
     from vmafx_tune.encoders.registry import encoder_row
     from vmafx_tune.errors import UnknownEncoderError
 

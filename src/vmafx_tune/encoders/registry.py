@@ -15,8 +15,7 @@ from __future__ import annotations
 import difflib
 
 from vmafx_tune.colours import DEFAULT_CHROMA_LOCATION
-from vmafx_tune.encoders.knob import Knob, TypicalCurve
-from vmafx_tune.encoders.presets import X264_PRESETS, Presets
+from vmafx_tune.encoders.knob import X264_PRESETS, Knob, Presets, TypicalCurve
 from vmafx_tune.encoders.row import CodecFamily, EncoderKind, EncoderRow
 from vmafx_tune.errors import UnknownEncoderError
 

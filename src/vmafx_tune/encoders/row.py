@@ -20,7 +20,7 @@ from vmafx_tune.errors import MediaError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from vmafx_tune.encoders.presets import Presets
+    from vmafx_tune.encoders.knob import Presets
     from vmafx_tune.model import EncodeSpec, Resolution
 
 __all__ = ["CodecFamily", "EncoderKind", "EncoderRow"]

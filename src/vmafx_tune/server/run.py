@@ -19,9 +19,9 @@ from vmafx_tune.cpus import available_cpus
 from vmafx_tune.errors import VmafxTuneError
 from vmafx_tune.formatting import one_line
 from vmafx_tune.probing.core_shares import CoreShares
+from vmafx_tune.server.admission import MemoryBudget
 from vmafx_tune.server.logs import JsonLog, LogWriter, log_libraries
 from vmafx_tune.server.media_roots import MediaRoots
-from vmafx_tune.server.memory import MemoryBudget
 from vmafx_tune.server.metrics import Metrics
 from vmafx_tune.server.scoring_pool import ScoringPool
 from vmafx_tune.server.service import ScoringService

@@ -22,9 +22,8 @@ from vmafx_tune.media.process import Conversation
 from vmafx_tune.model import Resolution
 from vmafx_tune.probing.core_shares import CoreShares
 from vmafx_tune.scoring.threads import bytes_needed, default_threads
-from vmafx_tune.server.memory import MemoryBudget
-from vmafx_tune.server.scored import Scored
-from vmafx_tune.server.scorer import FileScorer
+from vmafx_tune.server.admission import MemoryBudget
+from vmafx_tune.server.scorer import FileScorer, Scored
 from vmafx_tune.server.status import STATUSES
 
 if TYPE_CHECKING:

@@ -15,13 +15,12 @@ from vmafx_tune.choices import PoolMethod
 from vmafx_tune.cpus import available_cpus
 from vmafx_tune.errors import CancelledError, DeadlineError, DrainingError, UsageError
 from vmafx_tune.probing.core_shares import CoreShares
-from vmafx_tune.server.admission import Admission
+from vmafx_tune.server.admission import Admission, MemoryBudget
 from vmafx_tune.server.arrivals import Arrivals, Nothing
 from vmafx_tune.server.logs import severity_of
 from vmafx_tune.server.media_roots import telling_shown_names
-from vmafx_tune.server.memory import MemoryBudget
 from vmafx_tune.server.model_names import ModelNames
-from vmafx_tune.server.scored import Scored, checked_subsample
+from vmafx_tune.server.scorer import Scored, checked_subsample
 from vmafx_tune.server.streams import (
     FramePair,
     FrameSession,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.choices import PoolMethod
 from vmafx_tune.errors import InvalidFrameError
-from vmafx_tune.server.scored import Scored
+from vmafx_tune.server.scorer import Scored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

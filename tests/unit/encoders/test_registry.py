@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.encoders.knob import Knob
-from vmafx_tune.encoders.presets import X264_PRESETS
+from vmafx_tune.encoders.knob import X264_PRESETS, Knob
 from vmafx_tune.encoders.registry import all_rows, encoder_row
 from vmafx_tune.encoders.row import CodecFamily, EncoderKind, EncoderRow
 from vmafx_tune.errors import UnknownEncoderError, UsageError

@@ -7,7 +7,7 @@ import pytest
 from tests.support.programs import wait_until
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import CancelledError, MemoryLimitError
-from vmafx_tune.server.memory import MemoryBudget
+from vmafx_tune.server.admission import MemoryBudget
 
 
 def linear(threads: int) -> int:

@@ -26,7 +26,7 @@ from vmafx_tune.options import ScoringOptions
 from vmafx_tune.probing.core_shares import CoreShares
 from vmafx_tune.scoring.threads import bytes_needed
 from vmafx_tune.server import scoring_pool
-from vmafx_tune.server.memory import MemoryBudget
+from vmafx_tune.server.admission import MemoryBudget
 from vmafx_tune.server.scoring_pool import ScoringPool
 from vmafx_tune.server.settings import ServerSettings
 

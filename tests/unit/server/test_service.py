@@ -20,7 +20,7 @@ from vmafx_tune.model import PoolMethod
 from vmafx_tune.options import ScoringOptions
 from vmafx_tune.server.media_roots import MediaRoots
 from vmafx_tune.server.metrics import Metrics
-from vmafx_tune.server.scored import MAX_SUBSAMPLE, Scored
+from vmafx_tune.server.scorer import MAX_SUBSAMPLE, Scored
 from vmafx_tune.server.service import ScoreCall, ScoringService
 
 if TYPE_CHECKING:
