@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.encoders.argv import trial_command
 from vmafx_tune.encoders.diagnosis import encoder_version, failure_reason
-from vmafx_tune.errors import EncoderUnavailableError, ToolTimeoutError
+from vmafx_tune.errors import ToolTimeoutError
 from vmafx_tune.media.ffmpeg import fact_name, list_encoders
 from vmafx_tune.media.file_facts import FileFacts
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.media.process import ProcessRunner
 
-__all__ = ["Availability", "check_encoder", "hardware_devices", "require_encoder", "trial_fact"]
+__all__ = ["Availability", "check_encoder", "hardware_devices", "trial_fact"]
 
 _TRIAL_TIMEOUT_S = 60.0
 # Drivers change beside the program.
@@ -119,25 +119,6 @@ def _devices() -> Iterator[str]:
     driver = Path("/proc/driver/nvidia/version")
     if driver.exists():
         yield driver.read_text(encoding="utf-8", errors="replace")
-
-
-def require_encoder(
-    row: EncoderRow,
-    ffmpeg: Ffmpeg,
-    runner: ProcessRunner,
-    facts: FileFacts | None = None,
-) -> Availability:
-    """Make sure that an encoder works; the arguments are those of `check_encoder`.
-
-    Raises:
-        EncoderUnavailableError: It does not, with ffmpeg's reason.
-        ToolError: ffmpeg itself cannot be run.
-        CancelledError: The runner is cancelled.
-    """
-    found = check_encoder(row, ffmpeg, runner, facts)
-    if found.why_not is not None:
-        raise EncoderUnavailableError(found.why_not, argv=trial_command(row, ffmpeg.path))
-    return found
 
 
 def _try(row: EncoderRow, ffmpeg: Ffmpeg, runner: ProcessRunner) -> Availability:
