@@ -271,7 +271,7 @@ def test_the_log_has_the_reason_by_the_request_id(server: Running) -> None:
         (errors.ToolError("bad"), "error"),
     ],
 )
-def test_the_level_of_a_failure_says_whose_fault_it_is(
+def test_level_and_count_of_a_failure_say_whose_fault_it_is(
     server: Running, error: Exception, level: str
 ) -> None:
     server.scorer.error = error
@@ -279,6 +279,8 @@ def test_the_level_of_a_failure_says_whose_fault_it_is(
     (line,) = [line for line in server.lines() if line["request_id"] == request_id]
     assert line["level"] == level
     assert "traceback" not in line
+    failures = f"vmafx_server_score_failures_total {float(level == 'error')}\n"
+    assert failures in ask(server.port, "/metrics").body.decode()
 
 
 def test_a_score_that_is_answered_is_logged_with_its_model(server: Running) -> None:

@@ -11,6 +11,7 @@ import grpc
 
 from vmafx_tune.errors import DeadlineError, InvalidFrameError
 from vmafx_tune.server.grpc_calls import Messages, read_message
+from vmafx_tune.server.metrics import Counter
 from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
 from vmafx_tune.server.service import ScoreCall
 from vmafx_tune.server.streams import PIXEL_FORMATS, Aggregate, FramePair, StreamConfig
@@ -78,7 +79,7 @@ class _Scoring:
     async def health(self, _messages: object, context: Context) -> pb.HealthResponse:
         async with self._desk.call(context, "Health", level="debug") as call:
             await self._desk.only_message(call, pb.HealthRequest.FromString)
-            self._desk.metrics.health_requested()
+            self._desk.metrics.count(Counter.HEALTH_REQUESTS)
             reason = self._service.not_ready
             return pb.HealthResponse(ok=reason is None, message=reason or "ready")
 

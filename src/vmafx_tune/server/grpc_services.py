@@ -14,6 +14,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from grpc_reflection.v1alpha.reflection import ReflectionServicer
 
 from vmafx_tune.server.grpc_calls import Messages
+from vmafx_tune.server.metrics import Counter
 from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class _Health:
     async def check(self, _messages: object, context: Context) -> health_pb2.HealthCheckResponse:
         async with self._desk.call(context, "Check", needs_token=False, level="debug") as call:
             request = await self._desk.only_message(call, health_pb2.HealthCheckRequest.FromString)
-            self._desk.metrics.health_requested()
+            self._desk.metrics.count(Counter.HEALTH_REQUESTS)
             answer = self._answer(request)
         if request.service not in _KNOWN:
             await context.abort(grpc.StatusCode.NOT_FOUND, "There is no such service here.")

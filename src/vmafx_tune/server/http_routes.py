@@ -18,6 +18,7 @@ from vmafx_tune.server.http_messages import (
     json_response,
 )
 from vmafx_tune.server.logs import describe_error, severity_of
+from vmafx_tune.server.metrics import Counter
 from vmafx_tune.server.openapi import DOCUMENT, OPERATIONS, read_score_fields
 from vmafx_tune.server.service import ScoreCall
 from vmafx_tune.server.status import public_sentence, status_of
@@ -122,11 +123,11 @@ class HttpRoutes:
         return await self._handlers[operation.name](exchange)
 
     async def _health(self, _: _Exchange) -> Response:
-        self._metrics.health_requested()
+        self._metrics.count(Counter.HEALTH_REQUESTS)
         return json_response(200, {"status": "ok"})
 
     async def _ready(self, _: _Exchange) -> Response:
-        self._metrics.ready_requested()
+        self._metrics.count(Counter.READY_REQUESTS)
         reason = self._service.not_ready
         if reason is not None:
             return json_response(503, {"status": "not ready", "reason": reason})

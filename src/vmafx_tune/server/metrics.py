@@ -10,6 +10,7 @@ import threading
 from bisect import bisect_left
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -24,19 +25,24 @@ if TYPE_CHECKING:
     from vmafx_tune.server.admission import Admission
     from vmafx_tune.server.logs import LogWriter
 
-__all__ = ["DURATION_BUCKETS_S", "Metrics", "Scrape"]
+__all__ = ["DURATION_BUCKETS_S", "Counter", "Metrics", "Scrape"]
 
 DURATION_BUCKETS_S = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800)
 """Upper bounds of the buckets of `vmafx_server_score_duration_seconds`."""
 
-_COUNTERS = {
-    "vmafx_server_score_requests": "Scores asked for, over both transports.",
-    "vmafx_server_score_errors": "Scores asked for that failed or were refused.",
-    "vmafx_server_score_failures": "Scores that failed although the request was in order.",
-    "vmafx_server_health_requests": "Questions whether the server lives.",
-    "vmafx_server_ready_requests": "Questions whether the server is ready.",
-    "vmafx_stream_frames": "Pairs of pictures received in streams.",
-}
+
+class Counter(Enum):
+    """What is counted, by its name in Prometheus without `_total`, and what that says."""
+
+    SCORE_REQUESTS = "vmafx_server_score_requests", "Scores asked for, over both transports."
+    SCORE_ERRORS = "vmafx_server_score_errors", "Scores asked for that failed or were refused."
+    SCORE_FAILURES = (
+        "vmafx_server_score_failures",
+        "Scores that failed although the request was in order.",
+    )
+    HEALTH_REQUESTS = "vmafx_server_health_requests", "Questions whether the server lives."
+    READY_REQUESTS = "vmafx_server_ready_requests", "Questions whether the server is ready."
+    STREAM_FRAMES = "vmafx_stream_frames", "Pairs of pictures received in streams."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts = dict.fromkeys(_COUNTERS, 0)
+        self._counts = dict.fromkeys(Counter, 0)
         self._durations = [0] * (len(DURATION_BUCKETS_S) + 1)
         self._duration_sum_s = 0.0
         self._streams = 0
@@ -72,37 +78,16 @@ class Metrics:
         """Show how many lines of the log found no room."""
         self._log_writer = writer
 
-    def score_requested(self) -> None:
-        """Count a score that was asked for."""
-        self._add("vmafx_server_score_requests")
-
-    def score_failed(self, *, at_fault: bool) -> None:
-        """Count a score that failed or was refused.
-
-        Args:
-            at_fault: Whether the server is to blame: not the request, nor that it was cancelled.
-        """
-        self._add("vmafx_server_score_errors")
-        if at_fault:
-            self._add("vmafx_server_score_failures")
+    def count(self, what: Counter) -> None:
+        """Count one more."""
+        with self._lock:
+            self._counts[what] += 1
 
     def score_took(self, seconds: float) -> None:
         """Take note of how long a score took, its wait included."""
         with self._lock:
             self._durations[bisect_left(DURATION_BUCKETS_S, seconds)] += 1
             self._duration_sum_s += seconds
-
-    def health_requested(self) -> None:
-        """Count a question whether the server lives."""
-        self._add("vmafx_server_health_requests")
-
-    def ready_requested(self) -> None:
-        """Count a question whether the server is ready."""
-        self._add("vmafx_server_ready_requests")
-
-    def stream_frame(self) -> None:
-        """Count a pair of pictures received in a stream."""
-        self._add("vmafx_stream_frames")
 
     @contextmanager
     def stream_session(self) -> Iterator[None]:
@@ -134,8 +119,8 @@ class Metrics:
             counts, durations = dict(self._counts), list(self._durations)
             duration_sum_s, streams = self._duration_sum_s, self._streams
         yield InfoMetricFamily("vmafx_build", "What runs here.", {"version": __version__})
-        for name, text in _COUNTERS.items():
-            yield CounterMetricFamily(name, text, value=counts[name])
+        for counter in Counter:
+            yield CounterMetricFamily(*counter.value, value=counts[counter])
         yield CounterMetricFamily(
             "vmafx_server_log_lines_dropped",
             "Lines of the log that were dropped because nobody read it.",
@@ -171,7 +156,3 @@ class Metrics:
         PlatformCollector(registry=registry)
         registry.register(self)
         return registry
-
-    def _add(self, name: str) -> None:
-        with self._lock:
-            self._counts[name] += 1

@@ -19,6 +19,7 @@ from vmafx_tune.server.admission import Admission, MemoryBudget
 from vmafx_tune.server.arrivals import Arrivals, Nothing
 from vmafx_tune.server.logs import severity_of
 from vmafx_tune.server.media_roots import telling_shown_names
+from vmafx_tune.server.metrics import Counter
 from vmafx_tune.server.model_names import ModelNames
 from vmafx_tune.server.scorer import Scored, checked_subsample
 from vmafx_tune.server.streams import (
@@ -148,11 +149,13 @@ class ScoringService:
             VmafxTuneError: The clips cannot be scored.
         """
         started = time.monotonic()
-        self._metrics.score_requested()
+        self._metrics.count(Counter.SCORE_REQUESTS)
         try:
             scored = await self._score(call)
         except BaseException as error:
-            self._metrics.score_failed(at_fault=_is_fault(error))
+            self._metrics.count(Counter.SCORE_ERRORS)
+            if _is_fault(error):
+                self._metrics.count(Counter.SCORE_FAILURES)
             raise
         self._metrics.score_took(time.monotonic() - started)
         return scored
@@ -304,7 +307,7 @@ class ScoringService:
             elif pair is Nothing.ENDED:
                 frames = await self._in_thread(session.finish)
             else:
-                self._metrics.stream_frame()
+                self._metrics.count(Counter.STREAM_FRAMES)
                 frames = await self._in_thread(partial(session.feed, pair))
                 poll_s = _POLL_S[0]
             for frame in frames:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.media.frames import PlanarFrame
-    from vmafx_tune.model import Comparison, ScoreRequest, Source, VmafModel
+    from vmafx_tune.model import ScoreRequest, Source, VmafModel
     from vmafx_tune.ports import FrameProgress
     from vmafx_tune.scoring.alignment import ScoringPlan
     from vmafx_tune.scoring.libvmaf.session import FrameScore
@@ -95,7 +95,16 @@ class LibvmafFileScorer:
             _add(columns, scorer.finish())
             if on_progress is not None:
                 on_progress(scorer.n_fed)
-            return self._score_set(columns, request, scorer.n_fed, plan.comparison)
+            return ScoreSet(
+                frames=columns.scores,
+                features=columns.features(),
+                n_frames=scorer.n_fed,
+                model=request.model.name,
+                backend=_NAME,
+                backend_version=self.version,
+                subsample=request.subsample,
+                comparison=plan.comparison,
+            )
 
     def _frames(
         self, source: Source, plan: ScoringPlan, threads: int
@@ -117,24 +126,6 @@ class LibvmafFileScorer:
             subsample=request.subsample,
             facts=plan.encode_facts,
             library=self._library,
-        )
-
-    def _score_set(
-        self,
-        columns: FrameColumns,
-        request: ScoreRequest,
-        n_frames: int,
-        comparison: Comparison,
-    ) -> ScoreSet:
-        return ScoreSet(
-            frames=columns.scores,
-            features=columns.features(),
-            n_frames=n_frames,
-            model=request.model.name,
-            backend=_NAME,
-            backend_version=self.version,
-            subsample=request.subsample,
-            comparison=comparison,
         )
 
 
