@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError
-from vmafx_tune.media.matroska import last_element_end
+from vmafx_tune.media.matroska import promised_end
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 __all__ = ["check_complete", "count_y4m_frames", "ends_early"]
 
 _EBML = b"\x1a\x45\xdf\xa3"
-_SEGMENT = b"\x18\x53\x80\x67"
 _Y4M_FRAME = b"FRAME"
 _Y4M_LINE_BYTES = 4096
 # Bytes in a packet, and before its sync byte: plain, with times (Blu-ray), with error correction.
@@ -32,16 +31,16 @@ def check_complete(path: Path, head: bytes, index_end: int | None) -> None:
 
     Args:
         path: The file.
-        head: Its first bytes; those of Matroska, AVI and MXF tell how long the file should be.
+        head: Its first bytes; those of AVI and MXF tell how long the file should be.
         index_end: Where the last sample in its index ends; None without an index.
 
     Raises:
         UnreadableSourceError: The file ends too soon.
     """
     size_bytes = path.stat().st_size
-    promised = index_end or _matroska_end(head) or _avi_end(head) or _mxf_end(head)
+    promised = index_end or _avi_end(head) or _mxf_end(head)
     if promised is None and head.startswith(_EBML):
-        promised = last_element_end(path)
+        promised = promised_end(path)
     if (promised or 0) > size_bytes:
         raise UnreadableSourceError(
             f"'{path}' is cut short: its header promises {promised} bytes, the file has "
@@ -76,30 +75,6 @@ def count_y4m_frames(path: Path, picture_bytes: int) -> int:
                 )
             n_frames += 1
     return n_frames
-
-
-def _matroska_end(head: bytes) -> int | None:
-    # RFC 8794: an element is an ID, a size of variable length, and so many bytes.
-    if not head.startswith(_EBML):
-        return None
-    header_size, offset = _vint(head, len(_EBML))
-    offset += header_size
-    if head[offset : offset + len(_SEGMENT)] != _SEGMENT:
-        return None
-    segment_size, offset = _vint(head, offset + len(_SEGMENT))
-    # A live recording does not know its size, which is then written as all ones.
-    return offset + segment_size if segment_size else None
-
-
-def _vint(data: bytes, offset: int) -> tuple[int, int]:
-    """Decode an EBML size; returns it (0 where it is unknown) and the offset behind it."""
-    first = data[offset] if offset < len(data) else 0
-    length = 9 - first.bit_length()
-    if not first or offset + length > len(data):
-        return 0, offset
-    mask = (1 << 7 * length) - 1
-    value = int.from_bytes(data[offset : offset + length], "big") & mask
-    return (0 if value == mask else value), offset + length
 
 
 def ends_early(path: Path, head: bytes) -> bool:

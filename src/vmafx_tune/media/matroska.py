@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["cropped_margins", "last_element_end"]
+__all__ = ["cropped_margins", "promised_end"]
 
 _SEGMENT = 0x18538067
 _TRACKS = 0x1654AE6B
@@ -56,8 +56,8 @@ def cropped_margins(path: Path, index: int = 0) -> tuple[int, int, int, int]:
     return left, right, top, bottom
 
 
-def last_element_end(path: Path) -> int:
-    """Find where the last element of a file should end, though nothing tells how long the file is.
+def promised_end(path: Path) -> int:
+    """Find where a file should end: where its segment does, or else its last element.
 
     A live recording does not know its own length, but that of each block in it.
     """
@@ -66,6 +66,8 @@ def last_element_end(path: Path) -> int:
     with path.open("rb") as file:
         while (head := _head(file)) is not None:
             name, size = head
+            if name == _SEGMENT and size:
+                return file.tell() + size
             inside = inside or name == _SEGMENT
             if name in {_SEGMENT, _CLUSTER} or size is None:
                 continue

@@ -13,7 +13,7 @@ import pytest
 
 from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.media.completeness import check_complete
-from vmafx_tune.media.matroska import cropped_margins, last_element_end
+from vmafx_tune.media.matroska import cropped_margins, promised_end
 from vmafx_tune.media.mp4_boxes import video_sample_entry
 from vmafx_tune.media.probe import probe_source
 
@@ -134,7 +134,7 @@ def test_an_element_that_claims_more_than_there_is_makes_its_file_cut_short(
     hostile = tmp_path / "huge.mkv"
     head = EBML_HEAD + SEGMENT + ebml(b"\xec", b"", size)
     hostile.write_bytes(head)
-    assert last_element_end(hostile) == len(head) + size
+    assert promised_end(hostile) == len(head) + size
     with pytest.raises(UnreadableSourceError, match="cut short"):
         check_complete(hostile, head, None)
 
@@ -151,7 +151,7 @@ def test_elements_cost_what_they_have_in_bytes(tmp_path: Path, counted: type[Cou
     hostile = tmp_path / "many.mkv"
     size_bytes = hostile.write_bytes(EBML_HEAD + SEGMENT + b"\xec\x80" * 20_000)
     counted.n_read = 0
-    last_element_end(hostile)
+    promised_end(hostile)
     assert 0 < counted.n_read <= size_bytes
 
 
@@ -162,7 +162,7 @@ def test_a_damaged_header_is_an_error_of_ours_or_none(
     data = clips.moving(suffix=f".{suffix}").read_bytes()
     dice = random.Random(12)
     hostile = tmp_path / f"changed.{suffix}"
-    read = {"mp4": (video_sample_entry,), "mkv": (cropped_margins, last_element_end)}[suffix]
+    read = {"mp4": (video_sample_entry,), "mkv": (cropped_margins, promised_end)}[suffix]
     for _ in range(300):
         changed = bytearray(data)
         for _ in range(dice.randint(1, 6)):
