@@ -19,7 +19,7 @@ from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.model import Resolution
 from vmafx_tune.options import EncodingOptions
 from vmafx_tune.prepared_source import PreparedSource, row_of
-from vmafx_tune.results.ladder import LadderPoint
+from vmafx_tune.results.ladder import Encode, LadderPoint
 from vmafx_tune.scoring.pooling import pool_scores
 from vmafx_tune.session import Session
 
@@ -105,10 +105,10 @@ def sampling_compared(
     against = bd_rate("adaptive", _rates(adaptive.hull), "exhaustive", _rates(exhaustive))
     if against.percent is None:
         raise ValueError(against.reason)
-    best = max(point.vmaf for point in adaptive.points)
+    best = max(point.vmaf for point in adaptive.probes)
     reachable = [target for target in targets if exhaustive[-1].vmaf >= target]
     return AdaptiveSavings(
-        encodes=len(adaptive.points) / len(grid.points),
+        encodes=len(adaptive.probes) / len(grid.probes),
         bd_rate=against.percent,
         missed=sum(best < target for target in reachable),
     )
@@ -134,13 +134,19 @@ def _every_encode(
         encode = replace(template.encode, quality=quality)
         probe = prober.probe(replace(template, encode=encode))
         vmaf = pool_scores(probe.scores.frames, base.pool)
-        return LadderPoint(size, quality, probe.bitrate_kbps, vmaf)
+        return LadderPoint(
+            width=size.width,
+            height=size.height,
+            crf=quality,
+            bitrate_kbps=probe.bitrate_kbps,
+            vmaf=vmaf,
+        )
 
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(measure, product(sizes, range(base.grid.n_steps))))
 
 
-def _rates(points: Sequence[LadderPoint]) -> list[tuple[float, float]]:
+def _rates(points: Sequence[Encode]) -> list[tuple[float, float]]:
     return [(point.bitrate_kbps, point.vmaf) for point in points]
 
 

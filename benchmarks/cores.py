@@ -73,7 +73,7 @@ def _ladder(cut: Path, workers: int, preset: str) -> LadderResult:
 
 
 def _measured(ladder: LadderResult) -> list[object]:
-    return [(p.resolution, p.quality, p.bitrate_kbps, p.vmaf) for p in ladder.points]
+    return [(p.resolution, p.crf, p.bitrate_kbps, p.vmaf) for p in ladder.probes]
 
 
 def _cut(folder: Path) -> Path:

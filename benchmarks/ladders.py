@@ -71,8 +71,8 @@ def probes_shared() -> tuple[float, float, bool]:
             encoding=EncodingOptions(strategy=SearchStrategy.BISECT),
             session=session,
         )
-        n_probes.append(len(found.points))
-        return replace(found.cells[0], points=found.points)
+        n_probes.append(len(found.probes))
+        return replace(found.cloud[0], points=found.probes)
 
     n_probes: list[int] = []
     shared = vmafx_tune.ladder(
@@ -82,14 +82,14 @@ def probes_shared() -> tuple[float, float, bool]:
         CLIP, "libx264", TARGETS, resolutions=SIZES, workers=WORKERS, sampler=alone, session=session
     )
     return (
-        shared.wall_time_s / apart.wall_time_s,
-        len(shared.points) / sum(n_probes),
+        (shared.wall_time_ms or 0) / (apart.wall_time_ms or 1),
+        len(shared.probes) / sum(n_probes),
         _answers(shared) == _answers(apart),
     )
 
 
 def _answers(ladder: LadderResult) -> list[object]:
-    return [(c.resolution, c.target, c.quality, c.bitrate_kbps, c.vmaf) for c in ladder.cells]
+    return [(c.resolution, c.target, c.crf, c.bitrate_kbps, c.vmaf) for c in ladder.cloud]
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "HDR_TRANSFERS",
     "Comparison",
     "Complexity",
     "Damage",
@@ -123,6 +124,9 @@ class Damage:
         return f"at frame {self.frame}{time} {self.reason}"
 
 
+HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
+"""ffmpeg's names of PQ and HLG."""
+
 _PICTURE_CODECS = frozenset(
     {"apng", "bmp", "gif", "jpeg2000", "jpegls", "jpegxl", "mjpeg", "png", "ppm", "tiff", "webp"}
 )
@@ -203,7 +207,7 @@ class Source:
     @property
     def is_hdr(self) -> bool:
         """Whether the transfer function is PQ (SMPTE ST 2084) or HLG (ARIB STD-B67)."""
-        return self.color_transfer in {"smpte2084", "arib-std-b67"}
+        return self.color_transfer in HDR_TRANSFERS
 
     @property
     def is_still(self) -> bool:

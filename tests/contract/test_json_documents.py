@@ -14,7 +14,7 @@ from vmafx_tune._version import __version__
 from vmafx_tune.reports import schemas
 from vmafx_tune.reports.generate import build_schema
 from vmafx_tune.reports.render import render
-from vmafx_tune.reports.saved.ladder import read_ladder
+from vmafx_tune.reports.saved_ladder import read_ladder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

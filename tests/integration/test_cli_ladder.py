@@ -270,5 +270,5 @@ def test_a_format_that_asks_for_nothing_does_not_load_the_encoders(saved: Path) 
     argv = [sys.executable, "-c", program, "ladder", "--from-json", str(saved), "--format", "hls"]
     done = subprocess.run(argv, capture_output=True, text=True, check=True)
     loaded = set(done.stderr.split())
-    assert "vmafx_tune.reports.saved.ladder" in loaded
+    assert "vmafx_tune.reports.saved_ladder" in loaded
     assert not loaded & {"av", "ffmpeg", "vmafx_tune.encoders.registry"}

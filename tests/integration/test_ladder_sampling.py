@@ -56,15 +56,15 @@ def test_two_resolutions_and_two_targets_give_cells_and_rungs(clips: ClipFactory
     assert build.cells[1].vmaf is not None
     assert build.cells[1].vmaf >= 95
     assert build.cells[3].error_kind == "unreachable"
-    rates = [rung.point.bitrate_kbps for rung in build.rungs]
-    scores = [rung.point.vmaf for rung in build.rungs]
+    rates = [rung.bitrate_kbps for rung in build.rungs]
+    scores = [rung.vmaf for rung in build.rungs]
     assert rates == sorted(set(rates))
     assert scores == sorted(set(scores))
-    for point in (rung.point for rung in build.rungs):
+    for point in build.rungs:
         assert point.codecs.startswith("avc1.")
         assert point.peak_bitrate_kbps == pytest.approx(point.bitrate_kbps)  # one segment
         size = point.resolution
-        assert f"scale={size.width}:{size.height}:flags=lanczos" in point.command
+        assert f"scale={size.width}:{size.height}:flags=lanczos" in str(point.encode_command)
 
 
 def test_scored_at_its_own_size_a_small_rendition_reaches_what_it_could_not_at_display(
@@ -80,4 +80,4 @@ def test_the_number_of_workers_changes_no_result(clips: ClipFactory) -> None:
 
 
 def measured(build: LadderBuild) -> list[tuple[Resolution, float, float, float]]:
-    return [(p.resolution, p.quality, p.bitrate_kbps, p.vmaf) for p in build.points]
+    return [(p.resolution, p.crf, p.bitrate_kbps, p.vmaf) for p in build.points]

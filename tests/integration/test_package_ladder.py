@@ -25,7 +25,6 @@ from tests.unit.reports.ladder_factories import bare_ladder_result
 from vmafx_tune.manifests.variant import variant_name
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.model import Resolution
-from vmafx_tune.reports.documents.ladder import ladder_document
 from vmafx_tune.reports.json_text import dumps
 
 if TYPE_CHECKING:
@@ -211,7 +210,7 @@ def test_parsers_for_node_read_both_manifests_without_a_warning(
 
 def test_a_ladder_that_no_manifest_can_describe_is_not_encoded(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    desk.save(dumps(ladder_document(bare_ladder_result())))
+    desk.save(dumps(bare_ladder_result()))
     done = desk.package("ladder.json", TITLE)
     assert done.returncode == 2
     assert "which a manifest needs" in done.stderr

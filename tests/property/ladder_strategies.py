@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from tests.unit.reports.ladder_factories import hull_of, rung_of
+from vmafx_tune import shell
+from vmafx_tune._version import __version__
 from vmafx_tune.choices import Sampling, ScoreAt, Spacing
-from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.model import PoolMethod, Resolution
 from vmafx_tune.results.ladder import (
     LadderCell,
     LadderPoint,
     LadderResult,
-    LadderRung,
-    LadderTitle,
+    LadderSource,
     RungChoice,
 )
 from vmafx_tune.results.score import PooledScores
@@ -29,7 +30,8 @@ __all__ = ["json_values", "ladder_results"]
 
 # Lone surrogates are what undecodable bytes of file names become.
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=12)
-SIZES = st.builds(Resolution, st.integers(1, 8192), st.integers(1, 8192))
+SIDES = st.integers(1, 8192)
+SIZES = st.builds(Resolution, SIDES, SIDES)
 VMAFS = st.floats(0, 110)
 POOLED = st.builds(PooledScores, **{each.name: VMAFS for each in fields(PooledScores)})
 SPANS = st.floats(0, 1e5)
@@ -44,40 +46,39 @@ def _optional(values: SearchStrategy[Any]) -> SearchStrategy[Any]:
 def _points() -> SearchStrategy[LadderPoint]:
     return st.builds(
         LadderPoint,
-        resolution=SIZES,
-        quality=QUALITIES,
+        width=SIDES,
+        height=SIDES,
+        crf=QUALITIES,
         bitrate_kbps=st.floats(0.001, 1e6),
         vmaf=VMAFS,
         peak_bitrate_kbps=_optional(st.floats(0.001, 1e6)),
         codecs=TEXTS,
-        command=st.lists(TEXTS, max_size=4).map(tuple),
-        pooled=_optional(
-            st.builds(PooledScores, **{each.name: VMAFS for each in fields(PooledScores)})
-        ),
+        encode_command=_optional(st.lists(TEXTS, max_size=4).map(shell.join)),
+        vmaf_pooled=_optional(POOLED),
         size_bytes=_optional(st.integers(0, 2**50)),
-        encode_time_s=_optional(SPANS),
-        score_time_s=_optional(SPANS),
+        encode_time_ms=_optional(SPANS),
+        score_time_ms=_optional(SPANS),
         encoder_version=TEXTS,
     )
 
 
 def _encode(point: LadderPoint) -> tuple[Resolution, float]:
-    return (point.resolution, point.quality)
+    return (point.resolution, point.crf)
 
 
 def _cells(points: tuple[LadderPoint, ...]) -> SearchStrategy[LadderCell]:
-    failed = st.builds(
-        LadderCell,
-        SIZES,
-        VMAFS,
-        error=TEXTS,
-        error_kind=st.sampled_from(("unreachable", "left_out", "failed")),
-    )
+    kinds = st.sampled_from(("unreachable", "left_out", "failed"))
+    failed = st.builds(LadderCell.failed, SIZES, VMAFS, TEXTS, kinds)
     if not points:
         return failed
     ok = st.builds(
-        lambda point, target, note: LadderCell(
-            point.resolution, target, point.quality, point.bitrate_kbps, point.vmaf, note=note
+        lambda point, target, note: LadderCell.answered(
+            point.resolution,
+            target,
+            crf=point.crf,
+            bitrate_kbps=point.bitrate_kbps,
+            vmaf=point.vmaf,
+            note=note,
         ),
         st.sampled_from(points),
         VMAFS,
@@ -103,15 +104,16 @@ def _choices() -> SearchStrategy[RungChoice]:
     )
 
 
-def _titles() -> SearchStrategy[LadderTitle]:
-    return st.builds(
-        LadderTitle,
-        path=TEXTS.map(Path),
-        resolution=_optional(SIZES),
-        frame_rate=_optional(RATES),
-        n_frames=_optional(st.integers(1, 2**40)),
-        pix_fmt=_optional(TEXTS),
-        color_transfer=_optional(st.sampled_from(("bt709", "smpte2084"))),
+@st.composite
+def _sources(draw: DrawFn) -> LadderSource:
+    size = draw(_optional(SIZES))
+    return LadderSource(
+        width=size and size.width,
+        height=size and size.height,
+        frame_rate=draw(_optional(RATES)),
+        n_frames=draw(_optional(st.integers(1, 2**40))),
+        pix_fmt=draw(_optional(TEXTS)),
+        color_transfer=draw(_optional(st.sampled_from(("bt709", "smpte2084")))),
     )
 
 
@@ -119,19 +121,25 @@ def _titles() -> SearchStrategy[LadderTitle]:
 def ladder_results(draw: DrawFn) -> LadderResult:
     """Any ladder that could have been measured, and what is left of one that tells little."""
     points = tuple(draw(st.lists(_points(), max_size=6, unique_by=_encode)))
-    rungs = st.builds(LadderRung, TEXTS, st.sampled_from(points or (None,)), _optional(VMAFS))
+    rungs = st.builds(rung_of, st.sampled_from(points or (None,)), TEXTS, _optional(VMAFS))
+    source = draw(_sources())
+    cells = tuple(draw(st.lists(_cells(points), max_size=6)))
     return LadderResult(
-        source=draw(_titles()),
+        schema_version=1,
+        tool_version=__version__,
+        src=draw(TEXTS.map(Path)),
+        source=source,
+        hdr=source.color_transfer == "smpte2084",
         encoder=draw(TEXTS),
-        targets=tuple(sorted(draw(st.sets(st.integers(0, 110).map(float), max_size=4)))),
+        target_vmafs=tuple(sorted(draw(st.sets(st.integers(0, 110).map(float), max_size=4)))),
         resolutions=tuple(draw(st.lists(SIZES, max_size=4))),
-        cells=tuple(draw(st.lists(_cells(points), max_size=6))),
-        points=points,
-        hull=upper_hull(points),
-        rungs=tuple(draw(st.lists(rungs, max_size=3))) if points else (),
+        cloud=cells,
+        probes=points,
+        hull=hull_of(points, cells),
+        renditions=tuple(draw(st.lists(rungs, max_size=3))) if points else (),
         notes=tuple(draw(st.lists(TEXTS, max_size=2))),
-        choice=draw(_choices()),
-        wall_time_s=draw(SPANS),
+        selection=draw(_choices()),
+        wall_time_ms=draw(SPANS),
         display=draw(_optional(SIZES)),
         sampling=draw(_optional(st.sampled_from(Sampling))),
         score_at=draw(_optional(st.sampled_from(ScoreAt))),
@@ -139,8 +147,8 @@ def ladder_results(draw: DrawFn) -> LadderResult:
         pool=draw(_optional(st.sampled_from(PoolMethod))),
         subsample=draw(_optional(st.integers(1, 50))),
         gop_frames=draw(_optional(st.integers(1, 1000))),
-        segment_s=draw(_optional(RATES)),
-        ffmpeg=draw(_optional(TEXTS.map(Path))),
+        segment_duration=draw(_optional(RATES)),
+        ffmpeg_bin=draw(_optional(TEXTS.map(Path))),
         ffmpeg_version=draw(TEXTS),
         backend=draw(TEXTS),
         backend_version=draw(TEXTS),

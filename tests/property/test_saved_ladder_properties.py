@@ -16,7 +16,7 @@ from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import InvalidLadderError, VmafxTuneError
 from vmafx_tune.options import RungOptions
 from vmafx_tune.reports.render import formats_of, render
-from vmafx_tune.reports.saved.ladder import read_ladder
+from vmafx_tune.reports.saved_ladder import read_ladder
 from vmafx_tune.results.ladder import LadderResult
 
 from .ladder_strategies import json_values, ladder_results
@@ -86,7 +86,7 @@ def test_a_ladder_without_targets_is_read_and_other_rungs_are_chosen_from_it() -
     document = json.loads(SAVED[0]) | {"target_vmafs": []}
     del document["selection"]
     result = reselect(read_ladder(json.dumps(document)), RungOptions(max_rungs=2))
-    assert len(result.rungs) == 2
+    assert len(result.renditions) == 2
 
 
 @settings(deadline=None)

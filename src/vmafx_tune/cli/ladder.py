@@ -158,9 +158,9 @@ def exit_code(result: LadderResult) -> int:
     0 where there are rungs; without any 1 where every cell failed for another reason than an
     unreachable target, else 3.
     """
-    if result.rungs:
+    if result.renditions:
         return 0
-    kinds = {cell.error_kind for cell in result.cells} - {"left_out"}
+    kinds = {cell.error_kind for cell in result.cloud} - {"left_out"}
     return 1 if kinds == {"failed"} else MISSED_TARGET
 
 
@@ -181,7 +181,7 @@ def _sizes(text: str) -> tuple[Resolution, ...]:
 
 
 def _saved(name: str) -> LadderResult:
-    from vmafx_tune.reports.saved.ladder import read_ladder
+    from vmafx_tune.reports.saved_ladder import read_ladder
 
     shown = "standard input" if name == "-" else f"'{name}'"
     try:
@@ -213,6 +213,6 @@ def _print_notes(result: LadderResult) -> None:
     """Print notes and errors to stderr, for formats whose readers may not look for them."""
     for note in result.notes:
         say(f"warning: {note}")
-    failures = (cell.error for cell in result.cells if cell.error_kind == "failed")
+    failures = (cell.error for cell in result.cloud if cell.error_kind == "failed")
     for sentence in dict.fromkeys(failures):
         say(f"error: {sentence}")

@@ -88,7 +88,7 @@ def build_adaptively(
         sampling.run(pool)
     cells = tuple(sampling.cells())
     _tell(cells, request, observe)
-    return select_ladder(cells, tuple(sampling.points()), request.selection)
+    return select_ladder(cells, tuple(sampling.points()), request.selection, request.frame_rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,10 +195,10 @@ class _AdaptiveSampling:
             notes = (_NOT_SEARCHED, *known.notes)
             return cell if known.converged else replace(cell, note=" ".join(notes))
         if failure is not None:
-            return LadderCell(resolution, target, error=failure, error_kind="failed")
+            return LadderCell.failed(resolution, target, failure)
         if known.converged:
             return found_cell(known, resolution)
-        return LadderCell(resolution, target, error=_LEFT_OUT, error_kind="left_out")
+        return LadderCell.failed(resolution, target, _LEFT_OUT, "left_out")
 
 
 def _problem(request: LadderRequest, base: SearchRequest) -> HullProblem:
@@ -220,7 +220,7 @@ def _tell(cells: tuple[LadderCell, ...], request: LadderRequest, observe: Observ
             CellFinished(
                 job=str(cell.resolution),
                 target=cell.target,
-                quality=cell.quality,
+                quality=cell.crf if cell.ok else None,
                 bitrate_kbps=cell.bitrate_kbps,
                 vmaf=cell.vmaf,
                 cells_done=count,

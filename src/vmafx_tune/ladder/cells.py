@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vmafx_tune import shell
 from vmafx_tune.choices import ScoreAt
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import Observer, ignore
@@ -101,7 +102,7 @@ class SearchingSampler:
         except CancelledError:
             raise
         except VmafxTuneError as error:
-            cell = LadderCell(resolution, target, error=str(error), error_kind="failed")
+            cell = LadderCell.failed(resolution, target, str(error))
         new = [probe for probe in probe_set.probes() if probe.quality not in known]
         points = (measured_point(probe, resolution, search.pool) for probe in new)
         return replace(cell, points=tuple(points))
@@ -156,12 +157,12 @@ def found_cell(result: SearchResult, resolution: Resolution) -> LadderCell:
     """
     target = result.target_vmaf
     if not result.ok:
-        return LadderCell(resolution, target, error=result.error, error_kind="unreachable")
+        return LadderCell.failed(resolution, target, result.error, "unreachable")
     notes = [*([result.limit.message] if result.limit else []), *result.notes]
-    return LadderCell(
+    return LadderCell.answered(
         resolution,
         target,
-        quality=result.best_crf,
+        crf=result.best_crf,
         bitrate_kbps=result.bitrate_kbps,
         vmaf=result.vmaf_score,
         note=" ".join(notes) or None,
@@ -171,20 +172,21 @@ def found_cell(result: SearchResult, resolution: Resolution) -> LadderCell:
 def measured_point(probe: Probe, resolution: Resolution, pool: PoolMethod) -> LadderPoint:
     """Make a point of a ladder of a probe at `resolution`."""
     return LadderPoint(
-        resolution=resolution,
-        quality=probe.quality,
+        width=resolution.width,
+        height=resolution.height,
+        crf=probe.quality,
         bitrate_kbps=probe.bitrate_kbps,
         vmaf=pool_scores(probe.scores.frames, pool),
         peak_bitrate_kbps=probe.peak_bitrate_kbps,
         codecs=probe.codecs,
-        command=probe.command,
-        pooled=summarize(probe.scores.frames),
+        encode_command=shell.join(probe.command) if probe.command else None,
+        vmaf_pooled=summarize(probe.scores.frames),
         size_bytes=probe.size_bytes,
-        encode_time_s=probe.encode_time_s,
-        score_time_s=probe.score_time_s,
+        encode_time_ms=probe.encode_time_s * 1000,
+        score_time_ms=probe.score_time_s * 1000,
         encoder_version=probe.encoder_version,
         cached=probe.cached,
-        chunk_commands=probe.chunk_commands,
+        chunk_commands=tuple(map(shell.join, probe.chunk_commands)),
         comparison=probe.scores.comparison,
     )
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
+from vmafx_tune import shell
 from vmafx_tune.cancel import together
 from vmafx_tune.errors import (
     CancelledError,
@@ -22,10 +23,18 @@ from vmafx_tune.formatting import counted
 from vmafx_tune.ladder.hull import RateQuality, upper_hull
 from vmafx_tune.ladder.selection import Selection, select_rungs
 from vmafx_tune.ladder.selection_options import SelectionOptions
-from vmafx_tune.results.ladder import LadderCell, LadderPoint, LadderRung
+from vmafx_tune.results.ladder import (
+    Encode,
+    HullPoint,
+    LadderCell,
+    LadderPoint,
+    LadderRung,
+    MeasuredEncode,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from fractions import Fraction
 
     from vmafx_tune.model import Resolution
 
@@ -113,6 +122,7 @@ class LadderRequest:
         selection: How rungs are chosen.
         workers: Resolutions worked on at once; the result does not depend on it.
         n_frames: Frames of a probe, for the events' progress within a stage.
+        frame_rate: The source's; None where it is not known.
     """
 
     resolutions: tuple[Resolution, ...]
@@ -120,6 +130,7 @@ class LadderRequest:
     selection: SelectionOptions = field(default_factory=SelectionOptions)
     workers: int = 1
     n_frames: int = 0
+    frame_rate: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +147,7 @@ class LadderBuild:
 
     cells: tuple[LadderCell, ...]
     points: tuple[LadderPoint, ...]
-    hull: tuple[LadderPoint, ...]
+    hull: tuple[HullPoint, ...]
     rungs: tuple[LadderRung, ...]
     notes: tuple[str, ...]
 
@@ -173,11 +184,14 @@ def build_ladder(
         ]
         with together(futures, stop or _nothing):
             cells = tuple(cell for future in futures for cell in future.result())
-    return select_ladder(cells, points_of(cells), request.selection)
+    return select_ladder(cells, points_of(cells), request.selection, request.frame_rate)
 
 
 def select_ladder(
-    cells: Sequence[LadderCell], points: Sequence[LadderPoint], selection: SelectionOptions
+    cells: Sequence[LadderCell],
+    points: Sequence[LadderPoint],
+    selection: SelectionOptions,
+    frame_rate: Fraction | None = None,
 ) -> LadderBuild:
     """Choose rungs from what was measured, without any encode.
 
@@ -185,15 +199,30 @@ def select_ladder(
         cells: As sampled.
         points: Every measured encode, each once.
         selection: How rungs are chosen.
+        frame_rate: The source's, in frames per second; None where it is not known.
     """
     candidates, left_out = alike(points)
     chosen = _select(candidates, selection)
     targets = _targets_by_encode(cells)
+    hull = tuple(
+        HullPoint(**_fields_of(point, Encode), target_vmaf=targets.get(_encode(point)))
+        for point in chosen.hull
+    )
     rungs = tuple(
-        LadderRung(_name(point), point, targets.get(_encode(point))) for point in chosen.rungs
+        LadderRung(
+            **_fields_of(point, MeasuredEncode),
+            name=_name(point),
+            target_vmaf=targets.get(_encode(point)),
+            frame_rate=None if frame_rate is None else float(frame_rate),
+        )
+        for point in chosen.rungs
     )
     notes = (*left_out, *chosen.notes)
-    return LadderBuild(tuple(cells), tuple(points), chosen.hull, rungs, notes)
+    return LadderBuild(tuple(cells), tuple(points), hull, rungs, notes)
+
+
+def _fields_of(point: LadderPoint, kind: type[Encode]) -> dict[str, Any]:
+    return {field.name: getattr(point, field.name) for field in fields(kind)}
 
 
 def points_of(cells: Iterable[LadderCell]) -> tuple[LadderPoint, ...]:
@@ -209,13 +238,21 @@ _Encode: TypeAlias = "tuple[Resolution, float]"
 
 
 def _encode(point: LadderPoint) -> _Encode:
-    return (point.resolution, point.quality)
+    return (point.resolution, point.crf)
 
 
 def _answer(cell: LadderCell) -> tuple[LadderPoint, ...]:
-    if not cell.ok or cell.quality is None or cell.bitrate_kbps is None or cell.vmaf is None:
+    if not cell.ok or cell.bitrate_kbps is None or cell.vmaf is None:
         return ()
-    return (LadderPoint(cell.resolution, cell.quality, cell.bitrate_kbps, cell.vmaf),)
+    return (
+        LadderPoint(
+            width=cell.width,
+            height=cell.height,
+            crf=cell.crf,
+            bitrate_kbps=cell.bitrate_kbps,
+            vmaf=cell.vmaf,
+        ),
+    )
 
 
 def _targets_by_encode(cells: Iterable[LadderCell]) -> dict[_Encode, float]:
@@ -238,14 +275,14 @@ def _select(points: Sequence[LadderPoint], selection: SelectionOptions) -> Selec
 
 def _preference(point: LadderPoint) -> tuple[int, Resolution, float]:
     """Rank equal points: the one with fewer samples to decode first."""
-    return (point.resolution.pixels, point.resolution, point.quality)
+    return (point.pixels, point.resolution, point.crf)
 
 
 def _name(point: LadderPoint) -> str:
     """Name a rung after the file that its command writes."""
-    if point.command:
-        return PurePath(point.command[-1].removeprefix("file:")).stem
-    return f"{point.resolution}-{point.quality:g}"
+    if point.encode_command:
+        return PurePath(shell.split(point.encode_command)[-1].removeprefix("file:")).stem
+    return f"{point.resolution}-{point.crf:g}"
 
 
 def _sample_resolution(
@@ -269,9 +306,9 @@ def _sample(resolution: Resolution, target: float, sampler: Sampler) -> LadderCe
     except CancelledError:
         raise
     except TargetUnreachableError as error:
-        return LadderCell(resolution, target, error=str(error), error_kind="unreachable")
+        return LadderCell.failed(resolution, target, str(error), "unreachable")
     except VmafxTuneError as error:
-        return LadderCell(resolution, target, error=str(error), error_kind="failed")
+        return LadderCell.failed(resolution, target, str(error))
 
 
 class _Tally:
@@ -291,7 +328,7 @@ class _Tally:
                 CellFinished(
                     job=str(cell.resolution),
                     target=cell.target,
-                    quality=cell.quality,
+                    quality=cell.crf if cell.ok else None,
                     bitrate_kbps=cell.bitrate_kbps,
                     vmaf=cell.vmaf,
                     cells_done=self._n_done,

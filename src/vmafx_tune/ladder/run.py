@@ -8,6 +8,7 @@ from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from vmafx_tune._version import __version__
 from vmafx_tune.choices import Sampling, ScoreAt
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Observer, Warned, ignore
@@ -30,7 +31,7 @@ from vmafx_tune.options import (
     ToolOptions,
 )
 from vmafx_tune.prepared_source import PreparedSource, row_of
-from vmafx_tune.results.ladder import LadderResult, LadderTitle
+from vmafx_tune.results.ladder import LadderResult, LadderSource
 from vmafx_tune.scoring.models import BUILT_IN_MODELS
 from vmafx_tune.scoring.pairing import check_woven, source_notes
 from vmafx_tune.search.losses import larger_than_source
@@ -136,6 +137,7 @@ def ladder(
             selection=selection_options(choice, read_input),
             workers=workers or session.slots or cores.workers([(row, size) for size in sizes]),
             n_frames=probed.n_frames,
+            frame_rate=probed.frame_rate,
         )
         if prepared is None:
             assert sampler is not None
@@ -144,24 +146,29 @@ def ladder(
             build = _measure(prepared, row, request, sampling, score_at, observe)
         source_kbps = _source_kbps(probed, prepared, build)
         found = LadderResult(
-            source=_title(probed, source_kbps),
+            schema_version=1,
+            tool_version=__version__,
+            src=probed.path,
+            source=_source(probed, source_kbps),
+            filter=probed.filters,
+            hdr=probed.is_hdr,
             encoder=row.name,
-            targets=wanted,
+            target_vmafs=wanted,
             resolutions=sizes,
-            cells=build.cells,
-            points=build.points,
+            cloud=build.cells,
+            probes=build.points,
             hull=build.hull,
-            rungs=build.rungs,
+            renditions=build.rungs,
             notes=(
                 *source_notes(probed),
                 *(prepared.notes if prepared else ()),
                 *build.notes,
                 *_larger_rung(build, source_kbps),
             ),
-            choice=choice,
-            wall_time_s=time.monotonic() - started,
+            selection=choice,
+            wall_time_ms=(time.monotonic() - started) * 1000,
             gop_frames=gop,
-            segment_s=segment_length(probed.frame_rate, gop),
+            segment_duration=segment_length(probed.frame_rate, gop),
             sampling=sampling,
             comparison=_largest(point.comparison for point in build.points),
         )
@@ -187,18 +194,20 @@ def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderRe
     Raises:
         UsageError: An option makes no sense.
     """
-    choice = changed_choice(result.choice, _checked_rungs(rungs, _known_model(result.model)))
-    points = [rung.point for rung in result.rungs]
-    is_allowed = choice.mixed_resolutions or not shrinks(points, attrgetter("pixels"))
-    if choice == result.choice and points and is_allowed:
+    chosen = result.selection or default_choice(result.target_vmafs)
+    choice = changed_choice(chosen, _checked_rungs(rungs, _known_model(result.model)))
+    is_allowed = choice.mixed_resolutions or not shrinks(result.renditions, attrgetter("pixels"))
+    if choice == chosen and result.renditions and is_allowed:
         return result
-    build = select_ladder(result.cells, result.points, selection_options(choice, read_input))
+    build = select_ladder(
+        result.cloud, result.probes, selection_options(choice, read_input), result.source.frame_rate
+    )
     notes = (
         *result.source.notes,
         *build.notes,
         *_larger_rung(build, result.source.bitrate_kbps),
     )
-    return replace(result, hull=build.hull, rungs=build.rungs, notes=notes, choice=choice)
+    return replace(result, hull=build.hull, renditions=build.rungs, notes=notes, selection=choice)
 
 
 def _largest(comparisons: Iterable[Comparison | None]) -> Comparison | None:
@@ -271,7 +280,7 @@ def _circumstances(prepared: PreparedSource) -> dict[str, Any]:
         "subsample": prepared.scoring.subsample,
         "sample": prepared.sampled,
         "chunk_frames": prepared.chunk_frames,
-        "ffmpeg": prepared.session.probing_ffmpeg.path,
+        "ffmpeg_bin": prepared.session.probing_ffmpeg.path,
         "ffmpeg_version": prepared.session.probing_ffmpeg.version,
         "backend": prepared.scorer.name,
         "backend_version": prepared.scorer.version,
@@ -310,15 +319,15 @@ def _source_kbps(
 def _larger_rung(build: LadderBuild, source_kbps: float | None) -> tuple[str, ...]:
     if not build.rungs:
         return ()
-    top = build.rungs[-1].point
+    top = build.rungs[-1]
     note = larger_than_source(f"The rung of {top.resolution}", top.bitrate_kbps, source_kbps)
     return () if note is None else (note,)
 
 
-def _title(source: Source, bitrate_kbps: float | None) -> LadderTitle:
-    return LadderTitle(
-        path=source.path,
-        resolution=source.resolution,
+def _source(source: Source, bitrate_kbps: float | None) -> LadderSource:
+    return LadderSource(
+        width=source.resolution.width,
+        height=source.resolution.height,
         frame_rate=source.frame_rate,
         n_frames=source.n_frames,
         pix_fmt=source.pixel_format.name,
@@ -326,7 +335,6 @@ def _title(source: Source, bitrate_kbps: float | None) -> LadderTitle:
         notes=source_notes(source),
         damage=source.damage,
         bitrate_kbps=bitrate_kbps,
-        filters=source.filters,
     )
 
 

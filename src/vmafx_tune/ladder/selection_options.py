@@ -43,14 +43,14 @@ class SelectionOptions:
         InvalidLadderError: A value makes no ladder.
     """
 
-    max_rungs: int = 6
-    spacing: Spacing = Spacing.KNEE
-    min_gap_kbps: float = 100.0
-    vmaf_step: float = 6.0
+    max_rungs: int = RungChoice.max_rungs
+    spacing: Spacing = RungChoice.spacing
+    min_gap_kbps: float = RungChoice.min_bitrate_gap_kbps
+    vmaf_step: float = RungChoice.vmaf_step
     throughput: Throughput | None = None
-    safety_factor: float = 1.0
+    safety_factor: float = RungChoice.safety_factor
     caps: Caps = field(default_factory=Caps)
-    mixed_resolutions: bool = False
+    mixed_resolutions: bool = RungChoice.mixed_resolutions
 
     def __post_init__(self) -> None:
         if self.max_rungs < 1:
@@ -104,17 +104,6 @@ def default_choice(targets: Sequence[float]) -> RungChoice:
     Args:
         targets: Pooled scores that were searched for; none for a ladder that was found otherwise.
     """
-    usual = SelectionOptions()
     return RungChoice(
-        spacing=usual.spacing,
-        max_rungs=usual.max_rungs,
-        min_bitrate_gap_kbps=usual.min_gap_kbps,
-        vmaf_step=usual.vmaf_step,
-        min_vmaf=min(targets, default=None),
-        max_vmaf=max((DEFAULT_MAX_VMAF, *targets)),
-        min_bitrate_kbps=None,
-        max_bitrate_kbps=None,
-        throughput=None,
-        safety_factor=usual.safety_factor,
-        mixed_resolutions=usual.mixed_resolutions,
+        min_vmaf=min(targets, default=None), max_vmaf=max((DEFAULT_MAX_VMAF, *targets))
     )

@@ -34,13 +34,13 @@ def ladder_variants(result: LadderResult) -> tuple[Variant, ...]:
         InvalidLadderError: There are no rungs, two share a name, or something that manifests must
             tell was not measured.
     """
-    if not result.rungs:
+    if not result.renditions:
         raise InvalidLadderError(
-            f"The ladder of '{result.source.path}' has no rungs, so there is nothing to write a "
+            f"The ladder of '{result.src}' has no rungs, so there is nothing to write a "
             "manifest of. Loosen its limits, or measure it at targets that can be reached."
         )
     delivery = _delivery(result)
-    return ascending(_variant(rung, delivery, result.encoder) for rung in result.rungs)
+    return ascending(_variant(rung, delivery, result.encoder) for rung in result.renditions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,11 @@ class _Delivery:
 
 def _delivery(result: LadderResult) -> _Delivery:
     source = result.source
-    frame_rate, duration_s, segment_s = source.frame_rate, source.duration_s, result.segment_s
+    frame_rate, duration_s, segment_s = (
+        source.frame_rate,
+        source.duration_s,
+        result.segment_duration,
+    )
     if frame_rate is None:
         raise _untold(result, "frame rate")
     if duration_s is None:
@@ -68,33 +72,32 @@ def _delivery(result: LadderResult) -> _Delivery:
 
 def _untold(result: LadderResult, what: str) -> InvalidLadderError:
     return InvalidLadderError(
-        f"The ladder of '{result.source.path}' does not tell its {what}, which a manifest needs. "
+        f"The ladder of '{result.src}' does not tell its {what}, which a manifest needs. "
         "Measure the source with `vmafx-tune ladder`, which tells it."
     )
 
 
 def _variant(rung: LadderRung, delivery: _Delivery, encoder: str) -> Variant:
-    point = rung.point
-    if not point.codecs or point.peak_bitrate_kbps is None:
+    if not rung.codecs or rung.peak_bitrate_kbps is None:
         raise _unmeasured(rung, encoder)
     return Variant(
-        name=variant_name(rung.name),
-        width=point.resolution.width,
-        height=point.resolution.height,
-        average_kbps=point.bitrate_kbps,
-        peak_kbps=point.peak_bitrate_kbps,
-        codecs=point.codecs,
+        name=variant_name(rung.name or ""),
+        width=rung.width,
+        height=rung.height,
+        average_kbps=rung.bitrate_kbps,
+        peak_kbps=rung.peak_bitrate_kbps,
+        codecs=rung.codecs,
         frame_rate=delivery.frame_rate,
         duration_s=delivery.duration_s,
         segment_s=delivery.segment_s,
         video_range=delivery.video_range,
-        vmaf=point.vmaf,
+        vmaf=rung.vmaf,
     )
 
 
 def _unmeasured(rung: LadderRung, encoder: str) -> InvalidLadderError:
-    missing = "peak bitrate" if rung.point.codecs else "codec string"
-    if not rung.point.codecs and rung.point.peak_bitrate_kbps is None:
+    missing = "peak bitrate" if rung.codecs else "codec string"
+    if not rung.codecs and rung.peak_bitrate_kbps is None:
         return InvalidLadderError(
             f"Rendition '{rung.name}' has neither codec string nor peak bitrate, which a manifest "
             "needs. Measure the source with `vmafx-tune ladder`, which reads both from the encode."

@@ -8,7 +8,6 @@ from vmafx_tune import shell
 from vmafx_tune.encoders.registry import all_rows
 from vmafx_tune.formatting import counted
 from vmafx_tune.reports import text
-from vmafx_tune.results.search import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import Comparison, Resolution, Source
     from vmafx_tune.results.compare import CompareResult
-    from vmafx_tune.results.ladder import LadderPoint, LadderTitle
+    from vmafx_tune.results.ladder import LadderResult, MeasuredEncode
     from vmafx_tune.results.sample import Sample
-    from vmafx_tune.results.search import SearchResult
+    from vmafx_tune.results.search import Answer, SearchResult
 
 __all__ = [
     "HDR_NOTE",
@@ -147,24 +146,23 @@ def describe_chunks(chunk_frames: int | None, frame_rate: Fraction | None) -> st
     return f"of {counted(chunk_frames, 'frame')}{length}, encoded one by one and joined"
 
 
-def encode_commands(label: str, encode: Answer | LadderPoint) -> list[tuple[str, Sequence[str]]]:
+def encode_commands(label: str, encode: Answer | MeasuredEncode) -> list[tuple[str, Sequence[str]]]:
     """List the commands that reproduce an encode; of one in chunks, the first and the last.
 
     Args:
         label: Tells the encode from others.
         encode: What was measured.
     """
-    if isinstance(encode, Answer):
-        command = shell.split(encode.encode_command or "")
-        chunks = tuple(map(shell.split, encode.chunk_commands))
-    else:
-        command, chunks = encode.command, encode.chunk_commands
-    if not command:
+    if encode.encode_command is None:
         return []
-    if not chunks:
+    command = shell.split(encode.encode_command)
+    if not encode.chunk_commands:
         return [(label, command)]
-    first = f"{label}: the first of {len(chunks)} chunks; JSON has them all"
-    return [(first, chunks[0]), (f"{label}: joins the chunks", command)]
+    first = f"{label}: the first of {len(encode.chunk_commands)} chunks; JSON has them all"
+    return [
+        (first, shell.split(encode.chunk_commands[0])),
+        (f"{label}: joins the chunks", command),
+    ]
 
 
 def describe_source(source: Source) -> str:
@@ -179,15 +177,16 @@ def describe_source(source: Source) -> str:
     )
 
 
-def describe_title(title: LadderTitle) -> str:
+def describe_title(result: LadderResult) -> str:
     """Say what the source of a ladder is, as far as it is known, in a line."""
+    source = result.source
     return _described(
-        title.path,
-        title.resolution,
-        title.frame_rate,
-        title.n_frames,
-        title.pix_fmt,
-        title.filters,
+        result.src,
+        source.resolution,
+        source.frame_rate,
+        source.n_frames,
+        source.pix_fmt,
+        result.filter,
     )
 
 

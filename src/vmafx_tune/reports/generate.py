@@ -13,9 +13,9 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from vmafx_tune.reports import schemas
-from vmafx_tune.reports.documents.ladder import LadderDocument
 from vmafx_tune.results.cache import CacheResult
 from vmafx_tune.results.compare import CompareOneTarget, CompareTargets
+from vmafx_tune.results.ladder import LadderResult
 from vmafx_tune.results.machine import DoctorResult, EncodersResult
 from vmafx_tune.results.record import json_fields
 from vmafx_tune.results.score import RemoteScoreResult, ScoreResult
@@ -41,7 +41,7 @@ _RESULTS: Mapping[str, Any] = {
     "remote_score": RemoteScoreResult,
     "search": SearchResult,
     "compare": CompareOneTarget | CompareTargets,
-    "ladder": LadderDocument,
+    "ladder": LadderResult,
     "encoders": EncodersResult,
     "doctor": DoctorResult,
     "cache": CacheResult,
@@ -72,7 +72,8 @@ class _SchemaOfJson(GenerateJsonSchema):
         }
         optional = {field.name for field in fields if "OmittedWhenEmpty" in str(field.type)}
         required = set(generated.get("required", ())) - optional
-        generated["required"] = [field.name for field in fields if field.name in required]
+        if required:
+            generated["required"] = [field.name for field in fields if field.name in required]
         return generated
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import Resolution
     from vmafx_tune.results.ladder import (
+        Encode,
         LadderCell,
         LadderPoint,
         LadderResult,
@@ -76,7 +77,7 @@ class Sheet:
 
 def heading(result: LadderResult) -> str:
     """Say what was found, in a line without the source's name."""
-    count = len(result.rungs)
+    count = len(result.renditions)
     if not count:
         return f"No rungs with {result.encoder}"
     return f"Ladder of {count} {'rung' if count == 1 else 'rungs'} with {result.encoder}"
@@ -84,9 +85,9 @@ def heading(result: LadderResult) -> str:
 
 def why_empty(result: LadderResult) -> str | None:
     """Say why a ladder has no rungs; None where it has some."""
-    if result.rungs:
+    if result.renditions:
         return None
-    count = len(result.points)
+    count = len(result.probes)
     if not count:
         return "There are no rungs: nothing was measured."
     measured = "the one encode that was" if count == 1 else f"all {count} encodes that were"
@@ -99,7 +100,7 @@ def circumstances(result: LadderResult) -> list[tuple[str, str]]:
     """List under which circumstances a ladder was made; what is not known has an empty value."""
     backend = facts.scorer(result.backend, result.backend_version) if result.backend else ""
     return [
-        ("Source", facts.describe_title(result.source)),
+        ("Source", facts.describe_title(result)),
         ("Encoder", _joined(result.encoder, _encoder_version(result))),
         ("Model", _model(result)),
         ("Scored", _where_scored(result)),
@@ -108,10 +109,10 @@ def circumstances(result: LadderResult) -> list[tuple[str, str]]:
         ("Sampling", result.sampling.value if result.sampling else ""),
         ("Sample", facts.describe_parts(result.sample)),
         ("Chunks", facts.describe_chunks(result.chunk_frames, result.source.frame_rate)),
-        ("Rungs", _choice(result.choice)),
+        ("Rungs", _choice(result.selection)),
         ("Scored by", backend),
         ("ffmpeg", result.ffmpeg_version),
-        ("Took", _joined(text.duration(result.wall_time_s * 1000), _counted(result))),
+        ("Took", _joined(text.duration(result.wall_time_ms), _counted(result))),
     ]
 
 
@@ -129,7 +130,9 @@ def rung_sheet(result: LadderResult) -> Sheet:
         Heading("Target", rank=1),
         Heading("Codecs", number=False, rank=5),
     )
-    rows = tuple(_rung_cells(number, rung) for number, rung in enumerate(result.rungs, start=1))
+    rows = tuple(
+        _rung_cells(number, rung) for number, rung in enumerate(result.renditions, start=1)
+    )
     sheet = Sheet(headings, rows)
     return sheet.columns(
         position
@@ -145,9 +148,9 @@ def cell_sheet(result: LadderResult, targets: Sequence[float] | None = None) -> 
         result: The ladder.
         targets: Those to show; all where none are given.
     """
-    shown = result.targets if targets is None else targets
-    cells = {(cell.resolution, cell.target): cell for cell in result.cells}
-    best = _best_scores(result.points)
+    shown = result.target_vmafs if targets is None else targets
+    cells = {(cell.resolution, cell.target): cell for cell in result.cloud}
+    best = _best_scores(result.probes)
     adaptive = result.sampling is Sampling.ADAPTIVE
     rows = tuple(
         (
@@ -171,7 +174,7 @@ def failures(result: LadderResult) -> list[tuple[str, str]]:
     """
     missed: dict[Resolution, list[LadderCell]] = {}
     broken: dict[str, list[LadderCell]] = {}
-    for cell in result.cells:
+    for cell in result.cloud:
         if cell.error_kind == "unreachable":
             missed.setdefault(cell.resolution, []).append(cell)
         elif cell.error is not None and cell.error_kind != "left_out":
@@ -184,42 +187,38 @@ def failures(result: LadderResult) -> list[tuple[str, str]]:
 def remarks(result: LadderResult) -> list[str]:
     """List what a reader of a ladder should know about its rungs, its cells and its source."""
     noted: dict[str, list[LadderCell]] = {}
-    for cell in result.cells:
+    for cell in result.cloud:
         message = cell.error if cell.error_kind == "left_out" else cell.note if cell.ok else None
         if message:
             noted.setdefault(message, []).append(cell)
     of_cells = [f"{_places(result, cells)}: {note}" for note, cells in noted.items()]
-    return [*result.notes, *of_cells, *([facts.HDR_NOTE] if result.is_hdr else [])]
+    return [*result.notes, *of_cells, *([facts.HDR_NOTE] if result.hdr else [])]
 
 
 def commands(result: LadderResult) -> list[tuple[str, Sequence[str]]]:
     """List the encode commands of the rungs that have one, each with what it gives."""
     return [
         command
-        for number, rung in enumerate(result.rungs, start=1)
-        for command in facts.encode_commands(
-            f"{number}: {point_text(result, rung.point)}", rung.point
-        )
+        for number, rung in enumerate(result.renditions, start=1)
+        for command in facts.encode_commands(f"{number}: {point_text(result, rung)}", rung)
     ]
 
 
-def point_text(result: LadderResult, point: LadderPoint) -> str:
+def point_text(result: LadderResult, point: Encode) -> str:
     """Say what an encode is, in a line."""
     return (
-        f"{point.resolution} {facts.knob(result.encoder)} {text.quality(point.quality)}, "
+        f"{point.resolution} {facts.knob(result.encoder)} {text.quality(point.crf)}, "
         f"{text.bitrate(point.bitrate_kbps)} kb/s, VMAF {text.vmaf(point.vmaf)}"
     )
 
 
-def points_by_resolution(result: LadderResult) -> dict[Resolution, tuple[LadderPoint, ...]]:
+def points_by_resolution(result: LadderResult) -> dict[Resolution, tuple[Encode, ...]]:
     """Group all encodes, each once: the result's resolutions in their order, then any others.
 
     A saved ladder may know of points of the hull that are no cell's answer.
     """
-    rungs = (rung.point for rung in result.rungs)
-    encodes = {
-        (point.resolution, point.quality): point for point in (*result.points, *result.hull, *rungs)
-    }
+    points: tuple[Encode, ...] = (*result.renditions, *result.hull, *result.probes)
+    encodes = {(point.resolution, point.crf): point for point in (*result.probes, *points)}
     sizes = dict.fromkeys((*result.resolutions, *(size for size, _ in encodes)))
     return {
         size: tuple(point for (of, _), point in encodes.items() if of == size) for size in sizes
@@ -231,14 +230,14 @@ def _joined(*parts: str) -> str:
 
 
 def _counted(result: LadderResult) -> str:
-    n_encodes = len(result.points)
+    n_encodes = len(result.probes)
     encodes = counted(n_encodes, "encode")
     known = 0 if result.new_probes is None else n_encodes - result.new_probes
     return f"{encodes}, {known} of them known before" if known > 0 else encodes
 
 
 def _encoder_version(result: LadderResult) -> str:
-    versions = (point.encoder_version for point in result.points)
+    versions = (point.encoder_version for point in result.probes)
     return next((version for version in versions if version), "")
 
 
@@ -256,13 +255,15 @@ def _where_scored(result: LadderResult) -> str:
 def _encodes(result: LadderResult) -> str:
     if result.gop_frames is None:
         return ""
-    rate, segment_s = result.source.frame_rate, result.segment_s
+    rate, segment_s = result.source.frame_rate, result.segment_duration
     seconds = f" ({float(result.gop_frames / rate):.4g} s)" if rate else ""
     segments = f"peaks over segments of {float(segment_s):.4g} s" if segment_s else ""
     return _joined(f"closed GOPs of {counted(result.gop_frames, 'frame')}{seconds}", segments)
 
 
-def _choice(choice: RungChoice) -> str:
+def _choice(choice: RungChoice | None) -> str:
+    if choice is None:
+        return ""
     step = f" of {choice.vmaf_step:g} points" if choice.spacing is Spacing.VMAF else ""
     viewers = choice.throughput if choice.spacing is Spacing.OPTIMAL else None
     return _joined(
@@ -296,18 +297,18 @@ def _knob_title(encoder: str) -> str:
 
 
 def _rung_cells(number: int, rung: LadderRung) -> tuple[str, ...]:
-    point = rung.point
+    pooled = rung.vmaf_pooled
     return (
         str(number),
-        str(point.resolution),
-        text.quality(point.quality),
-        text.bitrate(point.bitrate_kbps),
-        text.bitrate(point.peak_bitrate_kbps),
-        text.vmaf(point.vmaf),
-        text.vmaf(point.pooled.p5 if point.pooled else None),
-        text.vmaf(point.pooled.min if point.pooled else None),
-        text.ABSENT if rung.target is None else text.given(rung.target),
-        point.codecs or text.ABSENT,
+        str(rung.resolution),
+        text.quality(rung.crf),
+        text.bitrate(rung.bitrate_kbps),
+        text.bitrate(rung.peak_bitrate_kbps),
+        text.vmaf(rung.vmaf),
+        text.vmaf(pooled.p5 if pooled else None),
+        text.vmaf(pooled.min if pooled else None),
+        text.ABSENT if rung.target_vmaf is None else text.given(rung.target_vmaf),
+        rung.codecs or text.ABSENT,
     )
 
 
@@ -323,9 +324,8 @@ def _cell_text(cell: LadderCell | None, best: float | None, *, adaptive: bool) -
     if cell is None:
         return text.ABSENT
     if cell.ok:
-        quality = text.ABSENT if cell.quality is None else text.quality(cell.quality)
         bound = "≤ " if adaptive and cell.note else ""
-        return f"{bound}{text.rough_bitrate(cell.bitrate_kbps)} @ {quality}"
+        return f"{bound}{text.rough_bitrate(cell.bitrate_kbps)} @ {text.quality(cell.crf)}"
     if cell.error_kind == "left_out":
         return "left out"
     if cell.error_kind != "unreachable":
@@ -343,7 +343,7 @@ def _target(cell: LadderCell) -> float:
 
 def _places(result: LadderResult, cells: Sequence[LadderCell]) -> str:
     """Name cells, those of one resolution together."""
-    if len(cells) == len(result.cells) > 1:
+    if len(cells) == len(result.cloud) > 1:
         return "Every cell"
     targets: dict[Resolution, list[str]] = {}
     for cell in cells:

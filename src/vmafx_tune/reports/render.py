@@ -108,10 +108,6 @@ def _json(result: Result, *, frames: bool) -> str:
     from vmafx_tune.reports.json_text import dumps
 
     written: Any = result
-    if result.command == "ladder":
-        from vmafx_tune.reports.documents.ladder import ladder_document
-
-        return f"{ladder_document(written).model_dump_json(indent=2)}\n"
     if frames and result.command == "score":
         return dumps(written.with_frames())
     return dumps(result)

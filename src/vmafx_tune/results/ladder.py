@@ -1,89 +1,264 @@
-"""What `ladder` returns. All of it can be written to JSON and read back."""
+"""What `ladder` returns.
+
+What has a default may be missing in a ladder that another tool has written.
+"""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
-from vmafx_tune.choices import Sampling, ScoreAt, SearchStrategy, Spacing
-from vmafx_tune.results.record import Result
-
-if TYPE_CHECKING:
-    from fractions import Fraction
-    from pathlib import Path
-
-    from vmafx_tune.model import Comparison, Damage, PoolMethod, Resolution
-    from vmafx_tune.results.sample import Sample
-    from vmafx_tune.results.score import PooledScores
+from vmafx_tune.choices import Sampling, ScoreAt, Spacing
+from vmafx_tune.model import Comparison, Damage, Resolution
+from vmafx_tune.results.provenance import Provenance
+from vmafx_tune.results.record import (
+    Command,
+    Count,
+    Given,
+    NotNegative,
+    PathText,
+    PoolText,
+    Positive,
+    PythonOnly,
+    Quality,
+    RateText,
+    Record,
+    Share,
+    Side,
+    SizeText,
+    Span,
+    one_of,
+)
+from vmafx_tune.results.sample import Sample
+from vmafx_tune.results.score import PooledScores
+from vmafx_tune.results.search import StrategyText
 
 __all__ = [
+    "Encode",
+    "HullPoint",
     "LadderCell",
     "LadderPoint",
     "LadderResult",
     "LadderRung",
-    "LadderTitle",
+    "LadderSource",
+    "MeasuredEncode",
     "RungChoice",
-    "Sampling",
-    "ScoreAt",
-    "Spacing",
 ]
 
-
-@dataclass(frozen=True, slots=True)
-class RungChoice:
-    """How the rungs of a ladder were chosen; limits are None for none.
-
-    Attributes:
-        vmaf_step: VMAF points from rung to rung, for `Spacing.VMAF`.
-        min_vmaf: No rung scores less.
-        max_vmaf: The top rung is the cheapest that reaches this.
-        throughput: The viewers that `Spacing.OPTIMAL` chose for: `MEDIAN:SIGMA` of a log-normal
-            distribution in kb/s, or the CSV file of measured values; None where none were given.
-        safety_factor: Share of the throughput that a player dares to use.
-        mixed_resolutions: Whether a rung's picture may be smaller than that of a rung below it.
-    """
-
-    spacing: Spacing
-    max_rungs: int
-    min_bitrate_gap_kbps: float
-    vmaf_step: float
-    min_vmaf: float | None
-    max_vmaf: float | None
-    min_bitrate_kbps: float | None
-    max_bitrate_kbps: float | None
-    throughput: str | None
-    safety_factor: float
-    mixed_resolutions: bool = False
+_LENIENT = {**Record.__pydantic_config__, "json_schema_serialization_defaults_required": False}
 
 
-@dataclass(frozen=True, slots=True)
-class LadderTitle:
-    """The source of a ladder, as far as its renditions inherit from it.
+@dataclass(frozen=True, kw_only=True)
+class _Part(Record):
+    __pydantic_config__ = _LENIENT
 
-    Attributes:
-        path: The file, as the user named it.
-        resolution: After rotation; None, as what follows, where a saved ladder does not tell.
-        frame_rate: Frames per second.
-        n_frames: Frames of the source, and of each rendition.
-        pix_fmt: ffmpeg's name of its pixel format.
-        color_transfer: ffmpeg's name of the transfer function.
-        notes: Sentences about the file that an engineer should know.
-        damage: Damage that the user accepted; None for a file that decodes cleanly.
-        bitrate_kbps: Average bitrate of its video; None where it is not known, or far above that of
-            all encodes.
-        filters: ffmpeg's filters before it; the other facts are of what leaves them.
-    """
 
-    path: Path
-    resolution: Resolution | None = None
-    frame_rate: Fraction | None = None
-    n_frames: int | None = None
+@dataclass(frozen=True, kw_only=True)
+class _Sized(_Part):
+    width: Side
+    """Of the encoded picture, in samples."""
+    height: Side
+    """Likewise."""
+
+    @property
+    def resolution(self) -> Resolution:
+        """Size of the encoded picture."""
+        return Resolution(self.width, self.height)
+
+    @property
+    def pixels(self) -> int:
+        """Samples of a picture."""
+        return self.width * self.height
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encode(_Sized):
+    """A point in bitrate and quality."""
+
+    bitrate_kbps: Positive
+    """Video packets' bits over frames / frame rate."""
+    vmaf: float
+    """Pooled score in VMAF points."""
+    crf: Quality
+    """Value of the encoder's quality knob."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HullPoint(Encode):
+    """A point of the upper hull of everything that was measured."""
+
+    target_vmaf: float | None = None
+    """Highest target that it is the answer to; null for none."""
+    ok: bool = True
+    """Always true."""
+    error: str | None = None
+    """Always null."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasuredEncode(Encode):
+    """One measured encode: what a rung can be made of."""
+
+    peak_bitrate_kbps: Positive | None = None
+    """Highest bitrate of the segments of `segment_duration`."""
+    codecs: str = ""
+    """Codec string for manifests; empty where not known."""
+    vmaf_pooled: PooledScores | None = None
+    """Every pooling of its frame scores."""
+    size_bytes: NotNegative | None = None
+    """Sum of the video packets' sizes."""
+    encoder_version: str = ""
+    """From the encoder's banner or bitstream; empty where not known."""
+    encode_command: Command | None = None
+    """Shell command that reproduces the encode; after `chunk_commands`, which it joins, where those
+    are not empty."""
+    chunk_commands: tuple[Command, ...] = ()
+    """Shell commands that reproduce its chunks, in order; empty for an encode of the whole
+    source."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LadderRung(MeasuredEncode):
+    """A rung of the ladder."""
+
+    name: str | None = None
+    """What its files and its entry in manifests are."""
+    target_vmaf: float | None = None
+    """Highest target that it is the answer to; null for none."""
+    frame_rate: float | None = None
+    """Frames per second."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LadderPoint(MeasuredEncode):
+    """One measured encode."""
+
+    encode_time_ms: Span | None = None
+    """Wall time of the encode."""
+    score_time_ms: Span | None = None
+    """Wall time of decoding and scoring."""
+    cached: PythonOnly[bool] = field(default=False, compare=False)
+    """Whether an earlier run had measured it."""
+    comparison: PythonOnly[Comparison | None] = field(default=None, compare=False)
+    """What it and the source were brought to; None where it is not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LadderCell(_Sized):
+    """One resolution at one target."""
+
+    bitrate_kbps: float | None
+    """Video packets' bits over frames / frame rate; null in a failed cell."""
+    vmaf: float | None
+    """Pooled score in VMAF points; null in a failed cell."""
+    crf: Quality
+    """The worst-quality setting that reaches the target; -1 in a failed cell."""
+    target_vmaf: float | None = None
+    """Pooled score to reach; a tie passes."""
+    ok: bool
+    """The cell has its answer."""
+    error: str | None = None
+    """Why it has none, as a sentence."""
+    error_kind: str | None = None
+    """unreachable where only the target is out of reach, left_out where an adaptive ladder had no
+    use for the cell, else failed."""
+    note: str | None = None
+    """What to know of an answer: what it lacks in proof, notes."""
+    points: PythonOnly[tuple[LadderPoint, ...]] = ()
+    """Every encode that was measured for this cell and for none before it."""
+
+    @property
+    def target(self) -> float:
+        """Pooled score to reach, which only another tool's ladder may leave out."""
+        return math.nan if self.target_vmaf is None else self.target_vmaf
+
+    @classmethod
+    def answered(
+        cls,
+        resolution: Resolution,
+        target: float,
+        *,
+        crf: float,
+        bitrate_kbps: float | None,
+        vmaf: float | None,
+        **more: Any,
+    ) -> LadderCell:
+        """Make a cell that has its answer.
+
+        Args:
+            resolution: The rendition's size.
+            target: Pooled score to reach, in VMAF points.
+            crf: Value of the quality knob that reaches it.
+            bitrate_kbps: Average video bitrate there.
+            vmaf: Pooled score there.
+            more: Further fields.
+        """
+        return cls(
+            width=resolution.width,
+            height=resolution.height,
+            target_vmaf=target,
+            crf=crf,
+            bitrate_kbps=bitrate_kbps,
+            vmaf=vmaf,
+            ok=True,
+            **more,
+        )
+
+    @classmethod
+    def failed(
+        cls, resolution: Resolution, target: float, error: str | None, kind: str = "failed"
+    ) -> LadderCell:
+        """Make a cell without an answer.
+
+        Args:
+            resolution: The rendition's size.
+            target: Pooled score to reach, in VMAF points.
+            error: Why there is none, as a sentence.
+            kind: `unreachable`, `left_out` or `failed`.
+        """
+        return cls(
+            width=resolution.width,
+            height=resolution.height,
+            target_vmaf=target,
+            crf=-1,
+            bitrate_kbps=None,
+            vmaf=None,
+            ok=False,
+            error=error,
+            error_kind=kind,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LadderSource(_Part):
+    """What the renditions inherit from the source; null where it is not known."""
+
+    width: Side | None = None
+    """After rotation, in samples."""
+    height: Side | None = None
+    """Likewise."""
+    frame_rate: RateText | None = None
+    """Frames per second, exactly: `25`, `30000/1001`."""
+    n_frames: Count | None = None
+    """Frames of the source and of each rendition."""
     pix_fmt: str | None = None
+    """ffmpeg's name of its pixel format."""
     color_transfer: str | None = None
+    """ffmpeg's name of its transfer function."""
     notes: tuple[str, ...] = ()
+    """What an engineer should know of it, in sentences."""
     damage: Damage | None = None
+    """Where it first does not decode cleanly, with --allow-damage; null where it does."""
     bitrate_kbps: float | None = None
-    filters: str = ""
+    """Average bitrate of its video; null where it is far above that of all encodes."""
+
+    @property
+    def resolution(self) -> Resolution | None:
+        """Size after rotation."""
+        if self.width is None or self.height is None:
+            return None
+        return Resolution(self.width, self.height)
 
     @property
     def duration_s(self) -> float | None:
@@ -93,163 +268,106 @@ class LadderTitle:
         return float(self.n_frames / self.frame_rate)
 
 
-@dataclass(frozen=True, slots=True)
-class LadderPoint:
-    """One measured encode of a ladder: what a rung can be made of.
+@dataclass(frozen=True, kw_only=True)
+class RungChoice(_Part):
+    """How the rungs were chosen; null for no limit."""
 
-    Attributes:
-        quality: Value of the encoder's quality knob.
-        bitrate_kbps: Average video bitrate.
-        vmaf: Pooled score in VMAF points.
-        peak_bitrate_kbps: Highest bitrate of its segments; None where it is not known.
-        codecs: Codec string for manifests; empty where it is not known.
-        command: ffmpeg arguments that reproduce it; empty where they are not known.
-        pooled: Its frame scores, pooled in every way; None where they are not known.
-        size_bytes: Sum of the video packets' sizes; None where it is not known.
-        encode_time_s: Wall time of the encode; None where it is not known.
-        score_time_s: Wall time of decoding and scoring; likewise.
-        encoder_version: From the encoder's own banner or bitstream; empty where it is not known.
-        cached: Whether an earlier run had measured it; says nothing of what was measured.
-        chunk_commands: Of an encode in chunks, the commands of the chunks in order; `command` joins
-            them. Empty otherwise.
-        comparison: What it and the source were brought to; None where it is not known.
-    """
-
-    resolution: Resolution
-    quality: float
-    bitrate_kbps: float
-    vmaf: float
-    peak_bitrate_kbps: float | None = None
-    codecs: str = ""
-    command: tuple[str, ...] = ()
-    pooled: PooledScores | None = None
-    size_bytes: int | None = None
-    encode_time_s: float | None = None
-    score_time_s: float | None = None
-    encoder_version: str = ""
-    cached: bool = field(default=False, compare=False)
-    chunk_commands: tuple[tuple[str, ...], ...] = ()
-    comparison: Comparison | None = field(default=None, compare=False)
-
-    @property
-    def pixels(self) -> int:
-        """Samples of a picture."""
-        return self.resolution.pixels
+    spacing: Annotated[Spacing, one_of(Spacing)] = Spacing.KNEE
+    """knee, log-bitrate, vmaf or optimal."""
+    max_rungs: Count = 6
+    """No ladder has more rungs."""
+    min_bitrate_gap_kbps: Span = 100.0
+    """Least distance between neighbours' bitrates; a quarter of the lower one where that is
+    less."""
+    vmaf_step: Positive = 6.0
+    """VMAF points from rung to rung, for the spacing vmaf."""
+    min_vmaf: float | None = None
+    """No rung scores less."""
+    max_vmaf: float | None = None
+    """The top rung is the cheapest point that reaches this."""
+    min_bitrate_kbps: float | None = None
+    """No rung has a lower bitrate."""
+    max_bitrate_kbps: float | None = None
+    """No rung has a higher bitrate."""
+    throughput: str | None = None
+    """The viewers, for the spacing optimal: MEDIAN:SIGMA in kb/s, or a file."""
+    safety_factor: Share = 1.0
+    """Share of the throughput that players use."""
+    mixed_resolutions: bool = False
+    """Whether a rung may have fewer pixels than a rung below it."""
 
 
-@dataclass(frozen=True, slots=True)
-class LadderCell:
-    """One resolution at one target.
+@dataclass(frozen=True, kw_only=True)
+class LadderResult(Provenance):
+    """Which renditions an adaptive ladder should hold for one source, and what was measured."""
 
-    Attributes:
-        target: Pooled score to reach, in VMAF points.
-        quality: Value of the quality knob that reaches it; None, as the next two, in a failed cell.
-        bitrate_kbps: Average video bitrate there.
-        vmaf: Pooled score there.
-        error: Why the cell failed, as a plain sentence; None when it is ok.
-        error_kind: `unreachable` when only the target was out of reach, `left_out` where the cell
-            has no part in an adaptive ladder, else `failed`.
-        note: What an engineer should know of the answer, in sentences; None where nothing is.
-        points: Every point that was measured for this cell and for none before it.
-    """
-
-    resolution: Resolution
-    target: float
-    quality: float | None = None
-    bitrate_kbps: float | None = None
-    vmaf: float | None = None
-    error: str | None = None
-    error_kind: str | None = None
-    note: str | None = None
-    points: tuple[LadderPoint, ...] = ()
-
-    @property
-    def ok(self) -> bool:
-        """Whether the cell has its answer."""
-        return self.error is None
-
-
-@dataclass(frozen=True, slots=True)
-class LadderRung:
-    """A rendition chosen for the ladder.
-
-    Attributes:
-        name: Tells it from the ladder's others; what its files and its entry in manifests are
-            called.
-        point: The measured encode.
-        target: Highest target whose cell's answer it is; None for a probe made on the way to one.
-    """
-
-    name: str
-    point: LadderPoint
-    target: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LadderResult(Result):
-    """Outcome of `ladder`.
-
-    Attributes:
-        encoder: ffmpeg's encoder name.
-        targets: In ascending order.
-        resolutions: In the order of the cells.
-        display: Size at which a viewer watches; None, as what follows it with None, where a saved
-            ladder does not tell.
-        score_at: Whether renditions were scored at `display` or at their own size.
-        model: Name of the VMAF model; empty where a saved ladder does not tell.
-        cells: One for each resolution and target, resolution-major, target-minor.
-        points: Every encode that was measured, each once.
-        hull: Upper hull of the points, by ascending bitrate.
-        rungs: By ascending bitrate; the score strictly rises too. Empty where nothing was measured,
-            or the limits leave nothing.
-        notes: Sentences about what an engineer may want to change.
-        choice: How the rungs were chosen.
-        gop_frames: Length of the closed GOPs of all encodes.
-        segment_s: Duration of the segments that the peak bitrates are of, a whole number of GOPs.
-        ffmpeg: Path of the ffmpeg used.
-        wall_time_s: Duration of the run that measured.
-        sampling: Whether each cell was searched, or encodes were made where they could change the
-            hull; None where a saved ladder does not tell.
-        strategy: How the searches of that run chose their probes; None where there were none.
-        new_probes: Encodes that it made; the other points were known.
-        sample: The parts of the title that stood for it, or that showed the searches their way;
-            None where it was measured as a whole from the start.
-        chunk_frames: Frames of the chunks that each encode is made of, the last one's excepted;
-            None for encodes of the whole title.
-        comparison: What renditions and source were brought to; of sizes that differ, the largest.
-    """
-
+    __pydantic_config__ = _LENIENT
     command: ClassVar[str] = "ladder"
-    source: LadderTitle
+    leading: ClassVar[str] = (
+        "schema_version src encoder target_vmafs resolutions tool_version wall_time_ms cloud hull "
+        "renditions probes source display score_at model pool subsample backend backend_version "
+        "ffmpeg_bin ffmpeg_version hdr gop_frames segment_duration sampling strategy new_probes "
+        "sample chunk_frames filter comparison selection notes"
+    )
+    schema_version: Literal[1]
+    """Version of this document's contract."""
+    src: PathText
+    """The source, as it was named."""
     encoder: str
-    targets: tuple[float, ...]
-    resolutions: tuple[Resolution, ...]
-    cells: tuple[LadderCell, ...]
-    points: tuple[LadderPoint, ...]
-    hull: tuple[LadderPoint, ...]
-    rungs: tuple[LadderRung, ...]
-    notes: tuple[str, ...]
-    choice: RungChoice
-    wall_time_s: float
-    display: Resolution | None = None
-    score_at: ScoreAt | None = None
+    """ffmpeg's encoder name."""
+    target_vmafs: tuple[Given, ...]
+    """Pooled scores to reach, ascending."""
+    resolutions: tuple[SizeText, ...]
+    """Sizes that were tried, as WxH."""
+    tool_version: str = ""
+    wall_time_ms: Span | None = None
+    """Duration of the run that measured."""
+    cloud: tuple[LadderCell, ...]
+    """One for each resolution and target, resolution-major, target-minor."""
+    hull: tuple[HullPoint, ...] = ()
+    """Upper hull of everything that was measured, by ascending bitrate."""
+    renditions: tuple[LadderRung, ...] = ()
+    """The rungs of the ladder, by ascending bitrate."""
+    probes: tuple[LadderPoint, ...] = ()
+    """Every encode that was measured, each once."""
+    source: LadderSource = LadderSource()
+    """Facts of the source."""
+    display: SizeText | None = None
+    """Size at which viewers watch, as WxH."""
+    score_at: Annotated[ScoreAt, one_of(ScoreAt)] | None = None
+    """Size at which renditions were scored: display or rendition, their own."""
     model: str = ""
-    pool: PoolMethod | None = None
-    subsample: int | None = None
-    gop_frames: int | None = None
-    segment_s: Fraction | None = None
-    ffmpeg: Path | None = None
-    ffmpeg_version: str = ""
+    """Name of the VMAF model; empty where it is not known."""
+    pool: PoolText | None = None
+    subsample: Count | None = None
     backend: str = ""
     backend_version: str = ""
-    sampling: Sampling | None = None
-    strategy: SearchStrategy | None = None
-    new_probes: int | None = None
+    ffmpeg_bin: PathText | None = None
+    """Path of the ffmpeg used."""
+    ffmpeg_version: str = ""
+    """Version of the ffmpeg used."""
+    hdr: bool = False
+    gop_frames: Count | None = None
+    """Length of the closed GOPs of all encodes."""
+    segment_duration: RateText | None = None
+    """Seconds of the segments behind the peaks, exactly: `6`, `1001/250`."""
+    sampling: Annotated[Sampling, one_of(Sampling)] | None = None
+    """`grid` where each cell was searched, `adaptive` where encodes were made where they could
+    change the hull."""
+    strategy: StrategyText | None = None
+    """How the probes were chosen: `interpolate` or `bisect`."""
+    new_probes: NotNegative | None = None
+    """Encodes made by the run that measured; the other probes were known."""
     sample: Sample | None = None
-    chunk_frames: int | None = None
+    """Parts that stood for the source; null where it was measured as a whole from the start."""
+    chunk_frames: Count | None = None
+    """Frames of the chunks that each encode is made of, the last one's excepted; null for encodes
+    of the whole source."""
+    filter: str = ""
     comparison: Comparison | None = None
-
-    @property
-    def is_hdr(self) -> bool:
-        """Whether the source is PQ or HLG, for which VMAF is not validated."""
-        return self.source.color_transfer in {"smpte2084", "arib-std-b67"}
+    """What renditions and source were brought to before they were compared; of sizes that differ,
+    the largest."""
+    selection: RungChoice | None = None
+    """How the rungs were chosen; null where a saved ladder does not tell."""
+    notes: tuple[str, ...] = ()
+    """Sentences about what an engineer may want to change."""

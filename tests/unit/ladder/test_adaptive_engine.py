@@ -101,8 +101,8 @@ def test_a_cell_has_the_cheapest_measured_encode_that_meets_its_target() -> None
 def test_an_answer_is_noted_as_not_proven_unless_its_neighbour_was_measured() -> None:
     prober = FilmProber(falling)
     for cell in built(prober).cells:
-        if cell.ok and cell.quality is not None and cell.quality < 51:
-            neighbour = (cell.resolution, cell.quality + 1)
+        if cell.ok and cell.crf < 51:
+            neighbour = (cell.resolution, cell.crf + 1)
             assert (cell.note is None) == (neighbour in prober.made)
 
 
@@ -123,10 +123,10 @@ def test_a_target_out_of_reach_is_unreachable_where_the_best_quality_was_measure
 def test_every_point_is_listed_once_and_every_rung_is_one_of_them() -> None:
     prober = FilmProber(falling)
     build = built(prober)
-    listed = [(point.resolution, point.quality) for point in build.points]
+    listed = [(point.resolution, point.crf) for point in build.points]
     assert sorted(map(str, listed)) == sorted(map(str, prober.made))
     assert len(listed) == len(set(listed))
-    assert {rung.point for rung in build.rungs} <= set(build.points)
+    assert {(rung.resolution, rung.crf) for rung in build.rungs} <= set(listed)
 
 
 def test_the_same_ladder_for_any_number_of_workers() -> None:

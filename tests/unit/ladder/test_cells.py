@@ -62,8 +62,8 @@ def ladder_with(prober: CurveProber, *, workers: int = 1) -> LadderBuild:
 def test_a_cell_holds_the_answer_of_its_search_with_the_probe_behind_it() -> None:
     cell = sampler_with(ScalingProber(falling))(LARGE, 75.0)
     assert cell.ok
-    assert (cell.quality, cell.vmaf) == (25, 75)
-    assert cell.bitrate_kbps == next(p.bitrate_kbps for p in cell.points if p.quality == 25)
+    assert (cell.crf, cell.vmaf) == (25, 75)
+    assert cell.bitrate_kbps == next(p.bitrate_kbps for p in cell.points if p.crf == 25)
     assert cell.note is None
 
 
@@ -71,7 +71,7 @@ def test_probes_of_a_resolution_are_shared_between_its_targets_and_listed_once()
     prober = ScalingProber(falling)
     build = ladder_with(prober)
     made = [(spec.encode.size, spec.encode.quality) for spec in prober.specs]
-    listed = [(p.resolution, p.quality) for cell in build.cells for p in cell.points]
+    listed = [(p.resolution, p.crf) for cell in build.cells for p in cell.points]
     assert len(made) == len(set(made))
     assert sorted(map(str, listed)) == sorted(map(str, made))
 
@@ -80,9 +80,9 @@ def test_points_carry_what_a_manifest_needs() -> None:
     point = sampler_with(ScalingProber(falling))(LARGE, 75.0).points[0]
     assert point.codecs == "avc1.64000d"
     assert point.peak_bitrate_kbps == point.bitrate_kbps * 1.5
-    assert point.command[0] == "ffmpeg"
-    assert point.pooled is not None
-    assert point.pooled.p5 == point.vmaf
+    assert str(point.encode_command).startswith("ffmpeg ")
+    assert point.vmaf_pooled is not None
+    assert point.vmaf_pooled.p5 == point.vmaf
 
 
 def test_a_target_out_of_a_resolutions_reach_is_a_failed_cell_with_the_best_it_has() -> None:
@@ -91,7 +91,7 @@ def test_a_target_out_of_a_resolutions_reach_is_a_failed_cell_with_the_best_it_h
     assert (cell.resolution, cell.target) == (SMALL, 90)
     assert cell.error_kind == "unreachable"
     assert "the best is 80.00 at crf 0" in str(cell.error)
-    assert (SMALL, 0) in {(p.resolution, p.quality) for p in build.points}
+    assert (SMALL, 0) in {(p.resolution, p.crf) for p in build.points}
     assert [other.ok for other in build.cells] == [True, True, True, True, True, False]
 
 

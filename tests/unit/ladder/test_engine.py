@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.unit.reports.ladder_factories import bare_point
 from vmafx_tune.errors import CancelledError, EncodeFailedError, TargetUnreachableError
 from vmafx_tune.events import CellFinished, Event, JobFinished, JobStarted
 from vmafx_tune.ladder.engine import LadderRequest, build_ladder, points_of, select_ladder
@@ -34,13 +36,19 @@ def crossing(resolution: Resolution, target: float) -> LadderCell:
     if resolution == SMALL and target > 80:
         raise TargetUnreachableError("Too blurred.", best=None, limit="the size")
     base, slope = (10, 0.05) if resolution == SMALL else (40, 0.035)
-    return LadderCell(
+    return LadderCell.answered(
         resolution,
         target,
-        quality=100 - target,
+        crf=100 - target,
         bitrate_kbps=base * 2 ** (slope * target),
         vmaf=target,
     )
+
+
+def point_of(
+    resolution: Resolution, crf: float, bitrate_kbps: float, vmaf: float, **more: Any
+) -> LadderPoint:
+    return replace(bare_point(resolution, crf, bitrate_kbps, vmaf), **more)
 
 
 def sizes(build: LadderBuild) -> list[tuple[str, float]]:
@@ -54,7 +62,7 @@ def test_cells_stand_by_resolution_then_target() -> None:
 
 def test_lower_resolutions_win_the_low_bitrates_and_higher_ones_the_high() -> None:
     build = build_ladder(request(), crossing)
-    assert [(rung.point.resolution, rung.target) for rung in build.rungs] == [
+    assert [(rung.resolution, rung.target_vmaf) for rung in build.rungs] == [
         (SMALL, 60),
         (SMALL, 80),
         (LARGE, 95),
@@ -74,7 +82,7 @@ def test_several_resolutions_are_sampled_at_once_and_one_resolutions_targets_in_
     def sampler(resolution: Resolution, target: float) -> LadderCell:
         together.wait()
         asked[resolution].append(target)
-        return LadderCell(resolution, target, quality=1, bitrate_kbps=1, vmaf=target)
+        return LadderCell.answered(resolution, target, crf=1, bitrate_kbps=1, vmaf=target)
 
     build_ladder(request(workers=2), sampler)
     assert asked == {LARGE: [60, 80, 95], SMALL: [60, 80, 95]}
@@ -122,37 +130,37 @@ def test_limits_that_leave_nothing_keep_the_cells_and_say_why() -> None:
 
 def test_a_single_cell_is_a_ladder_of_one_rung() -> None:
     build = build_ladder(request(LARGE, targets=(80.0,)), crossing)
-    assert [(rung.point.resolution, rung.point.vmaf) for rung in build.rungs] == [(LARGE, 80)]
+    assert [(rung.resolution, rung.vmaf) for rung in build.rungs] == [(LARGE, 80)]
 
 
 def test_one_resolution_is_a_ladder_of_its_targets() -> None:
     build = build_ladder(request(LARGE), crossing)
-    assert [rung.target for rung in build.rungs] == [60, 80, 95]
+    assert [rung.target_vmaf for rung in build.rungs] == [60, 80, 95]
 
 
 def test_of_equal_bitrates_the_better_counts_and_of_equal_points_the_smaller() -> None:
     def sampler(resolution: Resolution, target: float) -> LadderCell:
         vmaf = 70.0 if resolution == MIDDLE else 80.0
-        return LadderCell(resolution, target, quality=20, bitrate_kbps=500, vmaf=vmaf)
+        return LadderCell.answered(resolution, target, crf=20, bitrate_kbps=500, vmaf=vmaf)
 
     build = build_ladder(request(LARGE, MIDDLE, SMALL, targets=(60.0,)), sampler)
-    assert [rung.point.resolution for rung in build.rungs] == [SMALL]
+    assert [rung.resolution for rung in build.rungs] == [SMALL]
 
 
 def test_points_measured_on_the_way_become_rungs_too() -> None:
-    answer = LadderCell(
+    answer = LadderCell.answered(
         LARGE,
         80.0,
-        quality=20,
+        crf=20,
         bitrate_kbps=500,
         vmaf=81,
         points=(
-            LadderPoint(LARGE, 10, 900, 92, codecs="avc1.64000d", peak_bitrate_kbps=1000),
-            LadderPoint(LARGE, 20, 500, 81, codecs="avc1.64000d", peak_bitrate_kbps=600),
+            point_of(LARGE, 10, 900, 92, codecs="avc1.64000d", peak_bitrate_kbps=1000),
+            point_of(LARGE, 20, 500, 81, codecs="avc1.64000d", peak_bitrate_kbps=600),
         ),
     )
     build = select_ladder([answer], points_of([answer]), EVERYTHING)
-    assert [(r.point.quality, r.target, r.point.peak_bitrate_kbps) for r in build.rungs] == [
+    assert [(r.crf, r.target_vmaf, r.peak_bitrate_kbps) for r in build.rungs] == [
         (20, 80, 600),
         (10, None, 1000),
     ]
@@ -160,9 +168,9 @@ def test_points_measured_on_the_way_become_rungs_too() -> None:
 
 def test_a_rung_is_named_after_the_file_that_its_command_writes() -> None:
     points = [
-        LadderPoint(LARGE, 10, 900, 92, command=("ffmpeg", "clip.320x180.libx264.crf10.mp4")),
-        LadderPoint(LARGE, 20, 500, 81, command=("ffmpeg", "file:a:b.320x180.libx264.crf20.mp4")),
-        LadderPoint(LARGE, 30.5, 300, 61),
+        point_of(LARGE, 10, 900, 92, encode_command="ffmpeg clip.320x180.libx264.crf10.mp4"),
+        point_of(LARGE, 20, 500, 81, encode_command="ffmpeg file:a:b.320x180.libx264.crf20.mp4"),
+        point_of(LARGE, 30.5, 300, 61),
     ]
     build = select_ladder([], points, EVERYTHING)
     assert [rung.name for rung in build.rungs] == [
@@ -174,10 +182,11 @@ def test_a_rung_is_named_after_the_file_that_its_command_writes() -> None:
 
 def test_an_encode_that_answers_two_targets_is_one_point_with_the_higher_target() -> None:
     cells = [
-        LadderCell(LARGE, target, quality=20, bitrate_kbps=500, vmaf=81) for target in (80.0, 81.0)
+        LadderCell.answered(LARGE, target, crf=20, bitrate_kbps=500, vmaf=81)
+        for target in (80.0, 81.0)
     ]
     assert len(points_of(cells)) == 1
-    assert select_ladder(cells, points_of(cells), EVERYTHING).rungs[0].target == 81
+    assert select_ladder(cells, points_of(cells), EVERYTHING).rungs[0].target_vmaf == 81
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -217,11 +226,13 @@ def test_an_encode_of_another_profile_is_no_rung_but_stays_in_the_cloud() -> Non
 
     def sampler(resolution: Resolution, target: float) -> LadderCell:
         kbps = 10 ** (target / 30)
-        point = LadderPoint(resolution, 100 - target, kbps, target, codecs=codecs[target])
-        return LadderCell(resolution, target, point.quality, kbps, target, points=(point,))
+        point = point_of(resolution, 100 - target, kbps, target, codecs=codecs[target])
+        return LadderCell.answered(
+            resolution, target, crf=point.crf, bitrate_kbps=kbps, vmaf=target, points=(point,)
+        )
 
     build = build_ladder(LadderRequest((Resolution(640, 360),), tuple(codecs)), sampler)
     assert len(build.points) == len(build.cells) == 3
     assert max(point.vmaf for point in build.hull) == 85.0
-    assert all(rung.point.codecs == "avc1.64000a" for rung in build.rungs)
+    assert all(rung.codecs == "avc1.64000a" for rung in build.rungs)
     assert "profile avc1.f4" in build.notes[0]

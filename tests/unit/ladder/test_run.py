@@ -34,7 +34,7 @@ def clip(tmp_path: Path) -> Path:
 def crossing(resolution: Resolution, target: float) -> LadderCell:
     base, slope = (10, 0.06) if resolution == SMALL else (50, 0.025)
     rate = base * 2 ** (slope * target)
-    return LadderCell(resolution, target, quality=100 - target, bitrate_kbps=rate, vmaf=target)
+    return LadderCell.answered(resolution, target, crf=100 - target, bitrate_kbps=rate, vmaf=target)
 
 
 def build(
@@ -60,19 +60,19 @@ def build(
 
 def test_a_plain_callable_is_enough_to_build_a_ladder(clip: Path) -> None:
     result = build(clip)
-    assert [(rung.point.resolution, rung.target) for rung in result.rungs] == [
+    assert [(rung.resolution, rung.target_vmaf) for rung in result.renditions] == [
         (SMALL, 60),
         (LARGE, 80),
         (LARGE, 95),
     ]
     assert result.encoder == "libx264"
-    assert result.ffmpeg is None
+    assert result.ffmpeg_bin is None
 
 
 def test_the_result_tells_how_renditions_will_be_delivered(clip: Path) -> None:
     result = build(clip)
     assert result.gop_frames == 60
-    assert result.segment_s == Fraction(6006, 1000)
+    assert result.segment_duration == Fraction(6006, 1000)
     assert result.source.frame_rate == Fraction(30000, 1001)
 
 
@@ -129,9 +129,10 @@ def test_limits_are_refused_before_anything_is_sampled(clip: Path) -> None:
 def test_other_rungs_are_chosen_from_what_was_measured(clip: Path) -> None:
     result = build(clip)
     fewer = reselect(result, RungOptions(max_rungs=2))
-    assert [rung.target for rung in fewer.rungs] == [60, 95]
-    assert fewer.cells == result.cells
-    assert fewer.choice.min_bitrate_gap_kbps == 0
+    assert [rung.target_vmaf for rung in fewer.renditions] == [60, 95]
+    assert fewer.cloud == result.cloud
+    assert fewer.selection is not None
+    assert fewer.selection.min_bitrate_gap_kbps == 0
     assert reselect(fewer, RungOptions(max_rungs=6)) == result
 
 
@@ -144,13 +145,16 @@ def touching(resolution: Resolution, target: float) -> LadderCell:
     """Two curves that nearly touch, so that the hull goes back and forth between them."""
     rates = {60.0: 100.0, 80: 200.0, 95: 400.0}
     if resolution == SMALL:
-        return LadderCell(resolution, target, 40 - target / 10, rates[target], target)
-    bitrate_kbps, vmaf = {60.0: (120.0, 66.0), 80: (260.0, 86.0), 95: (500.0, 96.0)}[target]
-    return LadderCell(resolution, target, 40 - target / 10, bitrate_kbps, vmaf)
+        bitrate_kbps, vmaf = rates[target], target
+    else:
+        bitrate_kbps, vmaf = {60.0: (120.0, 66.0), 80: (260.0, 86.0), 95: (500.0, 96.0)}[target]
+    return LadderCell.answered(
+        resolution, target, crf=40 - target / 10, bitrate_kbps=bitrate_kbps, vmaf=vmaf
+    )
 
 
 def pixels(result: LadderResult) -> list[int]:
-    return [rung.point.pixels for rung in result.rungs]
+    return [rung.pixels for rung in result.renditions]
 
 
 def test_pictures_shrink_only_where_mixed_resolutions_are_asked_for(clip: Path) -> None:
@@ -170,7 +174,7 @@ def test_pictures_shrink_only_where_mixed_resolutions_are_asked_for(clip: Path) 
     assert pixels(strict) == sorted(pixels(strict))
     assert pixels(mixed) != sorted(pixels(mixed))
     assert strict.hull == mixed.hull
-    assert reselect(strict, RungOptions(mixed_resolutions=True)).rungs == mixed.rungs
-    assert reselect(mixed, RungOptions(mixed_resolutions=False)).rungs == strict.rungs
+    assert reselect(strict, RungOptions(mixed_resolutions=True)).renditions == mixed.renditions
+    assert reselect(mixed, RungOptions(mixed_resolutions=False)).renditions == strict.renditions
     # As a ladder of an older version that did not know the rule.
-    assert reselect(replace(mixed, choice=strict.choice)).rungs == strict.rungs
+    assert reselect(replace(mixed, selection=strict.selection)).renditions == strict.renditions

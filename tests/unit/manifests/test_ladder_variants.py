@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import m3u8
@@ -22,7 +21,7 @@ from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.manifests.dash import media_presentation
 from vmafx_tune.manifests.hls import multivariant_playlist
 from vmafx_tune.manifests.ladder import ladder_variants
-from vmafx_tune.results.ladder import LadderResult, LadderRung, LadderTitle
+from vmafx_tune.results.ladder import LadderResult, LadderRung, LadderSource
 
 NTSC = Fraction(24000, 1001)
 
@@ -34,9 +33,8 @@ def with_title(**changes: Any) -> LadderResult:
 
 def with_first_point(**changes: Any) -> LadderResult:
     result = ladder_result()
-    first, *others = result.rungs
-    point = replace(first.point, **changes)
-    return replace(result, rungs=(replace(first, point=point), *others))
+    first, *others = result.renditions
+    return replace(result, renditions=(replace(first, **changes), *others))
 
 
 def playlists(result: LadderResult) -> list[Any]:
@@ -51,15 +49,15 @@ def representations(result: LadderResult) -> list[Any]:
 
 
 def rungs_by_name(result: LadderResult) -> dict[str, LadderRung]:
-    return {rung.name: rung for rung in result.rungs}
+    return {str(rung.name): rung for rung in result.renditions}
 
 
 def test_each_rung_becomes_a_variant_with_its_measured_values() -> None:
     result = with_title(frame_rate=NTSC)
     variants = ladder_variants(result)
-    assert [variant.name for variant in variants] == [rung.name for rung in result.rungs]
-    for variant, rung in zip(variants, result.rungs, strict=True):
-        point = rung.point
+    assert [variant.name for variant in variants] == [rung.name for rung in result.renditions]
+    for variant, rung in zip(variants, result.renditions, strict=True):
+        point = rung
         assert (variant.width, variant.height) == (point.resolution.width, point.resolution.height)
         assert (variant.average_kbps, variant.peak_kbps) == (
             point.bitrate_kbps,
@@ -74,7 +72,7 @@ def test_hls_declares_the_peak_as_bandwidth_and_the_average_as_average() -> None
     result = ladder_result()
     rungs = rungs_by_name(result)
     for one in playlists(result):
-        point = rungs[one.uri.removesuffix(".m3u8")].point
+        point = rungs[one.uri.removesuffix(".m3u8")]
         info = one.stream_info
         # The fragments' own boxes come on top.
         assert point.peak_bitrate_kbps is not None
@@ -88,7 +86,7 @@ def test_hls_declares_codecs_resolution_and_frame_rate_of_each_rung() -> None:
     found = playlists(result)
     assert len(found) == len(rungs)
     for one in found:
-        point = rungs[one.uri.removesuffix(".m3u8")].point
+        point = rungs[one.uri.removesuffix(".m3u8")]
         assert one.stream_info.codecs == point.codecs
         assert one.stream_info.resolution == (point.resolution.width, point.resolution.height)
         assert one.stream_info.frame_rate == 25
@@ -103,7 +101,7 @@ def test_hls_scores_every_variant_with_its_vmaf() -> None:
     result = ladder_result()
     text = multivariant_playlist(ladder_variants(result))
     scores = {name: float(score) for score, name in re.findall(r"SCORE=(.*?),.*\n(.*).m3u8", text)}
-    assert scores == {rung.name: rung.point.vmaf for rung in result.rungs}
+    assert scores == {rung.name: rung.vmaf for rung in result.renditions}
 
 
 def test_hls_says_that_segments_can_be_decoded_alone() -> None:
@@ -135,8 +133,8 @@ def test_hls_leaves_the_video_range_of_an_sdr_source_out(transfer: str | None) -
 def test_dash_declares_the_same_measured_values() -> None:
     result = with_title(frame_rate=NTSC)
     found = representations(result)
-    for one, rung in zip(found, result.rungs, strict=True):
-        point = rung.point
+    for one, rung in zip(found, result.renditions, strict=True):
+        point = rung
         assert (one.id, one.codecs) == (rung.name, point.codecs)
         assert (one.width, one.height) == (point.resolution.width, point.resolution.height)
         assert one.frame_rate == "24000/1001"
@@ -149,7 +147,7 @@ def test_dash_ranks_against_the_scores() -> None:
     result = ladder_result()
     ranks = [one.quality_ranking for one in representations(result)]
     assert ranks == [4, 3, 2, 1]
-    assert all(low.point.vmaf < high.point.vmaf for low, high in pairwise(result.rungs))
+    assert all(low.vmaf < high.vmaf for low, high in pairwise(result.renditions))
 
 
 def test_dash_marks_an_hdr_source() -> None:
@@ -158,7 +156,7 @@ def test_dash_marks_an_hdr_source() -> None:
 
 
 def test_segments_last_what_the_peaks_were_measured_over() -> None:
-    result = replace(ladder_result(), segment_s=Fraction(3003, 500))
+    result = replace(ladder_result(), segment_duration=Fraction(3003, 500))
     assert {variant.segment_s for variant in ladder_variants(result)} == {Fraction(3003, 500)}
     templates = [one.segment_templates[0] for one in representations(result)]
     assert {(one.timescale, one.duration) for one in templates} == {(500, 3003)}
@@ -171,9 +169,9 @@ def test_a_name_with_other_characters_becomes_one_that_urls_leave_alone() -> Non
 
 def test_rungs_of_one_name_are_refused() -> None:
     result = ladder_result()
-    rungs = tuple(replace(rung, name="same") for rung in result.rungs)
+    rungs = tuple(replace(rung, name="same") for rung in result.renditions)
     with pytest.raises(InvalidLadderError, match="More than one rendition is named 'same'"):
-        ladder_variants(replace(result, rungs=rungs))
+        ladder_variants(replace(result, renditions=rungs))
 
 
 def test_a_ladder_without_rungs_is_refused() -> None:
@@ -184,9 +182,9 @@ def test_a_ladder_without_rungs_is_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "missing"),
     [
-        ({"source": LadderTitle(Path("a.mp4"))}, "frame rate"),
-        ({"source": LadderTitle(Path("a.mp4"), frame_rate=NTSC)}, "duration"),
-        ({"segment_s": None}, "segment duration"),
+        ({"source": LadderSource()}, "frame rate"),
+        ({"source": LadderSource(frame_rate=NTSC)}, "duration"),
+        ({"segment_duration": None}, "segment duration"),
     ],
 )
 def test_a_ladder_that_does_not_tell_its_timing_is_refused(

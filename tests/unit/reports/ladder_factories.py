@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.unit.reports.factories import FFMPEG, MODEL, SIZE, VERSIONS
+from vmafx_tune import shell
+from vmafx_tune._version import __version__
 from vmafx_tune.choices import Sampling, ScoreAt, SearchStrategy, Spacing
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.ladder.selection_options import default_choice
 from vmafx_tune.model import PoolMethod, Resolution
 from vmafx_tune.results.ladder import (
+    Encode,
+    HullPoint,
     LadderCell,
     LadderPoint,
     LadderResult,
     LadderRung,
-    LadderTitle,
+    LadderSource,
+    MeasuredEncode,
     RungChoice,
 )
 from vmafx_tune.results.score import PooledScores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ENCODER = "libx264"
 TARGETS = (70.0, 85.0, 95.0)
@@ -96,20 +104,28 @@ def ladder_point(
     """One encode out of `MEASURED`, with everything that is known of a fresh one."""
     bitrate_kbps, vmaf = next(rest for crf, *rest in MEASURED[size] if crf == quality)
     point = LadderPoint(
-        resolution=size,
-        quality=quality,
+        width=size.width,
+        height=size.height,
+        crf=quality,
         bitrate_kbps=bitrate_kbps,
         vmaf=vmaf,
         peak_bitrate_kbps=round(bitrate_kbps * 1.375, 6),
         codecs=CODECS[size],
-        command=command(size, quality, path),
-        pooled=_pooled(vmaf),
+        encode_command=shell.join(command(size, quality, path)),
+        vmaf_pooled=_pooled(vmaf),
         size_bytes=round(bitrate_kbps * 7500),
-        encode_time_s=12.5 - quality / 8,
-        score_time_s=4.75,
+        encode_time_ms=12500 - quality * 125,
+        score_time_ms=4750.0,
         encoder_version=VERSIONS[ENCODER],
     )
     return replace(point, **changes)
+
+
+def bare_point(size: Resolution, quality: float, bitrate_kbps: float, vmaf: float) -> LadderPoint:
+    """One encode, of which little is known."""
+    return LadderPoint(
+        width=size.width, height=size.height, crf=quality, bitrate_kbps=bitrate_kbps, vmaf=vmaf
+    )
 
 
 def ladder_points(path: str = "clips/seeking.mp4") -> tuple[LadderPoint, ...]:
@@ -132,24 +148,27 @@ def ladder_result(path: str = "clips/seeking.mp4", **changes: Any) -> LadderResu
         path: The source.
         changes: Fields of the result that are to differ.
     """
-    points = ladder_points(path)
+    points, cells = ladder_points(path), ladder_cells(path)
     result = LadderResult(
-        source=LadderTitle(Path(path), SIZE, Fraction(25), 1500, "yuv420p", "bt709"),
+        schema_version=1,
+        tool_version=__version__,
+        src=Path(path),
+        source=ladder_source(),
         encoder=ENCODER,
-        targets=TARGETS,
+        target_vmafs=TARGETS,
         resolutions=SIZES,
-        cells=ladder_cells(path),
-        points=points,
-        hull=upper_hull(points),
-        rungs=(
+        cloud=cells,
+        probes=points,
+        hull=hull_of(points, cells),
+        renditions=(
             _rung(SIZES[2], 31.0, 70.0, path),
             _rung(SIZES[1], 26.0, 85.0, path),
             _rung(SIZES[0], 24.0, None, path),
             _rung(SIZES[0], 23.0, 95.0, path),
         ),
         notes=NOTES,
-        choice=CHOICE,
-        wall_time_s=147.25,
+        selection=CHOICE,
+        wall_time_ms=147250.0,
         display=SIZE,
         sampling=Sampling.GRID,
         score_at=ScoreAt.DISPLAY,
@@ -157,8 +176,8 @@ def ladder_result(path: str = "clips/seeking.mp4", **changes: Any) -> LadderResu
         pool=PoolMethod.MEAN,
         subsample=1,
         gop_frames=50,
-        segment_s=Fraction(6),
-        ffmpeg=FFMPEG,
+        segment_duration=Fraction(6),
+        ffmpeg_bin=FFMPEG,
         ffmpeg_version="8.0",
         backend="ffmpeg",
         backend_version="3.2.0",
@@ -168,16 +187,49 @@ def ladder_result(path: str = "clips/seeking.mp4", **changes: Any) -> LadderResu
     return replace(result, **changes)
 
 
+def ladder_source(**changes: Any) -> LadderSource:
+    source = LadderSource(
+        width=SIZE.width,
+        height=SIZE.height,
+        frame_rate=Fraction(25),
+        n_frames=1500,
+        pix_fmt="yuv420p",
+        color_transfer="bt709",
+    )
+    return replace(source, **changes)
+
+
+def hull_of(
+    points: Iterable[LadderPoint], cells: Iterable[LadderCell] = ()
+) -> tuple[HullPoint, ...]:
+    """The upper hull, each point with the highest target that it is the answer to."""
+    targets: dict[tuple[Resolution, float], float] = {}
+    for cell in cells:
+        key = (cell.resolution, cell.crf)
+        targets[key] = max(cell.target, targets.get(key, 0.0))
+    return tuple(
+        HullPoint(
+            width=point.width,
+            height=point.height,
+            crf=point.crf,
+            bitrate_kbps=point.bitrate_kbps,
+            vmaf=point.vmaf,
+            target_vmaf=targets.get((point.resolution, point.crf)),
+        )
+        for point in upper_hull(tuple(points))
+    )
+
+
 def unreachable_ladder_result(**changes: Any) -> LadderResult:
     """One resolution, one target, out of reach: no cell is ok, but what was measured is a rung."""
     point = ladder_point(SIZES[2], 4.0)
     result = ladder_result(
-        targets=(95.0,),
+        target_vmafs=(95.0,),
         resolutions=SIZES[2:],
-        cells=(_cell(SIZES[2], 95.0, None, "clips/seeking.mp4"),),
-        points=(point,),
-        hull=(point,),
-        rungs=(_rung(SIZES[2], 4.0, None, "clips/seeking.mp4"),),
+        cloud=(_cell(SIZES[2], 95.0, None, "clips/seeking.mp4"),),
+        probes=(point,),
+        hull=hull_of([point]),
+        renditions=(_rung(SIZES[2], 4.0, None, "clips/seeking.mp4"),),
         notes=(TOP_IS_MISSING,),
         new_probes=0,
     )
@@ -189,56 +241,54 @@ def adaptive_ladder_result(**changes: Any) -> LadderResult:
 
     def sampled(cell: LadderCell) -> LadderCell:
         if cell.resolution == SIZES[1] and cell.target == TARGETS[-1]:
-            return LadderCell(cell.resolution, cell.target, error=LEFT_OUT, error_kind="left_out")
+            return LadderCell.failed(cell.resolution, cell.target, LEFT_OUT, "left_out")
         if cell.resolution == SIZES[0] and cell.target == TARGETS[0]:
             return replace(cell, note=NOT_PROVEN)
         return cell
 
     result = ladder_result(sampling=Sampling.ADAPTIVE, strategy=None)
-    return replace(result, cells=tuple(map(sampled, result.cells)), **changes)
+    cells = tuple(map(sampled, result.cloud))
+    return replace(result, cloud=cells, hull=hull_of(result.probes, cells), **changes)
 
 
 def failed_ladder_result(**changes: Any) -> LadderResult:
     """Every cell failed before anything was measured: no points, no hull, no rungs."""
-    cells = tuple(
-        LadderCell(size, target, error=FAILED, error_kind="failed")
-        for size in SIZES
-        for target in TARGETS
-    )
-    result = ladder_result(cells=cells, points=(), hull=(), rungs=(), notes=(), backend="")
+    cells = tuple(LadderCell.failed(size, target, FAILED) for size in SIZES for target in TARGETS)
+    result = ladder_result(cloud=cells, probes=(), hull=(), renditions=(), notes=(), backend="")
     return replace(result, backend_version="", new_probes=0, **changes)
 
 
 def bare_ladder_result(**changes: Any) -> LadderResult:
     """What is left of `ladder_result` in a saved ladder with the contract's fields only."""
     bare = {
-        _encode(point): LadderPoint(point.resolution, point.quality, point.bitrate_kbps, point.vmaf)
+        _encode(point): bare_point(point.resolution, point.crf, point.bitrate_kbps, point.vmaf)
         for point in ladder_points()
     }
     full = ladder_result()
-    told = [(cell.resolution, cell.quality) for cell in full.cells if cell.quality is not None]
+    told = [_encode(cell) for cell in full.cloud if cell.ok]
     told += [_encode(point) for point in full.hull]
     result = LadderResult(
-        source=LadderTitle(full.source.path),
+        schema_version=1,
+        tool_version=__version__,
+        src=full.src,
         encoder=full.encoder,
-        targets=full.targets,
+        target_vmafs=full.target_vmafs,
         resolutions=full.resolutions,
-        cells=tuple(replace(cell, points=(), error_kind=None) for cell in full.cells),
-        points=tuple(bare[encode] for encode in dict.fromkeys(told)),
-        hull=tuple(bare[_encode(point)] for point in full.hull),
-        rungs=tuple(
-            LadderRung(f"{rung.point.resolution}-{rung.point.quality:g}", bare[_encode(rung.point)])
-            for rung in full.rungs
+        cloud=tuple(replace(cell, points=(), error_kind=None) for cell in full.cloud),
+        probes=tuple(bare[encode] for encode in dict.fromkeys(told)),
+        hull=full.hull,
+        renditions=tuple(
+            rung_of(bare[_encode(rung)], f"{rung.resolution}-{rung.crf:g}", frame_rate=None)
+            for rung in full.renditions
         ),
-        notes=(),
-        choice=default_choice(full.targets),
-        wall_time_s=full.wall_time_s,
+        selection=default_choice(full.target_vmafs),
+        wall_time_ms=full.wall_time_ms,
     )
     return replace(result, **changes)
 
 
-def _encode(point: LadderPoint) -> tuple[Resolution, float]:
-    return (point.resolution, point.quality)
+def _encode(point: Encode | LadderCell) -> tuple[Resolution, float]:
+    return (point.resolution, point.crf)
 
 
 def _pooled(vmaf: float) -> PooledScores:
@@ -250,24 +300,25 @@ def _pooled(vmaf: float) -> PooledScores:
 
 def _cell(size: Resolution, target: float, quality: float | None, path: str) -> LadderCell:
     if quality is None:
-        return LadderCell(
-            size,
-            target,
-            error=UNREACHABLE,
-            error_kind="unreachable",
-            points=(ladder_point(size, 4.0, path),),
-        )
+        missed = LadderCell.failed(size, target, UNREACHABLE, "unreachable")
+        return replace(missed, points=(ladder_point(size, 4.0, path),))
     answer = ladder_point(size, quality, path)
-    return LadderCell(
+    return LadderCell.answered(
         size,
         target,
-        quality=quality,
+        crf=quality,
         bitrate_kbps=answer.bitrate_kbps,
         vmaf=answer.vmaf,
         points=(answer,),
     )
 
 
+def rung_of(
+    point: LadderPoint, name: str, target: float | None = None, frame_rate: float | None = 25.0
+) -> LadderRung:
+    shared = {field.name: getattr(point, field.name) for field in fields(MeasuredEncode)}
+    return LadderRung(**shared, name=name, target_vmaf=target, frame_rate=frame_rate)
+
+
 def _rung(size: Resolution, quality: float, target: float | None, path: str) -> LadderRung:
-    point = ladder_point(size, quality, path)
-    return LadderRung(rendition_name(size, quality, path), point, target)
+    return rung_of(ladder_point(size, quality, path), rendition_name(size, quality, path), target)

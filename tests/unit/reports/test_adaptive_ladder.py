@@ -11,7 +11,7 @@ from vmafx_tune.choices import Sampling
 from vmafx_tune.cli.ladder import exit_code
 from vmafx_tune.reports import ladder_facts
 from vmafx_tune.reports.render import render
-from vmafx_tune.reports.saved.ladder import read_ladder
+from vmafx_tune.reports.saved_ladder import read_ladder
 from vmafx_tune.results.ladder import LadderCell
 
 ADAPTIVE = factories.adaptive_ladder_result()
@@ -45,13 +45,13 @@ def test_a_saved_one_is_read_back_with_its_cells() -> None:
     saved = read_ladder(render(ADAPTIVE, "json"), "it")
     assert saved.sampling is Sampling.ADAPTIVE
     assert saved.strategy is None
-    kinds = [(cell.error_kind, cell.note) for cell in saved.cells]
-    assert kinds == [(cell.error_kind, cell.note) for cell in ADAPTIVE.cells]
+    kinds = [(cell.error_kind, cell.note) for cell in saved.cloud]
+    assert kinds == [(cell.error_kind, cell.note) for cell in ADAPTIVE.cloud]
 
 
 @pytest.mark.parametrize(("kind", "code"), [("failed", 1), ("unreachable", 3)])
 def test_cells_that_were_left_out_do_not_decide_how_the_program_ends(kind: str, code: int) -> None:
-    left_out = next(cell for cell in ADAPTIVE.cells if cell.error_kind == "left_out")
-    other = LadderCell(left_out.resolution, 60.0, error="Why.", error_kind=kind)
+    left_out = next(cell for cell in ADAPTIVE.cloud if cell.error_kind == "left_out")
+    other = LadderCell.failed(left_out.resolution, 60.0, "Why.", kind)
     assert exit_code(ADAPTIVE) == 0
-    assert exit_code(replace(ADAPTIVE, rungs=(), cells=(left_out, other))) == code
+    assert exit_code(replace(ADAPTIVE, renditions=(), cloud=(left_out, other))) == code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -13,19 +14,23 @@ from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.model import Resolution
 from vmafx_tune.reports import text
 from vmafx_tune.reports.tables.hull_picture import MIN_WIDTH, hull_picture
-from vmafx_tune.results.ladder import LadderPoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmafx_tune.results.ladder import Encode, LadderPoint
 
 SIZES = tuple(Resolution(16 * lines // 9, lines) for lines in range(90, 2160, 230))
 points = st.builds(
-    LadderPoint,
-    resolution=st.sampled_from(SIZES),
-    quality=st.floats(0, 51),
-    bitrate_kbps=st.floats(0.1, 1e6),
-    vmaf=st.floats(-1, 110),
+    factories.bare_point,
+    st.sampled_from(SIZES),
+    st.floats(0, 51),
+    st.floats(0.1, 1e6),
+    st.floats(-1, 110),
 )
 
 
-def lines(*arguments: list[LadderPoint], width: int = 72, height: int = 18) -> list[str]:
+def lines(*arguments: Sequence[Encode], width: int = 72, height: int = 18) -> list[str]:
     return [line.plain for line in hull_picture(*arguments, width=width, height=height)]
 
 
@@ -35,7 +40,7 @@ def plot(found: list[str]) -> list[str]:
 
 
 def point(kbps: float, vmaf: float, size: Resolution = SIZES[0]) -> LadderPoint:
-    return LadderPoint(size, 23.0, kbps, vmaf)
+    return factories.bare_point(size, 23.0, kbps, vmaf)
 
 
 @settings(deadline=None, max_examples=50)
@@ -55,7 +60,7 @@ def test_each_resolution_has_a_letter_that_the_legend_explains() -> None:
     result = factories.ladder_result()
     found = [
         line.plain
-        for line in hull_picture(result.points, result.hull, resolutions=result.resolutions)
+        for line in hull_picture(result.probes, result.hull, resolutions=result.resolutions)
     ]
     assert {char for char in "".join(plot(found)) if char.isalpha()} == set("abcABC")
     assert found[-1].startswith("a 1280x720   b 960x540   c 640x360   capitals: on the hull")
@@ -120,7 +125,7 @@ def test_more_resolutions_than_letters_can_be_drawn() -> None:
 
 def test_every_character_has_a_stand_in_in_plain_ascii() -> None:
     result = factories.ladder_result()
-    picture = "\n".join(lines([*result.points], [*result.hull], [result.rungs[0].point]))
+    picture = "\n".join(lines(result.probes, result.hull, result.renditions[:1]))
     plain = text.in_encoding(picture, "ascii")
     assert plain.isascii()
     assert "?" not in plain

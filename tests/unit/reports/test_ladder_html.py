@@ -21,7 +21,7 @@ RESULTS = [
     factories.unreachable_ladder_result(),
     factories.failed_ladder_result(),
     factories.bare_ladder_result(),
-    factories.ladder_result(rungs=()),
+    factories.ladder_result(renditions=()),
 ]
 
 
@@ -85,5 +85,4 @@ def test_names_cannot_inject_markup() -> None:
 
 def test_an_hdr_source_is_noted() -> None:
     full = factories.ladder_result()
-    hdr = replace(full.source, color_transfer="smpte2084")
-    assert HDR_NOTE in ladder_html(replace(full, source=hdr))
+    assert HDR_NOTE in ladder_html(replace(full, hdr=True))

@@ -51,7 +51,7 @@ def test_a_ladder_with_the_fields_of_the_contract_alone_can_be_written() -> None
     ("result", "sentence"),
     [
         (factories.failed_ladder_result(), "There are no rungs: nothing was measured."),
-        (factories.ladder_result(rungs=()), "There are no rungs: the limits rule out all 12"),
+        (factories.ladder_result(renditions=()), "There are no rungs: the limits rule out all 12"),
     ],
 )
 def test_a_ladder_without_rungs_says_so(result: LadderResult, sentence: str) -> None:
@@ -69,8 +69,8 @@ def test_names_cannot_make_markup() -> None:
 
 def test_every_line_of_a_table_has_as_many_cells_as_its_header() -> None:
     full = factories.ladder_result()
-    odd = replace(full.rungs[0], point=replace(full.rungs[0].point, codecs="av|c`1"))
-    text = ladder_markdown(replace(full, rungs=(odd, *full.rungs[1:])))
+    odd = replace(full.renditions[0], codecs="av|c`1")
+    text = ladder_markdown(replace(full, renditions=(odd, *full.renditions[1:])))
     blocks = re.findall(r"(?:^\|.*\|\n)+", text, flags=re.MULTILINE)
     counts = [
         {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()} for block in blocks
@@ -80,5 +80,4 @@ def test_every_line_of_a_table_has_as_many_cells_as_its_header() -> None:
 
 def test_an_hdr_source_is_noted() -> None:
     full = factories.ladder_result()
-    hdr = replace(full.source, color_transfer="arib-std-b67")
-    assert HDR_NOTE in ladder_markdown(replace(full, source=hdr))
+    assert HDR_NOTE in ladder_markdown(replace(full, hdr=True))

@@ -39,15 +39,13 @@ def wide_result() -> LadderResult:
     sizes = tuple(Resolution(320 * n, 180 * n) for n in range(9, 0, -1))
     targets = (50.0, 60.0, 70.0, 80.0, 90.0, 95.0)
     cells = tuple(
-        LadderCell(size, target, 23.5, 12345.6, target + 0.1)
+        LadderCell.answered(size, target, crf=23.5, bitrate_kbps=12345.6, vmaf=target + 0.1)
         if target < 80
-        else LadderCell(
-            size, target, error=f"VMAF {target:g} is not reached.", error_kind="unreachable"
-        )
+        else LadderCell.failed(size, target, f"VMAF {target:g} is not reached.", "unreachable")
         for size in sizes
         for target in targets
     )
-    return factories.ladder_result(resolutions=sizes, targets=targets, cells=cells, points=())
+    return factories.ladder_result(resolutions=sizes, target_vmafs=targets, cloud=cells, probes=())
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 160])
@@ -121,17 +119,19 @@ def test_a_sentence_that_is_true_of_every_cell_is_told_once() -> None:
 def test_a_sentence_that_is_true_of_some_cells_names_them() -> None:
     full = factories.ladder_result()
     broken = [
-        replace(cell, error=factories.FAILED, error_kind="failed") if index in {0, 1, 3} else cell
-        for index, cell in enumerate(full.cells)
+        LadderCell.failed(cell.resolution, cell.target, factories.FAILED)
+        if index in {0, 1, 3}
+        else cell
+        for index, cell in enumerate(full.cloud)
     ]
-    text = " ".join(lines(replace(full, cells=tuple(broken))))
+    text = " ".join(lines(replace(full, cloud=tuple(broken))))
     assert f"1280x720 at 70 and 85; 960x540 at 70: {factories.FAILED}" in text
 
 
 def test_notes_of_the_ladder_and_of_cells_are_told() -> None:
     full = factories.ladder_result()
-    noted = replace(full.cells[0], note="The search stopped early.")
-    text = " ".join(lines(replace(full, cells=(noted, *full.cells[1:]))))
+    noted = replace(full.cloud[0], note="The search stopped early.")
+    text = " ".join(lines(replace(full, cloud=(noted, *full.cloud[1:]))))
     assert "1280x720 at 70: The search stopped early." in text
     assert factories.NOTES[0] in text
 
@@ -162,7 +162,7 @@ def test_a_ladder_in_which_nothing_was_measured_says_so() -> None:
 
 
 def test_limits_that_leave_nothing_are_said_to_do_so() -> None:
-    found = lines(factories.ladder_result(rungs=()))
+    found = lines(factories.ladder_result(renditions=()))
     assert "There are no rungs: the limits rule out all 12 encodes that were measured." in found
     assert any("┤" in line for line in found)
 
@@ -177,7 +177,7 @@ def test_the_picture_fits_a_narrow_terminal_and_does_not_fill_a_wide_one() -> No
 
 def test_an_hdr_source_is_noted() -> None:
     full = factories.ladder_result()
-    assert HDR_NOTE in lines(replace(full, source=replace(full.source, color_transfer="smpte2084")))
+    assert HDR_NOTE in lines(replace(full, hdr=True))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.unit.reports.ladder_factories import (
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.ladder.selection_options import default_choice
 from vmafx_tune.reports.render import render
-from vmafx_tune.reports.saved.ladder import read_ladder
+from vmafx_tune.reports.saved_ladder import read_ladder
 from vmafx_tune.results.sample import Sample, SampledPart
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def saved(result: LadderResult | None = None) -> dict[str, Any]:
 
 
 def without_cell_points(result: LadderResult) -> LadderResult:
-    return replace(result, cells=tuple(replace(cell, points=()) for cell in result.cells))
+    return replace(result, cloud=tuple(replace(cell, points=()) for cell in result.cloud))
 
 
 def refusal(document: Any) -> str:
@@ -80,12 +80,12 @@ def test_a_saved_ladder_keeps_its_sample() -> None:
 
 def test_a_saved_ladder_keeps_the_commands_of_its_chunks() -> None:
     plain = ladder_result()
-    chunks = (("ffmpeg", "-i", "a b.mp4", "1.mp4"), ("ffmpeg", "-i", "a b.mp4", "2.mp4"))
-    points = tuple(replace(point, chunk_commands=chunks) for point in plain.points)
-    read = read_ladder(render(replace(plain, points=points, chunk_frames=48), "json"))
+    chunks = ("ffmpeg -i 'a b.mp4' 1.mp4", "ffmpeg -i 'a b.mp4' 2.mp4")
+    points = tuple(replace(point, chunk_commands=chunks) for point in plain.probes)
+    read = read_ladder(render(replace(plain, probes=points, chunk_frames=48), "json"))
 
     assert read.chunk_frames == 48
-    assert [point.chunk_commands for point in read.points] == [chunks] * len(points)
+    assert [point.chunk_commands for point in read.probes] == [chunks] * len(points)
 
 
 def test_the_contracts_fields_alone_give_all_that_they_tell() -> None:
@@ -103,17 +103,17 @@ def test_the_contracts_fields_alone_give_all_that_they_tell() -> None:
 def test_what_a_rendition_alone_tells_of_its_encode_is_kept() -> None:
     document = saved()
     del document["probes"]
-    top = read_ladder(json.dumps(document)).rungs[-1].point
+    top = read_ladder(json.dumps(document)).renditions[-1]
     assert top.codecs == "avc1.64001F"
-    assert top.command[-1] == "seeking.1280x720.libx264.crf23.mp4"
+    assert str(top.encode_command).endswith(" seeking.1280x720.libx264.crf23.mp4")
 
 
 def test_a_ladder_without_hull_and_renditions_has_none() -> None:
     document = saved()
     del document["hull"], document["renditions"]
     result = read_ladder(json.dumps(document))
-    assert (result.hull, result.rungs) == ((), ())
-    assert len(result.points) == 12
+    assert (result.hull, result.renditions) == ((), ())
+    assert len(result.probes) == 12
 
 
 def test_an_answer_to_two_targets_is_one_point() -> None:
@@ -121,15 +121,15 @@ def test_an_answer_to_two_targets_is_one_point() -> None:
     document["cloud"] = [document["cloud"][0], {**document["cloud"][0], "target_vmaf": 65}]
     document["hull"] = document["renditions"] = []
     result = read_ladder(json.dumps(document))
-    assert [cell.target for cell in result.cells] == [70, 65]
-    assert len(result.points) == 1
+    assert [cell.target for cell in result.cloud] == [70, 65]
+    assert len(result.probes) == 1
 
 
 def test_a_cells_missing_target_follows_from_its_place() -> None:
     document = saved()
     for cell in document["cloud"]:
         del cell["target_vmaf"], cell["error"]
-    cells = read_ladder(json.dumps(document)).cells
+    cells = read_ladder(json.dumps(document)).cloud
     assert [cell.target for cell in cells] == [70, 85, 95] * 3
     assert cells[-1].error == "It failed, and the saved ladder does not say why."
 
@@ -143,7 +143,7 @@ def test_a_target_that_no_place_tells_is_asked_for() -> None:
 def test_an_older_ladder_without_its_selection_has_the_defaults() -> None:
     document = with_value("target_vmafs", value=[70, 85, 97])
     del document["selection"]
-    assert read_ladder(json.dumps(document)).choice == default_choice([70, 85, 97])
+    assert read_ladder(json.dumps(document)).selection == default_choice([70, 85, 97])
 
 
 def test_fields_of_a_later_version_are_ignored() -> None:
@@ -155,7 +155,7 @@ def test_fields_of_a_later_version_are_ignored() -> None:
 def test_whole_numbers_may_be_written_with_a_point_and_a_byte_order_mark_in_front() -> None:
     document = with_value("cloud", 0, "width", value=1280.0)
     result = read_ladder(f"\N{ZERO WIDTH NO-BREAK SPACE}{json.dumps(document)}")
-    assert result.cells[0].resolution == SIZES[0]
+    assert result.cloud[0].resolution == SIZES[0]
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\N{ZERO WIDTH NO-BREAK SPACE}"])

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vmafx_tune.model import Resolution
-    from vmafx_tune.results.ladder import LadderPoint, LadderResult
+    from vmafx_tune.results.ladder import Encode, LadderResult
 
 __all__ = ["ladder_html"]
 
@@ -31,7 +31,7 @@ def ladder_html(result: LadderResult) -> str:
 
 def _sections(result: LadderResult) -> Iterator[str]:
     yield from _rungs(result)
-    if result.cells:
+    if result.cloud:
         yield elements.heading("kb/s @ quality of each resolution and target")
         yield _table(ladder_facts.cell_sheet(result))
     for where, why in ladder_facts.failures(result):
@@ -55,8 +55,8 @@ def _rungs(result: LadderResult) -> Iterator[str]:
 
 def _chart(result: LadderResult) -> str:
     numbers = {
-        (rung.point.resolution, rung.point.quality): str(number)
-        for number, rung in enumerate(result.rungs, start=1)
+        (rung.resolution, rung.crf): str(number)
+        for number, rung in enumerate(result.renditions, start=1)
     }
     series = [
         Series(str(size), tuple(_chart_point(result, point, numbers) for point in points))
@@ -68,9 +68,9 @@ def _chart(result: LadderResult) -> str:
 
 
 def _chart_point(
-    result: LadderResult, point: LadderPoint, numbers: dict[tuple[Resolution, float], str]
+    result: LadderResult, point: Encode, numbers: dict[tuple[Resolution, float], str]
 ) -> ChartPoint:
-    number = numbers.get((point.resolution, point.quality), "")
+    number = numbers.get((point.resolution, point.crf), "")
     return ChartPoint(
         point.bitrate_kbps,
         point.vmaf,

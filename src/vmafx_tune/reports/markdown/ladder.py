@@ -50,7 +50,7 @@ def _rungs(result: LadderResult) -> Iterable[str]:
 
 
 def _cells(result: LadderResult) -> Iterable[str]:
-    if result.cells:
+    if result.cloud:
         yield "## kb/s @ quality"
         yield _table(ladder_facts.cell_sheet(result))
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vmafx_tune.ladder.hull import RateQuality
     from vmafx_tune.model import Resolution
     from vmafx_tune.reports.axes import Axes
-    from vmafx_tune.results.ladder import LadderPoint
+    from vmafx_tune.results.ladder import Encode
 
     Place = tuple[int, int]
     # Letter and style of each size.
@@ -79,9 +79,9 @@ class _Canvas:
 
 
 def hull_picture(
-    points: Sequence[LadderPoint],
-    hull: Sequence[LadderPoint] = (),
-    rungs: Sequence[LadderPoint] = (),
+    points: Sequence[Encode],
+    hull: Sequence[Encode] = (),
+    rungs: Sequence[Encode] = (),
     *,
     resolutions: Iterable[Resolution] = (),
     width: int = 72,
@@ -101,7 +101,8 @@ def hull_picture(
         Lines of at most `width` characters without trailing blanks; none where no point can be
         drawn or the width is less than `MIN_WIDTH`.
     """
-    shown = drawable([*points, *hull, *rungs])
+    every: list[Encode] = [*points, *hull, *rungs]
+    shown = drawable(every)
     if not shown or width < MIN_WIDTH:
         return []
     sizes = [point.resolution for point in shown]
@@ -126,11 +127,15 @@ def hull_picture(
         Text("VMAF".rjust(margin - 1), style=_AXIS_STYLE),
         *(_plot_line(canvas, row, marks.get(row, ""), margin) for row in range(height)),
         *_bitrate_axis(axes, canvas.width, margin),
-        *_legend(letters, width, capitals=not {*hull} <= {*rungs}, numbers=bool(rungs)),
+        *_legend(letters, width, capitals=not _places(hull) <= _places(rungs), numbers=bool(rungs)),
     ]
 
 
-def _number(canvas: _Canvas, letters: Letters, rungs: Sequence[LadderPoint]) -> None:
+def _places(points: Sequence[Encode]) -> set[tuple[Resolution, float]]:
+    return {(point.resolution, point.crf) for point in points}
+
+
+def _number(canvas: _Canvas, letters: Letters, rungs: Sequence[Encode]) -> None:
     """Write each rung's number where it falls, or as near as there is room."""
     taken: set[Place] = set()
     for number, rung in enumerate(rungs, start=1):

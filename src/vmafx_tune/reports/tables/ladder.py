@@ -40,7 +40,7 @@ def ladder_parts(result: LadderResult, *, with_commands: bool = False) -> Iterat
     yield plain(ladder_facts.heading(result), "bold")
     yield ""
     yield facts_grid(ladder_facts.circumstances(result))
-    if result.cells and result.targets:
+    if result.cloud and result.target_vmafs:
         yield ""
         yield plain("kb/s @ quality of each resolution and target", "bold")
         yield _cells(result)
@@ -66,9 +66,9 @@ class _Picture:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         result = self._result
         lines = hull_picture(
-            result.points,
+            result.probes,
             result.hull,
-            [rung.point for rung in result.rungs],
+            result.renditions,
             resolutions=result.resolutions,
             width=min(options.max_width, _PICTURE_WIDTH),
         )
@@ -96,12 +96,12 @@ def _narrowing(sheet: ladder_facts.Sheet) -> Iterator[ladder_facts.Sheet]:
 
 def _cells(result: LadderResult) -> RenderableType:
     """Show as many targets side by side as fit, and the others below."""
-    count = len(result.targets)
+    count = len(result.target_vmafs)
     return FirstThatFits([_blocks(result, ceil(count / n)) for n in range(1, count + 1)])
 
 
 def _blocks(result: LadderResult, columns: int) -> RenderableType:
-    targets = result.targets
+    targets = result.target_vmafs
     blocks = (targets[start : start + columns] for start in range(0, len(targets), columns))
     grids = (_grid(ladder_facts.cell_sheet(result, block)) for block in blocks)
     return Group(*chain.from_iterable(("", one) for one in grids))

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from vmafx_tune.reports.documents.fields import Document
-from vmafx_tune.reports.text import one_line
+from vmafx_tune.reports.text import encodable, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from vmafx_tune.results.record import Record
+
 __all__ = ["UnreadableError", "parse_object", "refuse_value", "validated"]
 
-DocumentT = TypeVar("DocumentT", bound=Document)
+RecordT = TypeVar("RecordT", bound="Record")
 
 # Up to here every whole number is a float too, so that all programs read the same one.
 _MAX_NUMBER = 2**53
@@ -25,8 +26,9 @@ _WANTED: Mapping[str, str] = {
     "int_type": "a whole number",
     "bool_type": "true or false",
     "string_type": "a text",
-    "list_type": "a list",
-    "model_type": "an object",
+    "path_type": "a text",
+    "tuple_type": "a list",
+    "dataclass_type": "an object",
 }
 
 
@@ -63,23 +65,28 @@ def _parsed(text: str) -> Any:
         raise UnreadableError("is nested too deeply") from error
 
 
-def validated(model: type[DocumentT], data: Mapping[str, Any]) -> DocumentT:
-    """Read parsed JSON as a document, without turning one type into another.
+def validated(record: type[RecordT], data: Mapping[str, Any]) -> RecordT:
+    """Read parsed JSON as a record, without turning one type of JSON into another.
 
     Raises:
-        UnreadableError: A field is missing or of the wrong type.
+        UnreadableError: A field is missing, of the wrong type, or out of its range.
     """
     try:
-        return model.model_validate(data, strict=True)
+        text = encodable(json.dumps(data, ensure_ascii=False))
+        return TypeAdapter(record).validate_json(text, strict=True)
+    except RecursionError as error:
+        raise UnreadableError("is nested too deeply") from error
     except ValidationError as error:
         # Of a place that takes several types, the last fault names the widest of them.
         faults = {_where(fault["loc"], data): fault for fault in error.errors(include_url=False)}
         where, fault = next(iter(faults.items()))
+        if fault["type"] == "json_invalid":
+            raise UnreadableError("is nested too deeply") from error
         if fault["type"] == "missing":
             raise UnreadableError(f"has no {where}") from error
-        expected = fault.get("ctx", {}).get("expected", "something else")
-        wanted = _WANTED.get(fault["type"], expected)
-        refuse_value(fault["input"], where, wanted, cause=error)
+        context = fault.get("ctx", {})
+        told = context.get("error") or context.get("expected", "something else")
+        refuse_value(fault["input"], where, _WANTED.get(fault["type"], str(told)), cause=error)
 
 
 def refuse_value(

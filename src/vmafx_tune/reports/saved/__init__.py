@@ -1,1 +1,0 @@
-"""Reading back what `documents` writes, by whomever it was written."""
