@@ -30,7 +30,7 @@ def overhead(_: Path, __: int) -> list[Row]:
 
     # What an earlier benchmark measured would only be recalled.
     session = Session(ToolOptions(refresh=True))
-    session.availability(encoder_row("libx264"))
+    session.probing.availability(encoder_row("libx264"))
     result = vmafx_tune.search(
         clip,
         "libx264",

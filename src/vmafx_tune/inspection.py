@@ -36,7 +36,7 @@ def list_encoders(session: Session) -> EncodersResult:
     """
     ffmpeg, rows = session.ffmpeg, all_rows()
     with ThreadPoolExecutor(4, thread_name_prefix="encoders") as pool:
-        found = list(pool.map(session.availability, rows))
+        found = list(pool.map(session.probing.availability, rows))
     statuses = tuple(_status(row, status) for row, status in zip(rows, found, strict=True))
     return EncodersResult(encoders=statuses, ffmpeg_bin=ffmpeg.path, ffmpeg_version=ffmpeg.version)
 

@@ -101,7 +101,7 @@ class PreparedSource:
         notes = tuple(note for note in (session.cutting_note(source, parts),) if note)
         for note in notes:
             session.warn(note)
-        scorer = session.scorer(scoring.backend, model, often=True)
+        scorer = session.probing.scorer(scoring.backend, model)
         return cls(
             session,
             source,
@@ -207,7 +207,7 @@ class PreparedSource:
             A prober of the whole source, in chunks or not, or of its sample; and one of the sample
             that is to be verified, or for cheap looks, or None.
         """
-        prober = self.session.prober(self.scorer)
+        prober = self.session.prober()
         if self.chunks:
             at_once = self._part_workers(rows, len(self.chunks), workers)
             chunked = self.session.chunked(prober, self.chunks, self.source, workers=at_once)
@@ -224,8 +224,8 @@ class PreparedSource:
         return (prober, sampled) if self.encoding.verify else (sampled, self.prescan(prober))
 
     def _part_workers(self, rows: Sequence[EncoderRow], parts: int, workers: int) -> int:
-        if self.session.slots is not None:
-            return share_of(self.session.slots, workers)
+        if self.session.probing.slots is not None:
+            return share_of(self.session.probing.slots, workers)
         return min(
             self.cores.part_workers(row, self.source.resolution, parts, beside=workers)
             for row in rows
@@ -268,7 +268,8 @@ class PreparedSource:
             UsageError: One does nothing with any, or an encoder refuses it.
         """
         unused = {
-            one.encoder: self.session.unused_arguments(one.template.encode) for one in requests
+            one.encoder: self.session.probing.unused_arguments(one.template.encode)
+            for one in requests
         }
         names = dict.fromkeys(name for found in unused.values() for name in found)
         without = {name: [one for one in unused if name in unused[one]] for name in names}
@@ -287,7 +288,7 @@ class PreparedSource:
         Raises:
             EncoderUnavailableError: It does not, with the reason.
         """
-        reason = self.session.availability(row).why_not
+        reason = self.session.probing.availability(row).why_not
         if reason is not None:
             raise EncoderUnavailableError(reason)
 

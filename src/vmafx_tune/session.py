@@ -10,12 +10,13 @@ from dataclasses import replace
 from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from vmafx_tune._version import __version__
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.coding import build, plain
 from vmafx_tune.cpus import available_cpus
+from vmafx_tune.errors import UsageError
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.folders import cache_folder
 from vmafx_tune.model import Excerpt, RawFormat, Source
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
     from vmafx_tune.sampling.parts import SamplePlan, Segment
     from vmafx_tune.scoring.reference_copies import ReferenceCopies
 
-__all__ = ["Session", "open_session"]
+__all__ = ["LocalProbing", "Probing", "Session", "open_session"]
 
 # Facts of a file do not depend on what it is called.
 _ANY_PATH = Path()
@@ -76,6 +77,185 @@ def open_session(
         session.observe = before
 
 
+class Probing(Protocol):
+    """Where the probes of a run are made: on this machine, or by the workers of a cluster."""
+
+    @property
+    def slots(self) -> int | None:
+        """Probes that can be made at once; None where only the cores of this machine limit them."""
+        ...
+
+    @property
+    def ffmpeg(self) -> Ffmpeg:
+        """The ffmpeg that makes the trial encodes, as results name it.
+
+        Raises:
+            ToolNotFoundError: There is none.
+        """
+        ...
+
+    def connect(self) -> None:
+        """Make sure that it is there, before any work.
+
+        Raises:
+            ClusterError: It is not.
+        """
+        ...
+
+    def scorer(self, backend: str, model: VmafModel) -> Scorer:
+        """Choose the backend that scores all further probes.
+
+        Raises:
+            VmafxTuneError: There is none.
+        """
+        ...
+
+    def availability(self, row: EncoderRow) -> Availability:
+        """Find out whether an encoder can be used there."""
+        ...
+
+    def unused_arguments(self, spec: EncodeSpec) -> tuple[str, ...]:
+        """Find further arguments of an encode that its encoder does not have.
+
+        Raises:
+            UsageError: The encoder refuses one.
+        """
+        ...
+
+    def setup(self) -> Setup:
+        """Tell what decides the outcome of a probe."""
+        ...
+
+    def prober(self) -> Prober:
+        """Make what measures, whether it was measured before or not; a scorer has been chosen."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it; what is under way is stopped."""
+        ...
+
+
+class LocalProbing:
+    """Implements `Probing` with the programs of this machine.
+
+    Args:
+        session: Knows them.
+    """
+
+    slots = None
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._scorer: Scorer | None = None
+
+    @property
+    def ffmpeg(self) -> Ffmpeg:
+        """The session's ffmpeg; see `Probing`."""
+        return self._session.ffmpeg
+
+    def connect(self) -> None:
+        """Do nothing: this machine is there."""
+
+    def close(self) -> None:
+        """Do nothing: programs end with what they do."""
+
+    def scorer(self, backend: str, model: VmafModel) -> Scorer:
+        """Choose a backend for many encodes of the same clip; see `Session.scorer`."""
+        self._scorer = self._session.scorer(backend, model, often=True)
+        return self._scorer
+
+    def availability(self, row: EncoderRow) -> Availability:
+        """Find out whether an encoder is compiled in and opens on this machine."""
+        from vmafx_tune.encoders.availability import check_encoder
+
+        if row.name not in self._session.availabilities:
+            self._session.availabilities[row.name] = check_encoder(
+                row, self._session.ffmpeg, self._session.runner, self._session.facts
+            )
+        return self._session.availabilities[row.name]
+
+    def unused_arguments(self, spec: EncodeSpec) -> tuple[str, ...]:
+        """Find further arguments of an encode that its encoder does not have.
+
+        Raises:
+            UsageError: The encoder refuses one.
+        """
+        from vmafx_tune.encoders.argument_trial import find_unused_arguments
+        from vmafx_tune.encoders.registry import encoder_row
+
+        return find_unused_arguments(
+            spec,
+            encoder_row(spec.encoder),
+            self._session.ffmpeg,
+            self._session.runner,
+            self._session.facts,
+        )
+
+    def setup(self) -> Setup:
+        """Tell what decides the outcome of a probe; see `Probing`."""
+        from vmafx_tune.probing.setup import LocalSetup
+
+        return LocalSetup(
+            self._session.facts,
+            ffmpeg=self._session.ffmpeg.path,
+            scorer={} if self._scorer is None else self._scorer_facts(self._scorer),
+            scoring_files=() if self._scorer is None else self._scoring_files(self._scorer),
+            encoder_version=lambda row: self.availability(row).version,
+        )
+
+    def prober(self) -> Prober:
+        """Make probes; see `Probing`."""
+        from vmafx_tune.probing.prober import EncodingProber
+
+        return EncodingProber(
+            self._encoder(),
+            self._chosen(),
+            cancel=self._session.cancel,
+            shares=self._session.shares,
+            work_dir=self._session.tools.work_dir,
+            check=self._require_intact,
+        )
+
+    def _encoder(self) -> Encoder:
+        from vmafx_tune.encoders.runner import FfmpegEncoder
+
+        def probe(path: Path) -> Source:
+            from vmafx_tune.media.probe import probe_source
+
+            return probe_source(path)
+
+        return FfmpegEncoder(self._session.ffmpeg, self._session.runner, probe)
+
+    def _require_intact(self, source: Source) -> None:
+        from vmafx_tune.media.damage import require_intact
+
+        require_intact(source, self._session.cancel)
+
+    def _chosen(self) -> Scorer:
+        if self._scorer is None:
+            raise UsageError("The scorer has to be chosen before anything is measured with it.")
+        return self._scorer
+
+    def _scorer_facts(self, scorer: Scorer) -> dict[str, str]:
+        facts = {"name": scorer.name, "version": scorer.version}
+        # PyAV decodes and scales its frames.
+        return facts | {"decoder": self._session.decoder} if scorer.name == "libvmaf" else facts
+
+    def _scoring_files(self, scorer: Scorer) -> tuple[Path, ...]:
+        """Programs and libraries that decide what a scorer gives."""
+        if scorer.name == "vmaf":
+            from vmafx_tune.scoring.vmaf_binary import find_vmaf
+
+            return find_vmaf(self._session.vmaf_binary), self._session.ffmpeg.path
+        if scorer.name == "libvmaf":
+            from vmafx_tune.scoring.libvmaf.library import load_libvmaf
+
+            library = Path(load_libvmaf().path)
+            # What the dynamic linker found by its name alone has its version, and no path.
+            return (library,) if library.is_absolute() else ()
+        return (self._session.ffmpeg.path,)
+
+
 class Session:
     """The adapters of one run, each made when it is first needed.
 
@@ -87,6 +267,8 @@ class Session:
         observe: Told what a user should know.
 
     Attributes:
+        probing: Makes the probes.
+        urls: Where copies of sources come from.
         max_pixels: Largest picture that is decoded; None for any.
     """
 
@@ -106,7 +288,9 @@ class Session:
         self.cancel = cancel or CancelToken()
         self._sources = sources or SourceOptions()
         self._on_command = on_command
-        self._availabilities: dict[str, Availability] = {}
+        self.availabilities: dict[str, Availability] = {}
+        self.probing: Probing = LocalProbing(self)
+        self.urls: dict[Path, str] = {}
         self._cutters: dict[Source, ExcerptCutter] = {}
 
     @cached_property
@@ -134,22 +318,9 @@ class Session:
 
         return find_ffmpeg(self.tools.ffmpeg, self.runner, facts=self.facts)
 
-    @property
-    def probing_ffmpeg(self) -> Ffmpeg:
-        """The ffmpeg that makes the trial encodes, as results tell it: this machine's.
-
-        Raises:
-            ToolNotFoundError: There is none.
-        """
-        return self.ffmpeg
-
-    @property
-    def slots(self) -> int | None:
-        """Probes that can be made at once; None where only the cores of this machine limit them."""
-        return None
-
     def close(self) -> None:
-        """Remove what was kept to be used again."""
+        """Remove what was kept to be used again, and end what makes probes."""
+        self.probing.close()
         if "reference_copies" in self.__dict__:
             self.reference_copies.close()
         if "source_cache" in self.__dict__:
@@ -162,7 +333,7 @@ class Session:
         session.ffmpeg = self.ffmpeg
         session.shares = self.shares
         session.reference_copies = self.reference_copies
-        session._availabilities = self._availabilities
+        session.availabilities = self.availabilities
         return session
 
     @cached_property
@@ -180,7 +351,10 @@ class Session:
             UnreadableSourceError: It cannot be fetched.
             OutputError: There is no room for it.
         """
-        return self.source_cache.current(url)
+        self.probing.connect()
+        path = self.source_cache.current(url)
+        self.urls[path] = url
+        return path
 
     def source(self, path: Path) -> Source:
         """Probe a source; a `.yuv` file with the geometry of the options.
@@ -188,6 +362,8 @@ class Session:
         Raises:
             UnreadableSourceError: It is missing, or not a video.
         """
+        # A cluster that is down shows before a long source is read.
+        self.probing.connect()
         return self._probed(path, self._sources.video_stream)
 
     def distorted(self, path: Path) -> Source:
@@ -224,7 +400,7 @@ class Session:
         return accept_damage(source, self.cancel)
 
     @cached_property
-    def _decoder(self) -> str:
+    def decoder(self) -> str:
         """Version of PyAV, which decodes here."""
 
         def version() -> str:
@@ -240,7 +416,7 @@ class Session:
     def _reader(self) -> str:
         """What reads sources here: another version may see other facts in a file, or tell more."""
         told = zlib.crc32(" ".join((*Source.__slots__, *Excerpt.__slots__)).encode())
-        return f"{__version__} {self._decoder} {told}"
+        return f"{__version__} {self.decoder} {told}"
 
     def filtered(self, source: Source) -> Source:
         """Put the options' crop, filters and deinterlacing before a source.
@@ -374,76 +550,16 @@ class Session:
         named = os.environ.get("VMAFX_VMAF_BINARY")
         return self.tools.vmaf or (Path(named) if named else None)
 
-    @cached_property
-    def encoder(self) -> Encoder:
-        """Makes encodes."""
-        from vmafx_tune.encoders.runner import FfmpegEncoder
-
-        def probe(path: Path) -> Source:
-            from vmafx_tune.media.probe import probe_source
-
-            return probe_source(path)
-
-        return FfmpegEncoder(self.ffmpeg, self.runner, probe)
-
-    def availability(self, row: EncoderRow) -> Availability:
-        """Find out whether an encoder is compiled in and opens on this machine."""
-        from vmafx_tune.encoders.availability import check_encoder
-
-        if row.name not in self._availabilities:
-            self._availabilities[row.name] = check_encoder(
-                row, self.ffmpeg, self.runner, self.facts
-            )
-        return self._availabilities[row.name]
-
-    def unused_arguments(self, spec: EncodeSpec) -> tuple[str, ...]:
-        """Find further arguments of an encode that its encoder does not have.
-
-        Raises:
-            UsageError: The encoder refuses one.
-        """
-        from vmafx_tune.encoders.argument_trial import find_unused_arguments
-        from vmafx_tune.encoders.registry import encoder_row
-
-        return find_unused_arguments(
-            spec,
-            encoder_row(spec.encoder),
-            self.ffmpeg,
-            self.runner,
-            self.facts,
-        )
-
-    def prober(self, scorer: Scorer) -> Prober:
-        """Make probes with the session's encoder and `scorer`, those that are not known already.
-
-        Args:
-            scorer: Scores the trial encodes.
+    def prober(self) -> Prober:
+        """Make the probes that are not known already, with the scorer that `probing` has chosen.
 
         Raises:
             UsageError: The size that the store may have is no size.
         """
-        prober = self.measuring_prober(scorer)
-        return self._remembering(prober, scorer) if self.tools.cache else prober
+        prober = self.probing.prober()
+        return self._remembering(prober) if self.tools.cache else prober
 
-    def measuring_prober(self, scorer: Scorer) -> Prober:
-        """Make probes with the session's encoder and `scorer`, whether they are known or not."""
-        from vmafx_tune.probing.prober import EncodingProber
-
-        return EncodingProber(
-            self.encoder,
-            scorer,
-            cancel=self.cancel,
-            shares=self.shares,
-            work_dir=self.tools.work_dir,
-            check=self._require_intact,
-        )
-
-    def _require_intact(self, source: Source) -> None:
-        from vmafx_tune.media.damage import require_intact
-
-        require_intact(source, self.cancel)
-
-    def _remembering(self, prober: Prober, scorer: Scorer) -> Prober:
+    def _remembering(self, prober: Prober) -> Prober:
         from vmafx_tune.probing.claims import CLAIMS_FOLDER, Claims
         from vmafx_tune.probing.keys import ProbeKeys
         from vmafx_tune.probing.remembering import RememberingProber
@@ -451,7 +567,7 @@ class Session:
         return RememberingProber(
             prober,
             self.probe_store,
-            ProbeKeys(self.facts, self.setup(scorer)),
+            ProbeKeys(self.facts, self.probing.setup()),
             command=self.user_command,
             claim=Claims(cache_folder() / CLAIMS_FOLDER, self.cancel),
             refresh=self.tools.refresh,
@@ -489,7 +605,7 @@ class Session:
         from vmafx_tune.encoders.argv import user_command
         from vmafx_tune.encoders.registry import encoder_row
 
-        return user_command(spec, encoder_row(spec.encoder), self.probing_ffmpeg.path)
+        return user_command(spec, encoder_row(spec.encoder), self.probing.ffmpeg.path)
 
     def join_command(self, spec: EncodeSpec, chunks: Sequence[Probe]) -> tuple[str, ...]:
         """Build the command that joins the chunks of an encode, after the chunks' own commands."""
@@ -497,23 +613,7 @@ class Session:
         from vmafx_tune.encoders.registry import encoder_row
 
         names = [chunk.command[-1] for chunk in chunks]
-        return join_command(spec, encoder_row(spec.encoder), self.probing_ffmpeg.path, names)
-
-    def setup(self, scorer: Scorer | None) -> Setup:
-        """Tell what decides the outcome of a probe.
-
-        Args:
-            scorer: Scores the trial encodes; None where only encoding is asked about.
-        """
-        from vmafx_tune.probing.setup import LocalSetup
-
-        return LocalSetup(
-            self.facts,
-            ffmpeg=self.ffmpeg.path,
-            scorer={} if scorer is None else self._scorer_facts(scorer),
-            scoring_files=() if scorer is None else self._scoring_files(scorer),
-            encoder_version=lambda row: self.availability(row).version,
-        )
+        return join_command(spec, encoder_row(spec.encoder), self.probing.ffmpeg.path, names)
 
     def sampled(
         self,
@@ -607,25 +707,6 @@ class Session:
         from vmafx_tune.media.complexity import measure_complexity
 
         return measure_complexity(source)
-
-    def _scorer_facts(self, scorer: Scorer) -> dict[str, str]:
-        facts = {"name": scorer.name, "version": scorer.version}
-        # PyAV decodes and scales its frames.
-        return facts | {"decoder": self._decoder} if scorer.name == "libvmaf" else facts
-
-    def _scoring_files(self, scorer: Scorer) -> tuple[Path, ...]:
-        """Programs and libraries that decide what a scorer gives."""
-        if scorer.name == "vmaf":
-            from vmafx_tune.scoring.vmaf_binary import find_vmaf
-
-            return find_vmaf(self.vmaf_binary), self.ffmpeg.path
-        if scorer.name == "libvmaf":
-            from vmafx_tune.scoring.libvmaf.library import load_libvmaf
-
-            library = Path(load_libvmaf().path)
-            # What the dynamic linker found by its name alone has its version, and no path.
-            return (library,) if library.is_absolute() else ()
-        return (self.ffmpeg.path,)
 
 
 def _is_raw(path: Path) -> bool:

@@ -29,7 +29,7 @@ def known_programs(session_cache: Path) -> Path:
     """A cache that knows what a run asks of ffmpeg before it begins."""
     session = Session()
     for name in ("libx264", "libx265", "libsvtav1"):
-        session.availability(encoder_row(name))
+        session.probing.availability(encoder_row(name))
     session.scorer("auto", BUILT_IN_MODELS[DEFAULT_MODEL])
     return session_cache
 

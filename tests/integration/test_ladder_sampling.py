@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,11 +38,13 @@ def tiny_ladder(
         targets[0],
         PoolMethod.MEAN,
     )
-    prober = session.prober(session.scorer("auto", model))
+    session.probing.scorer("auto", model)
+    prober = session.prober()
     sampler = SearchingSampler(base, (LARGE, SMALL), prober, targets=targets, score_at=score_at)
     selection = SelectionOptions(min_gap_kbps=0)
     request = LadderRequest((LARGE, SMALL), targets, selection, workers=workers)
-    return build_ladder(request, sampler, stop=prober.cancel)
+    with closing(session):
+        return build_ladder(request, sampler, stop=prober.cancel)
 
 
 def test_two_resolutions_and_two_targets_give_cells_and_rungs(clips: ClipFactory) -> None:

@@ -183,11 +183,11 @@ def _session(
 
     show = _show_command if verbose else None
     if cluster is not None and (address := _address(cluster)):
-        from vmafx_tune.cluster.session import ClusterSession
+        from vmafx_tune.cluster.session import cluster_session
 
         _silence_dask()
         timeout_s = cluster.cluster_timeout_s
-        return ClusterSession(address, tools, sources, timeout_s=timeout_s, on_command=show)
+        return cluster_session(address, tools, sources, timeout_s=timeout_s, on_command=show)
     return Session(tools, sources, on_command=show)
 
 

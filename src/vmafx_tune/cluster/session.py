@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cluster.messages import Inquiry, Kit
 from vmafx_tune.errors import ClusterWorkersError, ScoringError, UsageError, VmafxTuneError
-from vmafx_tune.session import Session
+from vmafx_tune.session import LocalProbing, Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,18 +20,26 @@ if TYPE_CHECKING:
     from vmafx_tune.encoders.availability import Availability
     from vmafx_tune.encoders.row import EncoderRow
     from vmafx_tune.media.ffmpeg import Ffmpeg
-    from vmafx_tune.model import EncodeSpec, ScoreRequest, ScoreSet, Source, VmafModel
+    from vmafx_tune.model import EncodeSpec, ScoreRequest, ScoreSet, VmafModel
     from vmafx_tune.options import SourceOptions, ToolOptions
     from vmafx_tune.ports import FrameProgress, Prober, Scorer
     from vmafx_tune.probing.setup import Setup
 
-__all__ = ["ClusterSession"]
+__all__ = ["ClusterProbing", "cluster_session"]
 
 _KEPT = "Probes that were finished are kept, and are not made again."
 
 
-class ClusterSession(Session):
-    """A session whose encodes and scores are made by workers of a Dask cluster.
+def cluster_session(
+    address: str,
+    tools: ToolOptions | None = None,
+    sources: SourceOptions | None = None,
+    *,
+    timeout_s: float = 10.0,
+    cancel: CancelToken | None = None,
+    on_command: Callable[[tuple[str, ...]], None] | None = None,
+) -> Session:
+    """Make a session whose encodes and scores are made by workers of a Dask cluster.
 
     The source is read here, for its facts and its content; the store of probes is here; all that is
     measured is measured there. Close it when the work is done.
@@ -44,22 +52,25 @@ class ClusterSession(Session):
         cancel: Stops everything, on the workers too.
         on_command: Called with each command that runs on this machine.
     """
+    session = Session(tools, sources, cancel=cancel, on_command=on_command)
+    session.probing = ClusterProbing(session, address, timeout_s=timeout_s)
+    return session
 
-    def __init__(
-        self,
-        address: str,
-        tools: ToolOptions | None = None,
-        sources: SourceOptions | None = None,
-        *,
-        timeout_s: float = 10.0,
-        cancel: CancelToken | None = None,
-        on_command: Callable[[tuple[str, ...]], None] | None = None,
-    ) -> None:
-        super().__init__(tools, sources, cancel=cancel, on_command=on_command)
+
+class ClusterProbing:
+    """Implements `session.Probing` with the workers of a Dask cluster.
+
+    Args:
+        session: Reads the source, and keeps what was measured.
+        address: Of the scheduler.
+        timeout_s: How long to wait for it, and for a worker where there is none.
+    """
+
+    def __init__(self, session: Session, address: str, *, timeout_s: float) -> None:
+        self._session = session
         self._address = address
         self._timeout_s = timeout_s
         self._scoring: Inquiry | None = None
-        self._urls: dict[Path, str] = {}
         self._own_reports: dict[Inquiry, Report | None] = {}
 
     @cached_property
@@ -69,8 +80,8 @@ class ClusterSession(Session):
         return connect(
             self._address,
             timeout_s=self._timeout_s,
-            warn=self.warn,
-            consolation=_KEPT if self.tools.cache else "",
+            warn=self._session.warn,
+            consolation=_KEPT if self._session.tools.cache else "",
         )
 
     @cached_property
@@ -80,7 +91,7 @@ class ClusterSession(Session):
         return EligibleWorkers(
             self._connection,
             here=self._report_of_this_machine,
-            warn=self.warn,
+            warn=self._session.warn,
             patience_s=self._timeout_s,
         )
 
@@ -89,10 +100,15 @@ class ClusterSession(Session):
         def text(path: Path | None) -> str | None:
             return None if path is None else str(path)
 
-        return Kit(text(self.tools.ffmpeg), text(self.tools.vmaf), self.tools.timeout_s)
+        return Kit(
+            text(self._session.tools.ffmpeg),
+            text(self._session.tools.vmaf),
+            self._session.tools.timeout_s,
+        )
 
-    def _connect(self) -> Connection:
-        return self._connection
+    def connect(self) -> None:
+        """Connect to the scheduler; see `Probing`."""
+        _ = self._connection
 
     @property
     def slots(self) -> int | None:
@@ -101,30 +117,10 @@ class ClusterSession(Session):
 
     def close(self) -> None:
         """End the connection; what is still under way is stopped."""
-        super().close()
         if "_connection" in self.__dict__:
             self._connection.close()
 
-    def source(self, path: Path) -> Source:
-        """Probe a source; the cluster is connected to first, so that one that is down shows."""
-        self._connect()
-        return super().source(path)
-
-    def copy_of(self, url: str) -> Path:
-        """Fetch what is at a URL, as workers will that do not see the copy."""
-        self._connect()
-        path = super().copy_of(url)
-        self._urls[path] = url
-        return path
-
-    def scorer(
-        self,
-        backend: str,
-        model: VmafModel,
-        *,
-        at_once: bool = False,  # noqa: ARG002 - overrides; there is nothing to be quick about
-        often: bool = False,  # noqa: ARG002 - overrides; the workers see to it
-    ) -> Scorer:
+    def scorer(self, backend: str, model: VmafModel) -> Scorer:
         """Choose the backend that the workers score with.
 
         Raises:
@@ -132,18 +128,18 @@ class ClusterSession(Session):
         """
         from vmafx_tune.cluster.prober import file_ref
 
-        file = None if model.path is None else file_ref(model.path, self.facts)
+        file = None if model.path is None else file_ref(model.path, self._session.facts)
         self._scoring = Inquiry(self._kit, backend=backend, model=model, model_file=file)
         report = self._eligible.agreed(self._scoring)
         return _RemoteScorer(report.name, report.version)
 
     @property
-    def probing_ffmpeg(self) -> Ffmpeg:
+    def ffmpeg(self) -> Ffmpeg:
         """The workers' ffmpeg: under its name here where this machine has the same."""
         from vmafx_tune.media.ffmpeg import Ffmpeg
 
         if self._has_the_workers_ffmpeg:
-            return self.ffmpeg
+            return self._session.ffmpeg
         report = self._eligible.agreed(self._asked_scoring())
         return Ffmpeg(Path(report.ffmpeg), report.ffmpeg_version, "cluster")
 
@@ -169,13 +165,14 @@ class ClusterSession(Session):
 
         Elsewhere the workers' encodes have to tell.
         """
-        return super().unused_arguments(spec) if self._has_the_workers_ffmpeg else ()
+        here = LocalProbing(self._session)
+        return here.unused_arguments(spec) if self._has_the_workers_ffmpeg else ()
 
-    def setup(self, scorer: Scorer | None) -> Setup:  # noqa: ARG002 - overrides; the workers have reported
+    def setup(self) -> Setup:
         """Tell what decides the outcome of a probe on the workers."""
         return _AgreedSetup(self._eligible, self._kit, self._asked_scoring())
 
-    def measuring_prober(self, scorer: Scorer) -> Prober:  # noqa: ARG002 - overrides; the workers have it
+    def prober(self) -> Prober:
         """Make probes on the cluster."""
         from vmafx_tune.cluster.prober import ClusterProber
 
@@ -184,10 +181,10 @@ class ClusterSession(Session):
             self._eligible,
             self._kit,
             self._asked_scoring(),
-            facts=self.facts,
-            url_of=self._urls.get,
-            command=self.user_command,
-            cancel=self.cancel,
+            facts=self._session.facts,
+            url_of=self._session.urls.get,
+            command=self._session.user_command,
+            cancel=self._session.cancel,
             patience_s=self._timeout_s,
         )
 

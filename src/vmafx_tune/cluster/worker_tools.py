@@ -20,7 +20,7 @@ from vmafx_tune.media.source_cache import SourceCache
 from vmafx_tune.options import ToolOptions
 from vmafx_tune.probing.eviction import store_limit
 from vmafx_tune.probing.store import SqliteProbeStore
-from vmafx_tune.session import Session
+from vmafx_tune.session import LocalProbing, Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.cluster.messages import FileRef, Inquiry, Job, Kit
     from vmafx_tune.model import ProbeSpec
-    from vmafx_tune.ports import ProbeProgress, Scorer
+    from vmafx_tune.ports import ProbeProgress
+    from vmafx_tune.session import Probing
 
 __all__ = ["WorkerTools", "tools_for"]
 
@@ -80,10 +81,11 @@ class WorkerTools:
         assert inquiry.model is not None
         if inquiry.model_file is not None:
             self._require(inquiry.model_file)
-        scorer = self._box.scorer(inquiry.backend, inquiry.model)
+        probing = LocalProbing(self._box)
+        scorer = probing.scorer(inquiry.backend, inquiry.model)
         ffmpeg = self._box.ffmpeg
         return Report(
-            self._scoring_facts(self._box, scorer),
+            self._scoring_facts(probing),
             name=scorer.name,
             version=scorer.version,
             ffmpeg=str(ffmpeg.path),
@@ -92,10 +94,10 @@ class WorkerTools:
 
     def _report_encoder(self, name: str) -> Report:
         row = encoder_row(name)
-        found = self._box.availability(row)
+        found = self._box.probing.availability(row)
         if not found.opens:
             return Report(None, reason=found.reason)
-        facts = self._box.setup(None).encoding(row)
+        facts = self._box.probing.setup().encoding(row)
         return Report(facts, version=found.version)
 
     def measure(
@@ -112,22 +114,22 @@ class WorkerTools:
         # The copy of a source has to stay for as long as the job reads it.
         with closing(SourceCache(cancel, digest_of=self._facts.digest)) as sources:
             spec = self._with_local_files(job, sources)
-            scorer = session.scorer(job.backend, spec.model, often=True)
-            self._check(job, session, scorer)
-            prober = session.measuring_prober(scorer)
+            session.probing.scorer(job.backend, spec.model)
+            self._check(job, session.probing)
+            prober = session.probing.prober()
             if job.encoding is None:
                 return Answer(scores=prober.score_itself(spec))
             return Answer(probe=prober.probe(spec, on_progress=on_progress))
 
-    def _scoring_facts(self, session: Session, scorer: Scorer) -> dict[str, Any]:
+    def _scoring_facts(self, probing: Probing) -> dict[str, Any]:
         # The ffmpeg is not always among them, but all workers are to have the same.
-        facts = session.setup(scorer).scoring()
-        return {**facts, "ffmpeg": self._facts.digest(session.ffmpeg.path)}
+        facts = probing.setup().scoring()
+        return {**facts, "ffmpeg": self._facts.digest(probing.ffmpeg.path)}
 
-    def _check(self, job: Job, session: Session, scorer: Scorer) -> None:
-        _require_equal(self._scoring_facts(session, scorer), job.scoring)
+    def _check(self, job: Job, probing: Probing) -> None:
+        _require_equal(self._scoring_facts(probing), job.scoring)
         if job.encoding is not None:
-            setup = session.setup(None)
+            setup = probing.setup()
             _require_equal(setup.encoding(encoder_row(job.spec.encode.encoder)), job.encoding)
 
     def _with_local_files(self, job: Job, sources: SourceCache) -> ProbeSpec:

@@ -101,7 +101,7 @@ def compare(
             anchor=request.anchor,
             new_probes=sum(row.new_probes for row in found),
             wall_time_ms=(time.monotonic() - started) * 1000,
-            ffmpeg_version=prepared.session.probing_ffmpeg.version,
+            ffmpeg_version=prepared.session.probing.ffmpeg.version,
             backend=prepared.scorer.name,
             backend_version=prepared.scorer.version,
             strategy=prepared.encoding.strategy,
@@ -129,10 +129,10 @@ def _compare_request(
         except (MediaError, EncoderUnavailableError) as error:
             unavailable[row.name] = str(error)
     able = tuple(search for search in searches if search.encoder not in unavailable)
-    ffmpeg = prepared.session.probing_ffmpeg.path
+    ffmpeg = prepared.session.probing.ffmpeg.path
     request = CompareRequest(able, targets, unavailable, anchor, ffmpeg=ffmpeg)
     return replace(
-        request, workers=workers or prepared.session.slots or _workers(prepared, request)
+        request, workers=workers or prepared.session.probing.slots or _workers(prepared, request)
     )
 
 

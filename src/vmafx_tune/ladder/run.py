@@ -135,7 +135,9 @@ def ladder(
             resolutions=sizes,
             targets=wanted,
             selection=selection_options(choice, read_input),
-            workers=workers or session.slots or cores.workers([(row, size) for size in sizes]),
+            workers=workers
+            or session.probing.slots
+            or cores.workers([(row, size) for size in sizes]),
             n_frames=probed.n_frames,
             frame_rate=probed.frame_rate,
         )
@@ -280,8 +282,8 @@ def _circumstances(prepared: PreparedSource) -> dict[str, Any]:
         "subsample": prepared.scoring.subsample,
         "sample": prepared.sampled,
         "chunk_frames": prepared.chunk_frames,
-        "ffmpeg_bin": prepared.session.probing_ffmpeg.path,
-        "ffmpeg_version": prepared.session.probing_ffmpeg.version,
+        "ffmpeg_bin": prepared.session.probing.ffmpeg.path,
+        "ffmpeg_version": prepared.session.probing.ffmpeg.version,
         "backend": prepared.scorer.name,
         "backend_version": prepared.scorer.version,
     }
