@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.clips import ClipFactory
-    from vmafx_tune.cluster.connection import ClusterExecutor, Connection
+    from vmafx_tune.cluster.connection import Connection
 
 pytestmark = [needs_dask, needs_proc]
 
@@ -506,27 +506,21 @@ def connection(cluster: Cluster) -> Iterator[Connection]:
         yield made
 
 
-@pytest.fixture
-def executor(connection: Connection) -> ClusterExecutor:
-    return connection.executor(connection.workers())
-
-
-def test_the_executor_gives_what_calls_give(executor: ClusterExecutor) -> None:
-    futures = [executor.submit(pow, base, exp=2) for base in range(5)]
+def test_a_future_gives_what_its_call_gives(connection: Connection) -> None:
+    workers = connection.workers()
+    futures = [connection.submit(pow, base, 2, workers=workers) for base in range(5)]
 
     assert [future.result() for future in futures] == [0, 1, 4, 9, 16]
 
 
-def test_an_error_in_a_call_is_the_workers(executor: ClusterExecutor) -> None:
+def test_an_error_in_a_call_is_the_workers(connection: Connection) -> None:
     with pytest.raises(ClusterWorkersError, match=r"ValueError: .*'no number'") as caught:
-        executor.submit(int, "no number").result()
+        connection.submit(int, "no number", workers=connection.workers()).result()
 
     assert isinstance(caught.value.__cause__, ValueError)
 
 
-def test_a_call_that_runs_is_cancelled_too(
-    connection: Connection, executor: ClusterExecutor, tmp_path: Path
-) -> None:
+def test_a_call_that_runs_is_cancelled_too(connection: Connection, tmp_path: Path) -> None:
     begun, end = tmp_path / "begun", tmp_path / "end"
 
     def hold() -> None:
@@ -537,7 +531,7 @@ def test_a_call_that_runs_is_cancelled_too(
     def calls(dask_scheduler: Any) -> list[str]:
         return [key for key in dask_scheduler.tasks if key.startswith("vmafx-tune")]
 
-    future = executor.submit(hold)
+    future = connection.submit(hold, workers=connection.workers())
     try:
         wait_until(begun.exists)
         assert future.cancel()
@@ -554,7 +548,7 @@ def test_calls_of_a_cluster_that_is_gone_end_with_that(tmp_path: Path, ffmpeg: P
         running_cluster(tmp_path, ffmpeg, 1) as cluster,
         closing(connect(cluster.address, timeout_s=60, warn=warnings.warn)) as connection,
     ):
-        future = connection.executor(connection.workers()).submit(time.sleep, 60)
+        future = connection.submit(time.sleep, 60, workers=connection.workers())
         cluster.stop_scheduler()
 
         with pytest.raises(ClusterLostError, match="was lost"):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["ClusterExecutor", "Connection", "Presence", "connect"]
+__all__ = ["Connection", "Presence", "connect"]
 
 # A worker that is alive may have an ffmpeg to try out, or a model to hash.
 _ANSWER_TIMEOUT_S = 180.0
@@ -244,9 +244,29 @@ class Connection:
                 if not one.done() and address in present and not present[address].silent
             }
 
-    def executor(self, workers: Iterable[str]) -> ClusterExecutor:
-        """Make what runs calls on any of `workers`."""
-        return ClusterExecutor(self, self._client, workers)
+    def submit(
+        self, function: Callable[..., T], /, *args: object, workers: Iterable[str]
+    ) -> Future[T]:
+        """Have one of `workers` call `function(*args)`; should it die, another one calls it again.
+
+        Returns:
+            A future of the standard library's, but for one thing: cancelling stops a call that has
+            begun as well. It raises `ClusterLostError` where the cluster is gone, and
+            `ClusterWorkersError` where the workers that tried it died, or `function` failed.
+
+        Raises:
+            ClusterLostError: The cluster is gone already.
+        """
+        key, named = f"vmafx-tune-{uuid.uuid4().hex}", list(workers)
+        task = self._checked(
+            lambda: self._client.submit(function, *args, key=key, workers=named, pure=False)
+        )
+        future: Future[T] = Future()
+        future.add_done_callback(lambda ended: _drop(task) if ended.cancelled() else None)
+        # Dask has one thread for the callbacks of all tasks, where waiting for a worker that has
+        # just died with a result would hold up the others.
+        threading.Thread(target=self._settle, args=(future, task), daemon=True).start()
+        return future
 
     def close(self) -> None:
         """End the connection; the cluster forgets everything that is not finished."""
@@ -255,14 +275,14 @@ class Connection:
         except Exception:  # noqa: BLE001 - there is nobody left to say goodbye to
             return
 
-    def lost(self) -> ClusterLostError:
+    def _lost(self) -> ClusterLostError:
         """Build the error that says that the cluster is gone."""
         return ClusterLostError(
             f"The connection to the cluster at {self.address} was lost, or its scheduler was "
             f"stopped. Start it again and repeat the command. {self._consolation}".rstrip()
         )
 
-    def checked(self, call: Callable[[], Any]) -> Any:
+    def _checked(self, call: Callable[[], Any]) -> Any:
         """Make a call of Dask's client, and nothing else.
 
         Raises:
@@ -272,53 +292,12 @@ class Connection:
         try:
             return call()
         except Exception as error:
-            raise self.lost() from error
+            raise self._lost() from error
 
     def _call(self, function: Callable[[], Awaitable[T]], limit_s: float) -> T:
         """Run a coroutine on the client's event loop, which may end just now."""
-        result: T = self.checked(lambda: self._client.sync(function, callback_timeout=limit_s))
+        result: T = self._checked(lambda: self._client.sync(function, callback_timeout=limit_s))
         return result
-
-
-class ClusterExecutor:
-    """Runs calls on workers of a cluster, as an executor of the standard library. Thread-safe.
-
-    Its futures are the standard library's, but for one thing: cancelling stops a call that has
-    begun as well. Should the worker that runs a call die, another one runs it again.
-
-    Args:
-        connection: Leads to the cluster.
-        client: A `distributed.Client`.
-        workers: Addresses of those that may run the calls.
-    """
-
-    def __init__(self, connection: Connection, client: Any, workers: Iterable[str]) -> None:
-        self._connection = connection
-        self._client = client
-        self._workers = list(workers)
-
-    def submit(self, fn: Callable[..., T], /, *args: object, **kwargs: object) -> Future[T]:
-        """Have a worker call `fn(*args, **kwargs)`.
-
-        Returns:
-            A future that raises `ClusterLostError` where the cluster is gone, and
-            `ClusterWorkersError` where the workers that tried it died, or `fn` failed.
-
-        Raises:
-            ClusterLostError: The cluster is gone already.
-        """
-        key = f"vmafx-tune-{uuid.uuid4().hex}"
-        task = self._connection.checked(
-            lambda: self._client.submit(
-                fn, *args, **kwargs, key=key, workers=self._workers, pure=False
-            )
-        )
-        future: Future[T] = Future()
-        future.add_done_callback(lambda ended: _drop(task) if ended.cancelled() else None)
-        # Dask has one thread for the callbacks of all tasks, where waiting for a worker that has
-        # just died with a result would hold up the others.
-        threading.Thread(target=self._settle, args=(future, task), daemon=True).start()
-        return future
 
     def _settle(self, future: Future[T], task: Any) -> None:
         try:
@@ -338,7 +317,7 @@ class ClusterExecutor:
         told: VmafxTuneError
         if not failed:
             # It was cancelled, or Dask cannot tell what became of it.
-            told = self._connection.lost()
+            told = self._lost()
         elif isinstance(error, KilledWorker):
             told = ClusterWorkersError(
                 f"{error.allowed_failures + 1} workers died, one after the other, while they "

@@ -214,7 +214,7 @@ class ClusterProber:
         that has stopped to answer: the scheduler waits for it for as long as its own
         `worker-ttl` says, and removes it then.
         """
-        future = self._connection.executor(workers).submit(worker.measure, pack(assignment.job))
+        future = self._connection.submit(worker.measure, pack(assignment.job), workers=workers)
         try:
             with self._cancel.calling(future.cancel):
                 while not _ended(future, _LOOK_EVERY_S):
