@@ -195,16 +195,15 @@ def _explaining(database: Database) -> Iterator[None]:
         yield
     except NewerDatabaseError as error:
         raise OutputError(
-            f"The probe store '{path}' was written by a later version of vmafx-tune. Use that one, "
-            "or remove it with `vmafx-tune cache clear`."
+            f"The cache '{path}' was written by a later version of vmafx-tune. Use that version, "
+            "or delete the cache with `vmafx-tune cache clear`."
         ) from error
     except DamagedDatabaseError as error:
         raise OutputError(
-            f"The probe store '{path}' is damaged: {error}. Remove it with "
-            "`vmafx-tune cache clear`."
+            f"The cache '{path}' is damaged: {error}. Delete it with `vmafx-tune cache clear`."
         ) from error
     except (sqlite3.Error, OSError) as error:
-        advice = "Name another cache folder with VMAFX_CACHE_DIR."
+        advice = "Set VMAFX_CACHE_DIR to another folder."
         if is_busy(error):
-            advice = "Other processes are using it: try again."
-        raise OutputError(f"The probe store '{path}' cannot be used: {error}. {advice}") from error
+            advice = "Other processes are using it; try again."
+        raise OutputError(f"The cache '{path}' cannot be used: {error}. {advice}") from error

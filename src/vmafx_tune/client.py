@@ -164,7 +164,8 @@ class ScoringClient:
             )
         except UnicodeEncodeError as error:
             raise UsageError(
-                f"A server takes names in UTF-8 only, and '{error.object}' is not. Rename the file."
+                f"A server only accepts file names in UTF-8, and '{error.object}' is not. Rename "
+                "the file."
             ) from error
         with self._errors():
             answer, call = self._stub.Score.with_call(
@@ -238,8 +239,8 @@ class ScoringClient:
         """Refuse the mean of all frames where something else was asked of an earlier version."""
         if (told["pool"], told["subsample"]) != (pool, subsample):
             raise ServiceError(
-                f"The server at {self.address} is of a version that pools all frames by their mean "
-                "only. Ask for no other pooling and for every frame, or update it."
+                f"The server at {self.address} has a version that only pools all frames by their "
+                "mean. Leave out other pooling and subsampling, or update the server."
             )
 
     @contextmanager
@@ -318,7 +319,7 @@ def _channel(address: str, tls_ca: Path | None) -> grpc.Channel:
         roots = read_input(tls_ca) if tls_ca is not None else None
     except OSError as error:
         raise UsageError(
-            f"The authorities '{tls_ca}' cannot be read: {error.strerror or error}."
+            f"The CA certificates '{tls_ca}' cannot be read: {error.strerror or error}."
         ) from error
     credentials = grpc.ssl_channel_credentials(roots)
     return grpc.secure_channel(target, credentials, options=_KEEPALIVE)
@@ -331,7 +332,7 @@ def _target(address: str) -> tuple[str, bool]:
                 return _target(address.removeprefix(scheme))[0], secure
     host, colon, port = address.rpartition(":")
     if not (host and colon and port.isascii() and port.isdigit()):
-        raise UsageError(f"'{address}' is no address of a server. Write HOST:PORT.")
+        raise UsageError(f"'{address}' is not a valid server address. Write it as HOST:PORT.")
     return address, False
 
 
@@ -376,7 +377,7 @@ def _transport_error(error: Any, address: str, message: str) -> VmafxTuneError:
     if code in {"UNAVAILABLE", "UNIMPLEMENTED"}:
         return ServerUnreachableError(
             f"No scoring server answers at {address} ({message}). Check the address, its gRPC "
-            "port, and whether it wants TLS."
+            "port, and whether it uses TLS."
         )
     return ServiceError(f"The server at {address} failed: {message} ({code}).")
 

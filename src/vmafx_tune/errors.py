@@ -127,7 +127,7 @@ class UnknownEncoderError(UsageError):
         self.nearest = tuple(nearest)
         hint = f" Did you mean {' or '.join(self.nearest)}?" if self.nearest else ""
         super().__init__(
-            f"Unknown encoder '{name}'.{hint} `vmafx-tune encoders` lists all of them."
+            f"Unknown encoder '{name}'.{hint} `vmafx-tune encoders` lists all encoders."
         )
 
 
@@ -177,8 +177,7 @@ class FrameCountMismatchError(MediaError):
             f"Frame counts differ: the reference '{reference}' has "
             f"{counted(reference_frames, 'frame')}, the distorted '{distorted}' has "
             f"{distorted_frames}. Frames are paired by index, so trim or re-encode one of them "
-            "until both hold the same frames."
-            f"{f' {hint}' if hint else ''}"
+            f"until both have the same frames.{f' {hint}' if hint else ''}"
         )
 
 
@@ -348,7 +347,7 @@ class BusyError(ServiceError):
 class DrainingError(ServiceError):
     """The server is shutting down: another one has to do it."""
 
-    def __init__(self, message: str = "The server is shutting down. Ask another one.") -> None:
+    def __init__(self, message: str = "The server is shutting down. Use another one.") -> None:
         super().__init__(message)
 
 

@@ -83,7 +83,7 @@ def _ffmpeg(session: Session) -> DoctorCheck:
     try:
         found = session.ffmpeg
     except VmafxTuneError as error:
-        return _missing("ffmpeg", error, "Install one, or name one with --ffmpeg or VMAFX_FFMPEG.")
+        return _missing("ffmpeg", error, "Install ffmpeg, or set --ffmpeg or VMAFX_FFMPEG.")
     return _found("ffmpeg", found.version, f"{found.path} (from {found.origin})")
 
 
@@ -97,8 +97,8 @@ def _libvmaf() -> DoctorCheck:
             ok=False,
             value="",
             detail=tried,
-            advice="Scores of files can use ffmpeg's own. For frames in memory, install libvmaf or "
-            "name one with VMAFX_LIBVMAF.",
+            advice="Files can be scored with ffmpeg's own libvmaf. To score frames in memory, "
+            "install libvmaf or set VMAFX_LIBVMAF.",
             required=False,
         )
     return _found("libvmaf (ctypes)", library.version, f"{library.path} ({library.origin})")
@@ -118,7 +118,7 @@ def _vmaf_binary(session: Session) -> DoctorCheck:
     try:
         version = session.scorer("vmaf", BUILT_IN_MODELS[DEFAULT_MODEL]).version
     except VmafxTuneError as error:
-        advice = "Name another program with --vmaf or VMAFX_VMAF_BINARY, or none."
+        advice = "Set --vmaf or VMAFX_VMAF_BINARY to another program, or leave it out."
         return _missing("vmaf program", error, advice)
     return _found("vmaf program", version, str(path))
 
@@ -145,14 +145,14 @@ def _encoders(session: Session) -> DoctorCheck:
     try:
         statuses = list_encoders(session).encoders
     except VmafxTuneError as error:
-        return _missing("encoders", error, "Without ffmpeg there are none.")
+        return _missing("encoders", error, "They need ffmpeg.")
     usable = [status.name for status in statuses if status.opens]
     return DoctorCheck(
         name="encoders",
         ok=bool(usable),
         value=f"{len(usable)} of {len(statuses)}",
         detail=", ".join(usable),
-        advice=None if usable else "Take an ffmpeg that was built with libx264, for example.",
+        advice=None if usable else "Use an ffmpeg that was built with libx264, for example.",
     )
 
 
@@ -161,7 +161,7 @@ def _work_folder(session: Session) -> DoctorCheck:
         with scratch_folder(session.tools.work_dir) as folder:
             free_bytes = shutil.disk_usage(folder).free
     except VmafxTuneError as error:
-        return _missing("work folder", error, "Name one that can be written with --work-dir.")
+        return _missing("work folder", error, "Use a writable folder with --work-dir.")
     place = str(session.tools.work_dir or tempfile.gettempdir())
     return _found("work folder", f"{free_bytes / 2**30:.1f} GiB free", place)
 
@@ -178,8 +178,7 @@ def _cache() -> DoctorCheck:
             ok=False,
             value="",
             detail=str(error),
-            advice="Everything is measured anew in each run. Set VMAFX_CACHE_DIR to a folder that "
-            "can be written.",
+            advice="Nothing is cached between runs. Set VMAFX_CACHE_DIR to a writable folder.",
             required=False,
         )
     store = Database(cache_folder() / STORE_NAME)

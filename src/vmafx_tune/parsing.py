@@ -147,7 +147,7 @@ def parse_arguments(text: str) -> tuple[str, ...]:
         return tuple(shlex.split(text))
     except ValueError as error:
         raise UsageError(
-            f"The encoder arguments '{text}' end within quotes or after a backslash. Close them."
+            f"The encoder arguments '{text}' have an unclosed quote or a trailing backslash."
         ) from error
 
 

@@ -277,7 +277,7 @@ class PreparedSource:
         if useless:
             raise unused_arguments_error(useless, list(unused))
         return tuple(
-            f"-{name} does nothing with {', '.join(encoders)}, which "
+            f"-{name} has no effect on {', '.join(encoders)}, which "
             f"{'does' if len(encoders) == 1 else 'do'} not have it."
             for name, encoders in without.items()
         )
@@ -314,16 +314,13 @@ def checked_max_bitrate(max_bitrate_kbps: float | None) -> float | None:
     if max_bitrate_kbps is None:
         return None
     if not (math.isfinite(max_bitrate_kbps) and max_bitrate_kbps > 0):
-        raise UsageError(
-            f"{given(max_bitrate_kbps)} kb/s is not a bitrate that an encode can have. Give more "
-            "than 0."
-        )
+        raise UsageError(f"{given(max_bitrate_kbps)} kb/s is not a valid bitrate. Use more than 0.")
     return float(max_bitrate_kbps)
 
 
 def _checked_depth(depth: int | None) -> int | None:
     if depth not in {None, 8, 10}:
-        raise UsageError(f"--depth {depth} is not a depth of encodes. Use 8 or 10.")
+        raise UsageError(f"--depth {depth} is not a valid bit depth. Use 8 or 10.")
     return depth
 
 
@@ -339,7 +336,7 @@ def _grid(row: EncoderRow, encoding: EncodingOptions) -> KnobGrid:
         raise UsageError(f"--crf-lo {lo:g} is above --crf-hi {hi:g}. Swap the two.")
     if lo < knob.lo or hi > knob.hi:
         raise UsageError(
-            f"The range {lo:g} to {hi:g} is outside of what {row.name} takes: {knob.name} goes "
+            f"The range {lo:g} to {hi:g} is out of the range of {row.name}: {knob.name} goes "
             f"from {knob.extent}.{f' {knob.beyond}' if knob.beyond else ''}"
         )
     knob.check_increment(encoding.crf_step)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["display_size", "open_source", "read_source"]
 
 _EVEN_SUBSAMPLE = (
-    "--subsample {n} is even, and encoders give every 2nd, 4th or 8th frame other bits than the "
-    "rest: the score may be off by 3 VMAF and more. Use an odd number, such as {odd}."
+    "--subsample {n} is even, but encoders spend other bits on every 2nd, 4th or "
+    "8th frame: the score may be off by 3 VMAF or more. Use an odd number, such as {odd}."
 )
 
 
@@ -44,9 +44,7 @@ def read_source(path: str | Path, session: Session, probe: Callable[[Path], Sour
     except UnreadableSourceError as error:
         from vmafx_tune.media.urls import public_url
 
-        raise UnreadableSourceError(
-            f"What '{public_url(path)}' gives is not a source. {error}"
-        ) from error
+        raise UnreadableSourceError(f"'{public_url(path)}' is not a video. {error}") from error
 
 
 def open_source(path: str | Path, scoring: ScoringOptions | None, session: Session) -> Source:

@@ -102,7 +102,7 @@ def test_the_mean_of_a_server_that_knows_nothing_else_is_not_taken_for_another_p
         ScoringClient(server.address) as client,
     ):
         assert client.score(name, name).pool == "mean"
-        with pytest.raises(errors.ServiceError, match="pools all frames by their mean only"):
+        with pytest.raises(errors.ServiceError, match="only pools all frames by their mean"):
             client.score(name, name, **asked)
 
 
@@ -247,7 +247,7 @@ def test_over_tls_the_server_is_trusted_by_the_authority_that_is_named(
         for address in (server.address, f"grpcs://{server.address}"):
             with (
                 ScoringClient(address, timeout_s=120) as client,
-                pytest.raises(errors.ServerUnreachableError, match="whether it wants TLS"),
+                pytest.raises(errors.ServerUnreachableError, match="whether it uses TLS"),
             ):
                 client.health()
 
@@ -278,5 +278,5 @@ def test_an_address_where_nobody_listens_is_named() -> None:
 
 @pytest.mark.parametrize("address", ["", "host", ":50051", "host:", "host:http", "ftp://host:1x"])
 def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(errors.UsageError, match="Write HOST:PORT"):
+    with pytest.raises(errors.UsageError, match="Write it as HOST:PORT"):
         ScoringClient(address)

@@ -30,7 +30,7 @@ FAILURES: dict[str, tuple[str, type[VmafxTuneError], str]] = {
     "crashes": ("kill -SEGV $$", ToolError, "killed by signal 11"),
     "is killed": ("kill -KILL $$", ToolError, "killed by signal 9"),
     "fails without a word": ("exit 1", ToolError, "exit status 1"),
-    "says that it succeeded": ("exit 0", ToolOutputError, "no log of libvmaf"),
+    "says that it succeeded": ("exit 0", ToolOutputError, "valid libvmaf log"),
     "hangs": ("sleep 1000", ToolTimeoutError, "made no progress"),
     "hangs with its children": ("sleep 1000 & wait", ToolTimeoutError, "made no progress"),
     "tells of progress but makes none": (
@@ -48,13 +48,21 @@ FAILURES: dict[str, tuple[str, type[VmafxTuneError], str]] = {
         ToolTimeoutError,
         "made no progress",
     ),
-    "leaves a pipe for a log": ("mkfifo vmaf.json", ToolOutputError, "no log"),
-    "leaves a device for a log": ("ln -s /dev/zero vmaf.json", ToolOutputError, "no log"),
-    "leaves a folder for a log": ("mkdir vmaf.json", ToolOutputError, "no log"),
+    "leaves a pipe for a log": ("mkfifo vmaf.json", ToolOutputError, "valid log|valid libvmaf log"),
+    "leaves a device for a log": (
+        "ln -s /dev/zero vmaf.json",
+        ToolOutputError,
+        "valid log|valid libvmaf log",
+    ),
+    "leaves a folder for a log": (
+        "mkdir vmaf.json",
+        ToolOutputError,
+        "valid log|valid libvmaf log",
+    ),
     "leaves a log that is far too large": (
         "truncate -s 20G vmaf.json",
         ToolOutputError,
-        "no log",
+        "valid log|valid libvmaf log",
     ),
     "writes scores beyond all numbers": (
         """echo '{"frames": [{"frameNum": 0, "metrics": {"vmaf": 1e308}}]}' > vmaf.json""",
@@ -64,25 +72,37 @@ FAILURES: dict[str, tuple[str, type[VmafxTuneError], str]] = {
     "writes metrics of another shape": (
         """echo '{"frames": [{"frameNum": 0, "metrics": ["vmaf"]}]}' > vmaf.json""",
         ToolOutputError,
-        "no log",
+        "valid log|valid libvmaf log",
     ),
-    "writes a log that is no JSON": ("echo '<xml/>' > vmaf.json", ToolOutputError, "no log"),
-    "writes a log that is cut": ("echo '{\"frames\": [{' > vmaf.json", ToolOutputError, "no log"),
-    "writes a log of another shape": ("echo '[1, 2]' > vmaf.json", ToolOutputError, "no log"),
+    "writes a log that is no JSON": (
+        "echo '<xml/>' > vmaf.json",
+        ToolOutputError,
+        "valid log|valid libvmaf log",
+    ),
+    "writes a log that is cut": (
+        "echo '{\"frames\": [{' > vmaf.json",
+        ToolOutputError,
+        "valid log|valid libvmaf log",
+    ),
+    "writes a log of another shape": (
+        "echo '[1, 2]' > vmaf.json",
+        ToolOutputError,
+        "valid log|valid libvmaf log",
+    ),
     "writes a log without scores": (
         'echo \'{"version": "3", "frames": []}\' > vmaf.json',
         ScoringError,
-        "no frame",
+        "score any frame",
     ),
     "writes a log that nests without end": (
         "head -c 300000 /dev/zero | tr '\\0' '[' > vmaf.json",
         ToolOutputError,
-        "no log",
+        "valid log|valid libvmaf log",
     ),
     "writes a log of noise": (
         "head -c 100000 /dev/urandom > vmaf.json",
         ToolOutputError,
-        "no log",
+        "valid log|valid libvmaf log",
     ),
     "prints noise and fails": (
         "head -c 1000000 /dev/urandom; head -c 1000000 /dev/urandom >&2; exit 1",
@@ -155,16 +175,16 @@ def test_a_program_that_is_no_ffmpeg_is_named(
     pair: tuple[Path, Path], tmp_path: Path, body: str
 ) -> None:
     program = make_program(tmp_path, body, "ffmpeg")
-    with pytest.raises(ToolNotFoundError, match="does not answer to -version"):
+    with pytest.raises(ToolNotFoundError, match="is not ffmpeg"):
         score(*pair, scoring=ScoringOptions(backend="ffmpeg"), tools=ToolOptions(ffmpeg=program))
 
 
 @pytest.mark.parametrize(
     ("variable", "said"),
     [
-        ("VMAFX_FFMPEG", r"VMAFX_FFMPEG names '.*cut', which cannot be used"),
+        ("VMAFX_FFMPEG", r"VMAFX_FFMPEG is '.*cut', which cannot be used"),
         ("VMAFX_LIBVMAF", r"No usable libvmaf library was found \(.*cut"),
-        ("VMAFX_VMAF_BINARY", r"The program '.*cut' is not there, or cannot be run"),
+        ("VMAFX_VMAF_BINARY", r"The program '.*cut' does not exist or cannot be run"),
     ],
 )
 def test_what_was_named_and_cannot_be_used_is_an_error_and_no_other_backend_steps_in(

@@ -78,13 +78,13 @@ def test_a_picture_is_scored_but_not_searched_as_a_film_of_one_frame(
     for command in ("search", "compare", "ladder") if suffix == ".png" else ("search",):
         outcome = run_cli(command, "-r", picture)
         assert outcome.exit_code == 1
-        assert f"'{picture}' is a single picture" in outcome.stderr
+        assert f"'{picture}' is a single image" in outcome.stderr
 
 
 def test_a_jpeg_is_called_a_picture(clips: ClipFactory) -> None:
     outcome = run_cli("search", "-r", clips.cover())
     assert outcome.exit_code == 1
-    assert "cover.jpg' is a single picture (JPEG), not a video." in outcome.stderr
+    assert "cover.jpg' is a single image (JPEG), not a video." in outcome.stderr
 
 
 def test_a_clip_that_ends_early_is_not_scored(clips: ClipFactory) -> None:
@@ -202,11 +202,11 @@ def test_hardware_that_is_not_there_is_told_in_ffmpegs_words(clips: ClipFactory)
         (("--crf-lo", "30", "--crf-hi", "20"), "--crf-lo 30 is above --crf-hi 20"),
         (("--crf-lo", "30"), "--crf-lo was given without --crf-hi"),
         (("--crf-hi", "30"), "--crf-hi was given without --crf-lo"),
-        (("--crf-lo", "1", "--crf-hi", "99"), "outside of what libx264 takes"),
+        (("--crf-lo", "1", "--crf-hi", "99"), "out of the range of libx264"),
         (("--crf-lo", "0", "--crf-hi", "51"), "Below 1 an 8-bit encode is lossless"),
         (("--crf-step", "0.01"), "0.01"),
         (("--preset", "warp"), "warp"),
-        (("--encoder-args", "-tune 'film"), "Close them"),
+        (("--encoder-args", "-tune 'film"), "unclosed quote"),
         (("--encoder-args", "-crf 20"), "crf"),
         (("--anchor", "libx265"), "not among the encoders"),
         (("--pool", "median"), "median"),
@@ -252,7 +252,7 @@ def test_an_option_that_a_server_does_not_take_is_refused_by_name(
     outcome = run_cli("score", "a.mp4", "b.mp4", "--server", "localhost:1", option)
     assert (outcome.exit_code, outcome.stdout) == (2, "")
     name = option.partition("=")[0].replace("no-cache", "cache")
-    assert f"so that {name} would change nothing" in outcome.stderr
+    assert f"so {name} would have no effect" in outcome.stderr
 
 
 def test_a_score_just_below_a_minimum_is_not_told_as_that_minimum(clips: ClipFactory) -> None:
@@ -309,8 +309,8 @@ def test_a_full_work_folder_is_told_and_left_empty(clips: ClipFactory, tmp_path:
     ("body", "exit_code", "sentence"),
     [
         ("kill -SEGV $$", 4, "cannot be used"),
-        ("echo garbage; exit 0", 4, "does not answer"),
-        ("exit 1", 4, "does not answer"),
+        ("echo garbage; exit 0", 4, "is not ffmpeg"),
+        ("exit 1", 4, "is not ffmpeg"),
     ],
 )
 def test_a_program_that_is_no_ffmpeg_is_refused(

@@ -98,7 +98,7 @@ def test_chunks_that_are_decoded_from_the_start_are_told_of_before_any_work(
     source = clips.encode("chunks.avi", pictures.moving, range(N_FRAMES), codec)
     outcome = run_cli("search", "-r", source, "-t", "75", *QUICK, *CHUNK)
 
-    assert "times over. Copy it first: ffmpeg" in outcome.stderr
+    assert "times over. Remux it first: ffmpeg" in outcome.stderr
     assert any("times over" in note for note in outcome.document["notes"])
 
 

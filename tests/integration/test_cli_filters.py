@@ -122,7 +122,7 @@ def test_a_search_encodes_what_leaves_the_chain_and_its_command_repeats_it(
     encoded = tmp_path / command[-1]
 
     assert found["filter"] == CROP
-    assert "cropped to 160x92 from 6,10" in done.stderr
+    assert "to 160x92 at 6,10" in done.stderr
     assert measure_packets(encoded).size_bytes == found["size_bytes"]
     assert probe_source(encoded).resolution == Resolution(160, 92)
     cropped, _ = by_hand(clips, wide, CROP, "searched")
@@ -170,7 +170,7 @@ def test_nothing_is_deinterlaced_or_cropped_where_there_is_nothing_to_do(
     done = run_cli("score", clip, clip, "--deinterlace", "--crop", "auto", "--format", "json")
 
     assert done.document["filter"] == ""
-    assert "progressive, so --deinterlace does nothing" in done.stderr
+    assert "progressive, so --deinterlace has no effect" in done.stderr
     assert "no black bars" in done.stderr
 
 
@@ -190,13 +190,13 @@ def test_a_black_clip_is_not_cropped(clips: ClipFactory) -> None:
         (SourceOptions(crop="0:92:0:0"), "does not fit"),
         (SourceOptions(crop="161:92:0:0"), "multiples of 2"),
         (SourceOptions(filter="crop=999:2:0:0"), "--filter 'crop=999:2:0:0': .*Invalid"),
-        (SourceOptions(filter="nosuch"), "no filter 'nosuch'"),
+        (SourceOptions(filter="nosuch"), "unknown filter 'nosuch'"),
         (SourceOptions(filter="hqdn3d=foo=1"), "option 'foo'"),
         (SourceOptions(filter="overlay"), "exactly 1 input"),
         (SourceOptions(filter="[a]hflip"), "labels"),
         (SourceOptions(filter="movie=a.mkv"), "cannot use 'movie'"),
         (SourceOptions(filter="lut3d=missing.cube"), "missing.cube: No such file"),
-        (SourceOptions(filter="select=0"), "leaves no picture"),
+        (SourceOptions(filter="select=0"), "leaves no frame"),
     ],
 )
 def test_what_does_not_fit_is_refused(wide: Path, options: SourceOptions, sentence: str) -> None:
@@ -212,7 +212,7 @@ def test_a_chain_that_ffmpeg_does_not_take_ends_with_2_before_any_encode(
     done = run_cli(*search, "--filter", "nosuch")
 
     assert (done.exit_code, done.stdout) == (2, "")
-    assert "no filter 'nosuch'" in done.stderr
+    assert "unknown filter 'nosuch'" in done.stderr
 
 
 def test_the_content_of_a_look_up_table_is_in_the_key(wide: Path, tmp_path: Path) -> None:

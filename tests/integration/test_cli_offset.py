@@ -133,4 +133,4 @@ def test_a_server_takes_no_offset_and_no_filter() -> None:
         done = run_cli("score", "a.mp4", "b.mp4", "--server", "127.0.0.1:1", *options)
 
         assert (done.exit_code, done.stdout) == (2, "")
-        assert f"{options[0]} would change nothing" in done.stderr
+        assert f"{options[0]} would have no effect" in done.stderr

@@ -66,7 +66,7 @@ def refused(source: Path, label: str, *arguments: str | Path) -> None:
     outcome = run_cli(*arguments, cwd=source.parent)
     assert outcome.exit_code == 2
     assert outcome.stdout == ""
-    assert f"is the file that {label} names" in outcome.stderr
+    assert f"is also the file of {label}" in outcome.stderr
     assert source.read_bytes() == before
     assert sorted(source.parent.iterdir()) == listing
 
@@ -142,7 +142,7 @@ def test_standard_output_appended_to_an_input_is_refused(clip: Path) -> None:
             stdin=subprocess.DEVNULL, stdout=stdout, stderr=subprocess.PIPE, check=False,
         )  # fmt: skip
     assert done.returncode == 2
-    assert b"Standard output is the file that REFERENCE names" in done.stderr
+    assert b"Standard output is also the file of REFERENCE" in done.stderr
     assert clip.read_bytes() == before
 
 

@@ -101,8 +101,8 @@ def test_a_ladder_of_a_sample_says_so(source: Path, verify: tuple[str, ...]) -> 
     [
         (("--sample", "0x5s"), "'0x5s' is not a sample"),
         (("--sample", "6x"), "'6x' is not a sample"),
-        (("--sample", "3x0.1s"), "too short to stand for a clip"),
-        (("--verify",), "--verify goes with --sample"),
+        (("--sample", "3x0.1s"), "too short to represent a clip"),
+        (("--verify",), "--verify requires --sample"),
         ((*SAMPLE, "--verify", "--strategy", "bisect"), "Leave one of them out"),
     ],
 )
@@ -158,7 +158,7 @@ def test_a_variable_frame_rate_cannot_be_sampled(clips: ClipFactory) -> None:
     outcome = run_cli("search", "-r", clips.variable_rate(), *SEARCH, "--sample", "1x1s")
 
     assert outcome.exit_code == 1
-    assert "varies, so that parts of it cannot be cut" in " ".join(outcome.stderr.split())
+    assert "varies, so it cannot be cut into parts" in " ".join(outcome.stderr.split())
 
 
 def busy_end(index: int, size: Resolution) -> Luma:

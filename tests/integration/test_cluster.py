@@ -329,7 +329,7 @@ def test_a_source_of_the_same_name_with_other_content_is_not_taken(
     outcome = run_cli(*line, cwd=tmp_path)
 
     assert outcome.exit_code == 1
-    assert "another file" in outcome.stderr
+    assert "a different file" in outcome.stderr
 
 
 def test_a_source_at_a_url_is_fetched_once_by_each_worker_that_needs_it(
@@ -355,7 +355,7 @@ def test_a_url_that_gives_no_video_is_named(cluster: Cluster) -> None:
         outcome = on(cluster, *SEARCH, "-r", origin.url)
 
     assert outcome.exit_code == 1
-    assert f"What '{origin.url}' gives is not a source." in outcome.stderr
+    assert f"'{origin.url}' is not a video." in outcome.stderr
 
 
 def test_an_encode_that_fails_on_a_worker_says_what_it_says_here(
@@ -483,7 +483,7 @@ def test_what_is_no_address_is_a_matter_of_usage(clip: Path) -> None:
     outcome = run_cli(*SEARCH, "-r", clip, env={"VMAFX_CLUSTER": "somewhere"})
 
     assert outcome.exit_code == 2
-    assert "'somewhere' is no address" in outcome.stderr
+    assert "'somewhere' is not a valid address" in outcome.stderr
 
 
 def test_an_empty_address_is_this_machine(clip: Path) -> None:

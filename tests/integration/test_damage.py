@@ -171,11 +171,11 @@ def test_pictures_that_change_their_size_are_refused_with_the_frame(
     for options in ((), ("--allow-damage",)):
         outcome = run_cli("score", growing, growing, "--backend", backend, *options)
         assert outcome.exit_code == 1
-        assert "changes midway: from frame 12 on its pictures are 320x180" in outcome.stderr
+        assert "changes midway: from frame 12 on its frames are 320x180" in outcome.stderr
 
     outcome = run_cli("search", "-r", growing, "-t", "80", "--no-cache", "--preset", "ultrafast")
     assert outcome.exit_code == 1
-    assert "changes midway: from frame 12 on its pictures are 320x180" in outcome.stderr
+    assert "changes midway: from frame 12 on its frames are 320x180" in outcome.stderr
 
 
 def test_a_live_recording_that_ends_within_a_block_is_cut_short(clips: ClipFactory) -> None:

@@ -189,7 +189,7 @@ def test_an_encode_that_goes_on_without_an_argument_is_no_probe(
         (("search",), "-vf crop=32:32", "--filter"),
         (("search",), "-qp 0", "sets a quality or bitrate"),
         (("compare", "-c", "libx264,libx265"), "-row-mt 1", "anything with libx264, libx265"),
-        (("compare", "-c", "libx264,libx265"), "-x265-params foo=1", "libx265 does not take"),
+        (("compare", "-c", "libx264,libx265"), "-x265-params foo=1", "libx265 rejects"),
         (("ladder", "--resolutions", "64x64"), "-x264-params foo=1", "Error parsing option 'foo"),
     ],
 )
@@ -213,8 +213,8 @@ def test_a_comparison_takes_arguments_that_one_of_its_encoders_has(clips: ClipFa
     )  # fmt: skip
     assert outcome.exit_code == 0, outcome.stderr
     assert outcome.document["notes"] == [
-        "-x265-params does nothing with libx264, which does not have it.",
-        "-aq-mode does nothing with libx265, which does not have it.",
+        "-x265-params has no effect on libx264, which does not have it.",
+        "-aq-mode has no effect on libx265, which does not have it.",
     ]
 
 
@@ -236,4 +236,4 @@ def test_a_rendition_that_misses_names_its_size_and_not_the_range(clips: ClipFac
         "-t", "60,90", "--preset", "ultrafast",
     )  # fmt: skip
     cells = {(cell["height"], cell["target_vmaf"]): cell for cell in outcome.document["cloud"]}
-    assert "the size of the picture is the limit" in cells[44, 90]["error"]
+    assert "the resolution is the limit" in cells[44, 90]["error"]

@@ -376,7 +376,7 @@ def test_a_limit_on_file_sizes_is_told_as_a_full_disk(
     work = tmp_path / "work"
     work.mkdir()
     spec = spec_of(encoder_row("libx264"), source, quality=1)
-    with pytest.raises(OutputError, match="There is no room for the encode"):
+    with pytest.raises(OutputError, match="The encode does not fit"):
         FfmpegEncoder(replace(ffmpeg, path=limited), runner, probe_source).encode(
             spec, work / "out.mp4"
         )
@@ -393,7 +393,7 @@ def test_a_full_disk_is_told_as_one(source: Source, encoder: FfmpegEncoder, tmp_
         pytest.skip("Mounting a small file system is not allowed here.")
     try:
         spec = spec_of(encoder_row("libx264"), source, quality=1)
-        with pytest.raises(OutputError, match="There is no room for the encode"):
+        with pytest.raises(OutputError, match="The encode does not fit"):
             encoder.encode(spec, tmp_path / "out.mp4")
         assert list(tmp_path.iterdir()) == []
     finally:

@@ -194,7 +194,7 @@ def test_parts_that_cannot_be_sought_say_what_they_cost(
     note = ExcerptCutter(kind.make(clips)).note(parts)
 
     assert note is not None
-    assert " times over. Copy it first: ffmpeg -fflags +genpts -i " in note
+    assert " times over. Remux it first: ffmpeg -fflags +genpts -i " in note
     assert copy in note
 
 

@@ -87,7 +87,7 @@ def test_an_encoder_that_cannot_code_fields_is_noted_once(source: Path) -> None:
 
     assert notes["libx264"] == []
     assert len(notes["libx265"]) == 1
-    assert "libx265 cannot code the fields: its encodes are flagged as pro" in notes["libx265"][0]
+    assert "libx265 cannot encode fields: its encodes are flagged as pro" in notes["libx265"][0]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_woven_fields_are_not_scaled(source: Path, arguments: tuple[str, ...]) -
     done = run_cli(*(argument.format(source) for argument in arguments))
 
     assert (done.exit_code, done.stdout) == (1, "")
-    assert "are interlaced, and scaling them from 160x96" in done.stderr
+    assert "is interlaced, and scaling it from 160x96" in done.stderr
     assert "--deinterlace" in done.stderr
 
 
@@ -142,7 +142,7 @@ def test_an_encode_has_the_depth_that_was_asked_for(
     ("arguments", "sentence"),
     [
         (("-c", "libvvenc", "--depth", "8"), "libvvenc: it encodes 10 bits per sample, not 8"),
-        (("-c", "x264", "--depth", "9"), "--depth 9 is not a depth of encodes"),
+        (("-c", "x264", "--depth", "9"), "--depth 9 is not a valid bit depth"),
         (("-c", "x264", "--depth", "10", "--encoder-args", "-pix_fmt yuv420p"), "Use one"),
     ],
 )

@@ -365,7 +365,7 @@ def test_a_libvmaf_function_that_fails_is_named_with_its_code(library: Libvmaf) 
 
 @pytest.mark.parametrize(("subsample", "threads"), [(0, 1), (1, -1)])
 def test_options_that_make_no_sense_are_refused(subsample: int, threads: int) -> None:
-    with pytest.raises(UsageError, match="neither may be so small"):
+    with pytest.raises(UsageError, match="subsample must be at least 1"):
         LibvmafScorer.open(WIDTH, HEIGHT, "yuv420p", subsample=subsample, threads=threads)
 
 

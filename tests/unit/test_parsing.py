@@ -82,7 +82,7 @@ def test_arguments_are_split_as_a_shell_would() -> None:
 
 
 def test_an_open_quotation_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match="end within quotes"):
+    with pytest.raises(UsageError, match="unclosed quote"):
         parse_arguments("-tune 'film")
 
 

@@ -168,8 +168,8 @@ def _refuse_measuring() -> None:
     names = (field.name for group in (RungOptions, OutputOptions) for field in fields(group))
     if named := given_besides({"from_json", "commands", *names}):
         raise UsageError(
-            "--from-json chooses from what was measured before, and measures nothing, so that "
-            f"{', '.join(named)} would change nothing. Leave it out, or measure anew without "
+            "--from-json chooses rungs from a saved ladder and measures nothing, so "
+            f"{', '.join(named)} would have no effect. Leave it out, or measure again without "
             "--from-json."
         )
 
@@ -196,7 +196,7 @@ def _decoded(data: bytes, name: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidLadderError(f"{name} is no ladder in JSON: it is not text.") from error
+        raise InvalidLadderError(f"{name} is not a ladder in JSON: it is not text.") from error
 
 
 def _finish(run: Run, output: OutputOptions, result: LadderResult, *, commands: bool) -> None:
@@ -204,7 +204,10 @@ def _finish(run: Run, output: OutputOptions, result: LadderResult, *, commands: 
         _print_notes(result)
     ends_with = exit_code(result)
     if ends_with and run.format in _MANIFESTS:
-        say("error: there are no rungs, so there is no manifest. --format json has what there is.")
+        say(
+            "error: the ladder has no rungs, so no manifest is written. --format json prints "
+            "what was measured."
+        )
         raise typer.Exit(ends_with)
     run.finish(result, exit_code=ends_with, commands=commands)
 

@@ -129,7 +129,7 @@ def _refuse_inputs(path: Path | None, option: str) -> None:
         if os.path.samestat(written, read):
             output = "Standard output" if path is None else f"The output '{path}'"
             raise UsageError(
-                f"{output} is the file that {label} names, '{name}', and would replace it. Write "
+                f"{output} is also the file of {label}, '{name}', and would overwrite it. Write "
                 "to another file."
             )
 
@@ -139,7 +139,7 @@ def _check_writable(path: Path) -> None:
     if path.is_dir():
         raise OutputError(f"The output '{path}' is a folder. Name a file in it.")
     if not folder.is_dir():
-        raise OutputError(f"The folder of the output '{path}' does not exist. Make it first.")
+        raise OutputError(f"The folder of the output '{path}' does not exist. Create it first.")
     if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
         raise OutputError(f"The output '{path}' cannot be written: permission denied.")
 

@@ -152,7 +152,7 @@ class _LiveLines:
             case ProbeStarted(name):
                 self._start_probe(event)
             case FramesDone(name, "wait"):
-                self._update(name, last="another run measures this")
+                self._update(name, last="another run is measuring this")
             case FramesDone(name, "ceiling"):
                 self._update(name, completed=0, state="source against itself")
             case FramesDone(name, stage, frames_done):

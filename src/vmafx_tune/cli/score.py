@@ -145,13 +145,13 @@ def _score_remotely(
 
         if others := given_besides(_REMOTE):
             raise UsageError(
-                f"A server scores with its own settings, so that {', '.join(others)} would change "
-                "nothing. Leave it out, or score without --server."
+                f"A server scores with its own settings, so {', '.join(others)} would have no "
+                "effect. Leave it out, or score without --server."
             )
         if is_url(reference) or is_url(distorted):
             raise UsageError(
-                "A server scores files of its own, not URLs. Name files under its media roots, or "
-                "leave out --server."
+                "A server only scores its own files, not URLs. Use files under its media roots, "
+                "or leave out --server."
             )
         if min_score is not None:
             checked_score(min_score, _model_there(scoring.model), "A minimum score")

@@ -121,8 +121,8 @@ def refuse_undecodable() -> None:
             text.encode()
         except UnicodeEncodeError as error:
             raise UsageError(
-                f"{typed.label} '{text}' has bytes that are not {sys.getfilesystemencoding()}, "
-                "which only names of files may have. Type it again."
+                f"{typed.label} '{text}' is not valid {sys.getfilesystemencoding()}. Only file "
+                "names may contain other bytes."
             ) from error
 
 

@@ -63,8 +63,8 @@ def connect(
         from distributed import Client
     except ImportError as error:
         raise ClusterSupportError(
-            "Work on a cluster needs packages that are not installed. Run: "
-            "pip install 'vmafx-tune[cluster]'"
+            "--cluster needs packages that are not installed. Run: pip install "
+            "'vmafx-tune[cluster]'"
         ) from error
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -78,8 +78,8 @@ def connect(
         except Exception as error:
             # Bytes that Dask takes for its own protocol fail it in any way.
             raise ClusterUnreachableError(
-                f"What answers at {address} is not a Dask scheduler. Start one with "
-                "`dask scheduler`, or check the address."
+                f"The server at {address} is not a Dask scheduler. Start one with `dask "
+                "scheduler`, or check the address."
             ) from error
     for warning in caught:
         warn(" ".join(str(warning.message).split()))
@@ -116,8 +116,8 @@ def _check_address(address: str) -> None:
     host, colon, port = rest.rpartition(":")
     if not (scheme in {"tcp", "tls"} and separator and host and colon and port.isdigit()):
         raise UsageError(
-            f"'{address}' is no address of a Dask scheduler. It looks like tcp://HOST:8786, or "
-            "tls://HOST:8786 with TLS."
+            f"'{address}' is not a valid address of a Dask scheduler. Write it as "
+            "tcp://HOST:8786, or tls://HOST:8786 with TLS."
         )
 
 
@@ -320,15 +320,14 @@ class Connection:
             told = self._lost()
         elif isinstance(error, KilledWorker):
             told = ClusterWorkersError(
-                f"{error.allowed_failures + 1} workers died, one after the other, while they "
-                f"worked on one probe; the last was {error.last_worker.address}. Its log may say "
-                "why. A machine that runs out of memory needs a worker with fewer threads."
+                f"{error.allowed_failures + 1} workers died while running the same probe; the "
+                f"last was {error.last_worker.address}. Its log may say why. If the machine runs "
+                "out of memory, use fewer threads per worker."
             )
         else:
             # Whatever else: it was raised by code on the worker.
             told = ClusterWorkersError(
-                f"A worker failed in an unexpected way: {type(error).__name__}: {error}. Its log "
-                "has more."
+                f"A worker failed unexpectedly: {type(error).__name__}: {error}. See its log."
             )
         told.__cause__ = error
         return told

@@ -16,7 +16,7 @@ _WORDS = {
 }
 _NAMES = {
     "processors": "it sees {found} instead of {expected}, and encoders choose their threads by "
-    "them; --threads makes that no matter",
+    "it; use --threads to make workers equal",
     "machine": "its processor is {found} instead of {expected}",
     "encoder_version": "its encoder is {found} instead of {expected}",
     "scorer": "it scores with {found} instead of {expected}",

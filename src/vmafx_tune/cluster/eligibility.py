@@ -170,7 +170,7 @@ class EligibleWorkers:
             (address, str(reports[address].reason) if address in reports else "It does not answer.")
             for address in sorted(self._workers)
         )
-        return f"No worker of the cluster can do it. {listing(reasons)}", reasons
+        return f"No worker of the cluster is usable. {listing(reasons)}", reasons
 
     def _reports(self, inquiry: Inquiry) -> dict[str, Report]:
         answering = self._answering()
@@ -192,15 +192,15 @@ class EligibleWorkers:
         while not self._answering():
             if self._foreign:
                 raise ClusterWorkersError(
-                    f"No worker of the cluster has vmafx-tune {__version__}, as this machine has. "
-                    f"{listing(tuple(self._foreign.items()))} Install the same version on both "
-                    "sides.",
+                    f"No worker of the cluster has vmafx-tune {__version__}, the version of this "
+                    f"machine. {listing(tuple(self._foreign.items()))} Install the same version "
+                    "on both sides.",
                     tuple(self._foreign.items()),
                 )
             if time.monotonic() > deadline and self._silent:
                 raise ClusterWorkersError(
                     f"No worker of the cluster at {self._connection.address} answers: "
-                    f"{', '.join(sorted(self._silent))}. Look whether they run, or start others."
+                    f"{', '.join(sorted(self._silent))}. Check that they run, or start others."
                 )
             if time.monotonic() > deadline:
                 raise ClusterWorkersError(

@@ -244,7 +244,7 @@ def _read(future: Future[bytes]) -> Answer:
     try:
         return unpack(Answer, future.result())
     except ForeignVersionError as error:
-        raise ClusterWorkersError(f"A worker has changed its version meanwhile. {error}") from error
+        raise ClusterWorkersError(f"The version of a worker has changed. {error}") from error
 
 
 def _nobody(
@@ -257,7 +257,7 @@ def _nobody(
     found = tuple(sorted(reasons.items()))
     return ClusterWorkersError(
         f"No worker of the cluster can measure {assignment.name}. {listing(found)} Put the files "
-        "where all workers see them under the same names, or give a URL for the source.",
+        "on storage that all workers see under the same names, or use a URL for the source.",
         found,
     )
 

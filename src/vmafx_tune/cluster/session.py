@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClusterProbing", "cluster_session"]
 
-_KEPT = "Probes that were finished are kept, and are not made again."
+_KEPT = "Finished probes are cached."
 
 
 def cluster_session(

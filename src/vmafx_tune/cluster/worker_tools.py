@@ -177,7 +177,7 @@ class WorkerTools:
             reason = error.strerror or str(error)
             raise ClusterWorkersError(f"'{path}' cannot be read here: {reason}.") from error
         if not same:
-            raise ClusterWorkersError(f"'{path}' is another file here, with other content.")
+            raise ClusterWorkersError(f"'{path}' is a different file here.")
 
 
 def _require_equal(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:

@@ -144,9 +144,11 @@ def _too_few_targets(
     common: Sequence[float],
 ) -> str:
     if not common:
-        return f"There is no target that both {encoder} and {anchor} reach. Lower the targets."
+        return (
+            f"{encoder} and {anchor} have no target in common that both reach. Lower the targets."
+        )
     (target,) = common
-    advice = "and BD-rate averages over a span: compare at two targets or more."
+    advice = "but BD-rate averages over an interval: compare at two targets or more."
     reason = f"VMAF {target:g} is the only target that both {encoder} and {anchor} reach, {advice}"
     if not all(_covers(curve, target) for curve in (tested, against)):
         return reason

@@ -160,5 +160,5 @@ def _anchor(name: str | None, rows: Sequence[EncoderRow]) -> str | None:
         return None
     anchor = row_of(name).name
     if anchor not in {row.name for row in rows}:
-        raise UsageError(f"The anchor {anchor} is not among the encoders compared. Add it to them.")
+        raise UsageError(f"The anchor {anchor} is not among the encoders. Add it to them.")
     return anchor

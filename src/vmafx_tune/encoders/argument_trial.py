@@ -77,8 +77,7 @@ def _try(
         return False, ()
     if refused := refused_values(done.stderr):
         raise UsageError(
-            f"{row.name} does not take all of the encoder arguments: {'; '.join(refused)}. Correct "
-            "what it names, or leave it out."
+            f"{row.name} rejects encoder arguments: {'; '.join(refused)}. Correct or remove them."
         )
     return True, unused_options(done.stderr)
 
@@ -88,8 +87,8 @@ def unused_arguments_error(names: Sequence[str], encoders: Sequence[str]) -> Usa
     options = ", ".join(f"-{name}" for name in names)
     does, them = ("does not", "it") if len(names) == 1 else ("do not", "them")
     return UsageError(
-        f"{options} {does} do anything with {', '.join(encoders)}. Leave {them} out of the encoder "
-        f"arguments; `ffmpeg -h encoder={encoders[0]}` lists what it has."
+        f"{options} {does} do anything with {', '.join(encoders)}. Leave {them} out of the "
+        f"encoder arguments; `ffmpeg -h encoder={encoders[0]}` lists its options."
     )
 
 

@@ -52,9 +52,9 @@ class Availability:
         """The reason with the encoder's name and what to do; None where it opens."""
         if self.opens:
             return None
-        advice = "Choose another encoder, or an ffmpeg that has it with --ffmpeg."
+        advice = "Choose another encoder, or use --ffmpeg with an ffmpeg that has it."
         if self.compiled:
-            advice = "`vmafx-tune encoders` lists the ones that can."
+            advice = "`vmafx-tune encoders` lists those that work."
         return f"{self.encoder} cannot be used here. {self.reason} {advice}"
 
 

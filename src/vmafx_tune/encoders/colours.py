@@ -110,8 +110,8 @@ def check_labels(spec: EncodeSpec, row: EncoderRow, encoded: Source) -> None:
         if ours is not None and theirs is not None and not same_matrix(ours, theirs):
             raise MediaError(
                 f"{spec.encoder} cannot keep the colours of '{source.path}': the source's {name} "
-                f"is {ours}, and its encode states {theirs}. Choose another encoder, or convert "
-                "the source first."
+                f"is {ours}, but the encode has {theirs}. Choose another encoder, or convert the "
+                "source first."
             )
 
 

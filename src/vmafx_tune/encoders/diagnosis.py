@@ -93,7 +93,7 @@ def encoder_version(row: EncoderRow, log: str, first_packet: bytes, ffmpeg_versi
 
 def _exit_in_words(returncode: int) -> str:
     if returncode >= 0:
-        return f"it ended with exit status {returncode} and gave no reason"
+        return f"it exited with status {returncode} and printed no reason"
     try:
         name = signal.Signals(-returncode).name
     except ValueError:

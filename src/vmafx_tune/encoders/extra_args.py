@@ -41,19 +41,21 @@ class Touches(Enum):
 
     ENCODER = "chooses the encoder, which is what --codec does"
     PICTURE = (
-        "changes pictures of the encode, and not those that it is compared with. Filter both with "
-        "--filter, --crop, --deinterlace or --depth"
+        "changes the encode but not the reference. Filter both with --filter, --crop, "
+        "--deinterlace or --depth"
     )
     TIME = (
-        "changes which frames are encoded or when they are shown, and frames are compared one by "
+        "changes which frames are encoded or their timestamps, but frames are compared one by "
         "one. Prepare the source first"
     )
-    STREAMS = "is about other streams or about the file, and only the video is encoded and measured"
-    FILES = "names another input or output, and an encode is measured as one file"
-    PROGRAM = "is about ffmpeg itself and not the encoder"
+    STREAMS = (
+        "applies to other streams or the container, but only the video is encoded and measured"
+    )
+    FILES = "adds another input or output, but an encode is one file"
+    PROGRAM = "is an option of ffmpeg itself, not of the encoder"
     RATE = (
-        "sets a quality or bitrate beside the one that is searched for. Narrow the search with "
-        "--crf-lo and --crf-hi, or limit what an answer may have with --max-bitrate"
+        "sets a quality or bitrate, which is what the search varies. Narrow the search with "
+        "--crf-lo and --crf-hi, or limit the bitrate with --max-bitrate"
     )
 
 
@@ -220,7 +222,7 @@ def check_extra_args(args: Sequence[str], reserved: Collection[str]) -> None:
         if kind is not None:
             raise UsageError(f"{option.text} {kind.value}. Leave it out of the encoder arguments.")
         if option.is_incomplete:
-            raise UsageError(f"{option.text} has no value in the encoder arguments. Give it one.")
+            raise UsageError(f"{option.text} has no value in the encoder arguments. Add one.")
         if is_dictionary(option.name):
             _check_keys(option.text, _keys(option.value or ""), reserved)
 
@@ -236,8 +238,8 @@ def _check_keys(option: str, keys: set[str], reserved: Collection[str]) -> None:
 
 def _searched_for(name: str) -> str:
     return (
-        f"{name} is what is searched for, so leave it out of the encoder arguments; --crf-lo and "
-        "--crf-hi narrow the search."
+        f"{name} is what the search varies, so leave it out of the encoder arguments; "
+        "--crf-lo and --crf-hi narrow the search."
     )
 
 
@@ -258,8 +260,8 @@ def check_gop_args(args: Sequence[str], gop_options: Iterable[tuple[str, str]]) 
         given = _keys(option.value or "") if is_dictionary(option.name) else {option.name}
         if taken := given & ours:
             raise UsageError(
-                f"{min(taken)} decides where keyframes are, and so does --gop. Leave it out of the "
-                "encoder arguments, and say with --gop how long a GOP is."
+                f"{min(taken)} moves keyframes, which --gop sets. Leave it out of the encoder "
+                "arguments, and set the GOP length with --gop."
             )
 
 

@@ -96,8 +96,8 @@ class Knob:
         positive = math.isfinite(increment) and increment > 0
         if not positive or not _is_multiple(increment, self.increment):
             raise UsageError(
-                f"A step of {increment:g} is not possible for {self.name}: the encoder tells steps "
-                f"of {self.text(self.increment)} apart, so give a multiple of that."
+                f"A step of {increment:g} is not possible for {self.name}: use a multiple of "
+                f"{self.text(self.increment)}."
             )
 
 
@@ -158,7 +158,7 @@ class Presets:
             return self.from_x264[name]
         if name in self.native:
             return name
-        raise UsageError(f"there is no preset '{name}'; it takes {self.vocabulary}.")
+        raise UsageError(f"unknown preset '{name}'; use {self.vocabulary}.")
 
     @property
     def vocabulary(self) -> str:

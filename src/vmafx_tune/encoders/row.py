@@ -246,9 +246,9 @@ class EncoderRow:
         if place == DEFAULT_CHROMA_LOCATION or place in self.codec.chroma_locations:
             return ()
         note = (
-            f"The chroma samples of '{spec.source.path}' lie at {place}, and {self.codec.upper()} "
-            f"cannot say so: players will take them for {DEFAULT_CHROMA_LOCATION} in its encodes, "
-            "which shifts colours by up to half a pixel. VMAF looks at luma only."
+            f"The chroma location of '{spec.source.path}' is {place}, which "
+            f"{self.codec.upper()} cannot signal: players will assume {DEFAULT_CHROMA_LOCATION}, "
+            "which shifts colours by up to half a pixel. VMAF only compares luma."
         )
         return (note,)
 
@@ -258,8 +258,8 @@ class EncoderRow:
         size = spec.size or spec.source.resolution
         why = f" of {size} pictures" if self.field_templates else ""
         note = (
-            f"'{spec.source.path}' is interlaced, and {self.name} cannot code the fields{why}: its "
-            "encodes are flagged as progressive. Use --deinterlace, or --codec libx264."
+            f"'{spec.source.path}' is interlaced, but {self.name} cannot encode fields{why}: "
+            "its encodes are flagged as progressive. Use --deinterlace, or --codec libx264."
         )
         return (note,)
 
@@ -275,7 +275,7 @@ class EncoderRow:
             taken = " or ".join(str(depth) for depth in sorted(self.depths))
             raise UsageError(f"it encodes {taken} bits per sample, not {spec.depth} (--depth).")
         if find_value(spec.extra_args, "pix_fmt") is not None:
-            raise UsageError("--depth chooses the pixel format, and so does -pix_fmt. Use one.")
+            raise UsageError("--depth and -pix_fmt both set the pixel format. Use one of them.")
         chroma = self._encoded_chroma(spec)
         if self.packed_formats:
             return "nv12" if spec.depth == 8 else "p010le"
@@ -313,8 +313,8 @@ class EncoderRow:
         if spec.size is not None:
             raise UsageError(f"An encode cannot be {size}: {need}.")
         raise MediaError(
-            f"'{spec.source.path}' is {size}, which is odd, and {need}. Crop or scale the source "
-            "first, or choose an encoder that takes odd sizes, such as libsvtav1 or libvpx-vp9."
+            f"'{spec.source.path}' is {size}, which is odd, but {need}. Crop or scale the source "
+            "first, or choose an encoder that supports odd sizes, such as libsvtav1 or libvpx-vp9."
         )
 
     def _encoded_chroma(self, spec: EncodeSpec) -> str:

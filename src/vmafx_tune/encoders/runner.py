@@ -243,7 +243,7 @@ def _writing(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(
-            f"'{target}' cannot be written: {error.strerror or error}. Name another folder with "
+            f"'{target}' cannot be written: {error.strerror or error}. Use another folder with "
             "--work-dir."
         ) from error
 
@@ -251,16 +251,14 @@ def _writing(target: Path) -> Iterator[None]:
 def _require_all_taken(done: Completed, spec: EncodeSpec) -> None:
     """Refuse an encode that left out some of its further arguments: it is not the one asked for."""
     if spec.extra_args and (refused := refused_values(done.stderr)):
-        raise UsageError(
-            f"{spec.encoder} does not take all of the encoder arguments: {'; '.join(refused)}."
-        )
+        raise UsageError(f"{spec.encoder} rejects encoder arguments: {'; '.join(refused)}.")
 
 
 def _no_video(done: Completed) -> ToolOutputError:
     return done.error(
         ToolOutputError,
-        f"'{done.argv[0]}' ended well, but wrote no video that can be read back. Check that it is "
-        "a real ffmpeg, and that no encoder argument changes the output.",
+        f"'{done.argv[0]}' succeeded, but did not write a readable video. Check that it is a "
+        "real ffmpeg, and that no encoder argument changes the output.",
     )
 
 
@@ -268,8 +266,8 @@ def _failure(done: Completed, spec: EncodeSpec, row: EncoderRow, target: Path) -
     log = f"{done.stderr}\n{done.stderr_tail}"
     if is_disk_full(log, done.returncode):
         return OutputError(
-            f"There is no room for the encode in '{target.parent}': the disk is full, or a limit "
-            "on file sizes is reached. Free some space, or name another folder with --work-dir."
+            f"The encode does not fit into '{target.parent}': the disk is full, or a file size "
+            "limit is reached. Free some space, or use another folder with --work-dir."
         )
     reason = failure_reason(log, done.returncode)
     missing = reason == f"Unknown encoder '{row.name}'"

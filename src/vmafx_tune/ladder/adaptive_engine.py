@@ -37,12 +37,12 @@ if TYPE_CHECKING:
 __all__ = ["build_adaptively"]
 
 _NOT_SEARCHED = (
-    "The cheapest of the encodes that were made, not proven to be the cheapest step: the next one "
-    "was not measured. --sampling grid proves every cell."
+    "The encode with the lowest bitrate that was made, but not proven: the next "
+    "worse step was not measured. --sampling grid proves every cell."
 )
 _LEFT_OUT = (
-    "Left out: by what was measured at all resolutions, this one has no place on the hull at this "
-    "target, so no encode was made for it. --sampling grid answers every cell."
+    "Left out: judging by the probes at all resolutions, this one is not on the hull at "
+    "this target, so it was not encoded. --sampling grid answers every cell."
 )
 # Probes that a search may make beyond those that bisection would.
 _EXTRA_PROBES = 2
@@ -172,7 +172,7 @@ class _AdaptiveSampling:
             raise
         except VmafxTuneError as error:
             return str(error)
-        return None if probe_set.get(wish.step) else "The encode is above the limit of the bitrate."
+        return None if probe_set.get(wish.step) else "The encode exceeds the bitrate limit."
 
     def _probes_left(self, size: int) -> ProbesLeft:
         most = self._problem.max_probes - len(self._renditions[size].probe_set.probes())

@@ -52,8 +52,8 @@ def _require_range(what: str, low: float | None, high: float | None) -> None:
             raise InvalidLadderError(f"The {what} limit of a ladder is {limit}, not a number.")
     if low is not None and high is not None and low > high:
         raise InvalidLadderError(
-            f"The ladder's least {what}, {low:g}, is above its highest, {high:g}. Raise the one "
-            "or lower the other."
+            f"The ladder's lowest {what}, {low:g}, is above its highest, {high:g}. Lower the "
+            "first or raise the second."
         )
 
 
@@ -76,9 +76,9 @@ def apply_caps(hull: Sequence[PointT], caps: Caps) -> tuple[tuple[PointT, ...], 
     start, end = _first_allowed(hull, caps), _end_of_allowed(hull, caps)
     if start >= end:
         raise InvalidLadderError(
-            f"No point of the hull, which goes from {_told(hull[0])} to {_told(hull[-1])}, keeps "
-            f"the limits of the ladder: {', '.join(_limits(caps))}. Loosen one, or sample at other "
-            "targets or resolutions."
+            f"No point of the hull, which goes from {_told(hull[0])} to {_told(hull[-1])}, is "
+            f"within the limits of the ladder: {', '.join(_limits(caps))}. Relax one, or measure "
+            "other targets or resolutions."
         )
     return tuple(hull[start:end]), tuple(_notes(hull, caps, start, end))
 
@@ -108,20 +108,21 @@ def _notes(hull: Sequence[RateQuality], caps: Caps, start: int, end: int) -> Ite
         wanted = hull[_first_allowed(hull, replace(caps, min_bitrate_kbps=None))]
         if wanted.bitrate_kbps < low:
             yield (
-                f"The bottom of the ladder is missing: {_told(wanted)} is under --min-bitrate "
+                f"The bottom of the ladder is missing: {_told(wanted)} is below --min-bitrate "
                 f"{given(low)}, so the ladder starts at {_told(hull[start])}."
             )
     if high is not None:
         wanted = hull[_end_of_allowed(hull, replace(caps, max_bitrate_kbps=None)) - 1]
         if wanted.bitrate_kbps > high:
             yield (
-                f"The top of the ladder is missing: {_told(wanted)} is over --max-bitrate "
+                f"The top of the ladder is missing: {_told(wanted)} is above --max-bitrate "
                 f"{given(high)}, so the ladder ends at {_told(hull[end - 1])}."
             )
     if caps.max_vmaf is not None and hull[-1].vmaf < caps.max_vmaf:
         yield (
-            f"The top of the ladder is missing: no point reaches VMAF {given(caps.max_vmaf)}. The "
-            f"best one is {_told(hull[-1])}; sample at a higher target or resolution to reach it."
+            f"The top of the ladder is missing: no point reaches VMAF {given(caps.max_vmaf)}. "
+            f"The best one is {_told(hull[-1])}; sample at a higher target or resolution to "
+            "reach it."
         )
 
 

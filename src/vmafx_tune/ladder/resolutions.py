@@ -94,7 +94,7 @@ def _refuse_repeats(resolutions: Iterable[Resolution]) -> None:
     repeated = [str(size) for size, count in Counter(resolutions).items() if count > 1]
     if repeated:
         raise InvalidLadderError(
-            f"{', '.join(repeated)} is named more than once. Name each resolution once."
+            f"{', '.join(repeated)} is given more than once. Give each resolution once."
         )
 
 
@@ -102,7 +102,7 @@ def _refuse_uncodable(resolution: Resolution) -> None:
     sides = (resolution.width, resolution.height)
     if min(sides) < 1:
         raise InvalidLadderError(
-            f"A rendition of {resolution} has no picture. Both sides must be at least 2."
+            f"{resolution} is not a valid resolution. Both sides must be at least 2."
         )
     if any(side % 2 for side in sides):
         even = Resolution(*(side + side % 2 for side in sides))
@@ -132,7 +132,7 @@ def _keeps_aspect(resolution: Resolution, source: Source) -> bool:
 def _aspect_note(resolution: Resolution, source: Source) -> str:
     own = source.resolution
     return (
-        f"{resolution} has another aspect ratio ({resolution.width / resolution.height:.3f}) than "
-        f"the source's {own} ({own.width / own.height:.3f}). Its samples will not be square, and "
-        "players that ignore that show it distorted."
+        f"{resolution} has another aspect ratio ({resolution.width / resolution.height:.3f}) "
+        f"than the source's {own} ({own.width / own.height:.3f}). Its samples will not be "
+        "square, and players that ignore that will show it distorted."
     )

@@ -264,13 +264,13 @@ def _check_sampling(
         return
     if sampler is not None:
         raise UsageError(
-            "A sampler of your own fills every cell, which is what the sampling 'grid' does; "
-            "'adaptive' chooses single encodes itself. Leave out one of the two."
+            "A custom sampler fills every cell, as with the sampling 'grid'; 'adaptive' chooses "
+            "single encodes itself. Leave out one of them."
         )
     if encoding is not None and encoding.verify:
         raise UsageError(
-            "--verify measures the answers of searches once more on the whole clip, and with "
-            "--sampling adaptive there are none. Leave it out, or use --sampling grid."
+            "--verify proves the answers of searches on the whole clip, but --sampling adaptive "
+            "makes no searches. Leave it out, or use --sampling grid."
         )
 
 
@@ -353,7 +353,7 @@ def _checked_resolutions(
 def _checked_gop_frames(gop_s: float, source: Source) -> int:
     if not 0 < gop_s <= _LONGEST_GOP_S:
         raise InvalidLadderError(
-            f"A GOP of {gop_s:g} s makes no ladder: players start and switch at its beginning. "
-            f"Give more than 0 and at most {_LONGEST_GOP_S:g} s."
+            f"{gop_s:g} s is not a valid GOP length: players start and switch at keyframes. Use "
+            f"more than 0 and at most {_LONGEST_GOP_S:g} s."
         )
     return gop_frames(gop_s, source.frame_rate)

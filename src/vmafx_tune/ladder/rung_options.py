@@ -82,6 +82,6 @@ def _throughput(text: str, read: Callable[[Path], bytes]) -> Throughput:
         raise UsageError(f"The throughputs in '{text}' are not text.") from error
     except OSError as error:
         raise UsageError(
-            f"'{text}' is neither a throughput such as 4000:0.8 nor a file that can be read: "
+            f"'{text}' is neither a throughput such as 4000:0.8 nor a readable file: "
             f"{error.strerror or error}."
         ) from error

@@ -58,8 +58,8 @@ def ladder_notes(
 def _lost_to_sizes(spaced: Sequence[RateQuality], free: Sequence[RateQuality]) -> Iterator[str]:
     if lost := [point for point in free if point not in spaced]:
         yield (
-            f"The picture never gets smaller as the bitrate rises, which leaves out the "
-            f"{_at(lost, 'rung')}. --mixed-resolutions allows it."
+            f"Resolution never drops as bitrate rises, which leaves out the {_at(lost, 'rung')}. "
+            "--mixed-resolutions allows it."
         )
 
 

@@ -55,11 +55,11 @@ class SelectionOptions:
     def __post_init__(self) -> None:
         if self.max_rungs < 1:
             raise InvalidLadderError(
-                f"A ladder of at most {self.max_rungs} rungs is none. Allow at least 1."
+                f"The maximum number of rungs is {self.max_rungs}, but it must be at least 1."
             )
         if not 0 <= self.min_gap_kbps < math.inf:
             raise InvalidLadderError(
-                f"The least gap between bitrates is {self.min_gap_kbps:g} kb/s, but it must be "
+                f"The minimum gap between bitrates is {self.min_gap_kbps:g} kb/s, but it must be "
                 "zero or more."
             )
         if not 0 < self.vmaf_step < math.inf:

@@ -94,7 +94,7 @@ class MeasuredThroughput:
 
 def _require_samples(kbps: Sequence[float], weights: Sequence[float]) -> None:
     if not kbps:
-        raise UsageError("There is no measured throughput. Give at least one value in kb/s.")
+        raise UsageError("The measured throughputs are empty. Give at least one value in kb/s.")
     if len(kbps) != len(weights):
         raise UsageError(
             f"There are {len(kbps)} measured throughputs but {len(weights)} weights. Give one "
@@ -153,7 +153,7 @@ def _sample(line: int, cells: tuple[str, ...], n_columns: int) -> tuple[float, f
     if len(cells) != n_columns or len(cells) > len(_COLUMNS):
         raise UsageError(
             f"Line {line} of the measured throughputs, '{','.join(cells)}', has {len(cells)} "
-            "columns. Each line holds 'kbps', or each 'kbps,weight'."
+            "columns. Every line must be 'kbps', or every line 'kbps,weight'."
         )
     values = [_number(line, name, cell) for name, cell in zip(_COLUMNS, cells, strict=False)]
     return values[0], values[1] if len(values) > 1 else 1.0
@@ -167,6 +167,6 @@ def _number(line: int, column: str, cell: str) -> float:
     if not 0 <= value < math.inf:
         raise UsageError(
             f"Line {line} of the measured throughputs has '{cell}' for {column}, which is not a "
-            "number of zero or more. The header, if there is one, is 'kbps' or 'kbps,weight'."
+            "number of zero or more. A header must be 'kbps' or 'kbps,weight'."
         )
     return value

@@ -36,8 +36,8 @@ def ladder_variants(result: LadderResult) -> tuple[Variant, ...]:
     """
     if not result.renditions:
         raise InvalidLadderError(
-            f"The ladder of '{result.src}' has no rungs, so there is nothing to write a "
-            "manifest of. Loosen its limits, or measure it at targets that can be reached."
+            f"The ladder of '{result.src}' has no rungs, so there is nothing to write a manifest "
+            "of. Relax its limits, or measure targets that can be reached."
         )
     delivery = _delivery(result)
     return ascending(_variant(rung, delivery, result.encoder) for rung in result.renditions)
@@ -72,8 +72,8 @@ def _delivery(result: LadderResult) -> _Delivery:
 
 def _untold(result: LadderResult, what: str) -> InvalidLadderError:
     return InvalidLadderError(
-        f"The ladder of '{result.src}' does not tell its {what}, which a manifest needs. "
-        "Measure the source with `vmafx-tune ladder`, which tells it."
+        f"The ladder of '{result.src}' has no {what}, which a manifest needs. Measure the source "
+        "with `vmafx-tune ladder`, which stores it."
     )
 
 
@@ -99,11 +99,11 @@ def _unmeasured(rung: LadderRung, encoder: str) -> InvalidLadderError:
     missing = "peak bitrate" if rung.codecs else "codec string"
     if not rung.codecs and rung.peak_bitrate_kbps is None:
         return InvalidLadderError(
-            f"Rendition '{rung.name}' has neither codec string nor peak bitrate, which a manifest "
+            f"Rendition '{rung.name}' has no codec string and no peak bitrate, which a manifest "
             "needs. Measure the source with `vmafx-tune ladder`, which reads both from the encode."
         )
     return InvalidLadderError(
-        f"Rendition '{rung.name}' has no {missing}, which a manifest needs: what {encoder} wrote "
-        "does not tell it. Measure the ladder with another encoder, or without arguments of your "
-        "own for this one."
+        f"Rendition '{rung.name}' has no {missing}, which a manifest needs: the output of "
+        f"{encoder} does not include it. Measure the ladder with another encoder, or without "
+        "--encoder-args."
     )

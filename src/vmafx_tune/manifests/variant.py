@@ -90,8 +90,8 @@ class Variant:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise InvalidLadderError(
-                f"'{self.name}' cannot name a rendition in a manifest. Take letters, digits, '-', "
-                "'_', '.' and '~', with a letter or digit in front."
+                f"'{self.name}' is not a valid rendition name. Use letters, digits, '-', '_', "
+                "'.' and '~', starting with a letter or digit."
             )
         if not _CODECS.fullmatch(self.codecs):
             raise self._error("codec string", repr(self.codecs), "one such as 'avc1.640028'")
@@ -128,7 +128,7 @@ class Variant:
 
     def _error(self, field: str, value: str, wanted: str) -> InvalidLadderError:
         return InvalidLadderError(
-            f"Rendition '{self.name}' has {value} as its {field}, and a manifest needs {wanted}."
+            f"Rendition '{self.name}' has {value} as its {field}, but a manifest needs {wanted}."
         )
 
 
@@ -140,18 +140,19 @@ def ascending(variants: Iterable[Variant]) -> tuple[Variant, ...]:
     """
     ordered = tuple(sorted(variants, key=lambda variant: (variant.peak_bps, variant.name)))
     if not ordered:
-        raise InvalidLadderError("There is no rendition to write a manifest of.")
+        raise InvalidLadderError("A manifest needs at least one rendition.")
     names = [variant.name for variant in ordered]
     if doubled := {name for name in names if names.count(name) > 1}:
         raise InvalidLadderError(
-            f"More than one rendition is named '{min(doubled)}'. Give each a name of its own."
+            f"More than one rendition is named '{min(doubled)}'. Give each a different name."
         )
     shortest = min(ordered, key=lambda variant: variant.duration_s)
     longest = max(ordered, key=lambda variant: variant.duration_s)
     if longest.duration_s - shortest.duration_s > 1:
         raise InvalidLadderError(
             f"Rendition '{shortest.name}' lasts {shortest.duration_s:g} s and '{longest.name}' "
-            f"{longest.duration_s:g} s, so they are not of one title. Encode both from one source."
+            f"{longest.duration_s:g} s, so they are not of the same title. Encode both from one "
+            "source."
         )
     return ordered
 

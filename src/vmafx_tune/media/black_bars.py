@@ -85,7 +85,7 @@ def check_box(box: Box, source: Source) -> None:
     if width < 1 or height < 1 or x + width > size.width or y + height > size.height:
         raise UsageError(
             f"--crop {text} does not fit into the {size} pictures of '{source.path}': it takes "
-            f"{width}x{height} samples from {x},{y} on."
+            f"{width}x{height} samples starting at {x},{y}."
         )
     across, down = _steps(source)
     if any(value % across for value in (width, x)) or any(value % down for value in (height, y)):

@@ -39,16 +39,16 @@ def codec_string(path: Path) -> str:
     if entry.kind not in _WRITERS:
         known = ", ".join(_WRITERS)
         raise UnreadableSourceError(
-            f"'{path}' holds video of kind '{entry.kind}', for which no codec string is known. "
-            f"Known kinds are {known}."
+            f"'{path}' contains '{entry.kind}' video, for which no codec string is known. Known "
+            f"kinds are {known}."
         )
     record, write = _WRITERS[entry.kind]
     try:
         return f"{entry.kind}.{write(entry.boxes[record], _colour(entry))}"
     except (KeyError, IndexError) as error:
         raise UnreadableSourceError(
-            f"'{path}' holds '{entry.kind}' video without a complete '{record}' box, so its codec "
-            "string is unknown. Encode or mux it again."
+            f"'{path}' contains '{entry.kind}' video without a complete '{record}' box, so its "
+            "codec string is unknown. Encode or mux it again."
         ) from error
 
 
@@ -133,7 +133,7 @@ def _vvc(record: bytes, _: _Colour) -> str:
     # Past a byte of flags, two about layers and chroma, and one with the depth.
     start = _FULL_BOX + 4
     if not record[_FULL_BOX] & 1:
-        raise IndexError("The record is without profile, tier and level.")
+        raise IndexError("The record has no profile, tier and level.")
     n_bytes = record[start] & 0x3F
     profile, tier = record[start + 1] >> 1, "LH"[record[start + 1] & 1]
     level = record[start + 2]

@@ -65,8 +65,8 @@ def count_y4m_frames(path: Path, picture_bytes: int) -> int:
         while header := file.readline(_Y4M_LINE_BYTES):
             if not header.startswith(_Y4M_FRAME):
                 raise UnreadableSourceError(
-                    f"'{path}' is damaged: what follows frame {n_frames} is no Y4M frame header. "
-                    "Copy or convert it again."
+                    f"'{path}' is damaged: frame {n_frames} is not followed by a Y4M frame "
+                    "header. Copy or convert it again."
                 )
             if file.seek(picture_bytes, 1) > size_bytes:
                 raise UnreadableSourceError(

@@ -197,7 +197,7 @@ def check_file(path: Path) -> bytes:
         raise UnreadableSourceError(f"'{path}' cannot be read: {reason}.") from error
     if not head:
         raise UnreadableSourceError(
-            f"'{path}' is empty (0 bytes). Look at the encode or the copy that was to write it."
+            f"'{path}' is empty (0 bytes). Check the encode or copy that should have written it."
         )
     return head
 
@@ -246,14 +246,15 @@ def open_video(
         index = _default(films) if stream is None else stream
         if index >= len(films):
             raise UsageError(
-                f"'{path}' has no video stream {index}. It has {_listed(films)}. Name one of them "
-                "with --video-stream, or leave it out."
+                f"'{path}' has no video stream {index}. It has {_listed(films)}. Choose one of "
+                "them with --video-stream, or leave it out."
             )
         film = films[index]
         # PyAV's stubs do not say so, but a stream that nothing decodes has no codec context.
         if getattr(film, "codec_context", None) is None:
             raise UnreadableSourceError(
-                f"'{path}' holds video that PyAV cannot decode. Convert it with an ffmpeg that can."
+                f"'{path}' contains video that PyAV cannot decode. Convert it with an ffmpeg "
+                "that can."
             )
         _check_pixels(path, film, max_pixels)
         # Libav rounds the left edge of a crop rectangle to its own alignment; ffmpeg does not.
@@ -317,13 +318,13 @@ def _check_pixels(path: Path, film: VideoStream, most: int | None) -> None:
         return
     if width and height:
         raise UnreadableSourceError(
-            f"'{path}' has pictures of {width}x{height}, and at most {most} pixels are taken. Use "
-            "smaller pictures."
+            f"'{path}' has frames of {width}x{height}, and at most {most} pixels are allowed. "
+            "Use smaller frames."
         )
     # Libav does not tell the size of those that it did not decode for their size.
     raise UnreadableSourceError(
-        f"'{path}' has no picture of at most {most} pixels that can be decoded. Use smaller "
-        "pictures, and check that the file is complete."
+        f"'{path}' has no decodable frame of at most {most} pixels. Use smaller frames, and "
+        "check that the file is complete."
     )
 
 
@@ -350,7 +351,7 @@ def _missing(path: Path) -> str:
         return f"'{path}' is standard input. Write it to a file first: it is read more than once."
     if _PATTERN.search(str(path)):
         return (
-            f"'{path}' is a pattern, and a source is one file. Join pictures without loss first, "
+            f"'{path}' is a pattern, and a source is one file. Join the images losslessly first, "
             "as in: ffmpeg -framerate 25 -i frame%04d.png -c:v ffv1 frames.mkv"
         )
     # pathlib takes one of the two slashes away.
@@ -363,16 +364,16 @@ def _why_not_video(path: Path, head: bytes, error: FFmpegError) -> str:
     if head[4:8] == b"ftyp" and not _has_mp4_index(path):
         return (
             f"'{path}' is cut short: the index of the MP4 (its moov box) is missing. Copy or "
-            "download it again, or let the encode that writes it end."
+            "download it again, or wait for the encode that writes it."
         )
     if head.startswith(_JPEG):
-        return f"'{path}' is a single picture (JPEG), not a video. Name a video file."
+        return f"'{path}' is a single image (JPEG), not a video. Name a video file."
     if _is_list(head):
         return f"'{path}' is a list of other files. Name the video file itself."
     if _is_text(head):
         return f"'{path}' is text, not video, whatever its name says. Name a video file."
     # Where no demuxer may be used that would know it.
-    unknown = "it is of no known kind" if error.errno == errno.EINVAL else None
+    unknown = "its format is unknown" if error.errno == errno.EINVAL else None
     return (
         f"'{path}' cannot be read as video: {unknown or _reason(error)}. Check that it is a video "
         "file and complete."

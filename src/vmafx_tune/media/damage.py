@@ -166,9 +166,9 @@ def _steady(frames: Iterator[VideoFrame], source: Source) -> Iterator[VideoFrame
         now = frame.width, frame.height
         if size is not None and now != size:
             raise UnreadableSourceError(
-                f"'{source.path}' changes midway: from frame {index} on its pictures are {now[0]}x"
-                f"{now[1]}, before it {size[0]}x{size[1]}. Cut it there, or re-encode it to one "
-                "format."
+                f"'{source.path}' changes midway: from frame {index} on its frames are "
+                f"{now[0]}x{now[1]}, before that {size[0]}x{size[1]}. Cut it there, or re-encode "
+                "it to one format."
             )
         size = now
         yield frame
@@ -184,7 +184,8 @@ def _signature(source: Source) -> tuple[int, ...]:
 
 def _refusal(source: Source, damage: Damage) -> UnreadableSourceError:
     return UnreadableSourceError(
-        f"'{source.path}' is damaged: {damage}. Use an intact copy, or go on with --allow-damage."
+        f"'{source.path}' is damaged: {damage}. Use an intact copy, or continue with "
+        "--allow-damage."
     )
 
 

@@ -144,8 +144,8 @@ class ExcerptCutter:
         copy: tuple[str, ...] = ("-fflags", "+genpts", "-i", str(path), "-map", "0:v:0")
         copy += ("-c", "copy") if self._found and self._found.by_container else ("-c:v", "ffv1")
         return (
-            f"Frames of '{path}' cannot be sought exactly, so each encode and each score of its "
-            f"parts decodes it {round(times)} times over. Copy it first: "
+            f"'{path}' does not allow exact seeking, so each encode and each score of its "
+            f"parts decodes it {round(times)} times over. Remux it first: "
             f"{shell.join(('ffmpeg', *copy, f'{path.stem}.mkv'), one_line=True)}"
         )
 

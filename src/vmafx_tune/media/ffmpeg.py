@@ -46,8 +46,8 @@ _VARIABLE = "VMAFX_FFMPEG"
 _OPTION = "--ffmpeg"
 _BUNDLE = "imageio-ffmpeg"
 _ADVICE = (
-    f"Name one with {_OPTION} or {_VARIABLE}, install ffmpeg, or reinstall the {_BUNDLE} package, "
-    "which brings one."
+    f"Set {_OPTION} or {_VARIABLE}, install ffmpeg, or reinstall the {_BUNDLE} package, "
+    "which includes it."
 )
 # Begins no name: those of files begin with "file:" where there is a colon in them.
 _HEX_NAME = "bytes:"
@@ -112,7 +112,10 @@ def find_ffmpeg(
             return examine(path, origin)
         except ToolError as error:
             failures.append(str(error))
-    tried = " ".join(failures) or f"The {_BUNDLE} package has none here, and PATH has none either."
+    tried = (
+        " ".join(failures)
+        or f"The {_BUNDLE} package does not include it here, and it is not on PATH."
+    )
     raise ToolNotFoundError(f"No usable ffmpeg was found. {tried} {_ADVICE}")
 
 
@@ -137,8 +140,8 @@ def _named(
         return examine(path, origin)
     except ToolError as error:
         raise ToolNotFoundError(
-            f"{origin} names '{name}', which cannot be used. {error} Name another ffmpeg, or leave "
-            f"{origin} out to use the one that is installed.",
+            f"{origin} is '{name}', which cannot be used. {error} Use another ffmpeg, or leave "
+            f"{origin} out to use the bundled one.",
             argv=error.argv,
             returncode=error.returncode,
             stderr_tail=error.stderr_tail,
@@ -201,7 +204,9 @@ def _ask_version(path: Path, runner: ProcessRunner) -> str:
     done = runner.run([str(path), "-version"], stall_timeout_s=_ANSWER_TIMEOUT_S)
     match = _VERSION_LINE.match(done.stdout)
     if done.returncode != 0 or match is None:
-        raise done.error(ToolNotFoundError, f"'{path}' does not answer to -version as ffmpeg does.")
+        raise done.error(
+            ToolNotFoundError, f"'{path}' is not ffmpeg: its output of -version is unknown."
+        )
     _refuse_old(path, match[1])
     return match[1]
 
@@ -211,7 +216,7 @@ def _refuse_old(path: Path, version: str) -> None:
     release = _RELEASE.match(version)
     if release and (int(release[1]), int(release[2])) < _OLDEST:
         oldest = ".".join(map(str, _OLDEST))
-        raise ToolNotFoundError(f"'{path}' is ffmpeg {version}, and {oldest} or newer is needed.")
+        raise ToolNotFoundError(f"'{path}' is ffmpeg {version}, but {oldest} or newer is required.")
 
 
 _encoders: dict[Ffmpeg, frozenset[str]] = {}

@@ -45,9 +45,9 @@ _FRAME_MODES = re.compile(r"(?:^|:)(?:mode=)?(?:0|2|send_frame|send_frame_nospat
 _REFUSED = {
     name: reason
     for names, reason in (
-        ("movie amovie", "reads another clip, and a source has one picture at a time"),
+        ("movie amovie", "reads another clip"),
         ("sendcmd asendcmd zmq azmq", "changes other filters while they run"),
-        ("frei0r program_opencl", "runs code from elsewhere"),
+        ("frei0r program_opencl", "runs external code"),
         ("vidstabdetect signature vmafmotion", "writes a file"),
     )
     for name in names.split()
@@ -96,11 +96,11 @@ def parse_chain(text: str) -> tuple[Filter, ...]:
             arguments, rest = _token(rest[1:], "[],;")
         if rest[:1] and rest[0] in "[];":
             raise UsageError(
-                f"--filter '{text}' has labels or several chains. Give one chain without them, as "
-                "for ffmpeg's -vf: --filter hqdn3d,unsharp."
+                f"--filter '{text}' has labels or several chains. Use one chain without labels, "
+                "as for ffmpeg's -vf: --filter hqdn3d,unsharp."
             )
         if not name:
-            raise UsageError(f"--filter '{text}' has an empty place where a filter should be.")
+            raise UsageError(f"--filter '{text}' has an empty filter.")
         found.append(Filter(name.partition("@")[0], arguments))
         if not rest:
             return tuple(found)

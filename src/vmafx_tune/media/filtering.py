@@ -83,7 +83,7 @@ def filter_source(source: Source, chain: str, ffmpeg: Ffmpeg, runner: ProcessRun
     if done.returncode != 0:
         raise _refusal(chain, done.stderr)
     if picture is None or not times.ticks:
-        raise UsageError(f"--filter '{chain}' leaves no picture of '{source.path}'. Change it.")
+        raise UsageError(f"--filter '{chain}' leaves no frame of '{source.path}'. Change it.")
     found = _described(source, chain, picture, colours)
     return found if counted else _timed(found, times.ticks, done.stderr)
 
@@ -144,8 +144,8 @@ class _Times:
             self.ticks.append(int(match[1]))
         if len(self.ticks) > self._most:
             raise UsageError(
-                f"--filter '{self._chain}' makes more than {self._most} pictures {self._what}. "
-                "Have it end with the source."
+                f"--filter '{self._chain}' returns more than {self._most} pictures {self._what}. "
+                "Make it end with the source."
             )
         return match is not None
 
@@ -218,12 +218,12 @@ def _refusal(chain: str, log: str) -> UsageError:
     from av.filter import filters_available
 
     match = _ERROR.search(log)
-    reason = match["reason"] if match else "it ended with an error"
+    reason = match["reason"] if match else "it failed"
     unknown = [f.name for f in parse_chain(chain) if f.name not in filters_available]
     if unknown and _UNKNOWN.search(reason):
         # Newer versions speak of the text around it.
-        reason = f"there is no filter '{unknown[0]}'"
-    return UsageError(f"ffmpeg does not take --filter '{chain}': {reason}.")
+        reason = f"unknown filter '{unknown[0]}'"
+    return UsageError(f"ffmpeg rejects --filter '{chain}': {reason}.")
 
 
 def _graph(video: Video, frame: VideoFrame, chain: str) -> Graph:
@@ -312,7 +312,7 @@ def prepare_source(
     if deinterlace and source.interlaced:
         steps.append(_DEINTERLACE)
     elif deinterlace:
-        note(f"The pictures of '{source.path}' are progressive, so --deinterlace does nothing.")
+        note(f"'{source.path}' is progressive, so --deinterlace has no effect.")
     if crop is not None:
         # Frames that were made of fields are cropped as any others.
         pictures = replace(source, interlaced=source.interlaced and not deinterlace)
@@ -336,11 +336,11 @@ def _crop_steps(
         return [crop_filter(box)]
     box = find_picture(source, find_ffmpeg(), runner)
     if box is None:
-        note(f"'{source.path}' has no black bars around its pictures, so nothing is cropped.")
+        note(f"'{source.path}' has no black bars, so nothing is cropped.")
         return []
     width, height, x, y = box
     note(
-        f"The {source.resolution} pictures of '{source.path}' are cropped to {width}x{height} from "
-        f"{x},{y} on (--crop {':'.join(map(str, box))})."
+        f"'{source.path}' is cropped from {source.resolution} to {width}x{height} at {x},{y} "
+        f"(--crop {':'.join(map(str, box))})."
     )
     return [crop_filter(box)]

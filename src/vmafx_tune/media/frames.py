@@ -196,8 +196,8 @@ class _Converter:
         excerpt = self._source.excerpt
         frame = index + (0 if excerpt is None else excerpt.first_frame)
         return (
-            f"'{self._source.path}' changes midway: from frame {frame} on its pictures are "
-            f"{layout}, before it {self._layout}. Cut it there, or re-encode it to one format."
+            f"'{self._source.path}' changes midway: from frame {frame} on its frames are "
+            f"{layout}, before that {self._layout}. Cut it there, or re-encode it to one format."
         )
 
 

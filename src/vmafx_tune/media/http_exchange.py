@@ -75,7 +75,7 @@ def explained(error: Exception, patience_s: float) -> TransferError:
         if found is not None:
             return found
     if isinstance(error, exceptions.InvalidHeader):
-        return TransferError("the server tells two different values of Content-Length")
+        return TransferError("the server sends two different values of Content-Length")
     kind = type(causes[-1]).__name__
     return TransferError(f"what the server sends is not valid HTTP ({kind})", temporary=True)
 
@@ -90,7 +90,7 @@ def _from_proxy(cause: BaseException, first: BaseException) -> TransferError | N
     if not isinstance(cause, exceptions.ProxyError):
         return None
     return TransferError(
-        f"the proxy that the environment names cannot be used ({shown(str(first))})",
+        f"the proxy in the environment cannot be used ({shown(str(first))})",
         temporary=True,
     )
 
@@ -99,8 +99,8 @@ def _from_tls(cause: BaseException) -> TransferError | None:
     match cause:
         case ssl.SSLCertVerificationError():
             return TransferError(
-                f"its certificate is not trusted ({shown(cause.verify_message)}); SSL_CERT_FILE "
-                "can name the authority"
+                f"its certificate is not trusted ({shown(cause.verify_message)}); set "
+                "SSL_CERT_FILE to trust its authority"
             )
         case ssl.SSLError():
             reason = shown(cause.reason or str(cause))
@@ -116,7 +116,7 @@ def _from_connection(cause: BaseException) -> TransferError | None:
                 temporary=cause.errno == socket.EAI_AGAIN,
             )
         case IncompleteRead():
-            return TransferError("the transfer ended early", temporary=True)
+            return TransferError("the download ended early", temporary=True)
         case RemoteDisconnected():
             return TransferError(
                 "the server closes the connection without an answer", temporary=True
@@ -191,14 +191,14 @@ class Answer:
         """
         coding = self.headers.get("Transfer-Encoding", "identity").strip().lower()
         if coding not in {"chunked", "identity"}:
-            raise TransferError(f"the server sends it in an unknown coding, '{shown(coding)}'")
+            raise TransferError(f"the server uses an unknown transfer coding, '{shown(coding)}'")
         told = self.headers.get("Content-Length")
         if coding == "chunked" or told is None:
             return None
         # Repeated headers are joined; equal ones are harmless.
         numbers = {part.strip() for part in told.split(",")}
         if len(numbers) != 1 or not _LENGTH.fullmatch(number := numbers.pop()):
-            raise TransferError(f"the server tells a Content-Length of '{shown(told)}'")
+            raise TransferError(f"the server sends a Content-Length of '{shown(told)}'")
         return int(number)
 
     @property
@@ -355,8 +355,8 @@ class _Pace:
         least = self._limits.min_bytes_per_s
         if self._bytes < least * self._waited_s:
             raise TransferError(
-                f"only {self._bytes} bytes arrived in {self._waited_s:.3g} s, below the least rate "
-                f"of {least:g} bytes per second",
+                f"only {self._bytes} bytes arrived in {self._waited_s:.3g} s, below the minimum "
+                f"rate of {least:g} bytes per second",
                 temporary=True,
             )
         self._bytes, self._waited_s = 0, 0.0
@@ -371,7 +371,7 @@ def _opened(url: SourceUrl, headers: Mapping[str, str], limits: TransferLimits) 
         response.close()
         location = response.headers.get("Location", "").strip()
         if not location:
-            raise TransferError(f"the server answers {response.status} without a place to go to")
+            raise TransferError(f"the server answers {response.status} without a Location")
         try:
             url = url.redirected(location)
         except ValueError as error:
@@ -416,5 +416,5 @@ def _manager(address: str) -> PoolManager:
         return ProxyManager(proxy, proxy_headers=headers)
     except (exceptions.HTTPError, ValueError) as error:
         raise TransferError(
-            "the proxy that the environment names is not a valid URL of http or https"
+            "the proxy in the environment is not a valid http or https URL"
         ) from error

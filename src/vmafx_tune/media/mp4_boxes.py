@@ -72,7 +72,7 @@ def video_sample_entry(path: Path, index: int = 0) -> SampleEntry:
                         return entry
     except OSError as error:
         raise UnreadableSourceError(f"'{path}' cannot be read: {error.strerror}.") from error
-    raise UnreadableSourceError(f"'{path}' is no MP4 with a video track.")
+    raise UnreadableSourceError(f"'{path}' is not an MP4 with a video track.")
 
 
 def _is_video(file: IO[bytes], track: _Box) -> bool:

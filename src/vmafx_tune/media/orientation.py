@@ -70,7 +70,7 @@ def _from_matrix(matrix: tuple[int, ...], path: Path) -> Orientation:
     quarter = round(turn_deg / 90) % 4
     if abs(turn_deg - 90 * round(turn_deg / 90)) > _TOLERANCE_DEG:
         raise UnreadableSourceError(
-            f"'{path}' is to be shown turned by {turn_deg:.0f} degrees. Only quarter turns are "
+            f"'{path}' has a rotation of {turn_deg:.0f} degrees. Only quarter turns are "
             "supported; re-encode it upright."
         )
     if quarter == 1:

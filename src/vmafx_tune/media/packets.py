@@ -199,7 +199,7 @@ def split_segments(packets: PacketSummary, segment_s: Fraction | float) -> tuple
     if sum(packets.durations_s) <= 0:
         raise MediaError(
             "The packets of the encode have no durations, so its bitrate over time is unknown. "
-            "Write it to MP4, which keeps them."
+            "Write it to MP4, which has them."
         )
     starts = [*_starts(packets, Fraction(segment_s)), packets.n_packets]
     return tuple(

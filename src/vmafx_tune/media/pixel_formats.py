@@ -128,8 +128,8 @@ def _layout(name: str, width: int = 8, height: int = 8) -> VideoFormat:
         ) from error
     if not layout.components:
         raise UsageError(
-            f"The pixel format '{name}' is one of pictures that live in a GPU. Use one of pictures "
-            "in memory, such as yuv420p or p010le."
+            f"The pixel format '{name}' is a hardware format of frames in a GPU. Use a software "
+            "format, such as yuv420p or p010le."
         )
     return layout
 

@@ -58,9 +58,9 @@ def check_uncropped(video: Video) -> None:
     if shown is None or shown == stored:
         return
     raise UnreadableSourceError(
-        f"'{video.path}' asks players to show {shown[0]}x{shown[1]} of its {stored[0]}x"
-        f"{stored[1]} pictures ({by}), and only some do. Write out what is to be shown, "
-        "without loss: ffmpeg -i FILE -c:v ffv1 CROPPED.mkv."
+        f"'{video.path}' is cropped to {shown[0]}x{shown[1]} of its {stored[0]}x{stored[1]} "
+        f"pictures at playback ({by}), which only some players do. Crop it losslessly first: "
+        "ffmpeg -i FILE -c:v ffv1 CROPPED.mkv."
     )
 
 
@@ -118,8 +118,8 @@ def probe_source(
         return _probe_headerless(path, raw)
     if path.suffix.lower() in _HEADERLESS:
         raise UnreadableSourceError(
-            f"'{path}' has no header that tells its geometry. Give it with --size, --pix-fmt and "
-            "--fps, for example --size 1920x1080 --pix-fmt yuv420p --fps 25."
+            f"'{path}' has no header. Describe it with --size, --pix-fmt and --fps, for example "
+            "--size 1920x1080 --pix-fmt yuv420p --fps 25."
         )
     with open_video(path, stream=stream, max_pixels=max_pixels) as video:
         check_uncropped(video)
@@ -158,10 +158,10 @@ def _probe_headerless(path: Path, raw: RawFormat) -> Source:
     n_frames, rest = divmod(path.stat().st_size, frame_bytes)
     if rest:
         raise UnreadableSourceError(
-            f"'{path}' does not hold whole frames: at {raw.resolution} {raw.pix_fmt} a frame has "
-            f"{counted(frame_bytes, 'byte')}, which leaves {counted(rest, 'byte')} after "
-            f"{counted(n_frames, 'frame')}. Check --size and --pix-fmt, and that the file is "
-            "complete."
+            f"'{path}' is not a whole number of frames: at {raw.resolution} {raw.pix_fmt} a "
+            f"frame has {counted(frame_bytes, 'byte')}, which leaves {counted(rest, 'byte')} "
+            f"after {counted(n_frames, 'frame')}. Check --size and --pix-fmt, and that the file "
+            "is complete."
         )
     return Source(
         path=path,
@@ -183,13 +183,13 @@ def _first_picture(video: Video) -> VideoFrame:
         if not _is_animated_webp(video.path):
             raise
         raise UnreadableSourceError(
-            f"'{video.path}' is an animated WebP, which PyAV cannot decode. Convert it to another "
-            "format without loss first, such as FFV1."
+            f"'{video.path}' is an animated WebP, which PyAV cannot decode. Convert it "
+            "losslessly first, for example to FFV1."
         ) from error
     if frame is None:
         raise UnreadableSourceError(
-            f"'{video.path}' holds no picture that can be decoded. It is damaged or cut "
-            "short; copy or encode it again."
+            f"'{video.path}' has no frame that can be decoded. It is damaged or cut short; copy "
+            "or encode it again."
         )
     return frame
 

@@ -141,7 +141,7 @@ class ProcessRunner:
         if watch.error is not None:
             raise watch.error
         if watch.stalled:
-            advice = " If the machine is only slow, allow more with --timeout."
+            advice = " If the machine is just slow, raise --timeout."
             raise ToolTimeoutError(
                 f"'{argv[0]}' made no progress for {patience_s:g} s and was stopped."
                 f"{advice if patience_s == self.stall_timeout_s else ''}",

@@ -49,7 +49,7 @@ def make_scratch(parent: Path | None = None) -> Path:
     except OSError as error:
         raise OutputError(
             f"The work folder '{parent or tempfile.gettempdir()}' cannot be used: "
-            f"{error.strerror or error}. Name another one with --work-dir."
+            f"{error.strerror or error}. Use another one with --work-dir."
         ) from error
     guard_folder(folder)
     return folder

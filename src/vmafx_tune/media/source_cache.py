@@ -127,8 +127,8 @@ class SourceCache:
                 assert new is not None
                 if self._digest_of(new.partial) != digest:
                     raise UnreadableSourceError(
-                        f"'{public_url(source.address)}' does not give the content here that it "
-                        "gave to the client: it has changed, or is made for each request."
+                        f"'{public_url(source.address)}' returns other content here than it did "
+                        "to the client: it has changed, or is generated for each request."
                     )
                 return self._put(new.partial, digest, source.file_name)
 

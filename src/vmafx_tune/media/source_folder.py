@@ -57,8 +57,8 @@ class Room:
         """
         if size_bytes > self._limit_bytes:
             raise OutputError(
-                f"The source has {size_bytes} bytes or more, and fetched sources may take "
-                f"{self._limit_bytes}. Allow more with {SOURCES_VARIABLE}."
+                f"The source has {size_bytes} bytes or more, and downloaded sources may take "
+                f"{self._limit_bytes}. Raise {SOURCES_VARIABLE}."
             )
         if size_bytes > self._made_bytes:
             # A source whose size is not known gets room in steps.
@@ -178,6 +178,6 @@ def explaining_disk(folder: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise OutputError(
-            f"The folder of fetched sources, '{folder}', cannot be used: "
-            f"{error.strerror or error}. Name another cache folder with VMAFX_CACHE_DIR."
+            f"The folder of downloaded sources, '{folder}', cannot be used: "
+            f"{error.strerror or error}. Set VMAFX_CACHE_DIR to another folder."
         ) from error

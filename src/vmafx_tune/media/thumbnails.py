@@ -58,5 +58,7 @@ class Thumbnails:
         with open_frames(part, filters=filters, cancel=self._cancel) as frames:
             rows = [frame.owner.to_ndarray().astype(np.float32).ravel() for frame in frames]
         if len(rows) != n_frames:
-            raise UnreadableSourceError(f"'{self._source.path}' has fewer frames than it says.")
+            raise UnreadableSourceError(
+                f"'{self._source.path}' has fewer frames than its header says."
+            )
         return np.stack(rows)

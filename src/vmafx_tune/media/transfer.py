@@ -80,8 +80,8 @@ class Transfer:
                 failures = 1 if self._has_progressed() else failures + 1
                 if not error.temporary or failures >= self._limits.tries:
                     raise UnreadableSourceError(
-                        f"'{public_url(self._url.address)}' cannot be fetched: {error}. Check the "
-                        "URL, and whether it has expired."
+                        f"'{public_url(self._url.address)}' cannot be downloaded: {error}. Check "
+                        "the URL, and whether it has expired."
                     ) from error
             self._pause(self._limits.pause_s * 2 ** (failures - 1))
 
@@ -96,11 +96,11 @@ class Transfer:
             self._write(answer)
         if self._total is not None and self._have != self._total:
             raise TransferError(
-                f"the transfer ended after {self._have} of {self._total} bytes", temporary=True
+                f"the download ended after {self._have} of {self._total} bytes", temporary=True
             )
         if not self._have:
             # A connection that breaks in the middle of the head looks like this, too.
-            raise TransferError("the server sends nothing", temporary=True)
+            raise TransferError("the server sent no data", temporary=True)
         return True
 
     @property
@@ -125,7 +125,7 @@ class Transfer:
             self._accept_part(answer)
         elif answer.status == _BAD_RANGE and self._have:
             self._start_again()
-            raise TransferError("the server has no such part of it", temporary=True)
+            raise TransferError("the server does not have this range", temporary=True)
         elif answer.status == _OK:
             self._start_again()
             self._total, self.validator = answer.length, answer.validator
@@ -133,7 +133,7 @@ class Transfer:
             unasked = answer.status in {_PARTIAL, _NOT_MODIFIED, _BAD_RANGE}
             raise TransferError(
                 f"the server answers {f'{answer.status} {answer.reason}'.strip()}"
-                f"{', which was not asked for' if unasked else ''}",
+                f"{', which was not requested' if unasked else ''}",
                 temporary=answer.status in _TEMPORARY,
             )
         encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
@@ -145,7 +145,7 @@ class Transfer:
         if part is None or not self._fits(answer, *map(int, part.groups())):
             self._start_again()
             raise TransferError(
-                "the server sends another part than the one that was asked for", temporary=True
+                "the server sends another range than the requested one", temporary=True
             )
         self._total = int(part[3])
 
@@ -197,5 +197,5 @@ def _has_changed(answer: Answer, known: str) -> bool:
         TransferError: It speaks of another version.
     """
     if answer.tag is not None and answer.tag.removeprefix("W/") != known.removeprefix("W/"):
-        raise TransferError("the server answers 304 for another version", temporary=True)
+        raise TransferError("the server answers 304 for a different version", temporary=True)
     return False

@@ -86,8 +86,8 @@ class SourceUrl:
             return SourceUrl(target.address)
         if (here.scheme, there.scheme) == ("https", "http"):
             raise ValueError(
-                f"redirects from https to '{public_url(target.address)}', where credentials would "
-                "be readable"
+                f"redirects from https to '{public_url(target.address)}', which would expose "
+                "credentials"
             )
         is_same = here.hostname == there.hostname and (
             _port(self.address) == _port(target.address) or here.port is there.port is None
@@ -145,13 +145,13 @@ def _parsed(text: str) -> SourceUrl:
 
     scheme = text.partition(":")[0].lower()
     if scheme not in _DEFAULT_PORTS:
-        raise ValueError(f"only http and https can be fetched, not '{one_line(scheme)}'")
+        raise ValueError(f"only http and https are supported, not '{one_line(scheme)}'")
     _check_port(text)
     try:
         parts = parse(text)
     except (LocationParseError, UnicodeError) as error:
         # Its message repeats the whole URL.
-        raise ValueError("its host or its syntax is wrong") from error
+        raise ValueError("its host or syntax is invalid") from error
     if not parts.host:
         raise ValueError("it has no host")
     _check_host(parts.host)
@@ -169,7 +169,7 @@ def _check_port(text: str) -> None:
 
 def _check_host(host: str) -> None:
     if " " in host or not host.isprintable():
-        raise ValueError("its host name has characters that no name has")
+        raise ValueError("its host name contains invalid characters")
     try:
         # What the resolver does: each label has 1 to 63 characters.
         host.encode("idna")

@@ -294,7 +294,7 @@ def _recognising_damage() -> Iterator[None]:
         # SQLite's own message, which repeats a name in the file.
         raise DamagedDatabaseError("its schema is not text") from error
     except MemoryError as error:
-        raise DamagedDatabaseError("it holds a value of impossible size") from error
+        raise DamagedDatabaseError("it contains a value of impossible size") from error
 
 
 def _code(error: sqlite3.Error) -> int | None:
@@ -307,14 +307,14 @@ def _refuse_foreign(connection: sqlite3.Connection) -> None:
     version = _version(connection)
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     if version < 0 or application not in {0, _APPLICATION_ID}:
-        raise DamagedDatabaseError("it is not a probe store")
+        raise DamagedDatabaseError("it is not a cache of probes")
     if version > _VERSION:
         raise NewerDatabaseError("It was written by a later version of vmafx-tune.")
 
 
 def _check_layout(connection: sqlite3.Connection) -> None:
     if _schema(connection) != _expected_schema():
-        raise DamagedDatabaseError("its tables are not those of a probe store")
+        raise DamagedDatabaseError("its tables are not those of a cache of probes")
 
 
 @cache

@@ -41,7 +41,7 @@ __all__ = ["STORE_NAME", "SqliteProbeStore"]
 STORE_NAME = "probes.sqlite"
 """Name of the store's file in the cache folder."""
 
-_ADVICE = "Name another folder with VMAFX_CACHE_DIR, or turn the store off with --no-cache."
+_ADVICE = "Set VMAFX_CACHE_DIR to another folder, or use --no-cache."
 # Noting every use would make a write of each read; pruning by last use needs no such precision.
 _USE_NOTED_AFTER_S = 3600.0
 _FORGET_FACTS_AFTER_S = 365 * 24 * 3600.0
@@ -198,8 +198,8 @@ class SqliteProbeStore:
             told, self._told_of_entries = self._told_of_entries, True
         if not told:
             self._warn(
-                f"The probe store '{self._database.path}' has damaged entries. They are removed, "
-                "and what they stood for is measured again."
+                f"The cache '{self._database.path}' has damaged entries. They are deleted and "
+                "measured again."
             )
 
     def _note_use(self, place: int, used_s: float) -> None:
@@ -215,13 +215,13 @@ class SqliteProbeStore:
             with self._database.writing() as connection:
                 connection.execute(statement, values)
         except _FAILURES as error:
-            _log.debug("The probe store cannot be changed: %s", error)
+            _log.debug("The cache cannot be written: %s", error)
 
     def _keep(self, row_at: Callable[[float], ProbeRow]) -> None:
         try:
             row = row_at(self._clock())
         except DamagedRowError as error:
-            _log.debug("A probe is not kept: %s", error)
+            _log.debug("A probe is not cached: %s", error)
             return
 
         def write() -> None:
@@ -263,8 +263,8 @@ class SqliteProbeStore:
         aside = self._database.set_aside()
         if aside is not None:
             self._warn(
-                f"The probe store '{self._database.path}' is damaged ({error}). It is kept as "
-                f"'{aside.name}', and a new one is begun."
+                f"The cache '{self._database.path}' is damaged ({error}). It is renamed to "
+                f"'{aside.name}', and a new one is created."
             )
 
     def _stop(self, error: Exception) -> None:
@@ -272,7 +272,7 @@ class SqliteProbeStore:
             told = not self._readable
             self._readable = self._writable = False
         if not told:
-            self._warn(f"{self._complaint(error)} Everything is measured anew. {_ADVICE}")
+            self._warn(f"{self._complaint(error)} Everything is measured again. {_ADVICE}")
 
     def _stop_facts(self, error: Exception) -> None:
         _log.debug("Facts are not kept: %s", error)
@@ -283,13 +283,13 @@ class SqliteProbeStore:
             told = not self._writable
             self._writable = False
         if not told:
-            self._warn(f"{self._complaint(error)} What is measured now is not kept. {_ADVICE}")
+            self._warn(f"{self._complaint(error)} New probes are not cached. {_ADVICE}")
 
     def _complaint(self, error: Exception) -> str:
         path = self._database.path
         if isinstance(error, NewerDatabaseError):
-            return f"The probe store '{path}' was written by a later version of vmafx-tune."
-        return f"The probe store '{path}' cannot be used: {error}."
+            return f"The cache '{path}' was written by a later version of vmafx-tune."
+        return f"The cache '{path}' cannot be used: {error}."
 
 
 def _entry(columns: tuple[Any, ...], value_of: Callable[[ProbeRow], T]) -> tuple[T, float]:

@@ -84,7 +84,7 @@ class SamplePlan:
         overlap = any(one.end_frame > other.first_frame for one, other in pairwise(self.segments))
         empty = any(segment.n_frames < 1 for segment in self.segments)
         if not self.segments or overlap or empty:
-            raise ValueError(f"The segments {self.segments} are none, empty, or overlap.")
+            raise ValueError(f"The segments {self.segments} are missing, empty or overlapping.")
         if self.segments[0].first_frame < 0 or self.segments[-1].end_frame > self.n_frames:
             raise ValueError(f"The segments {self.segments} go beyond 0..{self.n_frames}.")
 
@@ -220,37 +220,37 @@ def sample_plan(
     if encoding.sample is None:
         if encoding.verify:
             raise UsageError(
-                "--verify goes with --sample, which makes the estimate that it verifies. Without "
-                "--sample, answers are measured on the whole clip anyway."
+                "--verify requires --sample. Without --sample, answers are measured on the whole "
+                "clip anyway."
             )
         return None
     if encoding.verify and encoding.strategy is not SearchStrategy.INTERPOLATE:
         raise UsageError(
-            "--verify starts from the estimate, and --strategy bisect from the middle. Leave one "
-            "of them out."
+            "--verify starts from the estimate, but --strategy bisect starts from the middle. "
+            "Leave one of them out."
         )
     if not encoding.verify and not is_estimable(pool):
         raise UsageError(
-            f"--sample cannot estimate {_NAMES[pool]} of a clip: its worst frames may lie outside "
-            "of the parts, so that an answer would miss the target. Add --verify, which measures "
-            "the whole clip too, or pool by --pool mean or harmonic_mean."
+            f"--sample cannot estimate {_NAMES[pool]} of a clip: its worst frames may lie "
+            "outside of the parts, and the answer would miss the target. Add --verify, which "
+            "measures the whole clip too, or pool by --pool mean or harmonic_mean."
         )
     n_parts, length_s = parse_sample(encoding.sample)
     length = round(length_s * source.frame_rate)
     if length < _SHORTEST_FRAMES:
         raise UsageError(
-            f"Parts of {float(length_s):g} s are {counted(length, 'frame')}, and too short to "
-            f"stand for a clip: make them {seconds_of(_SHORTEST_FRAMES, source)} s at least."
+            f"Parts of {float(length_s):g} s are {counted(length, 'frame')}, which is too short "
+            f"to represent a clip: make them at least {seconds_of(_SHORTEST_FRAMES, source)} s."
         )
     if source.variable_frame_rate:
         raise MediaError(
-            f"The frame rate of '{source.path}' varies, so that parts of it cannot be cut. Leave "
+            f"The frame rate of '{source.path}' varies, so it cannot be cut into parts. Leave "
             "out --sample, or convert it to a constant frame rate."
         )
     plan = choose_segments(session.complexity(source), n_parts, length)
     if plan is None:
         session.warn(
-            f"A sample of {encoding.sample} would be nearly all of the clip's "
+            f"A sample of {encoding.sample} would cover nearly all of the clip's "
             f"{source.duration_s:.1f} s, or more, so the whole clip is measured."
         )
     return plan
@@ -288,13 +288,13 @@ def chunks_of(
     length = _checked_length(encoding.chunk_s, source)
     if encoding.sample is not None:
         raise UsageError(
-            "--chunk measures all of the clip in chunks, and --sample measures parts of it as a "
-            "whole encode would have them. Leave one of them out."
+            "--chunk measures the whole clip in chunks, but --sample measures parts of an encode "
+            "in one piece. Leave one of them out."
         )
     if source.variable_frame_rate:
         raise MediaError(
-            f"The frame rate of '{source.path}' varies, so that it cannot be cut into chunks. "
-            "Leave out --chunk, or convert it to a constant frame rate."
+            f"The frame rate of '{source.path}' varies, so it cannot be cut into chunks. Leave "
+            "out --chunk, or convert it to a constant frame rate."
         )
     chunks = chunk_plan(source.n_frames, length, gop_frames or 1)
     return chunks if len(chunks) > 1 else ()
@@ -307,7 +307,7 @@ def _checked_length(chunk_s: float, source: Source) -> int:
     length = round(Fraction(chunk_s) * source.frame_rate)
     if length < _SHORTEST_FRAMES:
         raise UsageError(
-            f"Chunks of {chunk_s:g} s are {counted(length, 'frame')}, and too short to be encoded "
-            f"by themselves: make them {shortest} s at least."
+            f"Chunks of {chunk_s:g} s are {counted(length, 'frame')}, which is too short to "
+            f"encode separately: make them at least {shortest} s."
         )
     return length

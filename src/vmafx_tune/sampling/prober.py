@@ -138,7 +138,7 @@ def _named(error: VmafxTuneError, excerpt: Source) -> VmafxTuneError:
         return error
     start_s = float(part.first_frame / excerpt.frame_rate)
     where = f"frames {part.first_frame} to {part.first_frame + part.n_frames - 1}"
-    error.args = (f"{error} That was the part of {where}, from {start_s:.2f} s on.",)
+    error.args = (f"{error} This was the part of {where}, from {start_s:.2f} s on.",)
     return error
 
 

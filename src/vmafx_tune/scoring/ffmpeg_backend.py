@@ -215,8 +215,8 @@ def _count_pairs(done: Completed, request: ScoreRequest) -> int | None:
     if pairs != reference:
         raise UnreadableSourceError(
             f"Of {counted(reference, 'frame')} of '{request.reference.path}' and "
-            f"'{request.distorted.path}', only {pairs} could be compared. One of the two is "
-            "damaged or cut short."
+            f"'{request.distorted.path}', only {pairs} could be compared. One of them is damaged "
+            "or cut short."
         )
     return pairs
 
@@ -240,12 +240,10 @@ def _explain_log(folder: Path, done: Completed) -> VmafxTuneError:
         return ScoringError(f"libvmaf could not score these clips: {complaint}.")
     if shutil.disk_usage(folder).free < _SPARE_BYTES:
         return OutputError(
-            "The work folder is full: libvmaf could not write its log. Free some space, or name "
+            "The work folder is full: libvmaf could not write its log. Free some space, or use "
             "another folder with --work-dir."
         )
-    return done.error(
-        ToolOutputError, "ffmpeg ended well, but left no log of libvmaf that can be understood."
-    )
+    return done.error(ToolOutputError, "ffmpeg succeeded, but did not write a valid libvmaf log.")
 
 
 def _declared_frames(log: FrameLog, request: ScoreRequest) -> int:
@@ -255,8 +253,8 @@ def _declared_frames(log: FrameLog, request: ScoreRequest) -> int:
         raise _lengths_differ(request, reference, distorted)
     if len(log.indices) != len(range(0, reference, request.subsample)):
         raise ToolOutputError(
-            f"libvmaf compared {counted(len(log.indices), 'frame')}, where both containers declare "
-            f"{reference}, and this ffmpeg does not tell which clip is the longer one. Use "
-            "another ffmpeg, or --backend libvmaf."
+            f"libvmaf compared {counted(len(log.indices), 'frame')}, but both containers declare "
+            f"{reference}, and this ffmpeg does not say which clip is longer. Use another "
+            "ffmpeg, or --backend libvmaf."
         )
     return reference

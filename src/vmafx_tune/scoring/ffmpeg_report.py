@@ -175,12 +175,12 @@ def explain_failure(done: Completed, model: VmafModel | None, ffmpeg: Path) -> V
     if _NO_FILTER.search(text):
         return done.error(
             ToolNotFoundError,
-            f"'{ffmpeg}' was built without libvmaf. Name another ffmpeg with --ffmpeg, or use "
+            f"'{ffmpeg}' was built without libvmaf. Use another ffmpeg with --ffmpeg, or "
             "--backend libvmaf.",
         )
     if is_disk_full(text, done.returncode):
         return OutputError(
-            "The work folder is full: ffmpeg could not write to it. Free some space, or name "
+            "The work folder is full: ffmpeg could not write to it. Free some space, or use "
             "another folder with --work-dir."
         )
     if refused := _input_refused(text):

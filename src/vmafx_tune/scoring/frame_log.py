@@ -106,8 +106,8 @@ class FrameLog:
         if self.indices != array("q", range(0, n_frames, request.subsample)):
             raise ToolOutputError(
                 f"libvmaf logged {counted(len(self.indices), 'frame')} up to number "
-                f"{self.indices[-1]}, where one in {request.subsample} of "
-                f"{counted(n_frames, 'frame')} was to be scored."
+                f"{self.indices[-1]}, but should have scored one in {request.subsample} of "
+                f"{counted(n_frames, 'frame')}."
             )
         for index, score in zip(self.indices, self.scores, strict=True):
             check_score(request.model, index, score)
@@ -137,9 +137,9 @@ def read_frame_log(path: Path, n_frames: int) -> FrameLog:
     """
     size_bytes = written_bytes(path)
     if size_bytes is None:
-        raise ToolOutputError("There is no log of libvmaf.")
+        raise ToolOutputError("libvmaf did not write a log.")
     if size_bytes > _LOG_BYTES + _FRAME_BYTES * n_frames:
-        raise ToolOutputError(f"The log of libvmaf is far too large: {size_bytes} bytes.")
+        raise ToolOutputError(f"The libvmaf log is far too large: {size_bytes} bytes.")
     with path.open(encoding="utf-8", errors="replace") as log:
         return parse_frame_log(log)
 
@@ -175,9 +175,9 @@ def parse_frame_log(file: TextIO) -> FrameLog:
         ArithmeticError,
         RecursionError,
     ) as error:
-        raise ToolOutputError("The log of libvmaf cannot be understood.") from error
+        raise ToolOutputError("The libvmaf log is invalid.") from error
     if not indices:
-        raise ScoringError("libvmaf scored no frame at all.")
+        raise ScoringError("libvmaf did not score any frame.")
     features = columns.features()
     return FrameLog(
         version=version_name(version),
@@ -233,7 +233,7 @@ class _Reader:
 def _finite_score(index: int, metrics: Mapping[str, Any]) -> float:
     score = _number(metrics.get(_SCORE))
     if not math.isfinite(score):
-        raise ScoringError(f"libvmaf gave no usable score for frame {index}.")
+        raise ScoringError(f"libvmaf returned no usable score for frame {index}.")
     return score
 
 

@@ -154,8 +154,8 @@ def _model_dirs() -> tuple[Path, ...]:
     for folder in folders:
         if not folder.is_dir():
             raise ModelNotFoundError(
-                f"{MODEL_DIR_VARIABLE} names '{folder}', which is not a folder that can be read. "
-                "Name another one, or leave it out."
+                f"{MODEL_DIR_VARIABLE} is '{folder}', which is not a readable folder. Set it to "
+                "another folder, or unset it."
             )
     return folders
 
@@ -171,9 +171,9 @@ def check_picture_size(size: Resolution, model: VmafModel) -> None:
         return
     smaller = next((other.name for other in BUILT_IN_MODELS.values() if side >= other.min_side), "")
     raise ScoringError(
-        f"The model {model.name} needs pictures of at least {model.min_side} samples a side, and "
-        f"these are {size}. Compare at a larger size"
-        f"{f', or with a model for small pictures, such as {smaller}' if smaller else ''}."
+        f"The model {model.name} needs frames of at least {model.min_side} samples per side, but "
+        f"these are {size}. Compare at a larger "
+        f"size{f', or with a model for small frames, such as {smaller}' if smaller else ''}."
     )
 
 
@@ -197,9 +197,9 @@ def check_score(model: VmafModel, frame: int, score: float) -> float:
     if math.isfinite(score) and model.floor - _SLACK <= score <= model.ceiling + _SLACK:
         return score
     raise ScoringError(
-        f"libvmaf gave frame {frame} the score {score:g}, which is outside of the range of "
-        f"{model.name} ({model.floor:g} to {model.ceiling:g}). Score the pair again with another "
-        "--backend or --model."
+        f"libvmaf returned the score {score:g} for frame {frame}, which is outside of the range "
+        f"of {model.name} ({model.floor:g} to {model.ceiling:g}). Score the pair again with "
+        "another --backend or --model."
     )
 
 
@@ -294,8 +294,8 @@ def _read_json(path: Path) -> dict[str, Any]:
         document = json.loads(_read(path))
     except ValueError as error:
         raise ModelNotFoundError(
-            f"'{path}' is not a VMAF model: it is not JSON. Models of the old .pkl kind have JSON "
-            "successors of the same name."
+            f"'{path}' is not a VMAF model: it is not JSON. Old .pkl models have JSON successors "
+            "of the same name."
         ) from error
     return document if isinstance(document, dict) else {}
 
@@ -323,19 +323,19 @@ def _model_file(wanted: str, model_dirs: Sequence[Path]) -> Path:
 def _unknown(wanted: str, model_dirs: Sequence[Path]) -> str:
     if wanted.endswith(".json") or Path(wanted).name != wanted:
         where = "".join(f", nor in '{folder}'" for folder in model_dirs)
-        return f"There is no VMAF model file '{wanted}'{where}."
+        return f"There is not a VMAF model file '{wanted}'{where}."
     custom = sorted({file.stem for folder in model_dirs for file in folder.glob("*.json")})
     names = [*BUILT_IN_MODELS, *MODEL_ALIASES, *custom]
     nearest = difflib.get_close_matches(wanted, names, n=2, cutoff=0.5)
     hint = f" Did you mean {' or '.join(nearest)}?" if nearest else ""
     return (
-        f"Unknown VMAF model '{wanted}'.{hint} Known are {', '.join(names)}, and the path of any "
-        f"JSON model. {MODEL_DIR_VARIABLE} names a folder of further ones."
+        f"Unknown VMAF model '{wanted}'.{hint} Use one of {', '.join(names)}, or the path of "
+        f"a JSON model. {MODEL_DIR_VARIABLE} can name a folder of more models."
     )
 
 
 def _not_one_model(name: str) -> str:
     return (
-        f"'{name}' is a collection of bootstrap models, which gives an interval instead of one "
-        f"score. Use a single model, such as {DEFAULT_MODEL}."
+        f"'{name}' is a collection of bootstrap models, which return an interval instead of "
+        f"one score. Use a single model, such as {DEFAULT_MODEL}."
     )

@@ -48,8 +48,8 @@ def check_source(source: Source, *, allow_hdr: bool) -> tuple[str, ...]:
     """
     if source.is_hdr and not allow_hdr:
         raise HdrRefusedError(
-            f"'{source.path}' is HDR ({_hdr_name(source)}), and no public VMAF model is validated "
-            "for that. Score it all the same with --allow-hdr; the results are then labelled."
+            f"'{source.path}' is HDR ({_hdr_name(source)}), and no public VMAF model is "
+            "validated for that. Score it anyway with --allow-hdr; the results are then labelled."
         )
     return (
         *source_notes(source),
@@ -65,7 +65,7 @@ def check_moving(source: Source) -> None:
     """
     if source.is_still:
         raise UnreadableSourceError(
-            f"'{source.path}' is a single picture ({source.codec}), not a video. Name a video file."
+            f"'{source.path}' is a single image ({source.codec}), not a video. Name a video file."
         )
 
 
@@ -127,9 +127,8 @@ def check_woven(source: Source, size: Resolution) -> None:
     """
     if source.interlaced and source.resolution != size:
         raise FormatMismatchError(
-            f"The pictures of '{source.path}' are interlaced, and scaling them from "
-            f"{source.resolution} to {size} would blend two moments into one. Use --deinterlace, "
-            "or keep their size."
+            f"'{source.path}' is interlaced, and scaling it from {source.resolution} to {size} "
+            "would blend its fields. Use --deinterlace, or keep the size."
         )
 
 
@@ -154,9 +153,9 @@ def check_light(reference: Source, distorted: Source, *, allow_hdr: bool) -> Non
         if not allow_hdr:
             hdr, other = pair if reference.is_hdr else pair[::-1]
             raise HdrRefusedError(
-                f"'{hdr.path}' is HDR ({_hdr_name(hdr)}), and '{other.path}' does not state its "
-                "transfer function. If it is HDR too, compare them with --allow-hdr; else convert "
-                "one of them first."
+                f"'{hdr.path}' is HDR ({_hdr_name(hdr)}), and '{other.path}' does not declare "
+                "its transfer function. If it is HDR too, use --allow-hdr; otherwise convert one "
+                "of them first."
             )
     if None not in primaries and len({name in _WIDE_PRIMARIES for name in primaries}) > 1:
         raise FormatMismatchError(_light_differs(pair, primaries, "primaries"))
@@ -187,8 +186,8 @@ def _aspect_note(reference: Source, distorted: Source) -> str | None:
         return None
     return (
         f"The reference is shown at an aspect ratio of {float(ours):.3f}, the distorted at "
-        f"{float(theirs):.3f}. The distorted is stretched to fit; if it is cropped or padded, the "
-        "score means nothing."
+        f"{float(theirs):.3f}. The distorted clip is stretched to fit; if it is cropped or padded, "
+        "the score is meaningless."
     )
 
 
@@ -220,8 +219,9 @@ def _rate_note(reference: Source, distorted: Source) -> str | None:
     if abs(float(reference.frame_rate / distorted.frame_rate) - 1) <= _RATE_TOLERANCE:
         return None
     return (
-        f"The reference has {float(reference.frame_rate):.6g} frames per second, the distorted "
-        f"{float(distorted.frame_rate):.6g}. Frames are paired by index, whatever their times."
+        f"The reference has {float(reference.frame_rate):.6g} frames per second, the "
+        f"distorted {float(distorted.frame_rate):.6g}. Frames are paired by index, whatever their "
+        "timestamps."
     )
 
 
@@ -229,8 +229,8 @@ def _variable_rate_note(source: Source) -> str | None:
     if not source.variable_frame_rate:
         return None
     return (
-        f"The frame rate of '{source.path}' varies. Frames are paired by index and count alike, "
-        "whatever their times."
+        f"The frame rate of '{source.path}' varies. Frames are paired by index and weighted "
+        "equally, whatever their timestamps."
     )
 
 
@@ -259,8 +259,8 @@ def _interlacing_note(source: Source) -> str | None:
     if not source.interlaced:
         return None
     return (
-        f"The pictures of '{source.path}' are interlaced. They are compared as they are stored; "
-        "--deinterlace makes frames of a source's fields."
+        f"'{source.path}' is interlaced. Its frames are compared as they are stored; use "
+        "--deinterlace to deinterlace a source."
     )
 
 
@@ -269,7 +269,7 @@ def _hdr_note(reference: Source) -> str | None:
         return None
     return (
         f"The reference is HDR ({_hdr_name(reference)}), for which no public VMAF model is "
-        "validated: compare scores of this clip with each other only."
+        "validated: only compare scores of this clip with each other."
     )
 
 

@@ -99,8 +99,8 @@ def _require_poolable(scores: Sequence[float]) -> None:
     for position, score in enumerate(scores):
         if not math.isfinite(score):
             raise ScoringError(
-                f"Scored frame {position} has the score {score}, which is not a number to pool. "
-                "Score the pair again with another --backend or --model."
+                f"Scored frame {position} has the score {score}, which cannot be pooled. Score "
+                "the pair again with another --backend or --model."
             )
 
 

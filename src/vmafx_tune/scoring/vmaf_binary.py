@@ -74,8 +74,8 @@ def find_vmaf(named: Path | None) -> Path:
     found = shutil.which(wanted)
     if found is None:
         raise ToolNotFoundError(
-            f"The program '{wanted}' is not there, or cannot be run. Name Netflix's vmaf with "
-            f"--vmaf or {_VARIABLE}, or use another --backend."
+            f"The program '{wanted}' does not exist or cannot be run. Set --vmaf or {_VARIABLE} "
+            "to Netflix's vmaf, or use another --backend."
         )
     return Path(found).absolute()
 
@@ -222,7 +222,7 @@ class VmafBinaryScorer:
         except ToolOutputError as error:
             raise done.error(
                 ToolOutputError,
-                f"'{self._vmaf}' ended well, but left no log that can be understood.",
+                f"'{self._vmaf}' succeeded, but did not write a valid log.",
             ) from error
 
     def _explain(self, done: Completed, model: VmafModel) -> VmafxTuneError:
@@ -248,7 +248,7 @@ class VmafBinaryScorer:
         check_run(done, [source], None, ffmpeg.path, self._runner.cancel)
         if written_bytes(decoded) is None:
             raise done.error(
-                ToolOutputError, f"'{ffmpeg.path}' ended well, but left no decoded file."
+                ToolOutputError, f"'{ffmpeg.path}' succeeded, but did not write a decoded file."
             )
         return decoded
 
@@ -268,6 +268,6 @@ def _write(path: Path, content: bytes) -> None:
         path.write_bytes(content)
     except OSError as error:
         raise OutputError(
-            f"The work folder cannot be written: {error.strerror}. Free some space, or name "
+            f"The work folder cannot be written: {error.strerror}. Free some space, or use "
             "another folder with --work-dir."
         ) from error

@@ -282,8 +282,8 @@ def _limit(
     if outcome.ran_out and not outcome.converged:
         return SearchLimit(
             "max_iter",
-            f"The search stopped after {counted(request.max_iter, 'probe')} before it was sure. "
-            "Allow more with --max-iter.",
+            f"The search stopped after {counted(request.max_iter, 'probe')} without a proof. "
+            "Raise --max-iter.",
         )
     if outcome.too_large and not outcome.proven:
         return _why_too_large(request, probe_set, outcome)
@@ -295,7 +295,7 @@ def _limit(
         return SearchLimit(
             "subsample",
             f"Only one frame in {request.template.subsample} was scored, so the answer is an "
-            "estimate. Leave out --subsample for a proven one.",
+            "estimate. Leave out --subsample to prove it.",
         )
     return None
 
@@ -317,8 +317,8 @@ def _sample_limit(
 def _sample_errors(found: SampleEstimate, n_parts: int) -> str:
     if n_parts == 1:
         return (
-            "One part does not show how far it may be off: the error is unknown. Measure six parts "
-            "or more, as with --sample 6x5s."
+            "The error of a single part is unknown. Measure six parts or more, such as "
+            "--sample 6x5s."
         )
     if found.vmaf_error is None or found.bitrate_error_kbps is None:
         return "The parts do not show how far the score may be off."
@@ -345,14 +345,12 @@ def _why_too_large(
         if outcome.reached:
             return SearchLimit(
                 "max_bitrate",
-                f"{told}, is within {limit}, but a worse setting is not, so a cheaper answer may "
-                "be further on. Narrow the range with --crf-lo and --crf-hi.",
+                f"{told}, is within {limit}, but a worse setting is not, so an answer with a "
+                "lower bitrate may be further on. Narrow the range with --crf-lo and --crf-hi.",
             )
         target = formatting.given(request.target)
         found = f"No encode within {limit} reaches {target}: the best is {told}"
-    return SearchLimit(
-        "max_bitrate", f"{found}. Allow more with --max-bitrate, or lower the target."
-    )
+    return SearchLimit("max_bitrate", f"{found}. Raise --max-bitrate, or lower the target.")
 
 
 def _why_unreachable(
@@ -373,8 +371,8 @@ def _why_unreachable(
     if size is not None and size.pixels < display.pixels and is_saturated(measured, request.target):
         return SearchLimit(
             "size",
-            f"More bits hardly raise the score at {size}: the size of the picture is the limit. "
-            "Encode it larger, or lower the target.",
+            f"More bits hardly raise the score at {size}: the resolution is the limit. Encode at "
+            "a higher resolution, or lower the target.",
         )
     return SearchLimit(
         "knob_range",

@@ -35,8 +35,8 @@ def _format_losses(source: PixelFormat, encode: PixelFormat) -> list[str]:
     told = []
     if _COLOUR.index(encode.chroma) < _COLOUR.index(source.chroma):
         told.append(
-            f"The source is {_sampling(source)} ({source.name}), and the encode {_sampling(encode)}"
-            f" ({encode.name}). VMAF looks at luma only."
+            f"The source is {_sampling(source)} ({source.name}), and the encode "
+            f"{_sampling(encode)} ({encode.name}). VMAF only compares luma."
         )
     if encode.bit_depth < source.bit_depth:
         told.append(

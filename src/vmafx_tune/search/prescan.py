@@ -116,7 +116,7 @@ class Prescan:
             raise
         except VmafxTuneError as error:
             self._failed = True
-            self._observe(Warned(f"Looks at parts of the clip fail, so there are none: {error}"))
+            self._observe(Warned(f"The prescan failed and is skipped: {error}"))
         return dict(self._scores)
 
     def _look_around(self, problem: SearchProblem) -> None:

@@ -51,8 +51,8 @@ def checked_score(score: float, model: VmafModel, what: str) -> float:
     meant = _meant(score, model.ceiling)
     raise UsageError(
         f"{what} of {given(score)} is out of the model's range: {model.name} goes "
-        f"{_extent(model.ceiling)}, and what is asked of it starts at {given(least)}."
-        f"{f' Did you mean {given(meant)}?' if meant is not None else ''}"
+        f"{_extent(model.ceiling)}, and targets start at "
+        f"{given(least)}.{f' Did you mean {given(meant)}?' if meant is not None else ''}"
     )
 
 

@@ -105,7 +105,7 @@ def test_the_source_against_itself_has_no_frames_to_count() -> None:
 
 def test_a_line_says_that_another_run_measures_what_is_wanted() -> None:
     (line,) = played(*BEGUN, PROBE, FramesDone("libvvenc", "wait", 0))
-    assert line.fields["last"] == "another run measures this"
+    assert line.fields["last"] == "another run is measuring this"
 
 
 def test_a_score_fills_its_bar_from_the_beginning() -> None:

@@ -163,8 +163,8 @@ def test_one_target_is_no_bd_rate_but_the_difference_there_is_told() -> None:
 
     assert (bd_rates[0].percent, bd_rates[0].overlap) == (None, None)
     assert bd_rates[0].reason == (
-        "VMAF 80 is the only target that both good and bad reach, and BD-rate averages over a "
-        "span: compare at two targets or more. At VMAF 80, good needs 50.0 % fewer bits."
+        "VMAF 80 is the only target that both good and bad reach, but BD-rate averages over an "
+        "interval: compare at two targets or more. At VMAF 80, good needs 50.0 % fewer bits."
     )
 
 
@@ -175,5 +175,5 @@ def test_an_encoder_without_an_answer_has_no_bd_rate_but_a_reason() -> None:
     )
 
     assert bd_rates[0].reason == (
-        "There is no target that both gone and bad reach. Lower the targets."
+        "gone and bad have no target in common that both reach. Lower the targets."
     )

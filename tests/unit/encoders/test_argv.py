@@ -270,17 +270,17 @@ def test_chunks_are_joined_without_a_file_that_lists_them() -> None:
 @pytest.mark.parametrize(
     ("encoder", "extra", "message"),
     [
-        ("libx264", ("-crf", "20"), "crf is what is searched for"),
-        ("libx264", ("-crf:v", "20"), "crf is what is searched for"),
-        ("libx264", ("-x264-params", "ref=4:crf=20"), "crf is what is searched for"),
-        ("libx265", ("-x265-params", "crf=20"), "crf is what is searched for"),
-        ("libsvtav1", ("-svtav1-params", "tune=0:crf=20"), "crf is what is searched for"),
-        ("libvvenc", ("-qp", "20"), "qp is what is searched for"),
-        ("h264_amf", ("-qp_i", "20"), "qp_i is what is searched for"),
-        ("h264_videotoolbox", ("-q:v", "20"), "q is what is searched for"),
-        ("libx264", ("-qp", "0"), "-qp sets a quality or bitrate beside"),
-        ("libx264", ("-b:v", "2M"), "-b:v sets a quality or bitrate beside"),
-        ("libaom-av1", ("-b:v", "2M"), "-b:v sets a quality or bitrate beside"),
+        ("libx264", ("-crf", "20"), "crf is what the search varies"),
+        ("libx264", ("-crf:v", "20"), "crf is what the search varies"),
+        ("libx264", ("-x264-params", "ref=4:crf=20"), "crf is what the search varies"),
+        ("libx265", ("-x265-params", "crf=20"), "crf is what the search varies"),
+        ("libsvtav1", ("-svtav1-params", "tune=0:crf=20"), "crf is what the search varies"),
+        ("libvvenc", ("-qp", "20"), "qp is what the search varies"),
+        ("h264_amf", ("-qp_i", "20"), "qp_i is what the search varies"),
+        ("h264_videotoolbox", ("-q:v", "20"), "q is what the search varies"),
+        ("libx264", ("-qp", "0"), "-qp sets a quality or bitrate"),
+        ("libx264", ("-b:v", "2M"), "-b:v sets a quality or bitrate"),
+        ("libaom-av1", ("-b:v", "2M"), "-b:v sets a quality or bitrate"),
         ("libx264", ("-x264-params", "qp=0"), "qp in -x264-params sets a quality"),
         ("libx265", ("-x265-params", "lossless=1"), "lossless in -x265-params sets a quality"),
         ("libsvtav1", ("-svtav1-params", "lossless=1"), "lossless in -svtav1-params"),
@@ -303,27 +303,27 @@ def test_arguments_that_set_the_encoder_or_the_quality_are_refused(
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        (("-vf", "crop=160:90"), "-vf changes pictures of the encode.*--filter, --crop"),
-        (("-filter:v", "format=yuv420p,hqdn3d"), "-filter:v changes pictures"),
-        (("-vf", "[in]scale=160:90[out]"), "-vf changes pictures"),
-        (("-filter_complex", "hflip"), "-filter_complex changes pictures"),
-        (("-s", "160x90"), "-s changes pictures"),
-        (("-aspect", "4:3"), "-aspect changes pictures"),
-        (("-bsf:v", "h264_metadata=crop_left=16"), "-bsf:v changes pictures"),
+        (("-vf", "crop=160:90"), "-vf changes the encode.*--filter, --crop"),
+        (("-filter:v", "format=yuv420p,hqdn3d"), "-filter:v changes the encode"),
+        (("-vf", "[in]scale=160:90[out]"), "-vf changes the encode"),
+        (("-filter_complex", "hflip"), "-filter_complex changes the encode"),
+        (("-s", "160x90"), "-s changes the encode"),
+        (("-aspect", "4:3"), "-aspect changes the encode"),
+        (("-bsf:v", "h264_metadata=crop_left=16"), "-bsf:v changes the encode"),
         (("-r", "12"), "-r changes which frames are encoded"),
         (("-t", "1"), "-t changes which frames"),
         (("-ss", "1"), "-ss changes which frames"),
         (("-frames:v", "5"), "-frames:v changes which frames"),
         (("-fs", "100k"), "-fs changes which frames"),
-        (("-c:a", "copy"), "-c:a is about other streams"),
-        (("-map", "0:a"), "-map is about other streams"),
-        (("-b:a", "128k"), "-b:a is about other streams"),
-        (("-vn",), "-vn is about other streams"),
-        (("-i", "other.mp4"), "-i names another input or output"),
-        (("-g", "48", "other.mp4"), "other.mp4 names another input or output"),
-        (("-f", "matroska"), "-f names another input or output"),
-        (("-v", "quiet"), "-v is about ffmpeg itself"),
-        (("-/filter:v", "script"), "names another input or output"),
+        (("-c:a", "copy"), "-c:a applies to other streams"),
+        (("-map", "0:a"), "-map applies to other streams"),
+        (("-b:a", "128k"), "-b:a applies to other streams"),
+        (("-vn",), "-vn applies to other streams"),
+        (("-i", "other.mp4"), "-i adds another input or output"),
+        (("-g", "48", "other.mp4"), "other.mp4 adds another input or output"),
+        (("-f", "matroska"), "-f adds another input or output"),
+        (("-v", "quiet"), "-v is an option of ffmpeg itself"),
+        (("-/filter:v", "script"), "adds another input or output"),
         (("-bf",), "-bf has no value"),
     ],
 )
@@ -358,7 +358,7 @@ def test_other_arguments_pass(extra: tuple[str, ...]) -> None:
     ("spec", "message"),
     [
         (make_spec(quality=99), "libx264: crf 99 is not possible"),
-        (make_spec(preset="warp"), "libx264: there is no preset 'warp'"),
+        (make_spec(preset="warp"), "libx264: unknown preset 'warp'"),
     ],
 )
 def test_a_check_names_the_encoder_that_refuses(spec: EncodeSpec, message: str) -> None:
@@ -397,7 +397,7 @@ def test_an_odd_size_is_refused_where_the_encoder_cannot_code_it(
         encoder_row(encoder).check(spec)
         return
     with pytest.raises(
-        MediaError, match=rf"is {width}x{height}, which is odd, and {encoder} needs"
+        MediaError, match=rf"is {width}x{height}, which is odd, but {encoder} needs"
     ):
         encoder_row(encoder).check(spec)
 

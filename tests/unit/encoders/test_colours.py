@@ -71,12 +71,12 @@ def test_vvenc_is_told_of_full_range(
 @pytest.mark.parametrize(
     ("source", "encoded", "said"),
     [
-        ({"color_range": "pc"}, {}, "range is pc, and its encode states tv"),
-        ({"color_range": "tv"}, {"color_range": "pc"}, "range is tv, and its encode states pc"),
+        ({"color_range": "pc"}, {}, "range is pc, but the encode has tv"),
+        ({"color_range": "tv"}, {"color_range": "pc"}, "range is tv, but the encode has pc"),
         (
             {"color_space": "smpte170m"},
             {"color_space": "bt709"},
-            "matrix is smpte170m, and its encode states bt709",
+            "matrix is smpte170m, but the encode has bt709",
         ),
         (
             {"color_transfer": "smpte2084"},
@@ -126,7 +126,7 @@ def test_an_encode_that_puts_chroma_samples_elsewhere_is_refused(encoder: str) -
     row = encoder_row(encoder)
 
     for encoded in (a_source(chroma_location="left"), a_source()):
-        with pytest.raises(MediaError, match=r"chroma location is topleft, .* states left"):
+        with pytest.raises(MediaError, match=r"chroma location is topleft, .* has left"):
             check_labels(spec, row, encoded)
     check_labels(spec, row, a_source(chroma_location="topleft"))
 
@@ -148,7 +148,7 @@ def test_a_place_of_chroma_samples_that_a_format_cannot_state_is_said(
     spec = EncodeSpec(a_source(chroma_location=place), encoder, 30)
     row = encoder_row(encoder)
 
-    assert [f"lie at {place}" in note for note in row.notes(spec)] == [True] * said
+    assert [f"is {place}" in note for note in row.notes(spec)] == [True] * said
     check_labels(spec, row, a_source(chroma_location=None if said else place))
 
 

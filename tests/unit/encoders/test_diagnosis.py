@@ -68,7 +68,7 @@ def test_the_reason_is_the_first_error_without_its_prefixes(log: str, reason: st
 
 def test_a_log_without_an_error_gives_the_exit_status() -> None:
     log = "[info] Stream mapping:\n[verbose] decoder not found in cache\n"
-    assert failure_reason(log, 3) == "it ended with exit status 3 and gave no reason"
+    assert failure_reason(log, 3) == "it exited with status 3 and printed no reason"
 
 
 @pytest.mark.parametrize(

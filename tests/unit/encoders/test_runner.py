@@ -71,7 +71,7 @@ def failure_of(folder: Path, body: str, runner: ProcessRunner | None = None) -> 
 def test_what_is_no_file_is_no_encode(tmp_path: Path, instead: str) -> None:
     error = failure_of(tmp_path, f'rm "${{last#file:}}"; {instead} "${{last#file:}}"')
     assert isinstance(error, ToolOutputError)
-    assert "wrote no video" in str(error)
+    assert "did not write a readable video" in str(error)
 
 
 def test_frames_beyond_the_sources_are_no_progress(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_frames_that_do_not_advance_count_as_a_hang(tmp_path: Path) -> None:
 def test_an_ffmpeg_that_writes_no_video_is_found_out(tmp_path: Path, body: str) -> None:
     error = failure_of(tmp_path, body)
     assert isinstance(error, ToolOutputError)
-    assert "wrote no video that can be read back" in str(error)
+    assert "did not write a readable video" in str(error)
 
 
 def test_garbage_on_stdout_and_stderr_is_survived(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_garbage_on_stdout_and_stderr_is_survived(tmp_path: Path) -> None:
 def test_a_full_disk_names_the_work_folder(tmp_path: Path) -> None:
     error = failure_of(tmp_path, f"{DISK_FULL}; exit 228")
     assert isinstance(error, OutputError)
-    assert f"There is no room for the encode in '{tmp_path / 'work'}'" in str(error)
+    assert f"The encode does not fit into '{tmp_path / 'work'}'" in str(error)
     assert "--work-dir" in str(error)
 
 

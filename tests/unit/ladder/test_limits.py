@@ -50,12 +50,12 @@ def test_ends_that_a_limit_of_bitrate_takes_away_are_told() -> None:
 
     assert notes == (
         (
-            "The bottom of the ladder is missing: VMAF 40.00 at 200 kb/s is under "
-            "--min-bitrate 300, so the ladder starts at VMAF 70.00 at 500 kb/s."
+            "The bottom of the ladder is missing: VMAF 40.00 at 200 kb/s is below --min-bitrate "
+            "300, so the ladder starts at VMAF 70.00 at 500 kb/s."
         ),
         (
-            "The top of the ladder is missing: VMAF 98.00 at 6,000 kb/s is over "
-            "--max-bitrate 3000, so the ladder ends at VMAF 95.00 at 3,000 kb/s."
+            "The top of the ladder is missing: VMAF 98.00 at 6,000 kb/s is above --max-bitrate "
+            "3000, so the ladder ends at VMAF 95.00 at 3,000 kb/s."
         ),
     )
 
@@ -76,7 +76,9 @@ def test_a_ladder_that_ends_at_its_own_limits_of_vmaf_misses_nothing() -> None:
     ],
 )
 def test_limits_that_leave_nothing_are_an_error_that_names_them(caps: Caps) -> None:
-    with pytest.raises(InvalidLadderError, match=r"from VMAF 40\.00 at 200 kb/s to .* keeps the"):
+    with pytest.raises(
+        InvalidLadderError, match=r"from VMAF 40\.00 at 200 kb/s to .* is within the"
+    ):
         apply_caps(HULL, caps)
 
 
@@ -87,7 +89,7 @@ def test_an_empty_hull_stays_empty_whatever_the_limits() -> None:
 @pytest.mark.parametrize(
     ("low", "high", "message"),
     [
-        (95.5, 95.0, "least VMAF, 95.5, is above its highest, 95"),
+        (95.5, 95.0, "lowest VMAF, 95.5, is above its highest, 95"),
         (math.nan, None, "VMAF limit of a ladder is nan"),
         (None, math.inf, "VMAF limit of a ladder is inf"),
     ],
@@ -100,5 +102,5 @@ def test_limits_that_make_no_range_are_refused(
 
 
 def test_bitrate_limits_must_make_a_range_too() -> None:
-    with pytest.raises(InvalidLadderError, match="least bitrate, 500, is above its highest, 400"):
+    with pytest.raises(InvalidLadderError, match="lowest bitrate, 500, is above its highest, 400"):
         Caps(min_bitrate_kbps=500, max_bitrate_kbps=400)

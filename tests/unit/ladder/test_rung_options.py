@@ -64,7 +64,9 @@ def test_a_throughput_may_be_a_file_of_measured_values(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["4000", "4000:", "missing.csv", "a:b", ":0.5", "."])
 def test_a_throughput_that_is_neither_is_refused_with_both_ways_named(text: str) -> None:
     choice = changed_choice(default_choice([75]), RungOptions(throughput=text))
-    with pytest.raises(UsageError, match=r"neither a throughput such as 4000:0.8 nor a file"):
+    with pytest.raises(
+        UsageError, match=r"neither a throughput such as 4000:0.8 nor a readable file"
+    ):
         selection_options(choice, Path.read_bytes)
 
 
@@ -84,9 +86,9 @@ def test_the_optimal_spacing_needs_viewers() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (RungOptions(max_rungs=0), "at most 0 rungs"),
-        (RungOptions(min_vmaf=96), "least VMAF, 96, is above its highest, 95"),
-        (RungOptions(min_bitrate=900, max_bitrate=800), "least bitrate, 900, is above"),
+        (RungOptions(max_rungs=0), "maximum number of rungs is 0"),
+        (RungOptions(min_vmaf=96), "lowest VMAF, 96, is above its highest, 95"),
+        (RungOptions(min_bitrate=900, max_bitrate=800), "lowest bitrate, 900, is above"),
         (RungOptions(vmaf_step=0), "VMAF step"),
         (RungOptions(min_bitrate_gap=-1), "gap"),
         (RungOptions(safety_factor=2), "safety factor"),

@@ -88,8 +88,8 @@ def test_the_picture_never_gets_smaller_and_the_cheaper_loss_is_taken() -> None:
     assert selection.hull == CROSSING
     assert bitrates_of(selection.rungs) == [150, 300, 600, 900]
     assert selection.notes[1] == (
-        "The picture never gets smaller as the bitrate rises, which leaves out the rung at 450 "
-        "kb/s. --mixed-resolutions allows it."
+        "Resolution never drops as bitrate rises, which leaves out the rung at 450 kb/s. "
+        "--mixed-resolutions allows it."
     )
 
 
@@ -222,7 +222,7 @@ def test_without_a_usable_point_there_are_no_rungs() -> None:
 
 
 def test_caps_that_leave_nothing_are_an_error() -> None:
-    with pytest.raises(InvalidLadderError, match="Loosen one"):
+    with pytest.raises(InvalidLadderError, match="Relax one"):
         select_rungs(HULL, SelectionOptions(caps=Caps(max_bitrate_kbps=100)))
 
 
@@ -232,13 +232,15 @@ def test_one_rung_is_the_top_of_the_hull() -> None:
 
 @pytest.mark.parametrize("max_rungs", [0, -1])
 def test_a_ladder_needs_a_rung(max_rungs: int) -> None:
-    with pytest.raises(InvalidLadderError, match=f"at most {max_rungs} rungs .* at least 1"):
+    with pytest.raises(
+        InvalidLadderError, match=f"maximum number of rungs is {max_rungs}, .* at least 1"
+    ):
         SelectionOptions(max_rungs=max_rungs)
 
 
 @pytest.mark.parametrize("gap", [-1.0, math.nan, math.inf])
 def test_a_gap_is_a_number_from_zero(gap: float) -> None:
-    with pytest.raises(InvalidLadderError, match="least gap between bitrates"):
+    with pytest.raises(InvalidLadderError, match="minimum gap between bitrates"):
         SelectionOptions(min_gap_kbps=gap)
 
 

@@ -70,7 +70,7 @@ def test_weights_count_as_repetitions() -> None:
 @pytest.mark.parametrize(
     ("kbps", "weights", "message"),
     [
-        ((), (), "no measured throughput"),
+        ((), (), "measured throughputs are empty"),
         ((1, 2), (1,), "2 measured throughputs but 1 weights"),
         ((1, -2), (), "is -2"),
         ((1, math.nan), (), "is nan"),
@@ -116,7 +116,7 @@ def test_weights_are_read_from_the_second_column() -> None:
         ("kbps,weight\n1000,1\n2000\n", "Line 3 .* 1 columns"),
         ("1000\n2000,1\n", "Line 2 .* 2 columns"),
         ("a,b,c\n", "Line 1 .* 3 columns"),
-        ("mbps\n4\n", "Line 1 .* 'mbps' for kbps.* The header"),
+        ("mbps\n4\n", "Line 1 .* 'mbps' for kbps.* A header"),
         ("1" * 200_000, "Line 1 .* not CSV"),
     ],
 )
@@ -127,5 +127,5 @@ def test_a_line_that_makes_no_sense_is_named(text: str, message: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "\n\n", "kbps\n"])
 def test_a_csv_without_values_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="no measured throughput"):
+    with pytest.raises(UsageError, match="measured throughputs are empty"):
         parse_throughputs(text)

@@ -190,7 +190,7 @@ def test_a_ladder_without_rungs_is_refused() -> None:
 def test_a_ladder_that_does_not_tell_its_timing_is_refused(
     changes: dict[str, Any], missing: str
 ) -> None:
-    with pytest.raises(InvalidLadderError, match=f"does not tell its {missing}, which a manifest"):
+    with pytest.raises(InvalidLadderError, match=f"has no {missing}, which a manifest"):
         ladder_variants(replace(ladder_result(), **changes))
 
 
@@ -199,9 +199,9 @@ def test_a_ladder_that_does_not_tell_its_timing_is_refused(
     [
         (
             {"codecs": "", "peak_bitrate_kbps": None},
-            "has neither codec string nor peak bitrate, which a manifest needs",
+            "has no codec string and no peak bitrate, which a manifest needs",
         ),
-        ({"codecs": ""}, "has no codec string, which a manifest needs: what libx264 wrote"),
+        ({"codecs": ""}, "has no codec string, which a manifest needs: the output of libx264"),
         ({"peak_bitrate_kbps": None}, "has no peak bitrate, which a manifest needs"),
     ],
 )

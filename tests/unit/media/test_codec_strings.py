@@ -150,7 +150,7 @@ def test_an_incomplete_record_is_refused_by_its_name(
 
 
 def test_another_codec_is_refused_with_those_that_are_known(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableSourceError, match=r"video of kind 'mp4v'.*avc1, avc3, hvc1"):
+    with pytest.raises(UnreadableSourceError, match=r"contains 'mp4v' video.*avc1, avc3, hvc1"):
         codec_string(mp4(tmp_path / "a.mp4", "mp4v"))
 
 
@@ -164,9 +164,9 @@ def test_a_long_box_before_the_index_is_skipped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("text", "is no MP4 with a video track"),
-        ("audio_only", "is no MP4 with a video track"),
-        ("without_index", "is no MP4 with a video track"),
+        ("text", "is not an MP4 with a video track"),
+        ("audio_only", "is not an MP4 with a video track"),
+        ("without_index", "is not an MP4 with a video track"),
         ("empty", "is empty"),
     ],
 )
@@ -186,5 +186,5 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_a_box_that_ends_before_it_begins_does_no_harm(size: bytes, tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(size + b"free" + bytes(8))
-    with pytest.raises(UnreadableSourceError, match="is no MP4"):
+    with pytest.raises(UnreadableSourceError, match="is not an MP4"):
         codec_string(path)

@@ -114,7 +114,7 @@ def test_a_y4m_file_with_something_else_between_its_frames_is_damaged(tmp_path: 
     path = tmp_path / "clip.y4m"
     path.write_bytes(Y4M_HEADER + b"FRAME\n123456" + b"garbage\n")
 
-    with pytest.raises(UnreadableSourceError, match="what follows frame 1"):
+    with pytest.raises(UnreadableSourceError, match="frame 1 is not followed"):
         count_y4m_frames(path, picture_bytes=6)
 
 

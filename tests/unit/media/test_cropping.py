@@ -51,7 +51,7 @@ def test_a_file_that_shows_a_part_of_its_pictures_is_refused_with_both_sizes(
     clips: ClipFactory, tmp_path: Path
 ) -> None:
     cropped = with_aperture(clips.moving(), tmp_path / "clip.mp4", 150, 1, 161, 2, 0, 1, 0, 1)
-    with pytest.raises(UnreadableSourceError, match="show 150x80 of its 160x90 pictures"):
+    with pytest.raises(UnreadableSourceError, match="cropped to 150x80 of its 160x90 pictures"):
         probe_source(cropped)
 
 
@@ -71,7 +71,7 @@ def test_margins_of_a_matroska_file_are_refused_likewise(
     cropped = tmp_path / "clip.mkv"
     clips.run("-i", str(aperture), "-c", "copy", str(cropped))
     assert cropped_margins(cropped) == (5, 5, 5, 5)
-    with pytest.raises(UnreadableSourceError, match="show 150x80 of its 160x90 pictures"):
+    with pytest.raises(UnreadableSourceError, match="cropped to 150x80 of its 160x90 pictures"):
         probe_source(cropped)
 
 

@@ -98,9 +98,7 @@ def test_what_failed_on_the_way_is_told(
 ) -> None:
     broken = make_program(tmp_path, "exit 127", "ffmpeg-linux-x86_64-v7.1")
     monkeypatch.setattr(module, "_bundled", lambda: broken)
-    with pytest.raises(
-        ToolNotFoundError, match=r"v7\.1' does not answer to -version as ffmpeg does"
-    ):
+    with pytest.raises(ToolNotFoundError, match=r"v7\.1' is not ffmpeg"):
         find_ffmpeg(None, runner, NO_PATH)
 
 
@@ -109,12 +107,12 @@ def test_what_failed_on_the_way_is_told(
     ("body", "reason"),
     [
         (None, "does not exist"),
-        ("echo GNU coreutils 9.1", "does not answer to -version as ffmpeg does"),
-        ("exit 1", "does not answer to -version as ffmpeg does"),
-        ("kill -SEGV $$", "does not answer to -version as ffmpeg does"),
-        ("head -c 2000 /dev/urandom", "does not answer to -version as ffmpeg does"),
+        ("echo GNU coreutils 9.1", "is not ffmpeg"),
+        ("exit 1", "is not ffmpeg"),
+        ("kill -SEGV $$", "is not ffmpeg"),
+        ("head -c 2000 /dev/urandom", "is not ffmpeg"),
         ("sleep 1000", "made no progress for 0.5 s"),
-        ("echo ffmpeg version 4.4.2-0ubuntu0.22.04.1 x", "and 5.1 or newer is needed"),
+        ("echo ffmpeg version 4.4.2-0ubuntu0.22.04.1 x", "but 5.1 or newer is required"),
     ],
 )
 def test_one_that_is_named_but_cannot_be_used_is_an_error(
@@ -125,7 +123,7 @@ def test_one_that_is_named_but_cannot_be_used_is_an_error(
     with pytest.raises(ToolNotFoundError) as caught:
         find_ffmpeg(explicit, ProcessRunner(stall_timeout_s=0.5), {"VMAFX_FFMPEG": str(path)})
     message = str(caught.value)
-    assert message.startswith(f"{origin} names '{path}', which cannot be used.")
+    assert message.startswith(f"{origin} is '{path}', which cannot be used.")
     assert reason in message
     assert caught.value.exit_code == 4
 

@@ -214,7 +214,7 @@ def test_what_is_found_of_a_file_that_changes_meanwhile_is_not_kept(tmp_path: Pa
     memory = Memory()
 
     def find() -> str:
-        path.write_bytes(b"other content")
+        path.write_bytes(b"a different file")
         return "fact"
 
     assert FileFacts(memory).of(path, "name", find) == "fact"

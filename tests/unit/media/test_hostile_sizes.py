@@ -118,7 +118,7 @@ def test_a_box_before_the_index_that_claims_more_than_there_is_is_one_sentence(
     hostile.write_bytes(start + b"\0\0\0\1free" + size.to_bytes(8) + bytes(1000))
     with pytest.raises(UnreadableSourceError, match="cut short"):
         probe_source(hostile)
-    with pytest.raises(UnreadableSourceError, match="no MP4"):
+    with pytest.raises(UnreadableSourceError, match="not an MP4"):
         video_sample_entry(hostile)
 
 

@@ -62,7 +62,7 @@ def test_an_unknown_format_is_a_usage_error_that_gives_examples() -> None:
 
 
 def test_a_format_of_pictures_in_a_gpu_is_refused() -> None:
-    with pytest.raises(UsageError, match="'cuda' is one of pictures that live in a GPU"):
+    with pytest.raises(UsageError, match="'cuda' is a hardware format"):
         pixel_format("cuda")
 
 

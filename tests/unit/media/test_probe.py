@@ -182,7 +182,7 @@ def test_a_turn_that_is_no_quarter_is_refused(clips: ClipFactory) -> None:
     turn = ("-display_rotation", "-30")
     path = clips.remux("askew.mp4", clips.moving(), (), before=turn)
 
-    with pytest.raises(UnreadableSourceError, match="turned by 30 degrees"):
+    with pytest.raises(UnreadableSourceError, match="rotation of 30 degrees"):
         probe_source(path)
 
 
@@ -328,7 +328,7 @@ def test_a_file_whose_pictures_are_all_damaged_is_refused(
     path = tmp_path / "zeroed.mp4"
     path.write_bytes(data[:start] + bytes(end - start) + data[end:])
 
-    assert "no picture that can be decoded" in refusal(path)
+    assert "no frame that can be decoded" in refusal(path)
 
 
 def test_sound_alone_is_refused(clips: ClipFactory) -> None:

@@ -125,7 +125,7 @@ def test_a_304_for_another_version_is_not_believed(tmp_path: Path) -> None:
     whole = message("200 OK", 'ETag: "one"', "Content-Length: 5", body=b"frame")
     with raw_origin(answering(whole), answering(message("304 Same", 'ETag: "two"'))) as origin:
         cache(tmp_path).current(origin.url)
-        with pytest.raises(UnreadableSourceError, match="304 for another version"):
+        with pytest.raises(UnreadableSourceError, match="304 for a different version"):
             cache(tmp_path).current(origin.url)
 
 

@@ -137,7 +137,7 @@ def test_credentials_stay_with_their_server(start: str, location: str, kept: boo
 
 
 def test_credentials_do_not_leave_tls() -> None:
-    with pytest.raises(ValueError, match="readable"):
+    with pytest.raises(ValueError, match="expose credentials"):
         parse_url("https://me:pw@host/a").redirected("http://host/b")
     assert parse_url("https://host/a").redirected("http://host/b").address == "http://host/b"
 

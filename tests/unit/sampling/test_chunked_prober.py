@@ -144,7 +144,7 @@ def test_progress_counts_the_frames_of_the_clip() -> None:
 @pytest.mark.parametrize("workers", [1, 4])
 def test_an_error_names_the_chunk_and_stops_nothing_else(workers: int) -> None:
     prober = ChunkProber(fail_at=20)
-    with pytest.raises(EncodeFailedError, match=r"It failed\. That was the part of frames 20 to"):
+    with pytest.raises(EncodeFailedError, match=r"It failed\. This was the part of frames 20 to"):
         chunked(prober, workers).probe(SPEC)
     assert not prober.cancelled.is_set()
 

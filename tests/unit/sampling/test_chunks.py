@@ -50,7 +50,7 @@ def test_what_is_no_length_is_refused(chunk_s: float) -> None:
 
 
 def test_chunks_of_a_few_frames_are_refused() -> None:
-    with pytest.raises(UsageError, match="are 5 frames, and too short"):
+    with pytest.raises(UsageError, match="are 5 frames, which is too short"):
         lengths(0.2)
 
 

@@ -132,7 +132,7 @@ def test_one_part_has_no_error_and_more_parts_are_advised() -> None:
     assert result.sample.estimate.vmaf_error is None
     assert result.sample.estimate.bitrate_error_kbps is None
     assert result.limit is not None
-    assert "One part does not show how far it may be off" in result.limit.message
+    assert "The error of a single part is unknown" in result.limit.message
     assert "six parts or more" in result.limit.message
 
 

@@ -210,7 +210,7 @@ def test_an_error_names_the_part_that_failed(workers: int) -> None:
     inner = PartProber(fail_at={20: EncodeFailedError("libx264 could not encode it.")})
 
     with pytest.raises(
-        EncodeFailedError, match=r"could not encode it\. That was the part of frames 20 to 24, from"
+        EncodeFailedError, match=r"could not encode it\. This was the part of frames 20 to 24, from"
     ):
         sampled_prober(inner, PLAN, workers=workers).probe(SPEC)
 

@@ -141,5 +141,5 @@ def test_a_matrix_that_cannot_be_converted_is_refused_beside_another_one_only() 
 
 
 def test_pictures_too_small_for_the_model_are_refused() -> None:
-    with pytest.raises(ScoringError, match="needs pictures of at least 160 samples a side"):
+    with pytest.raises(ScoringError, match="needs frames of at least 160 samples per side"):
         plan_scoring(a_request(model=V1, display=Resolution(160, 90)))

@@ -114,7 +114,7 @@ def test_the_ffmpeg_backend_needs_ffmpeg() -> None:
 
 
 def test_the_vmaf_backend_needs_its_program() -> None:
-    with pytest.raises(ToolNotFoundError, match="'/nowhere/vmaf' is not there"):
+    with pytest.raises(ToolNotFoundError, match="'/nowhere/vmaf' does not exist"):
         choose_scorer(
             "vmaf",
             MODEL,

@@ -166,7 +166,9 @@ def test_a_score_within_the_models_range_passes(score: float) -> None:
 def test_a_score_outside_of_the_models_range_is_an_error_with_frame_and_value(
     score: float,
 ) -> None:
-    with pytest.raises(ScoringError, match=re.escape(f"frame 7 the score {score:g}, ")) as caught:
+    with pytest.raises(
+        ScoringError, match=re.escape(f"the score {score:g} for frame 7, ")
+    ) as caught:
         check_score(BUILT_IN_MODELS["vmaf_v0.6.1"], 7, score)
     assert "outside of the range of vmaf_v0.6.1 (0 to 100)" in str(caught.value)
 
@@ -196,7 +198,7 @@ def test_a_folder_of_models_that_is_named_and_is_not_there_is_an_error(
 ) -> None:
     monkeypatch.setenv(MODEL_DIR_VARIABLE, str(tmp_path / "gone"))
 
-    with pytest.raises(ModelNotFoundError, match=r"VMAFX_MODEL_DIR names '.*gone', which is not"):
+    with pytest.raises(ModelNotFoundError, match=r"VMAFX_MODEL_DIR is '.*gone', which is not"):
         resolve_model(None, FULL_HD)
 
 

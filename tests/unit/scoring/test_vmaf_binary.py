@@ -198,7 +198,7 @@ def test_a_program_that_fails_keeps_its_last_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("log", [None, "", '{"frames": ['])
 def test_a_log_that_is_missing_or_cut_off_is_an_error(tmp_path: Path, log: str | None) -> None:
-    with pytest.raises(ToolOutputError, match="left no log that can be understood"):
+    with pytest.raises(ToolOutputError, match="did not write a valid log"):
         FakeVmaf(tmp_path, log).scorer().score(raw_request(tmp_path))
 
 

@@ -166,7 +166,7 @@ def test_a_target_that_a_smaller_picture_cannot_reach_names_its_size() -> None:
     result = search(asked, CurveProber(lambda quality: 91.2 - quality**2 / 200))
     assert result.limit is not None
     assert result.limit.kind == "size"
-    assert "at 160x90: the size of the picture is the limit" in result.limit.message
+    assert "at 160x90: the resolution is the limit" in result.limit.message
 
 
 def test_a_smaller_picture_whose_range_is_cut_short_names_the_range() -> None:

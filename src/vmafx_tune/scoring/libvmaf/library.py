@@ -157,7 +157,7 @@ class Libvmaf:
             raise OSError("it is not a file")
         self._dll = ctypes.CDLL(path)
         if missing := declare(self._dll):
-            raise OSError(f"it is too old or no libvmaf: {', '.join(missing)} is missing")
+            raise OSError(f"it is too old or not libvmaf: {', '.join(missing)} is missing")
         self.path = path
         self.origin = origin
         self.version = version_name(self._dll.vmaf_version().decode(errors="replace"))

@@ -109,7 +109,7 @@ def _refused(library: Libvmaf, model: VmafModel) -> str:
         return f"libvmaf {library.version} cannot use the model file '{model.path}'."
     return (
         f"libvmaf {library.version} ({library.path}) does not have the model {model.name}. "
-        "The backend ffmpeg may have it: its libvmaf is usually newer."
+        "Try --backend ffmpeg, whose libvmaf is usually newer."
     )
 
 

@@ -63,11 +63,11 @@ class PictureFormat:
         """
         if pix_fmt not in _FORMATS:
             raise UsageError(
-                f"libvmaf does not take pictures of the format '{pix_fmt}'. Convert them to one of "
+                f"libvmaf does not support the pixel format '{pix_fmt}'. Convert them to one of "
                 f"{', '.join(_FORMATS)}."
             )
         if width < 1 or height < 1:
-            raise UsageError(f"{width}x{height} is no picture size.")
+            raise UsageError(f"{width}x{height} is not a valid frame size.")
         return cls(width, height, *_FORMATS[pix_fmt])
 
     @property
@@ -97,7 +97,7 @@ class PictureFormat:
         flat = np.frombuffer(frame, np.uint8)
         if flat.size != self.frame_bytes:
             raise FormatMismatchError(
-                f"The picture has {flat.size} bytes, where {self} takes {self.frame_bytes}."
+                f"The frame has {flat.size} bytes, but {self} needs {self.frame_bytes}."
             )
         ends = np.cumsum([rows * columns for rows, columns in self.plane_shapes])
         return tuple(np.split(flat, ends[:-1] * self.sample_bytes))
@@ -114,7 +114,7 @@ class PictureFormat:
             FormatMismatchError: A plane is missing, or has another size or sample type.
         """
         if len(planes) != len(self.plane_shapes):
-            raise FormatMismatchError(f"The {role} has {len(planes)} planes, and {self} has 3.")
+            raise FormatMismatchError(f"The {role} has {len(planes)} planes, but {self} has 3.")
         return tuple(
             self._rows_of(plane, shape, f"Plane {number} of the {role}")
             for number, (plane, shape) in enumerate(zip(planes, self.plane_shapes, strict=True))
@@ -133,7 +133,7 @@ class PictureFormat:
             return _reshaped(array.view(np.uint8), shape, self.sample_bytes, what)
         if array.dtype != dtype:
             raise FormatMismatchError(
-                f"{what} has samples of type {array.dtype}, where {self} takes {dtype}."
+                f"{what} has samples of type {array.dtype}, but {self} needs {dtype}."
             )
         if array.shape != shape:
             raise _wrong_shape(what, array.shape, shape)
@@ -213,7 +213,7 @@ def _reshaped(
     rows, row_bytes = shape[0], shape[1] * sample_bytes
     if flat.size != rows * row_bytes:
         raise FormatMismatchError(
-            f"{what} has {flat.size} bytes, where {rows} rows of {row_bytes} bytes are expected."
+            f"{what} has {flat.size} bytes, but {rows} rows of {row_bytes} bytes are expected."
         )
     return flat.reshape(rows, row_bytes)
 
@@ -222,6 +222,6 @@ def _wrong_shape(
     what: str, found: tuple[int, ...], expected: tuple[int, int]
 ) -> FormatMismatchError:
     return FormatMismatchError(
-        f"{what} has {'x'.join(map(str, reversed(found)))} samples, where "
+        f"{what} has {'x'.join(map(str, reversed(found)))} samples, but "
         f"{expected[1]}x{expected[0]} are expected."
     )

@@ -120,7 +120,10 @@ class LibvmafScorer:
         """
         layout = PictureFormat.of(width, height, pix_fmt)
         if subsample < 1 or (threads is not None and threads < 0):
-            raise UsageError(f"subsample={subsample}, threads={threads}: neither may be so small.")
+            raise UsageError(
+                f"subsample={subsample}, threads={threads}: subsample must be at least 1 and "
+                "threads at least 0."
+            )
         size = Resolution(width, height)
         chosen = model if isinstance(model, VmafModel) else resolve_model(model, size)
         check_picture_size(size, chosen)
@@ -183,7 +186,7 @@ class LibvmafScorer:
         """
         self._require_open()
         if self._finished:
-            raise ScoringError("This scorer is finished: open another one for more pictures.")
+            raise ScoringError("This scorer is finished: open another one for more frames.")
         pair = (
             self._layout.rows(reference, "reference"),
             self._layout.rows(distorted, "distorted"),

@@ -43,7 +43,7 @@ def test_a_library_that_is_not_libvmaf_is_an_error_that_names_what_is_missing() 
     name = ctypes.util.find_library("m")
     assert name is not None
 
-    with pytest.raises(LibvmafNotFoundError, match=r"no libvmaf: vmaf_version, vmaf_init"):
+    with pytest.raises(LibvmafNotFoundError, match=r"not libvmaf: vmaf_version, vmaf_init"):
         load_libvmaf({"VMAFX_LIBVMAF": name})
 
 

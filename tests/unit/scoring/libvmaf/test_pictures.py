@@ -55,7 +55,7 @@ def test_other_formats_are_refused_with_those_that_are_taken(pix_fmt: str) -> No
 
 @pytest.mark.parametrize("size", [(0, 4), (6, -1)])
 def test_a_picture_has_a_size(size: tuple[int, int]) -> None:
-    with pytest.raises(UsageError, match="no picture size"):
+    with pytest.raises(UsageError, match="not a valid frame size"):
         PictureFormat.of(*size, "yuv420p")
 
 
@@ -70,7 +70,7 @@ def test_a_packed_picture_is_cut_into_its_planes(layout: PictureFormat) -> None:
 
 
 def test_a_packed_picture_of_another_length_is_refused() -> None:
-    with pytest.raises(FormatMismatchError, match="35 bytes, where 6x4 4:2:0 8-bit takes 36"):
+    with pytest.raises(FormatMismatchError, match="35 bytes, but 6x4 4:2:0 8-bit needs 36"):
         EIGHT_BIT.split(bytes(35))
 
 
@@ -119,7 +119,7 @@ def test_a_plane_of_another_shape_is_an_error_that_names_it() -> None:
     planes[1] = np.zeros((2, 2), np.uint8)
 
     with pytest.raises(
-        FormatMismatchError, match="Plane 1 of the distorted has 2x2 samples, where 3x2"
+        FormatMismatchError, match="Plane 1 of the distorted has 2x2 samples, but 3x2"
     ):
         EIGHT_BIT.rows(planes, "distorted")
 
