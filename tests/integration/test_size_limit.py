@@ -15,7 +15,7 @@ from vmafx_tune.errors import TooLargeError
 from vmafx_tune.media.ffmpeg import find_ffmpeg
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.media.process import ProcessRunner
-from vmafx_tune.model import EncodeSpec, Resolution
+from vmafx_tune.model import EncodeSpec
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,7 +60,7 @@ def test_an_encode_that_just_keeps_its_limit_is_never_stopped(
 def test_an_encode_is_stopped_long_before_its_end_and_leaves_nothing(
     clips: ClipFactory, reporting: FfmpegEncoder, work_dir: Path
 ) -> None:
-    clip = clips.moving(n_frames=100, size=Resolution(320, 180))
+    clip = clips.moving(n_frames=60)
     spec = spec_of(clip, encoder_row("libx264"), preset="placebo", extra_args=PLACEBO)
     whole = reporting.encode(spec, work_dir / "whole.mp4")
     (work_dir / "whole.mp4").unlink()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import socket
 import struct
 import threading
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import grpc
+
+from tests.support.programs import wait_until
 
 __all__ = ["MESSAGE_BYTES", "METHODS", "peak_bytes", "send_at_once", "send_unfinished"]
 
@@ -21,6 +24,7 @@ METHODS = (
     "/grpc.health.v1.Health/Check",
 )
 _TIMEOUT_S = 120
+_STANDSTILL_S = 1.0
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 _SETTINGS, _WINDOW_UPDATE, _HEADERS, _DATA, _PING = 4, 8, 1, 0, 6
 _END_HEADERS, _ACK = 4, 1
@@ -53,7 +57,9 @@ def send_at_once(address: str, method: str, calls: int) -> list[grpc.StatusCode]
     return codes
 
 
-def send_unfinished(address: str, method: str, calls: int, share: float = 0.9) -> int:
+def send_unfinished(
+    address: str, method: str, calls: int, share: float = 0.9, least_bytes: int = 0
+) -> int:
     """Have as many clients send a part of a message each, as far as the server lets them.
 
     Args:
@@ -61,20 +67,30 @@ def send_unfinished(address: str, method: str, calls: int, share: float = 0.9) -
         method: What they call.
         calls: How many clients there are.
         share: How much of the message each sends before it falls silent.
+        least_bytes: What the server is certain to take from all of them together.
 
     Returns:
         How many bytes of messages all clients together could send.
     """
-    sent: list[int] = []
-    with ExitStack() as open_until_all_have_sent:
+    n_bytes = int(share * MESSAGE_BYTES)
+    with ExitStack() as open_until_nothing_moves:
+        clients = [_Client(address) for _ in range(calls)]
+        senders = [threading.Thread(target=each.send, args=(method, n_bytes)) for each in clients]
+        for client, sender in zip(clients, senders, strict=True):
+            open_until_nothing_moves.callback(client.close)
+            sender.start()
 
-        def call() -> None:
-            client = _Client(address)
-            open_until_all_have_sent.callback(client.close)
-            sent.append(client.send(method, int(share * MESSAGE_BYTES)))
+        def sent() -> int:
+            return sum(client.n_sent for client in clients)
 
-        _all_at_once(call, calls)
-    return sum(sent)
+        wait_until(lambda: sent() >= least_bytes)
+        before = -1
+        while any(sender.is_alive() for sender in senders) and before != sent():
+            before = sent()
+            time.sleep(_STANDSTILL_S)
+    for sender in senders:
+        sender.join()
+    return sent()
 
 
 class _Client:
@@ -82,14 +98,15 @@ class _Client:
 
     def __init__(self, address: str) -> None:
         host, _, port = address.rpartition(":")
-        self._socket = socket.create_connection((host, int(port)), timeout=3)
+        self._socket = socket.create_connection((host, int(port)), timeout=_TIMEOUT_S)
+        self.n_sent = 0
         self._host = host
         self._windows = {0: 65535, 1: 65535}
         self._initial = 65535
         self._socket.sendall(_PREFACE + _frame(_SETTINGS, 0, 0, b""))
 
-    def send(self, method: str, n_bytes: int) -> int:
-        """Send so much of a message of `MESSAGE_BYTES`; returns how much of it could be sent."""
+    def send(self, method: str, n_bytes: int) -> None:
+        """Send so much of a message of `MESSAGE_BYTES`, as far as it can be sent."""
         headers = {
             ":method": "POST",
             ":scheme": "http",
@@ -101,21 +118,19 @@ class _Client:
         block = b"".join(_literal(name, value) for name, value in headers.items())
         self._socket.sendall(_frame(_HEADERS, _END_HEADERS, 1, block))
         data = struct.pack(">BI", 0, MESSAGE_BYTES)
-        n_sent = 0
         try:
-            while n_sent < n_bytes:
+            while self.n_sent < n_bytes:
                 while (room := min(*self._windows.values(), _FRAME_BYTES)) <= 0:
                     self._read()
-                data = data[:room] or bytes(min(room, n_bytes - n_sent))
+                data = data[:room] or bytes(min(room, n_bytes - self.n_sent))
                 self._socket.sendall(_frame(_DATA, 0, 1, data))
-                n_sent += len(data)
+                self.n_sent += len(data)
                 for stream in self._windows:
                     self._windows[stream] -= len(data)
                 data = b""
         except OSError:
-            # The server takes no more, or has closed the stream or the connection.
+            # The stream or the connection is closed, by the server or by `close`.
             pass
-        return n_sent
 
     def _read(self) -> None:
         head = self._exactly(9)
@@ -144,7 +159,9 @@ class _Client:
         return data
 
     def close(self) -> None:
-        """Leave."""
+        """Leave, and end a `send` that waits."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
 
 
