@@ -295,7 +295,7 @@ class RungOptions:
         default=None,
         help="How rungs are picked from the hull. Default: knee, or optimal with --throughput.",
     )
-    min_bitrate_gap: float | None = option(
+    min_bitrate_gap_kbps: float | None = option(
         "--min-bitrate-gap",
         default=None,
         metavar="KBPS",
@@ -322,10 +322,10 @@ class RungOptions:
         help="End the ladder at the first rung that reaches this. Default: 95, or the highest "
         "target.",
     )
-    min_bitrate: float | None = option(
+    min_bitrate_kbps: float | None = option(
         "--min-bitrate", default=None, metavar="KBPS", help="Lowest bitrate of a rung."
     )
-    max_bitrate: float | None = option(
+    max_bitrate_kbps: float | None = option(
         "--max-bitrate", default=None, metavar="KBPS", help="Highest bitrate of a rung."
     )
     throughput: str | None = option(

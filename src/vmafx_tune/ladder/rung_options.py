@@ -21,18 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["changed_choice", "selection_options"]
 
-# Field names of the options, which flags are made of, to those of the choice, which tell the unit.
-_UNITS = {
-    "min_bitrate_gap": "min_bitrate_gap_kbps",
-    "min_bitrate": "min_bitrate_kbps",
-    "max_bitrate": "max_bitrate_kbps",
-}
-
 
 def changed_choice(choice: RungChoice, options: RungOptions) -> RungChoice:
     """Change a choice where options are given."""
     given = {
-        _UNITS.get(field.name, field.name): value
+        field.name: value
         for field in fields(RungOptions)
         if (value := getattr(options, field.name)) is not None
     }

@@ -50,7 +50,7 @@ def build(
         "x264",
         [60, 80, 95],
         resolutions=resolutions,
-        rungs=rungs or RungOptions(min_bitrate_gap=0),
+        rungs=rungs or RungOptions(min_bitrate_gap_kbps=0),
         sources=SOURCES,
         sampler=crossing,
         observe=observe,
@@ -168,8 +168,8 @@ def test_pictures_shrink_only_where_mixed_resolutions_are_asked_for(clip: Path) 
             sampler=touching,
         )
 
-    strict = built(RungOptions(min_bitrate_gap=0))
-    mixed = built(RungOptions(min_bitrate_gap=0, mixed_resolutions=True))
+    strict = built(RungOptions(min_bitrate_gap_kbps=0))
+    mixed = built(RungOptions(min_bitrate_gap_kbps=0, mixed_resolutions=True))
 
     assert pixels(strict) == sorted(pixels(strict))
     assert pixels(mixed) != sorted(pixels(mixed))

@@ -35,8 +35,8 @@ def test_the_defaults_are_those_of_the_selection_and_of_the_help() -> None:
 
 
 def test_what_is_given_goes_before_what_was_there_and_the_rest_stays() -> None:
-    before = changed_choice(default_choice([75]), RungOptions(max_rungs=4, min_bitrate_gap=0))
-    after = changed_choice(before, RungOptions(max_rungs=3, max_bitrate=5000))
+    before = changed_choice(default_choice([75]), RungOptions(max_rungs=4, min_bitrate_gap_kbps=0))
+    after = changed_choice(before, RungOptions(max_rungs=3, max_bitrate_kbps=5000))
     assert (after.max_rungs, after.min_bitrate_gap_kbps, after.max_bitrate_kbps) == (3, 0, 5000)
 
 
@@ -88,9 +88,9 @@ def test_the_optimal_spacing_needs_viewers() -> None:
     [
         (RungOptions(max_rungs=0), "maximum number of rungs is 0"),
         (RungOptions(min_vmaf=96), "lowest VMAF, 96, is above its highest, 95"),
-        (RungOptions(min_bitrate=900, max_bitrate=800), "lowest bitrate, 900, is above"),
+        (RungOptions(min_bitrate_kbps=900, max_bitrate_kbps=800), "lowest bitrate, 900, is above"),
         (RungOptions(vmaf_step=0), "VMAF step"),
-        (RungOptions(min_bitrate_gap=-1), "gap"),
+        (RungOptions(min_bitrate_gap_kbps=-1), "gap"),
         (RungOptions(safety_factor=2), "safety factor"),
     ],
 )
