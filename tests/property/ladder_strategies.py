@@ -21,7 +21,7 @@ from vmafx_tune.results.ladder import (
     LadderSource,
     RungChoice,
 )
-from vmafx_tune.results.score import PooledScores
+from vmafx_tune.results.pooled import PooledScores
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy

@@ -81,7 +81,7 @@ class CompareRow(Answer):
     """unreachable where only the target is out of reach, else failed."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class CompareResult(SearchProvenance):
     """Which encoder needs the fewest bits to reach the targets on a source.
 

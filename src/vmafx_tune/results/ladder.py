@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from vmafx_tune.choices import Sampling, ScoreAt, Spacing
 from vmafx_tune.model import Comparison, Damage, Resolution
+from vmafx_tune.results.pooled import PooledScores
 from vmafx_tune.results.provenance import Provenance
 from vmafx_tune.results.record import (
     Command,
@@ -31,7 +32,6 @@ from vmafx_tune.results.record import (
     one_of,
 )
 from vmafx_tune.results.sample import Sample
-from vmafx_tune.results.score import PooledScores
 from vmafx_tune.results.search import StrategyText
 
 __all__ = [
@@ -49,12 +49,12 @@ __all__ = [
 _LENIENT = {**Record.__pydantic_config__, "json_schema_serialization_defaults_required": False}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class _Part(Record):
     __pydantic_config__ = _LENIENT
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class _Sized(_Part):
     width: Side
     """Of the encoded picture, in samples."""
@@ -72,7 +72,7 @@ class _Sized(_Part):
         return self.width * self.height
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Encode(_Sized):
     """A point in bitrate and quality."""
 
@@ -96,7 +96,7 @@ class HullPoint(Encode):
     """Always null."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class MeasuredEncode(Encode):
     """One measured encode: what a rung can be made of."""
 

@@ -11,7 +11,7 @@ from vmafx_tune.results.record import Count, PoolText, Result, SizeText, Span
 __all__ = ["Provenance"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Provenance(Result):
     """What measured, how and of what; None where a saved result does not tell."""
 

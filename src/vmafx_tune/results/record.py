@@ -55,7 +55,8 @@ class Record:
     """Base of every result and of its parts, which are frozen dataclasses.
 
     A docstring below a field describes it in the schema. Numbers that are not finite are null in
-    JSON.
+    JSON. Those that others are only made of go without the methods of a dataclass, which take
+    longer to generate than all else that importing a result does.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from vmafx_tune._version import __version__
 from vmafx_tune.model import Damage, ScoreSet, Source, VmafModel
+from vmafx_tune.results.pooled import PooledScores
 from vmafx_tune.results.provenance import Provenance
 from vmafx_tune.results.record import (
     Count,
@@ -20,27 +21,7 @@ from vmafx_tune.results.record import (
     Span,
 )
 
-__all__ = ["Frame", "PooledScores", "RemoteScoreResult", "ScoreResult"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PooledScores(Record):
-    """Every pooling of a clip's per-frame scores, in VMAF points."""
-
-    mean: float
-    """Arithmetic mean."""
-    harmonic_mean: float
-    """n / Σ(1/(s+1)) - 1, as libvmaf pools."""
-    min: float
-    """Lowest frame score."""
-    max: float
-    """Highest frame score."""
-    p1: float
-    """1st percentile."""
-    p5: float
-    """5th percentile."""
-    p10: float
-    """10th percentile."""
+__all__ = ["Frame", "RemoteScoreResult", "ScoreResult"]
 
 
 @dataclass(frozen=True, kw_only=True)

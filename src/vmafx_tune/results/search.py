@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.model import Damage, Probe, Source
+from vmafx_tune.results.pooled import PooledScores
 from vmafx_tune.results.provenance import Provenance
 from vmafx_tune.results.record import (
     Command,
@@ -22,7 +23,6 @@ from vmafx_tune.results.record import (
     one_of,
 )
 from vmafx_tune.results.sample import Sample
-from vmafx_tune.results.score import PooledScores
 
 __all__ = [
     "Answer",
@@ -76,7 +76,7 @@ class NonMonotone(Record):
     """The setting that did."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class Answer(Record):
     """What was found with one encoder for one target, and what proves it."""
 
@@ -143,7 +143,7 @@ class Answer(Record):
         return next((probe for probe in self.probes if probe.quality == self.best_crf), None)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class SearchProvenance(Provenance):
     """How the probes of searches were made."""
 

@@ -23,12 +23,14 @@ from vmafx_tune.model import (
 from vmafx_tune.results.cache import CacheEntry, CacheResult
 from vmafx_tune.results.compare import BdPoints, BdRate, CompareResult, CompareRow, Overlap
 from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
-from vmafx_tune.results.score import PooledScores, RemoteScoreResult, ScoreResult
+from vmafx_tune.results.score import RemoteScoreResult, ScoreResult
 from vmafx_tune.results.search import Answer, ProbeSummary, SearchLimit, SearchResult
 from vmafx_tune.scoring.pooling import pool_scores, summarize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from vmafx_tune.results.pooled import PooledScores
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 

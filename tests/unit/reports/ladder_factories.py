@@ -25,7 +25,7 @@ from vmafx_tune.results.ladder import (
     MeasuredEncode,
     RungChoice,
 )
-from vmafx_tune.results.score import PooledScores
+from vmafx_tune.results.pooled import PooledScores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

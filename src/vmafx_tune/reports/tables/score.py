@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from vmafx_tune.reports.tables.layout import Part
-    from vmafx_tune.results.score import PooledScores, RemoteScoreResult, ScoreResult
+    from vmafx_tune.results.pooled import PooledScores
+    from vmafx_tune.results.score import RemoteScoreResult, ScoreResult
 
 __all__ = ["remote_score_parts", "score_parts"]
 
