@@ -43,7 +43,7 @@ def examine_cache(*, entries: bool = False) -> CacheResult:
 
     Raises:
         OutputError: The store cannot be read.
-        UsageError: `VMAFX_CACHE_LIMIT` is no size.
+        UsageError: `VMAFX_CACHE_LIMIT` is not a valid size.
     """
     action = CacheAction.LIST if entries else CacheAction.INFO
     return _report(_database(), action, entries=entries)
@@ -54,7 +54,7 @@ def clear_cache() -> CacheResult:
 
     Raises:
         OutputError: Something cannot be removed.
-        UsageError: `VMAFX_CACHE_LIMIT` is no size.
+        UsageError: `VMAFX_CACHE_LIMIT` is not a valid size.
     """
     database = _database()
     removed = 0
@@ -81,7 +81,7 @@ def prune_cache(*, limit_bytes: int | None = None, unused_days: float | None = N
 
     Raises:
         OutputError: The store cannot be written.
-        UsageError: `VMAFX_CACHE_LIMIT` is no size.
+        UsageError: `VMAFX_CACHE_LIMIT` is not a valid size.
     """
     database = _database()
     limit_bytes = store_limit() if limit_bytes is None else limit_bytes

@@ -1,4 +1,4 @@
-"""Every error that vmafx-tune raises on purpose, in one tree.
+"""All errors of vmafx-tune, in one tree.
 
 ::
 
@@ -103,19 +103,19 @@ __all__ = [
 
 
 class VmafxTuneError(Exception):
-    """Base of every error raised on purpose; catch it to catch them all."""
+    """Base class of all errors; catch it to catch them all."""
 
     exit_code: ClassVar[int] = 1
 
 
 class UsageError(VmafxTuneError):
-    """An option or an argument makes no sense, whatever the machine or the media."""
+    """An option or an argument is invalid, whatever the machine or the media."""
 
     exit_code: ClassVar[int] = 2
 
 
 class UnknownEncoderError(UsageError):
-    """No encoder of that name is in the registry.
+    """The name is not that of an encoder in the registry.
 
     Attributes:
         name: What was asked for.
@@ -186,7 +186,7 @@ class HdrRefusedError(MediaError):
 
 
 class ToolError(VmafxTuneError):
-    """A child process could not do its work.
+    """A program failed.
 
     Attributes:
         argv: The command, one item per argument; empty when none was started.
@@ -209,7 +209,7 @@ class ToolError(VmafxTuneError):
 
 
 class ToolNotFoundError(ToolError):
-    """A program that is needed is not on this machine."""
+    """A required program is not installed."""
 
     exit_code: ClassVar[int] = 4
 
@@ -219,11 +219,11 @@ class ToolTimeoutError(ToolError):
 
 
 class ToolOutputError(ToolError):
-    """A program ended well, but what it wrote cannot be understood."""
+    """A program succeeded, but its output is invalid."""
 
 
 class EncodeFailedError(ToolError):
-    """An encode ended with an error."""
+    """An encode failed."""
 
 
 class EncoderUnavailableError(ToolError):
@@ -269,13 +269,13 @@ class LibvmafCallError(ScoringError):
 
 
 class ModelNotFoundError(ScoringError):
-    """The VMAF model asked for is nowhere, or the backend does not have it."""
+    """The VMAF model does not exist, or the backend does not have it."""
 
     exit_code: ClassVar[int] = 4
 
 
 class SearchError(VmafxTuneError):
-    """A search ended without an answer that reaches its target."""
+    """A search ended without an answer that reaches the target."""
 
     exit_code: ClassVar[int] = 3
 
@@ -307,7 +307,7 @@ class NonMonotoneError(SearchError):
 
 
 class TooLargeError(SearchError):
-    """An encode is above the bitrate that it may have, and was stopped or is of no use.
+    """An encode exceeds the bitrate limit.
 
     Attributes:
         limit_kbps: What it may have.
@@ -329,11 +329,11 @@ class TooLargeError(SearchError):
 
 
 class ServiceError(VmafxTuneError):
-    """A scoring server cannot do what it was asked to."""
+    """A scoring server or its client failed."""
 
 
 class BusyError(ServiceError):
-    """All slots of the server are taken and its queue is full, or too long for the deadline.
+    """All slots of the server are in use and its queue is full, or too long for the deadline.
 
     Attributes:
         retry_after_s: After how many seconds a place may have come free; at least 1.
@@ -345,38 +345,38 @@ class BusyError(ServiceError):
 
 
 class DrainingError(ServiceError):
-    """The server is shutting down: another one has to do it."""
+    """The server is shutting down; use another one."""
 
     def __init__(self, message: str = "The server is shutting down. Use another one.") -> None:
         super().__init__(message)
 
 
 class DeadlineError(ServiceError):
-    """The time allowed for a request is over."""
+    """A request took longer than allowed."""
 
 
 class MediaNotAllowedError(ServiceError):
-    """A name is no file that the server may read.
+    """A name is not a file that the server may read.
 
     Whether the file is missing, no regular file, or outside of the media roots looks the same, so
-    that nobody can find out what else is on the server.
+    that clients cannot find out what else is on the server.
     """
 
 
 class MemoryLimitError(ServiceError):
-    """A score takes more memory than the server has for it."""
+    """A score needs more memory than the server allows."""
 
 
 class ScorerCrashedError(ServiceError):
-    """The process that read the clips of a score ended before it gave an answer."""
+    """The process that read the clips of a score crashed."""
 
 
 class InvalidFrameError(ServiceError):
-    """A message of a stream of frames is not what it has to be."""
+    """A message of a frame stream is invalid."""
 
 
 class UnauthenticatedError(ServiceError):
-    """The server wants a bearer token, and got none or a wrong one."""
+    """The bearer token is missing or wrong."""
 
 
 class ServerUnreachableError(ServiceError):
@@ -384,21 +384,21 @@ class ServerUnreachableError(ServiceError):
 
 
 class ClusterError(VmafxTuneError):
-    """A cluster of machines cannot do the work."""
+    """A cluster failed."""
 
 
 class ClusterSupportError(ClusterError):
-    """The packages that talk to clusters are not installed."""
+    """The `cluster` extra is not installed."""
 
     exit_code: ClassVar[int] = 4
 
 
 class ClusterUnreachableError(ClusterError):
-    """No scheduler of a cluster answers at the address."""
+    """No Dask scheduler answers at the address."""
 
 
 class ClusterWorkersError(ClusterError):
-    """None of a cluster's workers can do the work.
+    """No worker of the cluster is usable.
 
     Attributes:
         reasons: Pairs of (address of a worker, why it cannot).
@@ -414,12 +414,12 @@ class OutputError(VmafxTuneError):
 
 
 class CancelledError(VmafxTuneError):
-    """The work was stopped before its end."""
+    """The work was cancelled."""
 
     exit_code: ClassVar[int] = 130
 
 
 class ClusterLostError(CancelledError):
-    """The cluster went away while it worked, which ends everything that was to be done there."""
+    """The connection to the cluster was lost during a run."""
 
     exit_code: ClassVar[int] = 1

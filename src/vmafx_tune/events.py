@@ -1,4 +1,4 @@
-"""What workflows tell while they run: one stream of typed events, three renderers.
+"""Events of a running command: one typed stream, three renderers.
 
 A terminal draws bars from it, `--progress json` writes lines, and `--quiet` drops it. Workflows
 call the observer from whichever thread the event happens in, so observers must be thread-safe.
@@ -33,7 +33,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something the user should know, and the work goes on."""
+    """A warning; the work goes on."""
 
     message: str
 

@@ -1,4 +1,4 @@
-"""Where vmafx-tune keeps what it remembers from one run to the next."""
+"""Where vmafx-tune caches what it needs in later runs."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def list_encoders(session: Session) -> EncodersResult:
     """Describe every encoder of the registry, and try each on this machine.
 
     Raises:
-        ToolNotFoundError: There is no ffmpeg.
+        ToolNotFoundError: ffmpeg is not installed.
     """
     ffmpeg, rows = session.ffmpeg, all_rows()
     with ThreadPoolExecutor(4, thread_name_prefix="encoders") as pool:

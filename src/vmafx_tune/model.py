@@ -218,7 +218,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Complexity:
-    """How hard the frames of a clip are to encode, as far as it can be told without encoding them.
+    """How hard the frames of a clip are to encode, as far as it is known without encoding them.
 
     Attributes:
         costs: One number a frame, in any unit, not negative.
@@ -302,9 +302,9 @@ class ScoreSet:
         n_frames: Frames compared, before subsampling.
         model: Name of the model.
         backend: `ffmpeg`, `libvmaf` or `vmaf`.
-        backend_version: Version of the libvmaf behind it; empty where the backend does not tell.
+        backend_version: Version of the libvmaf behind it; empty where the backend does not say.
         subsample: Frame `i` of `frames` is frame `i * subsample` of the clip.
-        comparison: What the clips were brought to; None where the scorer does not tell.
+        comparison: What the clips were brought to; None where the scorer does not say.
     """
 
     frames: Sequence[float]

@@ -557,14 +557,14 @@ class Session:
             UsageError: The size that the store may have is no size.
         """
         prober = self.probing.prober()
-        return self._remembering(prober) if self.tools.cache else prober
+        return self._caching(prober) if self.tools.cache else prober
 
-    def _remembering(self, prober: Prober) -> Prober:
+    def _caching(self, prober: Prober) -> Prober:
+        from vmafx_tune.probing.caching import CachingProber
         from vmafx_tune.probing.claims import CLAIMS_FOLDER, Claims
         from vmafx_tune.probing.keys import ProbeKeys
-        from vmafx_tune.probing.remembering import RememberingProber
 
-        return RememberingProber(
+        return CachingProber(
             prober,
             self.probe_store,
             ProbeKeys(self.facts, self.probing.setup()),

@@ -198,7 +198,7 @@ def _address(options: ClusterOptions) -> str | None:
 
 
 def _silence_dask() -> None:
-    """Keep Dask's own log off stderr: what goes wrong is told in a sentence of ours."""
+    """Keep Dask's own log off stderr: errors are reported in messages of ours."""
     import logging
 
     # It adds handlers of its own when it is imported. Nothing else here goes to a log.

@@ -1,6 +1,6 @@
 """Values that the shell completes, by the name of the parameter that takes them.
 
-Each is asked for while somebody waits for a key to answer, so everything is loaded late.
+The user is waiting for Tab to respond, so everything is loaded late.
 """
 
 from __future__ import annotations

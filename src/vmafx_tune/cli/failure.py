@@ -13,7 +13,7 @@ __all__ = ["report", "say"]
 
 
 def say(message: str) -> None:
-    """Print one line for people to stderr."""
+    """Print one line to stderr."""
     _write(f"vmafx-tune: {message}")
 
 
@@ -24,13 +24,13 @@ def _write(line: str) -> None:
 
 
 def report(error: BaseException) -> int:
-    """Tell people why the command ends.
+    """Report why the command ends.
 
     Returns:
         Its exit code.
 
     Raises:
-        BaseException: `error`, which nobody foresaw.
+        BaseException: `error`, if it is unexpected.
     """
     if isinstance(error, Signalled):
         say(f"{error}.")
@@ -52,6 +52,6 @@ def _show_tool(error: ToolError) -> None:
 
         say(f"command: {shell.join(without_guard(error.argv), one_line=True)}")
     if error.stderr_tail:
-        say("its last words:")
+        say("last lines of its output:")
         for line in error.stderr_tail.split("\n"):
             _write(line)

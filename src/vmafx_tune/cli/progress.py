@@ -44,7 +44,7 @@ def showing_progress(mode: ProgressMode, *, quiet: bool) -> Iterator[Observer]:
     """Give an observer that renders events to stderr while the block lasts.
 
     Args:
-        mode: How; `AUTO` draws bars on a terminal and only tells warnings elsewhere.
+        mode: How; `AUTO` draws bars on a terminal and only prints warnings elsewhere.
         quiet: Drop warnings, and bars.
     """
     if mode is ProgressMode.AUTO:
@@ -109,7 +109,7 @@ def _snake(name: str) -> str:
 
 
 class _Line(NamedTuple):
-    """What a live line needs to remember of its job."""
+    """What a live line needs to know of its job."""
 
     task: TaskID
     n_frames: int
@@ -254,7 +254,7 @@ def _live_lines() -> Iterator[Observer]:
     from rich.text import Text
 
     class Field(ProgressColumn):
-        """Text that is cut where there is no room for it; columns of fixed width are not."""
+        """Text that is cut to the width that is left; columns of fixed width are not."""
 
         def __init__(self, read: Callable[[Task], str], *, fixed: bool = True) -> None:
             self._read = read

@@ -1,7 +1,7 @@
 """`vmafx-tune serve`.
 
 The program runs `server.run` itself when it sees the command, without loading Typer; this is for
-its help, for shell completion, and for whoever calls the app from Python.
+its help, for shell completion, and for callers of the app from Python.
 """
 
 from __future__ import annotations

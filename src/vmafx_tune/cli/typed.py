@@ -1,7 +1,7 @@
 """The command line at hand: what was typed, and which files it names.
 
 `takes_options` notes it for each command, so that what holds for every option is checked once, and
-no command has to remember to.
+no command has to check it itself.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def given_besides(names: Collection[str]) -> list[str]:
 
 
 def refuse_undecodable() -> None:
-    """Refuse text that is no text; names of files may hold any bytes.
+    """Refuse options that are not valid text; file names may have any bytes.
 
     Raises:
         UsageError: An option has bytes that are not UTF-8.
@@ -129,7 +129,7 @@ def refuse_undecodable() -> None:
 def _pieces(text: str) -> Iterator[str]:
     try:
         words = shlex.split(text)
-    except ValueError:  # for whoever parses it to tell
+    except ValueError:  # the parser will report it
         words = text.split()
     for word in words:
         yield from (piece for piece in (word, *_SEPARATORS.split(word)) if piece)

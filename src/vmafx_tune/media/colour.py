@@ -78,7 +78,7 @@ _ACROSS, _DOWN = b"\x55\xb7\x81", b"\x55\xb8\x81"
 _PLACES = {(1, 2): "left", (2, 2): "center", (1, 1): "topleft", (2, 1): "top"}
 
 CHROMA_LOCATIONS = frozenset(_PLACES.values())
-"""The places that are told apart; H.273's two at the bottom, which nobody uses, are not."""
+"""The locations that are distinguished; H.273's two at the bottom, which are unused, are not."""
 
 
 def chroma_location(stream: VideoStream) -> str | None:

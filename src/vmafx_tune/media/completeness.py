@@ -31,7 +31,7 @@ def check_complete(path: Path, head: bytes, index_end: int | None) -> None:
 
     Args:
         path: The file.
-        head: Its first bytes; those of AVI and MXF tell how long the file should be.
+        head: Its first bytes; those of AVI and MXF say how long the file should be.
         index_end: Where the last sample in its index ends; None without an index.
 
     Raises:
@@ -81,7 +81,7 @@ def ends_early(path: Path, head: bytes) -> bool:
     """Tell whether a file without a promise of its length ends in the middle of something.
 
     MPEG-TS has packets of one size, and Ogg marks the last page of a stream. Both are often
-    recordings that were simply stopped, so it is no error.
+    recordings that were simply stopped, so it is not an error.
 
     Args:
         path: The file.

@@ -38,7 +38,7 @@ def measure_complexity(source: Source) -> Complexity:
         source: A whole file.
 
     Returns:
-        One cost for each of `source.n_frames`; all alike where the file does not tell.
+        One cost for each of `source.n_frames`; all equal where the file does not say.
 
     Raises:
         UnreadableSourceError: The file cannot be read to its end.
@@ -66,7 +66,7 @@ def _packets(video: Video) -> list[tuple[int, int, bool]]:
 def _from_packets(packets: Sequence[tuple[int, int, bool]]) -> Complexity:
     sizes = [0 if key else size for _, size, key in packets]
     starts = [index for index, (_, _, key) in enumerate(packets) if key]
-    # Where the source's encoder put its keyframes tells little of the next one's: each costs what
+    # Where the source's encoder put its keyframes says little about the next one's: each costs what
     # its group's other pictures do.
     for first, end in pairwise([*starts, len(packets)]):
         others = sum(sizes[first:end]) / max(1, end - first - 1)
@@ -97,7 +97,7 @@ def _thumbnails(video: Video, stride: int) -> Iterator[Picture]:
             continue
         try:
             frames = packet.decode()
-        except av.FFmpegError:  # whoever encodes the clip tells that it is damaged
+        except av.FFmpegError:  # encoding the clip reports that it is damaged
             continue
         for frame in frames:
             small = frame.reformat(*_THUMBNAIL, format="gray")

@@ -153,7 +153,7 @@ class Video:
                 index += 1
 
     def _checksum_error(self, packet: Packet[VideoStream]) -> str | None:
-        # FFV1's decoder tells its log alone.
+        # FFV1's decoder reports it only in its log.
         if self.stream.codec_context.codec.canonical_name != "ffv1" or not packet.size:
             return None
         return None if has_valid_checksums(bytes(packet)) else "a checksum does not match"
@@ -291,7 +291,7 @@ def _raw_options(raw: RawFormat) -> dict[str, str]:
 def _films(path: Path, container: InputContainer) -> list[VideoStream]:
     from av.stream import Disposition
 
-    # A cover is no moving picture.
+    # Cover art is not video.
     films = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not films:
         raise UnreadableSourceError(f"'{path}' has no video, {_contents(container)}.")
@@ -307,7 +307,7 @@ def _default(films: Sequence[VideoStream]) -> int:
 
 
 def _strictness(film: VideoStream) -> dict[str, str]:
-    # This decoder tells of damage in no other way.
+    # This decoder reports damage in no other way.
     is_jpeg = film.codec_context.codec.canonical_name == "mjpeg"
     return {"err_detect": "explode"} if is_jpeg else {}
 
@@ -321,7 +321,7 @@ def _check_pixels(path: Path, film: VideoStream, most: int | None) -> None:
             f"'{path}' has frames of {width}x{height}, and at most {most} pixels are allowed. "
             "Use smaller frames."
         )
-    # Libav does not tell the size of those that it did not decode for their size.
+    # Libav does not report the size of pictures that it refused to decode for their size.
     raise UnreadableSourceError(
         f"'{path}' has no decodable frame of at most {most} pixels. Use smaller frames, and "
         "check that the file is complete."

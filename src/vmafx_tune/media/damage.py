@@ -177,7 +177,7 @@ def _steady(frames: Iterator[VideoFrame], source: Source) -> Iterator[VideoFrame
 def _signature(source: Source) -> tuple[int, ...]:
     try:
         found = source.path.stat()
-    except OSError:  # opening it tells what is wrong
+    except OSError:  # opening it will report what is wrong
         return ()
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 

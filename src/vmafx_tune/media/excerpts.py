@@ -355,7 +355,7 @@ class _Survey:
 
 
 def _survey(video: Video) -> _Survey | None:
-    """Read all packets; None where these do not tell where decoding may start."""
+    """Read all packets; None where these do not say where decoding may start."""
     codec = video.stream.codec_context.codec.canonical_name
     ticks: list[int] = []
     places: list[int] = []

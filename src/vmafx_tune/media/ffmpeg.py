@@ -97,7 +97,7 @@ def find_ffmpeg(
         facts: What is known of programs; None for nothing.
 
     Raises:
-        ToolNotFoundError: There is none, or the one named is no usable ffmpeg.
+        ToolNotFoundError: None is installed, or the one given does not work.
         CancelledError: The runner is cancelled.
     """
     environ = os.environ if environ is None else environ

@@ -1,4 +1,4 @@
-"""What is known of files for as long as they stay the same: their hash, and what reading them told.
+"""What is known of files for as long as they stay the same: their hash, and what was read of them.
 
 Hashing or reading a long source takes a while, and so does running a program, so that what came of
 it is kept for as long as the file system says that the file is the same. A time of modification can
@@ -82,7 +82,7 @@ class FileFacts:
 
     Args:
         memory: Keeps them beyond this run; None forgets them with it.
-        refresh: Whether to find anew what earlier runs found, but for the content of files, and to
+        refresh: Whether to find again what earlier runs found, but for the content of files, and to
             keep that instead.
     """
 

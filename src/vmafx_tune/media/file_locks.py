@@ -26,7 +26,7 @@ def shared(path: Path) -> IO[bytes] | None:
 
 
 def locked(path: Path, *, create: bool = False) -> IO[bytes] | None:
-    """Lock a file until it is closed; None where somebody else has, or it is gone.
+    """Lock a file until it is closed; None where another process has, or it is gone.
 
     Args:
         path: The file.

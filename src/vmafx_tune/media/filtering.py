@@ -39,7 +39,7 @@ __all__ = ["filter_source", "filtered_frames", "find_field_order", "prepare_sour
 
 _TICK_S = Fraction(1, 1_000_000)
 _FEW_FRAMES = 2
-# More pictures than that are no conversion of a frame rate.
+# A frame rate conversion does not make more pictures than that.
 _MOST_TIMES = 50
 _MORE_FRAMES = 1000
 _TICKS_PER_SECOND = 90_000
@@ -195,7 +195,7 @@ def _described(
 
 
 def _chroma_location(source: Source, told: str | None) -> str | None:
-    if told is None:  # older versions of ffmpeg say nothing of it
+    if told is None:  # older versions of ffmpeg do not print it
         return source.chroma_location
     return told if told in CHROMA_LOCATIONS else None
 
@@ -306,7 +306,7 @@ def prepare_source(
 
     Raises:
         UsageError: The crop does not fit, or ffmpeg does not take the chain.
-        ToolNotFoundError: There is no ffmpeg.
+        ToolNotFoundError: ffmpeg is not installed.
     """
     steps: list[str] = []
     if deinterlace and source.interlaced:

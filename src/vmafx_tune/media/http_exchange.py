@@ -184,10 +184,10 @@ class Answer:
 
     @property
     def length(self) -> int | None:
-        """Size of the body in bytes; None where it is not told.
+        """Size of the body in bytes; None where it is unknown.
 
         Raises:
-            TransferError: It is told in a way that makes no sense.
+            TransferError: It is invalid.
         """
         coding = self.headers.get("Transfer-Encoding", "identity").strip().lower()
         if coding not in {"chunked", "identity"}:
@@ -209,7 +209,7 @@ class Answer:
 
     @property
     def validator(self) -> str | None:
-        """What tells this version of the content from others: the tag, else the time of change.
+        """Identifies this version of the content: the tag, else the time of change.
 
         A time that was not long ago does not: the content may change again within the same second.
         """
@@ -238,7 +238,7 @@ def exchange(
         limits: When to give up.
 
     Raises:
-        TransferError: There is no answer.
+        TransferError: The server does not answer.
         CancelledError: The work was cancelled.
     """
     pump = _Pump(partial(_opened, url, headers, limits), cancel, limits)

@@ -94,7 +94,7 @@ def _find_tracks(file: IO[bytes], file_bytes: int) -> bytes:
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Split an element's content; ends quietly at what is no element."""
+    """Split an element's content; ends quietly at what is not an element."""
     file = io.BytesIO(data)
     while (head := _head(file)) is not None and head[1] is not None:
         yield head[0], file.read(min(head[1], len(data)))

@@ -99,7 +99,7 @@ def _inside(file: IO[bytes], box: _Box, path: tuple[str, ...]) -> Iterator[_Box]
 
 
 def _boxes(file: IO[bytes], start: int, end: int) -> Iterator[_Box]:
-    """Walk over the boxes between two offsets; ends quietly at what is no box."""
+    """Walk over the boxes between two offsets; ends quietly at what is not a box."""
     while end - start >= 8:
         file.seek(start)
         header = file.read(16)

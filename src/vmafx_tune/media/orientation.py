@@ -54,7 +54,7 @@ def orientation(frame: VideoFrame, path: Path) -> Orientation:
         path: The file that it is from, for the error message.
 
     Raises:
-        UnreadableSourceError: The turn is no multiple of 90 degrees.
+        UnreadableSourceError: The rotation is not a multiple of 90 degrees.
     """
     from av.buffer import Buffer
 
@@ -65,7 +65,7 @@ def orientation(frame: VideoFrame, path: Path) -> Orientation:
 
 
 def _from_matrix(matrix: tuple[int, ...], path: Path) -> Orientation:
-    # The cases that ffmpeg's configure_input_video_filter tells apart (fftools/ffmpeg_filter.c).
+    # The cases that ffmpeg's configure_input_video_filter distinguishes (fftools/ffmpeg_filter.c).
     turn_deg = _clockwise_deg(matrix)
     quarter = round(turn_deg / 90) % 4
     if abs(turn_deg - 90 * round(turn_deg / 90)) > _TOLERANCE_DEG:

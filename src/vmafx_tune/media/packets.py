@@ -40,7 +40,7 @@ class PacketSummary:
 
     Attributes:
         sizes_bytes: Size of each packet, in decoding order.
-        durations_s: Duration of each in seconds, 0 where the container does not tell.
+        durations_s: Duration of each in seconds, 0 where the container does not say.
         first: The first packet itself, where encoders sign their work.
         keyframes: Whether decoding can begin with each.
     """
@@ -99,7 +99,7 @@ def measure_packets(path: Path) -> PacketSummary:
 def is_far_larger(source: Source, encode_bytes: int) -> bool:
     """Tell by the size of its file that a source's video is larger than an encode of it.
 
-    No sound beside the video takes so much of a file, and nobody waits for terabytes to be read.
+    No sound beside the video takes so much of a file, and reading terabytes would take too long.
     """
     return source.path.stat().st_size > _FAR_LARGER * encode_bytes
 

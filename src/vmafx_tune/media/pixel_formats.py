@@ -103,7 +103,7 @@ def frame_size_bytes(name: str, resolution: Resolution) -> int:
         Bytes of all planes.
 
     Raises:
-        UsageError: There is no such format.
+        UsageError: The format is unknown.
     """
     layout = _layout(name, resolution.width, resolution.height)
     if layout.is_planar:

@@ -93,7 +93,7 @@ def probe_source(
 ) -> Source:
     """Find out what a video file holds, without decoding more than its first picture.
 
-    H.264 whose packets are fields is decoded as a whole: only that tells how many frames it has.
+    H.264 whose packets are fields is decoded completely, which is the only way to count frames.
 
     Args:
         path: A local file.

@@ -286,12 +286,12 @@ class _Reader:
                     self._on_line(piece.rstrip("\n"))
 
     def join(self) -> None:
-        """Wait for the pipe's end: until nobody is left who could write to it."""
+        """Wait for the pipe's end: until no process is left that could write to it."""
         self._thread.join(_DRAIN_S)
         if self._thread.is_alive():
             _kill_writers(self._stream)
             self._thread.join(_DRAIN_S)
-        # A thread that is still at it ends with whoever writes; nobody listens any more.
+        # A thread that is still reading ends with the writers; its lines are no longer used.
         self._on_line = None
 
     @property
@@ -306,7 +306,7 @@ class _Reader:
 def _kill_writers(stream: IO[str]) -> None:
     """Kill who can write to the pipe of a child that has ended: descendants that left its group.
 
-    Only Linux tells who they are.
+    Only Linux lists them.
     """
     try:
         pipe = f"pipe:[{os.fstat(stream.fileno()).st_ino}]"
@@ -393,7 +393,7 @@ class Conversation:
         return self._stderr.tail
 
     def say(self, line: str) -> None:
-        """Send a line; one that nobody is left to read is lost."""
+        """Send a line; it is lost if the reader is gone."""
         assert self._process.stdin is not None
         with self._writing, suppress(OSError, ValueError):
             self._process.stdin.write(f"{line}\n")

@@ -91,7 +91,7 @@ class SourceCache:
         Raises:
             UsageError: It is not a URL.
             UnreadableSourceError: It cannot be fetched.
-            OutputError: There is no room for it.
+            OutputError: It does not fit.
             CancelledError: The work was cancelled.
         """
         source = parse_url(url)
@@ -116,7 +116,7 @@ class SourceCache:
         Raises:
             UsageError: It is not a URL.
             UnreadableSourceError: It cannot be fetched, or has other content.
-            OutputError: There is no room for it.
+            OutputError: It does not fit.
             CancelledError: The work was cancelled.
         """
         source = parse_url(url)
@@ -170,7 +170,7 @@ class SourceCache:
         except (OSError, ValueError, TypeError):
             return None
         whole = (stat.st_size, stat.st_mtime_ns) == (copy.size_bytes, copy.mtime_ns)
-        # A time alone does not tell apart what different people or signatures are given.
+        # A time alone does not distinguish what different users or signatures get.
         told = copy.validator is not None and (copy.validator.endswith('"') or not url.is_personal)
         return copy if whole and told and self._hold(path) else None
 

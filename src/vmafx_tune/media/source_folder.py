@@ -74,7 +74,7 @@ def prune_sources(unused_days: float | None = None) -> None:
 
     Raises:
         OutputError: Something cannot be removed.
-        UsageError: `VMAFX_SOURCES_LIMIT` is no size.
+        UsageError: `VMAFX_SOURCES_LIMIT` is not a valid size.
     """
     since_s = 0.0 if unused_days is None else time.time() - unused_days * _DAY_S
     _clean(since_s, _sources_limit())
@@ -125,7 +125,7 @@ def _copies(folder: Path) -> list[tuple[Path, _Use]]:
 
 
 def _evict(folder: Path, limit_bytes: int) -> None:
-    """Remove copies that nobody uses until the rest takes no more than that."""
+    """Remove unused copies until the rest takes no more than that."""
     copies = _copies(folder)
     used = sum(use.size_bytes for _, use in copies)
     for path, use in copies:
@@ -136,7 +136,7 @@ def _evict(folder: Path, limit_bytes: int) -> None:
 
 
 def _remove(path: Path) -> bool:
-    """Remove a file, and its folder with the last one, unless somebody uses it."""
+    """Remove a file, and its folder with the last one, unless it is in use."""
     lock = locked(path)
     if lock is None:
         return False

@@ -48,7 +48,7 @@ class Timing:
     Attributes:
         frame_rate: Average frames per second.
         variable: Whether the frames come at uneven distances.
-        end_byte: Where the last sample ends in the file; None where the container does not tell.
+        end_byte: Where the last sample ends in the file; None where the container does not say.
         ticks_per_second: Clock of the times of uneven frames; None for even ones.
     """
 
@@ -65,7 +65,7 @@ def indexed_timing(video: Video) -> Timing | None:
     Frames that an edit list hides are not counted: decoders drop them.
 
     Returns:
-        None where the index does not tell: there is none, it is incomplete (a fragmented file), or
+        None where the index does not say: there is none, it is incomplete (a fragmented file), or
         its times are uneven. Those are decoding times; the times of presentation may be even.
     """
     stream = video.stream
@@ -99,7 +99,7 @@ def packet_timing(video: Video) -> Timing:
     durations: list[int] = []
     last: tuple[int, int] | None = None
     for packet in video.packets():
-        # The last packet is empty: it tells the decoder to flush.
+        # The last packet is empty: it makes the decoder flush.
         if not packet.size:
             continue
         if hides_frames and not memoryview(packet)[0] & _VP8_SHOW_FRAME:
@@ -143,7 +143,7 @@ def codes_fields(video: Video) -> bool:
         n_packets += 1
         try:
             n_frames += len(packet.decode())
-        except av.FFmpegError:  # whoever reads the clip tells that it is damaged
+        except av.FFmpegError:  # reading the clip reports that it is damaged
             continue
     return n_frames + len(video.stream.codec_context.decode(None)) < n_packets
 
@@ -169,7 +169,7 @@ def pulled_down_timing(
 ) -> Timing | None:
     """Tell the timing of MPEG-2 that repeats fields, such as film on a DVD: 3 and 2 fields a frame.
 
-    Program streams have few timestamps, but each packet tells how long its picture is shown.
+    Program streams have few timestamps, but each packet says how long its picture is shown.
 
     Args:
         durations: Of all packets, in ticks.

@@ -39,7 +39,7 @@ class Transfer:
         limits: When to give up.
 
     Attributes:
-        validator: What tells the version that was fetched from others; None where nothing does.
+        validator: Identifies the downloaded version; None where nothing does.
     """
 
     def __init__(

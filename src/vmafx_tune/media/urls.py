@@ -49,7 +49,7 @@ class SourceUrl:
 
     @property
     def identity(self) -> str:
-        """What stands for the object, whoever asks for it and however the request is signed."""
+        """Identifies the object, whoever requests it and however the request is signed."""
         parts = urlsplit(self.address)
         named = [(item.partition("=")[0], item) for item in parts.query.split("&") if item]
         present = {unquote(name).lower() for name, _ in named}
@@ -118,7 +118,7 @@ def public_url(url: str) -> str:
         host, _ = parts.netloc.rpartition("@")[2], parts.port
         return one_line(urlunsplit((parts.scheme, host, parts.path, "", "")))
     except ValueError:
-        # Where the password ends cannot be told.
+        # Where the password ends is unknown.
         scheme, _, rest = url.partition("://")
         shown = re.split("[?#]", rest.rpartition("@")[2])[0]
         return one_line(f"{scheme}://{shown}")

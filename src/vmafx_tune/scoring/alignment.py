@@ -42,7 +42,7 @@ _CAMBI_MIN_LONG_SIDE = 216
 
 @dataclass(frozen=True, slots=True)
 class EncodeFacts:
-    """What CAMBI is told of the encode, which upscaling has hidden: its own size and depth."""
+    """What CAMBI needs of the encode, which upscaling has hidden: its own size and depth."""
 
     width: int
     height: int

@@ -189,7 +189,7 @@ class FfmpegScorer:
 
 
 def _count_frames(done: Completed, request: ScoreRequest) -> int | None:
-    """Count the frame pairs, or return None where this ffmpeg does not tell.
+    """Count the frame pairs, or return None where this ffmpeg does not say.
 
     The filter itself would pair a clip's last frame with all that the longer one has left.
     """

@@ -165,7 +165,7 @@ def model_option(model: VmafModel, facts: EncodeFacts | None) -> str:
 
     Args:
         model: A custom one is expected as `MODEL_NAME` in the working directory.
-        facts: What CAMBI is told of the encode.
+        facts: What CAMBI needs to know of the encode.
     """
     which = f"version={model.name}" if model.path is None else f"path={MODEL_NAME}"
     told = facts.options() if facts is not None else {}

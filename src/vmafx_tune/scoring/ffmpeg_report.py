@@ -102,7 +102,7 @@ def written_frames(stderr: str) -> int | None:
         stderr: What ffmpeg printed, or its last lines.
 
     Returns:
-        None where ffmpeg does not tell.
+        None where ffmpeg does not say.
     """
     match = _WRITTEN.search(stderr)
     return None if match is None else int(match["frames"])
@@ -134,7 +134,7 @@ def check_run(
         if damaged:
             require_intact(clip, cancel)
         if changed:
-            # ffmpeg does not tell where, and has started libvmaf again.
+            # ffmpeg does not say where, and has started libvmaf again.
             check_steady(clip, cancel)
     if done.returncode != 0:
         raise explain_failure(done, model, ffmpeg)
@@ -143,7 +143,7 @@ def check_run(
 def shows_damage(stderr: str) -> bool:
     """Tell whether a clip may be damaged.
 
-    It may also be a clip that was cut out of a longer one, so whoever asks has to look closer.
+    It may also be a clip that was cut out of a longer one, so the caller has to look closer.
 
     Args:
         stderr: What ffmpeg printed at `-v verbose`.

@@ -76,7 +76,7 @@ class FrameLog:
 
     Attributes:
         version: libvmaf's release, or `git-` and the commit where it was built from a checkout;
-            empty where the log does not tell.
+            empty where the log does not say.
         indices: Frame numbers of the clip, ascending.
         scores: VMAF points, as many as `indices`.
         features: Values of each elementary feature by its log name, each as many as `indices`; NaN

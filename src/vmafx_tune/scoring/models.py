@@ -129,7 +129,7 @@ def resolve_model(
         The model. Whether a backend has it is the backend's to say.
 
     Raises:
-        ModelNotFoundError: There is no such model, or its file is not a VMAF model.
+        ModelNotFoundError: The model is unknown, or its file is not a VMAF model.
         ScoringError: `display` is too small for it.
     """
     folders = _model_dirs() if model_dirs is None else model_dirs
@@ -204,7 +204,7 @@ def check_score(model: VmafModel, frame: int, score: float) -> float:
 
 
 def features_of(model: VmafModel, names: Iterable[str]) -> tuple[str, ...]:
-    """Choose the features that results tell of, the same for every version of libvmaf.
+    """Choose the features that results report, the same for every version of libvmaf.
 
     Those that a version computes by the way are left out: `motion` by 2.3, `motion3`, `adm3`, `aim`
     and the SAD behind `motion` by 3.2. The v1 models, which only 3.2 has, are made of some of them.

@@ -83,7 +83,7 @@ def pair_notes(
 ) -> tuple[str, ...]:
     """Check a distorted clip against its reference.
 
-    Different sizes, depths, chroma formats, ranges and matrices are no hindrance: the clips are
+    Different sizes, depths, chroma formats, ranges and matrices are fine: the clips are
     converted. Unequal lengths are found by decoding.
 
     Args:

@@ -145,7 +145,7 @@ class ReferenceCopies:
         copy.discard()
 
     def _make_room(self, key: _Key) -> bool:
-        """Let go of copies of other files that nobody reads, until there is room for one more."""
+        """Evict unread copies of other files until there is room for one more."""
         if self._budget_bytes is None:
             self._budget_bytes = _budget_bytes(self._parent)
         if key.size_bytes > self._budget_bytes:

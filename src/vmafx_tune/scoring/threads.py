@@ -1,4 +1,4 @@
-"""How many threads scoring takes where nobody says."""
+"""How many threads scoring takes by default."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def find_vmaf(named: Path | None) -> Path:
         Its absolute path.
 
     Raises:
-        ToolNotFoundError: There is no such program.
+        ToolNotFoundError: The program does not exist.
     """
     wanted = str(named or os.environ.get(_VARIABLE) or _NAME)
     found = shutil.which(wanted)
@@ -177,7 +177,7 @@ class VmafBinaryScorer:
     def score(self, request: ScoreRequest, *, on_progress: FrameProgress | None = None) -> ScoreSet:
         """Score every `request.subsample`-th frame pair; see `ports.Scorer`.
 
-        Progress is told at the end only: the program shows none.
+        Progress is reported at the end only: the program shows none.
 
         Raises:
             UnreadableSourceError: A clip cannot be decoded to its end.

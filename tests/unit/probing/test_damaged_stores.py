@@ -16,7 +16,7 @@ from tests.unit.probing.samples import open_store, probe
 from tests.unit.search.fakes import request
 from vmafx_tune.media.file_facts import FileFacts
 from vmafx_tune.model import Probe, ProbeKey, ProbeSpec, ScoreSet
-from vmafx_tune.probing.remembering import RememberingProber
+from vmafx_tune.probing.caching import CachingProber
 
 if TYPE_CHECKING:
     from vmafx_tune.ports import ProbeProgress
@@ -82,7 +82,7 @@ class Run:
         self.warned: list[str] = []
         self.made = CountingProber()
         self._store = open_store(path, warned=self.warned)
-        self._prober = RememberingProber(self.made, self._store, Keys(), command=lambda spec: ())
+        self._prober = CachingProber(self.made, self._store, Keys(), command=lambda spec: ())
 
     def check(self) -> None:
         """Ask for everything; each answer must be what a measurement gives."""

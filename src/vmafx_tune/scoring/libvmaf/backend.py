@@ -42,7 +42,7 @@ class LibvmafFileScorer:
         library: The libvmaf to use; None loads the usual one.
 
     Raises:
-        LibvmafNotFoundError: There is no libvmaf.
+        LibvmafNotFoundError: No libvmaf could be loaded.
     """
 
     def __init__(self, cancel: CancelToken, library: Libvmaf | None = None) -> None:

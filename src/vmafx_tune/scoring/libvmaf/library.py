@@ -152,7 +152,7 @@ class Libvmaf:
     """
 
     def __init__(self, path: str, origin: str) -> None:
-        # The linker would wait for somebody to write to a pipe.
+        # The linker would wait for a writer of a pipe.
         if Path(path).exists() and not Path(path).is_file():
             raise OSError("it is not a file")
         self._dll = ctypes.CDLL(path)

@@ -85,7 +85,7 @@ def open_model(
 
     Raises:
         ModelNotFoundError: The library does not have the model, or cannot read its file.
-        LibvmafCallError: The library is too old to be told of the encode.
+        LibvmafCallError: The library is too old to take the facts of the encode.
     """
     handle = ctypes.c_void_p()
     config = VmafModelConfig(_MODEL_NAME, 0)

@@ -78,7 +78,7 @@ class LibvmafScorer:
                 open_context(library, threads=threads, subsample=subsample)
             )
             library.call("vmaf_use_features_from_model", self._context, self._model)
-            # Runs once: by `close`, or when nobody holds the scorer any more.
+            # Runs once: by `close`, or when the scorer is no longer referenced.
             self._release = weakref.finalize(self, stack.pop_all().close)
         self._n_fed = 0
         self._next = 0
@@ -107,13 +107,13 @@ class LibvmafScorer:
             model: A model, or its name or path; None takes the default for `height`.
             threads: Worker threads; None takes one per core as far as memory goes, and 0 computes
                 within `feed`.
-            subsample: Score every n-th pair. All pairs must be fed all the same: motion is
+            subsample: Score every n-th pair. All pairs must be fed anyway: motion is
                 measured between neighbours.
             facts: Size and depth of the encode, for models with CAMBI.
             library: The libvmaf to use; None loads the usual one.
 
         Raises:
-            LibvmafNotFoundError: There is no libvmaf.
+            LibvmafNotFoundError: No libvmaf could be loaded.
             ModelNotFoundError: It does not have the model.
             UsageError: It does not take such pictures, or an option makes no sense.
             ScoringError: The pictures are too small for the model.

@@ -1,4 +1,4 @@
-"""A prober that measures nothing twice: it asks the store first, and keeps what it measured."""
+"""A prober that measures nothing twice: it asks the cache first, and caches what it measured."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["KeyMaker", "RememberingProber"]
+__all__ = ["CachingProber", "KeyMaker"]
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class KeyMaker(Protocol):
         ...
 
 
-class RememberingProber:
+class CachingProber:
     """Implements `ports.Prober` with another prober and a store. Thread-safe.
 
     Each probe is kept as soon as it is measured, so that a run that is killed is taken up again

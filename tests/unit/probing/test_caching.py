@@ -15,8 +15,8 @@ from tests.unit.probing.samples import probe, scores
 from tests.unit.search.fakes import CurveProber, request
 from vmafx_tune.errors import EncodeFailedError, TooLargeError
 from vmafx_tune.model import EncodeSpec, Probe, ProbeKey, ProbeSpec, ScoreSet
+from vmafx_tune.probing.caching import CachingProber
 from vmafx_tune.probing.claims import no_claim
-from vmafx_tune.probing.remembering import RememberingProber
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,23 +90,21 @@ def made() -> CurveProber:
     return CurveProber(lambda quality: 100 - quality)
 
 
-def remembering(
+def caching(
     made: CurveProber,
     store: MemoryStore,
     keys: Keys | None = None,
     *,
     refresh: bool = False,
     claim: Claim = no_claim,
-) -> RememberingProber:
-    return RememberingProber(
-        made, store, keys or Keys(), command=command, claim=claim, refresh=refresh
-    )
+) -> CachingProber:
+    return CachingProber(made, store, keys or Keys(), command=command, claim=claim, refresh=refresh)
 
 
 def test_a_probe_that_a_run_made_is_recalled_by_the_next(made: CurveProber) -> None:
     store = MemoryStore()
-    first = remembering(made, store).probe(at(23))
-    second = remembering(made, store).probe(at(23))
+    first = caching(made, store).probe(at(23))
+    second = caching(made, store).probe(at(23))
     assert made.asked == [23]
     assert (first.cached, second.cached) == (False, True)
     assert second.scores == first.scores
@@ -116,7 +114,7 @@ def test_features_are_left_to_the_store(made: CurveProber) -> None:
     """They are ten times as much as all else of a probe, and no search looks at them."""
     store, full = MemoryStore(), probe(23)
     store.put(Keys().of(at(23)), full)
-    prober = remembering(made, store)
+    prober = caching(made, store)
 
     (known,) = prober.known(TEMPLATE)
     for found in (known, prober.probe(at(23)), prober.probe(at(23))):
@@ -129,13 +127,13 @@ def test_a_probe_recalled_has_the_command_for_the_source_as_it_is_called_now(
     made: CurveProber,
 ) -> None:
     store = MemoryStore()
-    remembering(made, store).probe(at(23, source="old.mp4"))
-    found = remembering(made, store).probe(at(23, source="new.mp4"))
+    caching(made, store).probe(at(23, source="old.mp4"))
+    found = caching(made, store).probe(at(23, source="new.mp4"))
     assert found.command == ("ffmpeg", "new.mp4", "23")
 
 
 def test_another_quality_is_measured(made: CurveProber) -> None:
-    prober = remembering(made, MemoryStore())
+    prober = caching(made, MemoryStore())
     prober.probe(at(23))
     prober.probe(at(24))
     assert made.asked == [23, 24]
@@ -143,7 +141,7 @@ def test_another_quality_is_measured(made: CurveProber) -> None:
 
 def test_progress_is_told_of_what_is_measured(made: CurveProber) -> None:
     seen: list[str] = []
-    prober = remembering(made, MemoryStore())
+    prober = caching(made, MemoryStore())
     prober.probe(at(23), on_progress=lambda stage, frames: seen.append(stage))
     assert seen == ["encode"]
 
@@ -152,7 +150,7 @@ def test_refreshing_measures_once_a_run_and_keeps_that(made: CurveProber) -> Non
     store = MemoryStore()
     old = probe(23)
     store.put(Keys().of(at(23)), old)
-    prober = remembering(made, store, refresh=True)
+    prober = caching(made, store, refresh=True)
     fresh = prober.probe(at(23))
     assert prober.probe(at(23)).scores == fresh.scores
     assert made.asked == [23]
@@ -163,7 +161,7 @@ def test_a_probe_that_failed_is_not_kept(made: CurveProber) -> None:
     store = MemoryStore()
     made.fail_at[23] = EncodeFailedError("It failed.")
     with pytest.raises(EncodeFailedError):
-        remembering(made, store).probe(at(23))
+        caching(made, store).probe(at(23))
     assert store.probes == {}
 
 
@@ -174,13 +172,13 @@ def test_a_probe_of_a_source_that_was_edited_meanwhile_is_not_kept() -> None:
         keys.content = "edited"
         return 90.0
 
-    found = remembering(CurveProber(edit), store, keys).probe(at(23))
+    found = caching(CurveProber(edit), store, keys).probe(at(23))
     assert not found.cached
     assert store.probes == {}
 
 
 def test_a_source_that_cannot_be_hashed_is_left_to_the_probe_to_tell(made: CurveProber) -> None:
-    prober = remembering(made, MemoryStore(), Keys(broken=True))
+    prober = caching(made, MemoryStore(), Keys(broken=True))
     prober.probe(at(23))
     prober.probe(at(23))
     prober.score_itself(at(23))
@@ -197,7 +195,7 @@ def test_threads_that_ask_for_one_probe_wait_for_the_first() -> None:
         return 90.0
 
     made = CurveProber(slow)
-    prober = remembering(made, MemoryStore())
+    prober = caching(made, MemoryStore())
     found: list[Probe] = []
     threads = [
         threading.Thread(target=lambda: found.append(prober.probe(at(23)))) for _ in range(4)
@@ -219,7 +217,7 @@ def test_probes_of_other_qualities_do_not_wait_for_each_other() -> None:
         both.wait()
         return 90.0
 
-    prober = remembering(CurveProber(together), MemoryStore())
+    prober = caching(CurveProber(together), MemoryStore())
     threads = [threading.Thread(target=prober.probe, args=(at(q),)) for q in (23, 24)]
     for thread in threads:
         thread.start()
@@ -229,26 +227,26 @@ def test_probes_of_other_qualities_do_not_wait_for_each_other() -> None:
 
 def test_the_source_against_itself_is_scored_once(made: CurveProber) -> None:
     store = MemoryStore()
-    first = remembering(made, store).score_itself(at(23))
+    first = caching(made, store).score_itself(at(23))
     made.ceiling = 1.0
-    assert remembering(made, store).score_itself(at(40)) == first
-    assert remembering(made, store, refresh=True).score_itself(at(23)) != first
+    assert caching(made, store).score_itself(at(40)) == first
+    assert caching(made, store, refresh=True).score_itself(at(23)) != first
 
 
 def test_what_is_known_of_a_curve_comes_with_its_commands(made: CurveProber) -> None:
     store = MemoryStore()
     for quality in (30, 20):
-        remembering(made, store).probe(at(quality))
-    known = remembering(made, store).known(at(23, source="new.mp4"))
+        caching(made, store).probe(at(quality))
+    known = caching(made, store).known(at(23, source="new.mp4"))
     assert [(found.quality, found.command, found.cached) for found in known] == [
         (20, ("ffmpeg", "new.mp4", "20"), True),
         (30, ("ffmpeg", "new.mp4", "30"), True),
     ]
-    assert remembering(made, store, refresh=True).known(at(23)) == ()
+    assert caching(made, store, refresh=True).known(at(23)) == ()
 
 
 def test_cancelling_stops_what_is_being_measured(made: CurveProber) -> None:
-    remembering(made, MemoryStore()).cancel()
+    caching(made, MemoryStore()).cancel()
     assert made.cancelled.is_set()
 
 
@@ -268,9 +266,9 @@ def test_an_encode_that_was_too_large_is_not_begun_again_under_a_limit_that_is_a
     store = MemoryStore()
     stopping = CurveProber(lambda quality: 90, fail_at={23: TooLargeError(400, 512)})
     with pytest.raises(TooLargeError) as first:
-        remembering(stopping, store).probe(within(23, 400))
+        caching(stopping, store).probe(within(23, 400))
     with pytest.raises(TooLargeError) as again:
-        remembering(stopping, store).probe(within(23, 511))
+        caching(stopping, store).probe(within(23, 511))
     assert stopping.asked == [23]
     assert (first.value.recalled, again.value.recalled) == (False, True)
     assert (again.value.limit_kbps, again.value.at_least_kbps) == (511, 512)
@@ -280,10 +278,10 @@ def test_an_encode_that_was_too_large_is_made_under_a_higher_limit_or_none() -> 
     store = MemoryStore()
     store.put_least_kbps(Keys().of(at(23)), 512)
     made = CurveProber(lambda quality: 90)
-    remembering(made, store).probe(within(23, 512))
+    caching(made, store).probe(within(23, 512))
     assert made.asked == [23]
     other = CurveProber(lambda quality: 90)
-    remembering(other, MemoryStore(sizes=store.sizes)).probe(at(23))
+    caching(other, MemoryStore(sizes=store.sizes)).probe(at(23))
     assert other.asked == [23]
 
 
@@ -291,15 +289,15 @@ def test_a_stopped_encode_is_no_probe(made: CurveProber) -> None:
     store = MemoryStore()
     stopping = CurveProber(lambda quality: 90, fail_at={23: TooLargeError(400, 512)})
     with pytest.raises(TooLargeError):
-        remembering(stopping, store).probe(within(23, 400))
+        caching(stopping, store).probe(within(23, 400))
     assert store.probes == {}
-    assert remembering(made, store).known(at(23)) == ()
+    assert caching(made, store).known(at(23)) == ()
 
 
 def test_refreshing_encodes_what_was_too_large_once_more() -> None:
     store = MemoryStore(sizes={Keys().of(at(23)): 512})
     made = CurveProber(lambda quality: 90)
-    remembering(made, store, refresh=True).probe(within(23, 400))
+    caching(made, store, refresh=True).probe(within(23, 400))
     assert made.asked == [23]
 
 
@@ -312,7 +310,7 @@ def test_of_a_source_that_changed_meanwhile_nothing_is_kept_of_a_stopped_encode(
             raise TooLargeError(400, 512)
 
     with pytest.raises(TooLargeError):
-        remembering(Changing(lambda quality: 90), store, keys).probe(within(23, 400))
+        caching(Changing(lambda quality: 90), store, keys).probe(within(23, 400))
     assert store.sizes == {}
 
 
@@ -345,12 +343,12 @@ def test_what_another_process_measured_while_it_was_waited_for_is_recalled(
     store = MemoryStore()
 
     def measure(store: MemoryStore) -> None:
-        remembering(other, store).probe(at(23))
-        remembering(other, store).score_itself(at(23))
+        caching(other, store).probe(at(23))
+        caching(other, store).score_itself(at(23))
 
     claim = Meanwhile(store, measure)
     stages: list[str] = []
-    prober = remembering(made, store, claim=claim)
+    prober = caching(made, store, claim=claim)
     found = prober.probe(at(23), on_progress=lambda stage, frames: stages.append(stage))
     assert found.cached
     assert prober.score_itself(at(24)) == other.score_itself(at(24))
@@ -361,7 +359,7 @@ def test_an_encode_that_another_process_found_too_large_is_not_begun(made: Curve
     store = MemoryStore()
     claim = Meanwhile(store, lambda store: store.put_least_kbps(Keys().of(at(23)), 512))
     with pytest.raises(TooLargeError):
-        remembering(made, store, claim=claim).probe(within(23, 400))
+        caching(made, store, claim=claim).probe(within(23, 400))
     assert made.asked == []
 
 
@@ -375,7 +373,7 @@ def test_a_probe_is_kept_before_the_claim_ends(made: CurveProber) -> None:
             super().put(key, probe)
 
     watching = Watching()
-    remembering(made, watching, claim=claim).probe(at(23))
+    caching(made, watching, claim=claim).probe(at(23))
     assert len(watching.probes) == 1
     assert claim.held == []
 
@@ -383,13 +381,13 @@ def test_a_probe_is_kept_before_the_claim_ends(made: CurveProber) -> None:
 def test_refreshing_waits_for_nobody(made: CurveProber) -> None:
     store = MemoryStore()
     claim = Meanwhile(store, lambda store: None)
-    remembering(made, store, claim=claim, refresh=True).probe(at(23))
+    caching(made, store, claim=claim, refresh=True).probe(at(23))
     assert claim.waited == [False]
 
 
 def test_what_is_known_is_not_claimed(made: CurveProber) -> None:
     store = MemoryStore()
-    remembering(made, store).probe(at(23))
+    caching(made, store).probe(at(23))
     claim = Meanwhile(store, lambda store: None)
-    remembering(made, store, claim=claim).probe(at(23))
+    caching(made, store, claim=claim).probe(at(23))
     assert claim.waited == []
