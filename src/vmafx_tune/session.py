@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from vmafx_tune._version import __version__
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.coding import build, plain
-from vmafx_tune.cpus import available_cpus
+from vmafx_tune.cpus import CoreShares, available_cpus
 from vmafx_tune.errors import UsageError
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.folders import cache_folder
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
         VmafModel,
     )
     from vmafx_tune.ports import Encoder, Prober, Scorer
-    from vmafx_tune.probing.core_shares import CoreShares
     from vmafx_tune.probing.setup import Setup
     from vmafx_tune.probing.store import SqliteProbeStore
     from vmafx_tune.sampling.parts import SamplePlan, Segment
@@ -303,8 +302,6 @@ class Session:
     @cached_property
     def shares(self) -> CoreShares:
         """Splits this machine's processors between the probes that are being made."""
-        from vmafx_tune.probing.core_shares import CoreShares
-
         return CoreShares(available_cpus())
 
     @cached_property

@@ -6,12 +6,11 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vmafx_tune.cpus import available_cpus
+from vmafx_tune.cpus import CoreShares, available_cpus
 from vmafx_tune.errors import FrameCountMismatchError, VmafxTuneError
 from vmafx_tune.formatting import counted, quality
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.model import Probe, ProbeSpec, ScoreRequest, ScoreSet
-from vmafx_tune.probing.core_shares import CoreShares
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

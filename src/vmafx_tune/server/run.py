@@ -15,10 +15,9 @@ import threading
 from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from vmafx_tune.cpus import available_cpus
+from vmafx_tune.cpus import CoreShares, available_cpus
 from vmafx_tune.errors import VmafxTuneError
 from vmafx_tune.formatting import one_line
-from vmafx_tune.probing.core_shares import CoreShares
 from vmafx_tune.server.admission import MemoryBudget
 from vmafx_tune.server.logs import JsonLog, LogWriter, log_libraries
 from vmafx_tune.server.media_roots import MediaRoots

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.choices import PoolMethod
-from vmafx_tune.cpus import available_cpus
+from vmafx_tune.cpus import CoreShares, available_cpus
 from vmafx_tune.errors import CancelledError, DeadlineError, DrainingError, UsageError
-from vmafx_tune.probing.core_shares import CoreShares
 from vmafx_tune.server.admission import Admission, MemoryBudget
 from vmafx_tune.server.arrivals import Arrivals, Nothing
 from vmafx_tune.server.logs import severity_of

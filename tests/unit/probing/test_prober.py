@@ -13,9 +13,9 @@ import pytest
 from tests.unit.probing.samples import scores
 from tests.unit.search.fakes import request
 from vmafx_tune.cancel import CancelToken
+from vmafx_tune.cpus import CoreShares
 from vmafx_tune.errors import FrameCountMismatchError, UnreadableSourceError, VmafxTuneError
 from vmafx_tune.model import EncodeOutcome, ScoreRequest, ScoreSet
-from vmafx_tune.probing.core_shares import CoreShares
 from vmafx_tune.probing.prober import EncodingProber
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from vmafx_tune.probing.core_shares import CoreShares
+from vmafx_tune.cpus import CoreShares
 
 
 def test_whoever_works_alone_has_all_processors() -> None:
