@@ -268,7 +268,7 @@ def test_a_server_that_cannot_score_does_not_start(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 4
-    assert done.stderr.splitlines()[-1].startswith("vmafx-tune: error: --ffmpeg names")
+    assert done.stderr.splitlines()[-1].startswith("vmafx-tune: error: --ffmpeg ")
 
 
 @pytest.mark.parametrize(
