@@ -176,7 +176,7 @@ def test_a_store_that_cannot_be_written_still_gives_what_it_has(path: Path) -> N
         store.put(key("c"), probe())
         assert store.get(key("a")) == probe()
     assert len(warned) == 1
-    assert "not kept" in warned[0]
+    assert "not cached" in warned[0]
 
 
 def test_a_store_locked_for_too_long_is_done_without(path: Path) -> None:
