@@ -19,9 +19,8 @@ from vmafx_tune.probing.database import (
     NewerDatabaseError,
     is_busy,
 )
-from vmafx_tune.probing.eviction import evict, store_limit
 from vmafx_tune.probing.rows import COLUMNS, DamagedRowError, ProbeRow
-from vmafx_tune.probing.store import STORE_NAME
+from vmafx_tune.probing.store import STORE_NAME, evict, store_limit
 from vmafx_tune.results.cache import CacheEntry, CacheResult
 
 if TYPE_CHECKING:

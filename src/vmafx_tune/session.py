@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from vmafx_tune.media.excerpts import ExcerptCutter
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.media.file_facts import FileFacts
+    from vmafx_tune.media.frames import Thumbnails
     from vmafx_tune.media.process import ProcessRunner
     from vmafx_tune.media.source_cache import SourceCache
-    from vmafx_tune.media.thumbnails import Thumbnails
     from vmafx_tune.model import (
         Complexity,
         EncodeSpec,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
         VmafModel,
     )
     from vmafx_tune.ports import Encoder, Prober, Scorer
-    from vmafx_tune.probing.setup import Setup
+    from vmafx_tune.probing.keys import Setup
     from vmafx_tune.probing.store import SqliteProbeStore
     from vmafx_tune.sampling.parts import SamplePlan, Segment
     from vmafx_tune.scoring.reference_copies import ReferenceCopies
@@ -192,7 +192,7 @@ class LocalProbing:
 
     def setup(self) -> Setup:
         """Tell what decides the outcome of a probe; see `Probing`."""
-        from vmafx_tune.probing.setup import LocalSetup
+        from vmafx_tune.probing.keys import LocalSetup
 
         return LocalSetup(
             self._session.facts,
@@ -462,7 +462,7 @@ class Session:
 
     def thumbnails(self, source: Source, shape: Resolution) -> Thumbnails:
         """Read small pictures of a source; see `Thumbnails`."""
-        from vmafx_tune.media.thumbnails import Thumbnails
+        from vmafx_tune.media.frames import Thumbnails
 
         return Thumbnails(source, shape, self.cancel)
 
@@ -584,8 +584,7 @@ class Session:
         Raises:
             UsageError: The size that it may have is no size.
         """
-        from vmafx_tune.probing.eviction import store_limit
-        from vmafx_tune.probing.store import STORE_NAME, SqliteProbeStore
+        from vmafx_tune.probing.store import STORE_NAME, SqliteProbeStore, store_limit
 
         return SqliteProbeStore(
             cache_folder() / STORE_NAME,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import EncodeSpec, ScoreRequest, ScoreSet, VmafModel
     from vmafx_tune.options import SourceOptions, ToolOptions
     from vmafx_tune.ports import FrameProgress, Prober, Scorer
-    from vmafx_tune.probing.setup import Setup
+    from vmafx_tune.probing.keys import Setup
 
 __all__ = ["ClusterProbing", "cluster_session"]
 

@@ -18,8 +18,7 @@ from vmafx_tune.folders import cache_folder
 from vmafx_tune.media.file_facts import FileFacts
 from vmafx_tune.media.source_cache import SourceCache
 from vmafx_tune.options import ToolOptions
-from vmafx_tune.probing.eviction import store_limit
-from vmafx_tune.probing.store import SqliteProbeStore
+from vmafx_tune.probing.store import SqliteProbeStore, store_limit
 from vmafx_tune.session import LocalProbing, Session
 
 if TYPE_CHECKING:

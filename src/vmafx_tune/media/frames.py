@@ -10,22 +10,27 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.media import colour
 from vmafx_tune.media.container import open_source
 from vmafx_tune.media.damage import checked_frames
+from vmafx_tune.media.excerpts import ExcerptCutter, skip_frames
 from vmafx_tune.media.orientation import UPRIGHT, orientation
+from vmafx_tune.model import Resolution
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from av.filter import Graph
     from av.video.frame import VideoFrame
+    from numpy.typing import NDArray
 
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.model import Source
 
-__all__ = ["PlanarFrame", "Plane", "check_steady", "open_frames"]
+__all__ = ["PlanarFrame", "Plane", "Thumbnails", "check_steady", "open_frames"]
 
 _FULL_RANGE = 2
 
@@ -245,3 +250,48 @@ def _range(frame: VideoFrame) -> int:
     if frame.format.name.startswith("yuvj"):
         return _FULL_RANGE
     return frame.color_range
+
+
+_LONG_SIDE = 320
+_SHORTEST_SIDE = 8
+
+
+class Thumbnails:
+    """Reads them.
+
+    Args:
+        source: The clip.
+        shape: Size that gives their shape; they have 320 samples on the longer side at most.
+        cancel: Looked at before each picture.
+    """
+
+    def __init__(self, source: Source, shape: Resolution, cancel: CancelToken) -> None:
+        scale = min(1.0, _LONG_SIDE / max(shape.width, shape.height))
+        sides = (max(_SHORTEST_SIDE, round(side * scale)) for side in (shape.width, shape.height))
+        self._size = Resolution(*sides)
+        self._source = source
+        self._cancel = cancel
+        self._cutter = None if source.variable_frame_rate else ExcerptCutter(source)
+
+    def luma(self, first_frame: int, n_frames: int) -> NDArray[np.float32]:
+        """Read a run of frames, with a row for each.
+
+        Raises:
+            UnreadableSourceError: The source is damaged, or does not have them.
+        """
+        if self._cutter is None:
+            part = skip_frames(self._source, first_frame, n_frames)
+        else:
+            part = self._cutter.cut(first_frame, n_frames)
+        width, height = str(self._size.width), str(self._size.height)
+        filters = (
+            ("scale", {"w": width, "h": height, "flags": "bicubic"}),
+            ("format", {"pix_fmts": "gray"}),
+        )
+        with open_frames(part, filters=filters, cancel=self._cancel) as frames:
+            rows = [frame.owner.to_ndarray().astype(np.float32).ravel() for frame in frames]
+        if len(rows) != n_frames:
+            raise UnreadableSourceError(
+                f"'{self._source.path}' has fewer frames than its header says."
+            )
+        return np.stack(rows)

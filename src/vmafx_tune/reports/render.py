@@ -125,7 +125,7 @@ def _comparison(result: CompareResult, fmt: str) -> str:
 
         return compare_csv(result)
     if fmt == "markdown":
-        from vmafx_tune.reports.markdown.compare import compare_markdown
+        from vmafx_tune.reports.markdown import compare_markdown
 
         return compare_markdown(result)
     from vmafx_tune.reports.html.compare import compare_html
@@ -135,7 +135,7 @@ def _comparison(result: CompareResult, fmt: str) -> str:
 
 def _ladder(result: LadderResult, fmt: str) -> str:
     if fmt == "markdown":
-        from vmafx_tune.reports.markdown.ladder import ladder_markdown
+        from vmafx_tune.reports.markdown import ladder_markdown
 
         return ladder_markdown(result)
     if fmt == "html":

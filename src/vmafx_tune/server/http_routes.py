@@ -152,7 +152,7 @@ class HttpRoutes:
         return Response(status=200, body=DOCUMENT)
 
     async def _docs(self, _: _Exchange) -> Response:
-        from vmafx_tune.server.http_docs import CONTENT_POLICY, render_docs
+        from vmafx_tune.server.openapi import CONTENT_POLICY, render_docs
 
         headers = {"content-security-policy": CONTENT_POLICY, "referrer-policy": "no-referrer"}
         return Response(

@@ -20,9 +20,8 @@ from vmafx_tune.model import (
     Resolution,
     VmafModel,
 )
-from vmafx_tune.probing import setup
-from vmafx_tune.probing.keys import ProbeKeys
-from vmafx_tune.probing.setup import LocalSetup
+from vmafx_tune.probing import keys
+from vmafx_tune.probing.keys import LocalSetup, ProbeKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,7 +207,7 @@ def test_the_number_of_processors_counts_where_the_encoder_chooses_its_threads(
         return bench.key(), bench.key(bench.spec(threads=2))
 
     chosen, told = both()
-    monkeypatch.setattr(setup, "visible_cpus", lambda: 96)
+    monkeypatch.setattr(keys, "visible_cpus", lambda: 96)
     assert both() == (both()[0], told)
     assert both()[0] != chosen
 
@@ -224,7 +223,7 @@ def test_drivers_count_for_hardware_encoders_only(
         return bench.key(), bench.key(bench.spec(encoder="h264_nvenc"))
 
     software, hardware = both()
-    monkeypatch.setattr(setup, "hardware_devices", lambda: ["another driver"])
+    monkeypatch.setattr(keys, "hardware_devices", lambda: ["another driver"])
     assert both()[0] == software
     assert both()[1] != hardware
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.reports import ladder_factories as factories
 from vmafx_tune.reports.facts import HDR_NOTE
-from vmafx_tune.reports.markdown.ladder import ladder_markdown
+from vmafx_tune.reports.markdown import ladder_markdown
 
 if TYPE_CHECKING:
     from vmafx_tune.results.ladder import LadderResult

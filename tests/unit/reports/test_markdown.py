@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tests.unit.reports import factories
 from vmafx_tune.reports.facts import HDR_NOTE
-from vmafx_tune.reports.markdown.compare import compare_markdown
+from vmafx_tune.reports.markdown import compare_markdown
 from vmafx_tune.reports.text import ABSENT
 
 

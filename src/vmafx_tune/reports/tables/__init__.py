@@ -104,6 +104,6 @@ def _parts(result: Result, *, frames: bool, commands: bool) -> Iterator[Part]:
 
             return doctor_parts(shown)
         case _:
-            from vmafx_tune.reports.tables.cache import cache_parts
+            from vmafx_tune.reports.tables.machine import cache_parts
 
             return cache_parts(shown)

@@ -1,0 +1,226 @@
+"""Results as Markdown (GitHub's flavour), in which any text stands as it is."""
+
+from __future__ import annotations
+
+import re
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from vmafx_tune._version import __version__
+from vmafx_tune.reports import facts, ladder_facts, ranking, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from vmafx_tune.results.compare import BdRate, CompareResult, CompareRow
+    from vmafx_tune.results.ladder import LadderResult
+
+__all__ = [
+    "bullets",
+    "code",
+    "compare_markdown",
+    "escape",
+    "hidden_commands",
+    "ladder_markdown",
+    "table",
+]
+
+# An underscore within a word, as in h264_nvenc, is no markup.
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~$&]|(?<![^\W_])_|_(?![^\W_])")
+
+
+def escape(value: str) -> str:
+    """Write text, on one line, so that nothing in it is markup."""
+    return _SPECIAL.sub(r"\\\g<0>", text.one_line(value))
+
+
+def code(value: str) -> str:
+    """Write text, on one line, as a code span."""
+    # A code span takes no escapes; one more backtick than its text ever has in a row closes it.
+    plain = text.one_line(value)
+    ticks = "`" * (_longest_run(plain) + 1)
+    padding = " " if plain.startswith("`") or plain.endswith("`") else ""
+    return f"{ticks}{padding}{plain}{padding}{ticks}"
+
+
+def bullets(lines: Iterable[str]) -> Iterable[str]:
+    """Write one list of `lines`, which are Markdown, or nothing where there are none."""
+    items = "\n".join(f"- {line}" for line in lines)
+    return [items] if items else []
+
+
+def table(columns: Sequence[str], alignment: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table.
+
+    Args:
+        columns: Headings, as Markdown.
+        alignment: `---` or `---:` for each column.
+        rows: One cell for each column, as Markdown.
+    """
+    lines = [columns, alignment, *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def hidden_commands(labelled: Iterable[tuple[str, Sequence[str]]]) -> Iterable[str]:
+    """Write encode commands as a block to unfold and copy, or nothing where there are none.
+
+    Args:
+        labelled: What each command gives, and its arguments.
+    """
+    commands = [f"# {text.one_line(label)}\n{text.command_line(argv)}" for label, argv in labelled]
+    if not commands:
+        return
+    block = "\n\n".join(commands)
+    fence = "`" * max(3, _longest_run(block) + 1)
+    yield "<details>\n<summary>Encode commands</summary>"
+    yield f"{fence}sh\n{block}\n{fence}"
+    yield "</details>"
+
+
+def _longest_run(value: str) -> int:
+    return max((len(run) for run in re.findall("`+", value)), default=0)
+
+
+_COLUMNS = (
+    "Rank",
+    "Codec",
+    "Encoder",
+    "Best CRF",
+    "Bitrate (kbps)",
+    "Encode time (ms)",
+    "VMAF",
+    "Status",
+)
+_ALIGNMENT = ("---:", "---", "---", "---:", "---:", "---:", "---:", "---")
+_BD_COLUMNS = ("Codec", "Anchor", "BD-rate", "VMAF overlap", "Points")
+_BD_ALIGNMENT = ("---", "---", "---:", "---:", "---:")
+
+
+def compare_markdown(result: CompareResult) -> str:
+    """Write a comparison as Markdown: a table per target, failures, BD-rates, commands."""
+    sections = [
+        f"# {ranking.heading(result)}",
+        _circumstances(result),
+        *chain.from_iterable(_target_section(result, target) for target in result.targets),
+        *_remarks(result),
+        *_bd_rates(result.bd_rate),
+        *_commands(result),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _circumstances(result: CompareResult) -> str:
+    scored = f"{result.pool.value} at {result.display}, scored by {ranking.scorer(result)}"
+    lines = [
+        f"Source: {code(facts.describe_source(result.source))}",
+        f"Model: {code(result.model)}, {escape(scored)}",
+        f"ffmpeg {escape(result.ffmpeg_version)}, vmafx-tune {escape(__version__)}",
+    ]
+    if compared := facts.compared_in(result.comparison):
+        lines.insert(2, f"Compared in {escape(compared)}")
+    if limit := facts.limit_of(result):
+        lines.append(f"Answers: {escape(limit)}")
+    if chunks := ranking.chunks(result):
+        lines.append(f"Chunks: {escape(chunks)}")
+    return "".join(bullets(lines))
+
+
+def _target_section(result: CompareResult, target: float) -> Iterable[str]:
+    yield f"## VMAF {text.given(target)}"
+    rows = (_cells(row) for row in result.rows if row.target_vmaf == target)
+    yield table(_COLUMNS, _ALIGNMENT, rows)
+
+
+def _cells(row: CompareRow) -> Sequence[str]:
+    return (
+        str(row.rank or text.ABSENT),
+        escape(row.codec),
+        escape(row.encoder_version) or text.ABSENT,
+        ranking.answer_setting(row),
+        text.bitrate(row.bitrate_kbps),
+        text.ABSENT if row.encode_time_ms is None else f"{row.encode_time_ms:.0f}",
+        text.vmaf(row.vmaf_score, target=row.target_vmaf),
+        escape(ranking.status(row)),
+    )
+
+
+def _remarks(result: CompareResult) -> Iterable[str]:
+    yield from bullets(f"{escape(who)}: {escape(why)}" for who, why in ranking.failures(result))
+    yield from bullets(escape(message) for message in ranking.remarks(result))
+
+
+def _bd_rates(bd_rates: Sequence[BdRate]) -> Iterable[str]:
+    if not bd_rates:
+        return
+    yield "## BD-rate"
+    yield table(_BD_COLUMNS, _BD_ALIGNMENT, (_bd_cells(bd) for bd in bd_rates))
+    yield from bullets(escape(bd.reason) for bd in bd_rates if bd.reason)
+
+
+def _bd_cells(bd: BdRate) -> Sequence[str]:
+    return (
+        escape(bd.codec),
+        escape(bd.anchor),
+        text.percent(bd.percent),
+        ranking.bd_overlap(bd),
+        f"{bd.points.codec} / {bd.points.anchor}",
+    )
+
+
+def _commands(result: CompareResult) -> Iterable[str]:
+    return hidden_commands(ranking.commands(result))
+
+
+_VERBATIM = "Source"
+
+
+def ladder_markdown(result: LadderResult) -> str:
+    """Write a ladder as Markdown: rungs, the grid of cells, failures, notes, commands."""
+    sections = [
+        f"# {escape(ladder_facts.heading(result))}",
+        _ladder_circumstances(result),
+        *_rungs(result),
+        *_ladder_cells(result),
+        *bullets(f"{escape(where)}: {escape(why)}" for where, why in ladder_facts.failures(result)),
+        *_notes(result),
+        *hidden_commands(ladder_facts.commands(result)),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _ladder_circumstances(result: LadderResult) -> str:
+    entries = [*ladder_facts.circumstances(result), ("vmafx-tune", __version__)]
+    return "".join(
+        bullets(
+            f"{name}: {code(value) if name == _VERBATIM else escape(value)}"
+            for name, value in entries
+            if value
+        )
+    )
+
+
+def _rungs(result: LadderResult) -> Iterable[str]:
+    yield "## Rungs"
+    empty = ladder_facts.why_empty(result)
+    yield _table(ladder_facts.rung_sheet(result)) if empty is None else escape(empty)
+
+
+def _ladder_cells(result: LadderResult) -> Iterable[str]:
+    if result.cloud:
+        yield "## kb/s @ quality"
+        yield _table(ladder_facts.cell_sheet(result))
+
+
+def _notes(result: LadderResult) -> Iterable[str]:
+    remarks = ladder_facts.remarks(result)
+    if remarks:
+        yield "## Notes"
+        yield from bullets(escape(remark) for remark in remarks)
+
+
+def _table(sheet: ladder_facts.Sheet) -> str:
+    return table(
+        [escape(heading.title) for heading in sheet.headings],
+        ["---:" if heading.number else "---" for heading in sheet.headings],
+        ([escape(cell) for cell in row] for row in sheet.rows),
+    )
