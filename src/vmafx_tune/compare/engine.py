@@ -13,7 +13,7 @@ from vmafx_tune.cancel import together
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import CompareStarted, JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.results.compare import BdRate, CompareRow
-from vmafx_tune.results.search import Answer
+from vmafx_tune.results.search import Answer, BestEncode
 from vmafx_tune.search.engine import describe, failed_search, plan_of, search_with
 from vmafx_tune.search.prescan import prescan_of
 from vmafx_tune.search.probe_set import ProbeSet
@@ -29,16 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CompareRequest", "compare", "rank"]
 
-_NO_ANSWER: Mapping[str, Any] = {
-    "best_crf": -1,
-    "bitrate_kbps": None,
-    "vmaf_score": None,
-    "encode_time_ms": None,
-    "encode_command": None,
-    "chunk_commands": (),
-    "size_bytes": None,
-    "vmaf_pooled": None,
-}
+_NO_ANSWER: Mapping[str, Any] = {field.name: field.default for field in fields(BestEncode)}
 
 
 @dataclass(frozen=True, slots=True)

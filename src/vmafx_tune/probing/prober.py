@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cpus import CoreShares, available_cpus
 from vmafx_tune.errors import FrameCountMismatchError, VmafxTuneError
 from vmafx_tune.formatting import counted, quality
 from vmafx_tune.media.scratch import scratch_folder
-from vmafx_tune.model import Probe, ProbeSpec, ScoreRequest, ScoreSet
+from vmafx_tune.model import EncodeOutcome, Probe, ProbeSpec, ScoreRequest, ScoreSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from vmafx_tune.cancel import CancelToken
-    from vmafx_tune.model import EncodeOutcome, Source
+    from vmafx_tune.model import Source
     from vmafx_tune.ports import Encoder, ProbeProgress, Scorer
 
 __all__ = ["EncodingProber"]
+
+_SAME_NAMES = {field.name for field in fields(EncodeOutcome)} & {
+    field.name for field in fields(Probe)
+}
 
 
 class EncodingProber:
@@ -95,15 +100,9 @@ def _probe(
     return Probe(
         quality=spec.encode.quality,
         bitrate_kbps=outcome.bitrate_kbps,
-        size_bytes=outcome.size_bytes,
-        keyframe_bytes=outcome.keyframe_bytes,
         scores=scores,
-        encode_time_s=outcome.encode_time_s,
         score_time_s=score_time_s,
-        encoder_version=outcome.encoder_version,
-        command=outcome.command,
-        codecs=outcome.codecs,
-        peak_bitrate_kbps=outcome.peak_bitrate_kbps,
+        **{name: getattr(outcome, name) for name in _SAME_NAMES},
         pixel_format=outcome.encoded.pixel_format,
         dynamic_metadata=outcome.encoded.dynamic_metadata,
     )

@@ -26,6 +26,7 @@ from vmafx_tune.results.sample import Sample
 
 __all__ = [
     "Answer",
+    "BestEncode",
     "NonMonotone",
     "ProbeSummary",
     "SearchLimit",
@@ -77,19 +78,37 @@ class NonMonotone(Record):
 
 
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
-class Answer(Record):
-    """What was found with one encoder for one target, and what proves it."""
+class BestEncode(Record):
+    """The encode that is an answer; all of it is missing where there is none."""
 
-    codec: str
-    """ffmpeg's encoder name."""
-    target_vmaf: Given
-    """Pooled score to reach; a tie passes."""
     best_crf: Quality = -1
     """The worst-quality setting that reaches the target; -1 for a failed row."""
     bitrate_kbps: float | None = None
     """Average video bitrate at `best_crf`."""
     vmaf_score: float | None = None
     """Pooled score at `best_crf`."""
+    encode_time_ms: float | None = None
+    """Wall time of the encode at `best_crf`."""
+    encode_command: Command | None = None
+    """Shell command that reproduces the encode at `best_crf`; after `chunk_commands`, which it
+    joins, where those are not empty."""
+    chunk_commands: tuple[Command, ...] = ()
+    """Shell commands that reproduce the chunks of the encode at `best_crf`, in order; empty for an
+    encode of the whole source."""
+    size_bytes: int | None = None
+    """Sum of the video packets' sizes at `best_crf`."""
+    vmaf_pooled: PooledScores | None = None
+    """Every pooling of the scores at `best_crf`."""
+
+
+@dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
+class Answer(BestEncode):
+    """What was found with one encoder for one target, and what proves it."""
+
+    codec: str
+    """ffmpeg's encoder name."""
+    target_vmaf: Given
+    """Pooled score to reach; a tie passes."""
     ok: bool
     """The target is reached."""
     error: str | None = None
@@ -98,15 +117,6 @@ class Answer(Record):
     """All probes, best quality first."""
     encoder_version: str = ""
     """From the encoder's banner or bitstream; empty where nothing was encoded."""
-    encode_time_ms: float | None = None
-    """Wall time of the encode at `best_crf`."""
-    encode_command: Command | None = None
-    """Shell command that reproduces the encode at `best_crf`; after `chunk_commands`, which it
-    joins, where those are not empty."""
-    size_bytes: int | None = None
-    """Sum of the video packets' sizes at `best_crf`."""
-    vmaf_pooled: PooledScores | None = None
-    """Every pooling of the scores at `best_crf`."""
     converged: bool = False
     """The search ended by itself, not by --max-iter."""
     proven: bool = False
@@ -129,9 +139,6 @@ class Answer(Record):
     chunk_frames: Count | None = None
     """Frames of the chunks that each encode is made of, the last one's excepted; null for encodes
     of the whole source."""
-    chunk_commands: tuple[Command, ...] = ()
-    """Shell commands that reproduce the chunks of the encode at `best_crf`, in order; empty for an
-    encode of the whole source."""
     notes: tuple[str, ...] = ()
     """What an engineer should know of the answer and its encoder, in sentences."""
     probes: PythonOnly[tuple[Probe, ...]] = field(default=(), repr=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,14 @@ from vmafx_tune import formatting, shell
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.events import JobFinished, JobPlanned, JobStarted, Observer, ignore
 from vmafx_tune.formatting import counted
-from vmafx_tune.results.search import NonMonotone, ProbeSummary, SearchLimit, SearchResult
+from vmafx_tune.model import Probe
+from vmafx_tune.results.search import (
+    BestEncode,
+    NonMonotone,
+    ProbeSummary,
+    SearchLimit,
+    SearchResult,
+)
 from vmafx_tune.sampling.estimates import estimate_of, is_close_enough, searched_sample
 from vmafx_tune.scoring.pooling import summarize
 from vmafx_tune.search.bisect import SearchProblem
@@ -23,7 +30,6 @@ from vmafx_tune.search.probe_set import ProbeSet, method_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vmafx_tune.model import Probe
     from vmafx_tune.ports import Prober
     from vmafx_tune.results.sample import SampleEstimate
     from vmafx_tune.search.bisect import SearchOutcome
@@ -32,6 +38,8 @@ if TYPE_CHECKING:
     from vmafx_tune.search.request import SearchRequest
 
 __all__ = ["describe", "failed_search", "plan_of", "search", "search_with"]
+
+_SAME_NAMES = {field.name for field in fields(BestEncode)} & {field.name for field in fields(Probe)}
 
 
 def search(
@@ -232,12 +240,11 @@ def _circumstances(request: SearchRequest, probe_set: ProbeSet) -> dict[str, Any
 def _answer(probe: Probe) -> dict[str, Any]:
     """Tell of an encode what its results do."""
     return {
+        **{name: getattr(probe, name) for name in _SAME_NAMES},
         "best_crf": probe.quality,
-        "bitrate_kbps": probe.bitrate_kbps,
         "encode_time_ms": probe.encode_time_s * 1000,
         "encode_command": shell.join(probe.command) if probe.command else None,
         "chunk_commands": tuple(map(shell.join, probe.chunk_commands)),
-        "size_bytes": probe.size_bytes,
         "vmaf_pooled": summarize(probe.scores.frames),
     }
 
