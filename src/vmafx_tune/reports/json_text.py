@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import is_dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import PurePath
@@ -34,6 +32,7 @@ def as_json(value: Any) -> Any:
     Numbers are rounded to six decimals, as in libvmaf's own logs, and null where they are not
     finite. Paths, sizes, rates and members of enumerations are text.
     """
+    # What there is most of comes first: an hour of video has a million scores.
     if isinstance(value, float):
         # Adding zero turns -0.0 into 0.0.
         return round(value, _DECIMALS) + 0.0 if math.isfinite(value) else None
@@ -41,18 +40,18 @@ def as_json(value: Any) -> Any:
         return encodable(value)
     if value is None or isinstance(value, int):
         return value
+    if isinstance(value, dict):
+        return {encodable(name): as_json(part) for name, part in value.items()}
+    if isinstance(value, tuple):
+        return [as_json(part) for part in value]
     if isinstance(value, Resolution | PurePath | Fraction):
         return encodable(str(value))
-    if is_dataclass(value):
-        record: Any = type(value)
-        return {
-            name: _knob_value(part) if is_quality else as_json(part)
-            for name, is_quality, is_optional in _plan(record)
-            if (part := getattr(value, name)) or not is_optional
-        }
-    if isinstance(value, Mapping):
-        return {encodable(name): as_json(part) for name, part in value.items()}
-    return [as_json(part) for part in value]
+    record: Any = type(value)
+    return {
+        name: _knob_value(part) if is_quality else as_json(part)
+        for name, is_quality, is_optional in _plan(record)
+        if (part := getattr(value, name)) or not is_optional
+    }
 
 
 def in_ascii(text: str) -> str:
