@@ -231,7 +231,7 @@ def test_an_option_that_makes_no_sense_is_a_usage_error(
     [
         (("--min-score", "0.93"), "Did you mean 93?"),
         (("--min-score", "930"), "Did you mean 93?"),
-        (("--min-score", "nan"), "out of the model's range"),
+        (("--min-score", "nan"), "'nan' is not a number"),
         (("--min-score", "0.93", "--server", "localhost:1"), "Did you mean 93?"),
     ],
 )

@@ -98,7 +98,7 @@ def test_hdr_is_refused_without_consent_and_labelled_with_it(clips: ClipFactory)
     [
         (("--max-rungs", "0"), "maximum number of rungs is 0"),
         (("--gop", "0"), "0 s is not a valid GOP length"),
-        (("--gop", "nan"), "nan s is not a valid GOP length"),
+        (("--gop", "inf"), "inf s is not a valid GOP length"),
         (("-t", ""), "No target was given"),
         (("-t", "101"), "out of the model's range"),
         (("-t", "0.95"), "Did you mean 95?"),

@@ -15,6 +15,7 @@ from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.encoders.runner import FfmpegEncoder
 from vmafx_tune.errors import UsageError
 from vmafx_tune.media.ffmpeg import Ffmpeg, find_ffmpeg
+from vmafx_tune.media.file_facts import FileFacts
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.media.process import ProcessRunner
 from vmafx_tune.model import EncodeSpec, Resolution
@@ -57,8 +58,10 @@ def spec_of(
     return EncodeSpec(source, row.name, row.knob.default, "ultrafast", extra, size)
 
 
-def unused(spec: EncodeSpec, ffmpeg: Ffmpeg, runner: ProcessRunner) -> tuple[str, ...]:
-    return find_unused_arguments(spec, encoder_row(spec.encoder), ffmpeg, runner)
+def unused(
+    spec: EncodeSpec, ffmpeg: Ffmpeg, runner: ProcessRunner, facts: FileFacts | None = None
+) -> tuple[str, ...]:
+    return find_unused_arguments(spec, encoder_row(spec.encoder), ffmpeg, runner, facts)
 
 
 def test_every_option_of_ffmpegs_own_has_its_place(ffmpeg: Ffmpeg) -> None:
@@ -151,9 +154,10 @@ def test_arguments_that_work_pass_and_are_tried_once(
 ) -> None:
     spec = spec_of(source, encoder, *extra)
     encoder_row(encoder).check(spec)
-    assert unused(spec, ffmpeg, runner) == ()
+    facts = FileFacts()
+    assert unused(spec, ffmpeg, runner, facts) == ()
     tried = len(commands)
-    assert unused(spec, ffmpeg, runner) == ()
+    assert unused(spec, ffmpeg, runner, facts) == ()
     assert len(commands) == tried
 
 
