@@ -150,6 +150,7 @@ class PreparedSource:
             max_bitrate_kbps=max_bitrate_kbps,
         )
         row.check(encode)
+        row.check_location(encode)
         grid = _grid(row, self.encoding)
         return SearchRequest(
             template=self._template(encode),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.cli import run_cli
 from tests.support.colour_clips import ColourSpec, luma_of, write_clip
 from vmafx_tune.encoders.argv import user_command
 from vmafx_tune.encoders.registry import all_rows, encoder_row
@@ -192,3 +193,25 @@ def test_what_a_filter_says_of_chroma_samples_counts(ffmpeg: Ffmpeg, tmp_path: P
     for place, told in (("topleft", "topleft"), ("bottomleft", None), ("unspecified", None)):
         chain = f"setparams=chroma_location={place}"
         assert filter_source(source, chain, ffmpeg, ProcessRunner()).chroma_location == told
+
+
+def test_a_place_of_chroma_samples_that_cannot_be_signalled_is_refused_with_what_to_do(
+    ffmpeg: Ffmpeg, tmp_path: Path
+) -> None:
+    clip = tmp_path / "clip.mkv"
+    picture = "testsrc2=s=96x64:r=25:d=0.2,format=yuv420p,setparams=chroma_location=center"
+    make = ("-v", "error", "-f", "lavfi", "-i", picture, "-c:v", "ffv1", clip)
+    subprocess.run([ffmpeg.path, *make], check=True, stdin=subprocess.DEVNULL)
+    line = ("search", "-r", clip, "-c", "libsvtav1", "-t", "60", "--preset", "ultrafast")
+
+    refused = run_cli(*line)
+
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert "is center, which AV1 cannot signal" in refused.stderr
+    for way in (
+        ("--filter", "zscale=chromal=left"),
+        ("--encoder-args", "-chroma_sample_location left"),
+    ):
+        assert way[0] in refused.stderr
+        assert way[1] in refused.stderr
+        assert run_cli(*line, *way).document["notes"] == []

@@ -29,6 +29,7 @@ _CHROMA_STEPS: Mapping[str, tuple[int, int]] = MappingProxyType(
     {"420": (2, 2), "422": (2, 1), "444": (1, 1), "400": (1, 1)}
 )
 
+_LOCATED_BY_FORMAT = frozenset({"mjpeg", "rawvideo"})
 _ALL_LOCATIONS = frozenset({"left", "center", "topleft", "top"})
 
 
@@ -241,9 +242,31 @@ class EncoderRow:
         is_asked = find_value(spec.extra_args, "chroma_sample_location") is not None
         return spec.source.chroma_location if is_kept and not is_asked else None
 
-    def _location_notes(self, spec: EncodeSpec) -> tuple[str, ...]:
+    def check_location(self, spec: EncodeSpec) -> None:
+        """Refuse a source that states a chroma location which the bitstream cannot.
+
+        Motion JPEG and Y4M have one by definition, whatever was meant: for them a note will do.
+
+        Raises:
+            MediaError: The encode would state another location, or none.
+        """
+        source, place = spec.source, self._lost_location(spec)
+        if place is not None and source.codec not in _LOCATED_BY_FORMAT:
+            raise MediaError(
+                f"The chroma location of '{source.path}' is {place}, which {self.codec.upper()} "
+                "cannot signal. Move the samples with --filter zscale=chromal=left, accept the "
+                'shift with --encoder-args "-chroma_sample_location left", or choose an encoder '
+                "that signals it, such as libx265."
+            )
+
+    def _lost_location(self, spec: EncodeSpec) -> str | None:
         place = self.chroma_location(spec) or DEFAULT_CHROMA_LOCATION
-        if place == DEFAULT_CHROMA_LOCATION or place in self.codec.chroma_locations:
+        is_kept = place == DEFAULT_CHROMA_LOCATION or place in self.codec.chroma_locations
+        return None if is_kept else place
+
+    def _location_notes(self, spec: EncodeSpec) -> tuple[str, ...]:
+        place = self._lost_location(spec)
+        if place is None:
             return ()
         note = (
             f"The chroma location of '{spec.source.path}' is {place}, which "

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -150,6 +151,23 @@ def test_a_place_of_chroma_samples_that_a_format_cannot_state_is_said(
 
     assert [f"is {place}" in note for note in row.notes(spec)] == [True] * said
     check_labels(spec, row, a_source(chroma_location=None if said else place))
+
+
+@pytest.mark.parametrize(
+    ("encoder", "place"),
+    [("libvpx-vp9", "topleft"), ("libsvtav1", "center"), ("libaom-av1", "top")],
+)
+def test_a_place_that_a_source_states_and_a_format_cannot_is_refused(
+    encoder: str, place: str
+) -> None:
+    row = encoder_row(encoder)
+    stated = EncodeSpec(a_source(chroma_location=place), encoder, 30)
+    with pytest.raises(MediaError, match=rf"is {place}, which .* cannot signal"):
+        row.check_location(stated)
+    accepted = ("-chroma_sample_location", "left")
+    by_format = a_source(chroma_location=place, codec="mjpeg")
+    for fine in (replace(stated, extra_args=accepted), replace(stated, source=by_format)):
+        row.check_location(fine)
 
 
 def test_samples_of_another_sampling_have_no_place_to_state() -> None:
