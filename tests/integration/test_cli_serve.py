@@ -68,7 +68,7 @@ def test_a_server_pools_as_the_command_is_told(server: ServerProcess, clips: Cli
 def test_settings_of_the_servers_own_cannot_be_asked_for(server: ServerProcess) -> None:
     outcome = run_cli("score", "a", "b", "--server", server.grpc_address, "--display", "640x360")
     assert outcome.exit_code == 2
-    assert "--display would change nothing" in outcome.stderr
+    assert "--display would have no effect" in outcome.stderr
 
 
 @pytest.mark.parametrize(

@@ -428,7 +428,7 @@ def test_a_scheduler_that_dies_costs_no_finished_probe(
 
     assert (outcome.exit_code, outcome.stdout) == (1, "")
     assert "was lost" in outcome.stderr
-    assert "are kept" in outcome.stderr
+    assert "are cached" in outcome.stderr
     assert 0 < again.document["new_probes"] < whole.document["new_probes"]
 
 

@@ -290,10 +290,16 @@ def test_the_number_of_threads_does_not_change_the_samples(clips: ClipFactory) -
 @pytest.mark.parametrize(
     ("second", "changed"),
     [
-        (lambda clips: clips.moving(size=SMALLER), r"are 96x54 yuv420p .*before it 160x90 yuv420p"),
-        (lambda clips: clips.ten_bit(), r"yuv420p10le .*before it 160x90 yuv420p "),
-        (lambda clips: clips.full_range(), r"\(pc, no matrix\), before it .*no range, no matrix\)"),
-        (lambda clips: clips.hdr_pq(), r"tv, bt2020nc\), before it"),
+        (
+            lambda clips: clips.moving(size=SMALLER),
+            r"are 96x54 yuv420p .*before that 160x90 yuv420p",
+        ),
+        (lambda clips: clips.ten_bit(), r"yuv420p10le .*before that 160x90 yuv420p "),
+        (
+            lambda clips: clips.full_range(),
+            r"\(pc, no matrix\), before that .*no range, no matrix\)",
+        ),
+        (lambda clips: clips.hdr_pq(), r"tv, bt2020nc\), before that"),
     ],
     ids=["size", "depth", "range", "labels"],
 )

@@ -57,7 +57,7 @@ def test_forty_unfinished_messages_take_the_memory_of_one(clips: ClipFactory, me
     with server_process(clips.folder) as server, ScoringClient(server.grpc_address) as client:
         assert server.get("/metrics") == 200
         before = peak_bytes(server.process.pid)
-        send_unfinished(server.grpc_address, method, 40, least_bytes=MESSAGE_BYTES // 2)
+        send_unfinished(server.grpc_address, method, 40, least_bytes=MESSAGE_BYTES // 2, turns=5)
         assert peak_bytes(server.process.pid) - before < 2 * MESSAGE_BYTES
         # The turns go on after clients that leave all at once.
         wait_until(lambda: client.health().ok)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import socket
 import struct
 import threading
@@ -58,7 +59,12 @@ def send_at_once(address: str, method: str, calls: int) -> list[grpc.StatusCode]
 
 
 def send_unfinished(
-    address: str, method: str, calls: int, share: float = 0.9, least_bytes: int = 0
+    address: str,
+    method: str,
+    calls: int,
+    share: float = 0.9,
+    least_bytes: int = 0,
+    turns: float = math.inf,
 ) -> int:
     """Have as many clients send a part of a message each, as far as the server lets them.
 
@@ -68,6 +74,7 @@ def send_unfinished(
         calls: How many clients there are.
         share: How much of the message each sends before it falls silent.
         least_bytes: What the server is certain to take from all of them together.
+        turns: Where the server lets them take turns, how many are enough.
 
     Returns:
         How many bytes of messages all clients together could send.
@@ -85,7 +92,7 @@ def send_unfinished(
 
         wait_until(lambda: sent() >= least_bytes)
         before = -1
-        while any(sender.is_alive() for sender in senders) and before != sent():
+        while any(each.is_alive() for each in senders) and before != sent() < turns * n_bytes:
             before = sent()
             time.sleep(_STANDSTILL_S)
     for sender in senders:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DEFAULT_MAX_VMAF", "Caps", "apply_caps", "non_shrinking", "shrinks"]
 
+# A sixth of a just-noticeable difference.
+_UNSEEN_VMAF = 1.0
+
 DEFAULT_MAX_VMAF = 95.0
 """Where hardly a viewer sees a further gain with the models that go to 100."""
 
@@ -162,11 +165,11 @@ def shrinks(points: Sequence[PointT], size_of: Callable[[PointT], int]) -> bool:
 def non_shrinking(hull: Sequence[PointT], size_of: Callable[[PointT], int]) -> tuple[PointT, ...]:
     """Leave out the points whose loss costs viewers the least, until no picture shrinks.
 
-    The top stays. What the others are worth is the mean score of viewers whose throughput is spread
-    evenly over the logarithm of the hull's bitrates, each watching the best point that fits; one
-    for whom nothing fits counts as 0. No other choice of points is worth more. Dynamic programming
-    finds it: as a further point never makes a ladder worse, only the last point of each size so far
-    can come right below the next one.
+    What points are worth is the mean score of viewers whose throughput is spread evenly over the
+    logarithm of the hull's bitrates, each watching the best point that fits; one for whom nothing
+    fits counts as 0. No other choice of points is worth more. Dynamic programming finds it: as a
+    further point never makes a ladder worse, only the last point of each size so far can come right
+    below the next one. The top goes only where it is smaller than points that are worth more.
 
     Args:
         hull: Points by ascending bitrate; VMAF strictly rises too.
@@ -195,12 +198,14 @@ def non_shrinking(hull: Sequence[PointT], size_of: Callable[[PointT], int]) -> t
         worth.append(most + scores[index] * reach)
         below.append(rung_below)
         last_of_size[size] = index
-    return tuple(hull[index] for index in _path(below))
+    as_good = (i for i, score in enumerate(scores) if score >= scores[-1] - _UNSEEN_VMAF)
+    top = max(as_good, key=lambda index: (worth[index], index))
+    return tuple(hull[index] for index in _path(below, top))
 
 
-def _path(below: Sequence[int]) -> list[int]:
-    """Follow the best choice from the top down; returns its points from the lowest up."""
-    path = [len(below) - 1]
+def _path(below: Sequence[int], top: int) -> list[int]:
+    """Follow the best choice from its top down; returns its points from the lowest up."""
+    path = [top]
     while below[path[-1]] >= 0:
         path.append(below[path[-1]])
     return path[::-1]

@@ -116,6 +116,14 @@ def test_the_top_stays_though_its_picture_is_smaller_than_others() -> None:
     assert bitrates_of(selection.rungs) == [100, 1000]
 
 
+def test_a_smaller_picture_that_nobody_sees_is_better_does_not_end_the_ladder() -> None:
+    hull = sized((360, 81.7, 640), (622, 90.56, 640), (851, 90.7, 320))
+
+    selection = select_rungs(hull, SelectionOptions(), size_of=attrgetter("pixels"))
+
+    assert bitrates_of(selection.rungs) == [360, 622]
+
+
 def test_sizes_of_other_shapes_follow_each_other_where_they_have_as_many_pixels() -> None:
     upright_and_lying = sized((100, 40, 360 * 640), (400, 70, 640 * 360), (1000, 90, 720 * 1280))
 
