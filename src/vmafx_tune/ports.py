@@ -1,6 +1,6 @@
-"""What workflows need from the outside world, as Protocols.
+"""What commands need from the outside world, as Protocols.
 
-Adapters (`media`, `encoders`, `scoring`, `probing`) implement them; `wiring` joins the two. A test
+Adapters (`media`, `encoders`, `scoring`, `probing`) implement them; `session` joins the two. A test
 or an API user may pass any object of the right shape.
 """
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from vmafx_tune.encoders.availability import Availability
+    from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.model import (
         EncodeOutcome,
         EncodeSpec,
@@ -20,7 +23,9 @@ if TYPE_CHECKING:
         ProbeSpec,
         ScoreRequest,
         ScoreSet,
+        VmafModel,
     )
+    from vmafx_tune.probing.keys import Setup
 
 T = TypeVar("T")
 
@@ -30,6 +35,7 @@ __all__ = [
     "ProbeProgress",
     "ProbeStore",
     "Prober",
+    "Probing",
     "Recaller",
     "Scorer",
 ]
@@ -170,4 +176,62 @@ class ProbeStore(Protocol):
 
     def curve(self, key: ProbeKey) -> Iterable[Probe]:
         """Read all probes that differ from `key` in quality only, without their commands."""
+        ...
+
+
+class Probing(Protocol):
+    """Where the probes of a run are made: on this machine, or by the workers of a cluster."""
+
+    @property
+    def slots(self) -> int | None:
+        """Probes that can be made at once; None where only the cores of this machine limit them."""
+        ...
+
+    @property
+    def ffmpeg(self) -> Ffmpeg:
+        """The ffmpeg that makes the trial encodes, as results name it.
+
+        Raises:
+            ToolNotFoundError: There is none.
+        """
+        ...
+
+    def connect(self) -> None:
+        """Make sure that it is there, before any work.
+
+        Raises:
+            ClusterError: It is not.
+        """
+        ...
+
+    def scorer(self, backend: str, model: VmafModel) -> Scorer:
+        """Choose the backend that scores all further probes.
+
+        Raises:
+            VmafxTuneError: There is none.
+        """
+        ...
+
+    def availability(self, row: EncoderRow) -> Availability:
+        """Find out whether an encoder can be used there."""
+        ...
+
+    def unused_arguments(self, spec: EncodeSpec) -> tuple[str, ...]:
+        """Find further arguments of an encode that its encoder does not have.
+
+        Raises:
+            UsageError: The encoder refuses one.
+        """
+        ...
+
+    def setup(self) -> Setup:
+        """Tell what decides the outcome of a probe."""
+        ...
+
+    def prober(self) -> Prober:
+        """Make what measures, whether it was measured before or not; a scorer has been chosen."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it; what is under way is stopped."""
         ...

@@ -1,4 +1,4 @@
-"""Where adapters meet workflows: one session for each run."""
+"""Where adapters meet commands: one session for each run."""
 
 from __future__ import annotations
 
@@ -10,24 +10,23 @@ from dataclasses import replace
 from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from vmafx_tune._version import __version__
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.coding import build, plain
 from vmafx_tune.cpus import CoreShares, available_cpus
-from vmafx_tune.errors import UsageError
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.folders import cache_folder
 from vmafx_tune.model import Excerpt, RawFormat, Source
 from vmafx_tune.options import SourceOptions, ToolOptions
 from vmafx_tune.parsing import parse_frame_rate, parse_resolution
+from vmafx_tune.probing.local import LocalProbing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from vmafx_tune.encoders.availability import Availability
-    from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.media.excerpts import ExcerptCutter
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.media.file_facts import FileFacts
@@ -41,13 +40,12 @@ if TYPE_CHECKING:
         Resolution,
         VmafModel,
     )
-    from vmafx_tune.ports import Encoder, Prober, Scorer
-    from vmafx_tune.probing.keys import Setup
+    from vmafx_tune.ports import Prober, Probing, Scorer
     from vmafx_tune.probing.store import SqliteProbeStore
     from vmafx_tune.sampling.parts import SamplePlan, Segment
     from vmafx_tune.scoring.reference_copies import ReferenceCopies
 
-__all__ = ["LocalProbing", "Probing", "Session", "open_session"]
+__all__ = ["Session", "open_session"]
 
 # Facts of a file do not depend on what it is called.
 _ANY_PATH = Path()
@@ -74,185 +72,6 @@ def open_session(
         yield session
     finally:
         session.observe = before
-
-
-class Probing(Protocol):
-    """Where the probes of a run are made: on this machine, or by the workers of a cluster."""
-
-    @property
-    def slots(self) -> int | None:
-        """Probes that can be made at once; None where only the cores of this machine limit them."""
-        ...
-
-    @property
-    def ffmpeg(self) -> Ffmpeg:
-        """The ffmpeg that makes the trial encodes, as results name it.
-
-        Raises:
-            ToolNotFoundError: There is none.
-        """
-        ...
-
-    def connect(self) -> None:
-        """Make sure that it is there, before any work.
-
-        Raises:
-            ClusterError: It is not.
-        """
-        ...
-
-    def scorer(self, backend: str, model: VmafModel) -> Scorer:
-        """Choose the backend that scores all further probes.
-
-        Raises:
-            VmafxTuneError: There is none.
-        """
-        ...
-
-    def availability(self, row: EncoderRow) -> Availability:
-        """Find out whether an encoder can be used there."""
-        ...
-
-    def unused_arguments(self, spec: EncodeSpec) -> tuple[str, ...]:
-        """Find further arguments of an encode that its encoder does not have.
-
-        Raises:
-            UsageError: The encoder refuses one.
-        """
-        ...
-
-    def setup(self) -> Setup:
-        """Tell what decides the outcome of a probe."""
-        ...
-
-    def prober(self) -> Prober:
-        """Make what measures, whether it was measured before or not; a scorer has been chosen."""
-        ...
-
-    def close(self) -> None:
-        """Let go of it; what is under way is stopped."""
-        ...
-
-
-class LocalProbing:
-    """Implements `Probing` with the programs of this machine.
-
-    Args:
-        session: Knows them.
-    """
-
-    slots = None
-
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._scorer: Scorer | None = None
-
-    @property
-    def ffmpeg(self) -> Ffmpeg:
-        """The session's ffmpeg; see `Probing`."""
-        return self._session.ffmpeg
-
-    def connect(self) -> None:
-        """Do nothing: this machine is there."""
-
-    def close(self) -> None:
-        """Do nothing: programs end with what they do."""
-
-    def scorer(self, backend: str, model: VmafModel) -> Scorer:
-        """Choose a backend for many encodes of the same clip; see `Session.scorer`."""
-        self._scorer = self._session.scorer(backend, model, often=True)
-        return self._scorer
-
-    def availability(self, row: EncoderRow) -> Availability:
-        """Find out whether an encoder is compiled in and opens on this machine."""
-        from vmafx_tune.encoders.availability import check_encoder
-
-        if row.name not in self._session.availabilities:
-            self._session.availabilities[row.name] = check_encoder(
-                row, self._session.ffmpeg, self._session.runner, self._session.facts
-            )
-        return self._session.availabilities[row.name]
-
-    def unused_arguments(self, spec: EncodeSpec) -> tuple[str, ...]:
-        """Find further arguments of an encode that its encoder does not have.
-
-        Raises:
-            UsageError: The encoder refuses one.
-        """
-        from vmafx_tune.encoders.argument_trial import find_unused_arguments
-        from vmafx_tune.encoders.registry import encoder_row
-
-        return find_unused_arguments(
-            spec,
-            encoder_row(spec.encoder),
-            self._session.ffmpeg,
-            self._session.runner,
-            self._session.facts,
-        )
-
-    def setup(self) -> Setup:
-        """Tell what decides the outcome of a probe; see `Probing`."""
-        from vmafx_tune.probing.keys import LocalSetup
-
-        return LocalSetup(
-            self._session.facts,
-            ffmpeg=self._session.ffmpeg.path,
-            scorer={} if self._scorer is None else self._scorer_facts(self._scorer),
-            scoring_files=() if self._scorer is None else self._scoring_files(self._scorer),
-            encoder_version=lambda row: self.availability(row).version,
-        )
-
-    def prober(self) -> Prober:
-        """Make probes; see `Probing`."""
-        from vmafx_tune.probing.prober import EncodingProber
-
-        return EncodingProber(
-            self._encoder(),
-            self._chosen(),
-            cancel=self._session.cancel,
-            shares=self._session.shares,
-            work_dir=self._session.tools.work_dir,
-            check=self._require_intact,
-        )
-
-    def _encoder(self) -> Encoder:
-        from vmafx_tune.encoders.runner import FfmpegEncoder
-
-        def probe(path: Path) -> Source:
-            from vmafx_tune.media.probe import probe_source
-
-            return probe_source(path)
-
-        return FfmpegEncoder(self._session.ffmpeg, self._session.runner, probe)
-
-    def _require_intact(self, source: Source) -> None:
-        from vmafx_tune.media.damage import require_intact
-
-        require_intact(source, self._session.cancel)
-
-    def _chosen(self) -> Scorer:
-        if self._scorer is None:
-            raise UsageError("The scorer has to be chosen before anything is measured with it.")
-        return self._scorer
-
-    def _scorer_facts(self, scorer: Scorer) -> dict[str, str]:
-        facts = {"name": scorer.name, "version": scorer.version}
-        # PyAV decodes and scales its frames.
-        return facts | {"decoder": self._session.decoder} if scorer.name == "libvmaf" else facts
-
-    def _scoring_files(self, scorer: Scorer) -> tuple[Path, ...]:
-        """Programs and libraries that decide what a scorer gives."""
-        if scorer.name == "vmaf":
-            from vmafx_tune.scoring.vmaf_binary import find_vmaf
-
-            return find_vmaf(self._session.vmaf_binary), self._session.ffmpeg.path
-        if scorer.name == "libvmaf":
-            from vmafx_tune.scoring.libvmaf.library import load_libvmaf
-
-            library = Path(load_libvmaf().path)
-            # What the dynamic linker found by its name alone has its version, and no path.
-            return (library,) if library.is_absolute() else ()
-        return (self._session.ffmpeg.path,)
 
 
 class Session:

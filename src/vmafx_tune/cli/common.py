@@ -124,7 +124,7 @@ class Run:
         """Write `result`, and exit unless all is well.
 
         Args:
-            result: What the workflow returned.
+            result: What the command returned.
             exit_code: How the command ends; 0 returns.
             frames: Whether per-frame scores come with it.
             commands: Whether a table has the encode commands.

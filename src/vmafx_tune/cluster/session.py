@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cluster.messages import Inquiry, Kit
 from vmafx_tune.errors import ClusterWorkersError, ScoringError, UsageError, VmafxTuneError
-from vmafx_tune.session import LocalProbing, Session
+from vmafx_tune.probing.local import LocalProbing
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

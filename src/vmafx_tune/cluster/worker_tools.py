@@ -18,8 +18,9 @@ from vmafx_tune.folders import cache_folder
 from vmafx_tune.media.file_facts import FileFacts
 from vmafx_tune.media.source_cache import SourceCache
 from vmafx_tune.options import ToolOptions
+from vmafx_tune.probing.local import LocalProbing
 from vmafx_tune.probing.store import SqliteProbeStore, store_limit
-from vmafx_tune.session import LocalProbing, Session
+from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.cluster.messages import FileRef, Inquiry, Job, Kit
     from vmafx_tune.model import ProbeSpec
-    from vmafx_tune.ports import ProbeProgress
-    from vmafx_tune.session import Probing
+    from vmafx_tune.ports import ProbeProgress, Probing
 
 __all__ = ["WorkerTools", "tools_for"]
 

@@ -39,7 +39,7 @@ __all__ = [
 class SearchingSampler:
     """Fills a cell by a search; probes of one resolution are shared between its targets.
 
-    A `workflows.ladder.Sampler`: thread-safe between resolutions, not within one.
+    A `Sampler`: thread-safe between resolutions, not within one.
 
     Args:
         base: The search to repeat; its template says how to encode and score, and `display` where

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_MAX_VMAF", "Caps", "apply_caps", "non_shrinking", "shrinks"]
 
 # A sixth of a just-noticeable difference.
-_UNSEEN_VMAF = 1.0
+_NEARLY_BEST_VMAF = 1.0
 
 DEFAULT_MAX_VMAF = 95.0
 """Where hardly a viewer sees a further gain with the models that go to 100."""
@@ -32,8 +32,8 @@ class Caps:
     Attributes:
         min_vmaf: No rung scores less.
         max_vmaf: The top rung is the cheapest point that reaches this, and nothing is above it.
-        min_bitrate_kbps: No rung is cheaper.
-        max_bitrate_kbps: No rung is dearer.
+        min_bitrate_kbps: No rung has a bitrate below this.
+        max_bitrate_kbps: No rung has a bitrate above this.
 
     Raises:
         InvalidLadderError: A limit is not a number, or a lower one is above its upper one.
@@ -198,7 +198,7 @@ def non_shrinking(hull: Sequence[PointT], size_of: Callable[[PointT], int]) -> t
         worth.append(most + scores[index] * reach)
         below.append(rung_below)
         last_of_size[size] = index
-    as_good = (i for i, score in enumerate(scores) if score >= scores[-1] - _UNSEEN_VMAF)
+    as_good = (i for i, score in enumerate(scores) if score >= scores[-1] - _NEARLY_BEST_VMAF)
     top = max(as_good, key=lambda index: (worth[index], index))
     return tuple(hull[index] for index in _path(below, top))
 

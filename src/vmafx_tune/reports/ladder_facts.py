@@ -233,7 +233,7 @@ def _counted(result: LadderResult) -> str:
     n_encodes = len(result.probes)
     encodes = counted(n_encodes, "encode")
     known = 0 if result.new_probes is None else n_encodes - result.new_probes
-    return f"{encodes}, {known} of them known before" if known > 0 else encodes
+    return f"{encodes}, {known} cached" if known > 0 else encodes
 
 
 def _encoder_version(result: LadderResult) -> str:

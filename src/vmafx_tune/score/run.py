@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["JOB", "run_score", "score"]
 
 JOB = "score"
-"""The name that the workflow's events carry."""
+"""The name that the command's events carry."""
 
 
 def run_score(

@@ -120,7 +120,7 @@ def test_encodes_that_were_stopped_stand_among_the_probes_with_the_reason() -> N
     assert line_with("Answer", found).split(maxsplit=1)[1] == "at most 800 kb/s"
     stopped = [line.split() for line in found if line.endswith("stopped: over 800 kb/s")]
     assert [cells[:2] for cells in stopped] == [["12", text.ABSENT], ["18.5", text.ABSENT]]
-    assert line_with("Took", found).endswith("8 probes, 2 of them known before")
+    assert line_with("Took", found).endswith("8 probes, 2 cached")
 
 
 def test_contradicting_probes_are_told() -> None:

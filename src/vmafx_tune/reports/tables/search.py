@@ -85,7 +85,7 @@ def _probe_count(result: SearchResult) -> str:
     count = len(result.bisect_samples) + len(result.too_large)
     known = count - result.new_probes
     noun = "probe" if count == 1 else "probes"
-    return f"{count} {noun}" + (f", {known} of them known before" if known > 0 else "")
+    return f"{count} {noun}" + (f", {known} cached" if known > 0 else "")
 
 
 def _probes(result: SearchResult) -> RenderableType:
