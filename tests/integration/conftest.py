@@ -34,6 +34,20 @@ def known_programs(session_cache: Path) -> Path:
     return session_cache
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cache_of_module(
+    tmp_path_factory: pytest.TempPathFactory, known_programs: Path
+) -> Iterator[None]:
+    """A cache without probes for the fixtures of each module, which may be made more than once.
+
+    A worker that takes over tests of another one can come back to a module.
+    """
+    folder = new_cache(tmp_path_factory.mktemp("module-cache"), known_programs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(folder))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_cache(
     tmp_path_factory: pytest.TempPathFactory,
