@@ -7,7 +7,7 @@ Nothing here imports numpy or pydantic, so that importing it costs almost nothin
 from __future__ import annotations
 
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -417,7 +417,7 @@ class Probe:
         quality: Value of the quality knob.
         bitrate_kbps: Average video bitrate.
         size_bytes: Sum of the video packets' sizes.
-        scores: Per-frame scores, kept so that another pooling needs no new encode.
+        scores: Per-frame scores, so that another pooling needs no new encode.
         encode_time_s: Wall time of the encode.
         score_time_s: Wall time of decoding and scoring.
         encoder_version: From the encoder's own banner or bitstream.
@@ -458,6 +458,14 @@ class Probe:
     def chunk_commands(self) -> tuple[tuple[str, ...], ...]:
         """Of an encode in chunks, the commands of the chunks; empty otherwise."""
         return tuple(part.command for part in self.parts) if self.in_chunks else ()
+
+    def without_frames(self) -> Probe:
+        """Leave out what was measured of single frames, which is most of it for a long clip."""
+        return replace(
+            self,
+            scores=replace(self.scores, frames=(), features={}),
+            parts=tuple(part.without_frames() for part in self.parts),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,8 +137,8 @@ class Prober(Protocol):
 class Recaller(Protocol):
     """What a prober is besides, if it remembers what was measured before."""
 
-    def known(self, template: ProbeSpec) -> tuple[Probe, ...]:
-        """Return the probes that need not be made again, by ascending quality.
+    def known(self, template: ProbeSpec) -> Iterable[Probe]:
+        """Recall the probes that need not be made again, by ascending quality.
 
         Args:
             template: What to encode and how to score; its quality counts for nothing.

@@ -138,8 +138,9 @@ class _AdaptiveSampling:
     def points(self) -> Iterator[LadderPoint]:
         """All that was measured."""
         for rendition in self._renditions:
+            resolution, pool = rendition.resolution, rendition.search.pool
             for probe in rendition.probe_set.probes():
-                yield measured_point(probe, rendition.resolution, rendition.search.pool)
+                yield measured_point(probe, rendition.probe_set.pooled(probe), resolution, pool)
 
     def _measured(self) -> Iterator[Measured]:
         for size, rendition in enumerate(self._renditions):

@@ -12,7 +12,6 @@ from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.ports import Recaller
 from vmafx_tune.results.ladder import LadderCell, LadderPoint
-from vmafx_tune.scoring.pooling import pool_scores, summarize
 from vmafx_tune.search.engine import plan_of, search_with
 from vmafx_tune.search.prescan import prescan_of
 from vmafx_tune.search.probe_set import ProbeSet
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import PoolMethod, Probe, ProbeSpec, Resolution, ScoreSet
     from vmafx_tune.ports import ProbeProgress, Prober
+    from vmafx_tune.results.pooled import PooledScores
     from vmafx_tune.results.search import SearchResult
     from vmafx_tune.search.request import SearchRequest
 
@@ -103,8 +103,10 @@ class SearchingSampler:
             raise
         except VmafxTuneError as error:
             cell = LadderCell.failed(resolution, target, str(error))
-        new = [probe for probe in probe_set.probes() if probe.quality not in known]
-        points = (measured_point(probe, resolution, search.pool) for probe in new)
+        new = (probe for probe in probe_set.probes() if probe.quality not in known)
+        points = (
+            measured_point(probe, probe_set.pooled(probe), resolution, search.pool) for probe in new
+        )
         return replace(cell, points=tuple(points))
 
     def _search(
@@ -169,18 +171,20 @@ def found_cell(result: SearchResult, resolution: Resolution) -> LadderCell:
     )
 
 
-def measured_point(probe: Probe, resolution: Resolution, pool: PoolMethod) -> LadderPoint:
+def measured_point(
+    probe: Probe, pooled: PooledScores, resolution: Resolution, pool: PoolMethod
+) -> LadderPoint:
     """Make a point of a ladder of a probe at `resolution`."""
     return LadderPoint(
         width=resolution.width,
         height=resolution.height,
         crf=probe.quality,
         bitrate_kbps=probe.bitrate_kbps,
-        vmaf=pool_scores(probe.scores.frames, pool),
+        vmaf=getattr(pooled, pool),
         peak_bitrate_kbps=probe.peak_bitrate_kbps,
         codecs=probe.codecs,
         encode_command=shell.join(probe.command) if probe.command else None,
-        vmaf_pooled=summarize(probe.scores.frames),
+        vmaf_pooled=pooled,
         size_bytes=probe.size_bytes,
         encode_time_ms=probe.encode_time_s * 1000,
         score_time_ms=probe.score_time_s * 1000,
@@ -204,7 +208,7 @@ class SharedCeiling:
         """Encode and score; see `ports.Prober`."""
         return self._prober.probe(spec, on_progress=on_progress)
 
-    def known(self, template: ProbeSpec) -> tuple[Probe, ...]:
+    def known(self, template: ProbeSpec) -> Iterable[Probe]:
         """Recall what needs no encode; see `ports.Recaller`."""
         return self._prober.known(template) if isinstance(self._prober, Recaller) else ()
 
@@ -215,7 +219,8 @@ class SharedCeiling:
         # Whoever wants the same scores waits for them; nobody else does.
         with turn:
             if spec.display not in self._ceilings:
-                self._ceilings[spec.display] = self._prober.score_itself(spec)
+                scores = self._prober.score_itself(spec)
+                self._ceilings[spec.display] = replace(scores, features={})
             return self._ceilings[spec.display]
 
     def cancel(self) -> None:

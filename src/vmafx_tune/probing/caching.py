@@ -12,7 +12,7 @@ from vmafx_tune.errors import TooLargeError, VmafxTuneError
 from vmafx_tune.probing.claims import no_claim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
     from vmafx_tune.model import EncodeSpec, Probe, ProbeKey, ProbeSpec, ScoreSet
@@ -72,8 +72,7 @@ class CachingProber:
         self._claim = claim
         self._refresh = refresh
         self._turns = _Turns()
-        self._probes: dict[str, Probe] = {}
-        self._scores: dict[str, ScoreSet] = {}
+        self._fresh: set[str] = set()
 
     def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
         """Recall a probe, or encode and score; see `ports.Prober`."""
@@ -81,26 +80,22 @@ class CachingProber:
         if key is None:
             return self._prober.probe(spec, on_progress=on_progress)
         with self._turns.of(key):
-            known = self._probes.get(key.digest) or self._recall(self._store.get, key)
-            if known is not None:
-                return self._recalled(self._hold(key, known), spec)
-            with self._claimed(key, on_progress):
-                # It may have been measured while the claim was waited for.
-                known = self._recall(self._store.get, key)
-                if known is None:
-                    return self._made(key, spec, on_progress)
-            return self._recalled(self._hold(key, known), spec)
+            known = self._recall(self._store.get, key)
+            if known is None:
+                with self._claimed(key, on_progress):
+                    # It may have been measured while the claim was waited for.
+                    known = self._recall(self._store.get, key)
+                    if known is None:
+                        return self._made(key, spec, on_progress)
+            return self._recalled(known, spec)
 
     def _made(self, key: ProbeKey, spec: ProbeSpec, on_progress: ProbeProgress | None) -> Probe:
         made = self._measured(key, spec, on_progress)
         if _key(self._keys.of, spec) != key:
             return made
         self._store.put(key, made)
-        return self._hold(key, made)
-
-    def _hold(self, key: ProbeKey, probe: Probe) -> Probe:
-        lean = self._probes[key.digest] = _without_features(probe)
-        return lean
+        self._fresh.add(key.digest)
+        return _without_features(made)
 
     def _measured(self, key: ProbeKey, spec: ProbeSpec, on_progress: ProbeProgress | None) -> Probe:
         """Measure, or find out from here or from an earlier run that the encode is too large."""
@@ -123,7 +118,7 @@ class CachingProber:
         if key is None:
             return self._prober.score_itself(spec)
         with self._turns.of(key):
-            known = self._scores.get(key.digest) or self._recall(self._store.get_scores, key)
+            known = self._recall(self._store.get_scores, key)
             if known is None:
                 with self._claimed(key):
                     known = self._recall(self._store.get_scores, key)
@@ -132,11 +127,11 @@ class CachingProber:
                         if _key(self._keys.of_itself, spec) != key:
                             return known
                         self._store.put_scores(key, known)
-            self._scores[key.digest] = known
+                        self._fresh.add(key.digest)
             return known
 
-    def known(self, template: ProbeSpec) -> tuple[Probe, ...]:
-        """Recall all probes that differ from `template` in quality only.
+    def known(self, template: ProbeSpec) -> Iterable[Probe]:
+        """Recall all probes that differ from `template` in quality only, one after the other.
 
         Args:
             template: What to encode and how to score; its quality counts for nothing.
@@ -147,9 +142,9 @@ class CachingProber:
         key = None if self._refresh else _key(self._keys.of, template)
         if key is None:
             return ()
-        return tuple(
+        return (
             self._recalled(
-                _without_features(probe),
+                probe,
                 dataclasses.replace(
                     template, encode=dataclasses.replace(template.encode, quality=probe.quality)
                 ),
@@ -171,10 +166,11 @@ class CachingProber:
         return self._claim(key.digest, wait=not self._refresh, on_wait=on_wait)
 
     def _recall(self, get: Callable[[ProbeKey], T | None], key: ProbeKey) -> T | None:
-        return None if self._refresh else get(key)
+        return None if self._refresh and key.digest not in self._fresh else get(key)
 
     def _recalled(self, probe: Probe, spec: ProbeSpec) -> Probe:
-        return dataclasses.replace(probe, command=self._command(spec.encode), cached=True)
+        lean = _without_features(probe)
+        return dataclasses.replace(lean, command=self._command(spec.encode), cached=True)
 
 
 def _without_features(probe: Probe) -> Probe:

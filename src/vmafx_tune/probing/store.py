@@ -106,6 +106,7 @@ _ADVICE = "Set VMAFX_CACHE_DIR to another folder, or use --no-cache."
 _USE_NOTED_AFTER_S = 3600.0
 _FORGET_FACTS_AFTER_S = 365 * 24 * 3600.0
 _PROBES = f"SELECT rowid, {COLUMNS} FROM probes"  # noqa: S608 - names of our own
+_AT_PLACE = f"{_PROBES} WHERE rowid = ?"
 _PLACES = ", ".join("?" * len(COLUMNS.split()))
 _INSERT = f"INSERT OR REPLACE INTO probes ({COLUMNS}) VALUES ({_PLACES})"  # noqa: S608 - names of our own
 _FACT = "SELECT rowid, name, fact, made_s, checksum FROM facts WHERE name = ?"
@@ -178,13 +179,15 @@ class SqliteProbeStore:
 
     def curve(self, key: ProbeKey) -> Iterator[Probe]:
         """Read all probes that differ from `key` in quality only; see `ports.ProbeStore`."""
-        query = f"{_PROBES} WHERE curve = ? AND encoder IS NOT NULL ORDER BY quality"
-        rows = self._rows(query, key.curve)
+        query = "SELECT rowid FROM probes WHERE curve = ? AND encoder IS NOT NULL ORDER BY quality"
+        places = self._rows(query, key.curve)
 
         def probe(columns: tuple[Any, ...]) -> Probe:
             row = ProbeRow.read(columns)
             return probe_of(row, replace(key, digest=row.digest, quality=None))
 
+        # One at a time, as each has the scores of all its frames.
+        rows = (row for (place,) in places for row in self._rows(_AT_PLACE, place))
         found = (self._decoded("probes", row, probe) for row in rows)
         return (probe for probe in found if probe is not None)
 
@@ -232,7 +235,7 @@ class SqliteProbeStore:
         return None
 
     def _rows(
-        self, query: str, name: str, give_up: Callable[[Exception], None] | None = None
+        self, query: str, name: str | int, give_up: Callable[[Exception], None] | None = None
     ) -> list[tuple[Any, ...]]:
         def read() -> list[tuple[Any, ...]]:
             with self._database.reading() as connection:

@@ -142,7 +142,8 @@ class Answer(BestEncode):
     notes: tuple[str, ...] = ()
     """What an engineer should know of the answer and its encoder, in sentences."""
     probes: PythonOnly[tuple[Probe, ...]] = field(default=(), repr=False)
-    """The probes with the scores of their frames, best quality first."""
+    """The probes, best quality first. The scores of their frames come with the events
+    `ProbeFinished`; here are those of a sample only."""
 
     @property
     def answer(self) -> Probe | None:

@@ -14,7 +14,7 @@ from vmafx_tune.ports import Recaller
 from vmafx_tune.sampling.joining import joined_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from vmafx_tune.model import Probe, ProbeSpec, ScoreSet, Source
     from vmafx_tune.ports import ProbeProgress, Prober
@@ -73,7 +73,7 @@ class PartsProber:
         """Score the parts against themselves; see `ports.Prober`."""
         return joined_scores(self._each(spec, lambda part, _: self._prober.score_itself(part)))
 
-    def known(self, template: ProbeSpec) -> tuple[Probe, ...]:
+    def known(self, template: ProbeSpec) -> Iterable[Probe]:
         """Recall all probes whose parts are all known, by quality; see `ports.Recaller`."""
         if not isinstance(self._prober, Recaller):
             return ()
@@ -81,7 +81,7 @@ class PartsProber:
             {probe.quality: probe for probe in self._prober.known(part)}
             for part in self._of(template)
         ]
-        return tuple(
+        return (
             self._join(_at_quality(template, quality), [part[quality] for part in parts])
             for quality in sorted(set(parts[0]).intersection(*parts))
         )

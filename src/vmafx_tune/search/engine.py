@@ -20,7 +20,6 @@ from vmafx_tune.results.search import (
     SearchResult,
 )
 from vmafx_tune.sampling.estimates import estimate_of, is_close_enough, searched_sample
-from vmafx_tune.scoring.pooling import summarize
 from vmafx_tune.search.bisect import SearchProblem
 from vmafx_tune.search.losses import losses
 from vmafx_tune.search.plateau import MeasuredStep, is_saturated, plateau_at_best, plateau_at_worst
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vmafx_tune.ports import Prober
+    from vmafx_tune.results.pooled import PooledScores
     from vmafx_tune.results.sample import SampleEstimate
     from vmafx_tune.search.bisect import SearchOutcome
     from vmafx_tune.search.plateau import Plateau
@@ -188,7 +188,7 @@ def _result(
     full_rate = request.template.subsample == 1
     return SearchResult(
         **_circumstances(request, probe_set),
-        **({} if best is None else _answer(best)),
+        **({} if best is None else _answer(best, probe_set.pooled(best))),
         vmaf_score=vmaf,
         next_worse=_next_worse(probe_set, outcome),
         ok=outcome.reached,
@@ -237,7 +237,7 @@ def _circumstances(request: SearchRequest, probe_set: ProbeSet) -> dict[str, Any
     }
 
 
-def _answer(probe: Probe) -> dict[str, Any]:
+def _answer(probe: Probe, pooled: PooledScores) -> dict[str, Any]:
     """Tell of an encode what its results do."""
     return {
         **{name: getattr(probe, name) for name in _SAME_NAMES},
@@ -245,7 +245,7 @@ def _answer(probe: Probe) -> dict[str, Any]:
         "encode_time_ms": probe.encode_time_s * 1000,
         "encode_command": shell.join(probe.command) if probe.command else None,
         "chunk_commands": tuple(map(shell.join, probe.chunk_commands)),
-        "vmaf_pooled": summarize(probe.scores.frames),
+        "vmaf_pooled": pooled,
     }
 
 

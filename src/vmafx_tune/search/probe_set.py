@@ -17,7 +17,7 @@ from vmafx_tune.events import (
     ProbeStopped,
 )
 from vmafx_tune.ports import Recaller
-from vmafx_tune.scoring.pooling import pool_scores
+from vmafx_tune.scoring.pooling import pool_scores, summarize
 from vmafx_tune.search import bisect, interpolate
 from vmafx_tune.search.bisect import solve
 from vmafx_tune.search.expected_curve import LOWEST_CEILING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import EncodeSpec, Probe
     from vmafx_tune.ports import Prober
+    from vmafx_tune.results.pooled import PooledScores
     from vmafx_tune.search.bisect import SearchOutcome, Strategy
     from vmafx_tune.search.grid import KnobGrid
     from vmafx_tune.search.request import SearchRequest
@@ -74,13 +75,10 @@ def stored_scores(prober: Prober, request: SearchRequest) -> dict[int, float]:
     """
     if not isinstance(prober, Recaller):
         return {}
-    by_step = {
-        _step(request.grid, probe.quality): probe for probe in prober.known(request.template)
-    }
     return {
         step: pool_scores(probe.scores.frames, request.pool)
-        for step, probe in by_step.items()
-        if step is not None
+        for probe in prober.known(request.template)
+        if (step := _step(request.grid, probe.quality)) is not None
     }
 
 
@@ -99,7 +97,7 @@ class ProbesLeft(NamedTuple):
 
 
 class ProbeSet:
-    """Measures steps through the prober and remembers them.
+    """Measures steps through the prober and remembers them, but for the scores of single frames.
 
     Not thread-safe: one encoder's searches follow each other, so that each profits from the last.
 
@@ -127,6 +125,7 @@ class ProbeSet:
         self._observe = observe
         self._probes: dict[int, Probe] = {}
         self._scores: dict[int, float] = {}
+        self._pooled: dict[float, PooledScores] = {}
         self._too_large: dict[int, TooLargeError] = {}
         self._ceiling: float | None = None
         self._stored: dict[int, float] | None = None
@@ -154,12 +153,20 @@ class ProbeSet:
         return MappingProxyType(self._stored)
 
     def probes(self) -> tuple[Probe, ...]:
-        """All probes, from the best quality to the worst."""
+        """All probes, from the best quality to the worst.
+
+        Of single frames they tell nothing, those of a sample excepted: how its parts differ is the
+        error of its answer.
+        """
         return tuple(probe for _, probe in sorted(self._probes.items()))
 
     def vmafs(self) -> tuple[float, ...]:
         """Pooled scores of `probes()`, in the same order."""
         return tuple(score for _, score in sorted(self._scores.items()))
+
+    def pooled(self, probe: Probe) -> PooledScores:
+        """Every pooling of the scores of one of `probes()`."""
+        return self._pooled[probe.quality]
 
     def too_large(self) -> tuple[float, ...]:
         """Qualities of the encodes that are above the limit of the bitrate, the best first."""
@@ -265,8 +272,8 @@ class ProbeSet:
             self._observe(ProbeFailed(job, number, encode.quality, str(error)))
             raise
         vmaf = pool_scores(probe.scores.frames, self._pool)
-        self._probes[step] = probe
-        self._scores[step] = vmaf
+        self._scores[step], self._pooled[probe.quality] = vmaf, summarize(probe.scores.frames)
+        self._probes[step] = probe if self._request.estimates else probe.without_frames()
         most, expected = probes_left()
         self._observe(
             ProbeFinished(job, number, probe, vmaf, target, most, probes_expected=expected)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import threading
+import weakref
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,11 +19,12 @@ from vmafx_tune.errors import EncodeFailedError, TooLargeError
 from vmafx_tune.model import EncodeSpec, Probe, ProbeKey, ProbeSpec, ScoreSet
 from vmafx_tune.probing.caching import CachingProber
 from vmafx_tune.probing.claims import no_claim
+from vmafx_tune.probing.store import SqliteProbeStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vmafx_tune.ports import ProbeProgress
+    from vmafx_tune.ports import ProbeProgress, ProbeStore
     from vmafx_tune.probing.claims import Claim
 
 TEMPLATE = request().template
@@ -92,7 +95,7 @@ def made() -> CurveProber:
 
 def caching(
     made: CurveProber,
-    store: MemoryStore,
+    store: ProbeStore,
     keys: Keys | None = None,
     *,
     refresh: bool = False,
@@ -121,6 +124,30 @@ def test_features_are_left_to_the_store(made: CurveProber) -> None:
         assert (found.scores.frames, dict(found.scores.features)) == (full.scores.frames, {})
     assert store.get(Keys().of(at(23))) == full
     assert full.scores.features
+
+
+def test_the_scores_of_frames_are_left_to_the_store(made: CurveProber, tmp_path: Path) -> None:
+    store = SqliteProbeStore(tmp_path / "probes.sqlite", limit_bytes=2**30, warn=pytest.fail)
+    prober = caching(made, store)
+    frames = [weakref.ref(prober.probe(at(quality)).scores.frames) for quality in (20, 21, 20, 21)]
+    gc.collect()
+    assert made.asked == [20, 21]
+    assert [one() for one in frames] == [None] * 4
+
+
+def test_what_is_known_of_a_curve_is_read_one_probe_after_the_other(
+    made: CurveProber, tmp_path: Path
+) -> None:
+    store = SqliteProbeStore(tmp_path / "probes.sqlite", limit_bytes=2**30, warn=pytest.fail)
+    prober = caching(made, store)
+    for quality in (20, 21, 22):
+        prober.probe(at(quality))
+    frames = []
+    for known in prober.known(TEMPLATE):
+        frames.append(weakref.ref(known.scores.frames))
+        gc.collect()
+        assert [one() is None for one in frames[:-1]] == [True] * (len(frames) - 1)
+    assert len(frames) == 3
 
 
 def test_a_probe_recalled_has_the_command_for_the_source_as_it_is_called_now(
@@ -291,7 +318,7 @@ def test_a_stopped_encode_is_no_probe(made: CurveProber) -> None:
     with pytest.raises(TooLargeError):
         caching(stopping, store).probe(within(23, 400))
     assert store.probes == {}
-    assert caching(made, store).known(at(23)) == ()
+    assert [*caching(made, store).known(at(23))] == []
 
 
 def test_refreshing_encodes_what_was_too_large_once_more() -> None:

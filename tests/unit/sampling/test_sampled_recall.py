@@ -62,7 +62,7 @@ def test_what_is_known_of_all_parts_is_known_of_the_sample_and_as_it_was_measure
     prober = PartlyKnowing(lambda quality: 100 - quality)
     sampled = sampled_prober(prober, PLAN)
 
-    known = sampled.known(TEMPLATE)
+    known = tuple(sampled.known(TEMPLATE))
 
     assert [probe.quality for probe in known] == [26.0]
     assert known == (sampled.probe(_at(TEMPLATE, 26.0)),)
