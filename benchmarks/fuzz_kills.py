@@ -27,7 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.support.cli import command
 from tests.support.programs import children_running, processes_of
-from vmafx_tune.folders import CACHE_VARIABLE
+from vmafx_tune.files import CACHE_VARIABLE
 
 FAST = ("--preset", "ultrafast", "--crf-lo", "28", "--crf-hi", "40")
 COMMANDS = {

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.support.cli import command
 from tests.support.programs import make_program, processes_of
-from vmafx_tune.folders import CACHE_VARIABLE
+from vmafx_tune.files import CACHE_VARIABLE
 
 # $OUT is the encode or libvmaf's log, $N a seeded number and $TEXT seeded noise.
 KINDS = {

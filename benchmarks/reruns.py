@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from _rows import Row
 
-from vmafx_tune.folders import CACHE_VARIABLE
+from vmafx_tune.files import CACHE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support.clips import ClipFactory
-from vmafx_tune.folders import CACHE_VARIABLE
+from vmafx_tune.files import CACHE_VARIABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.choices import CacheAction
 from vmafx_tune.errors import OutputError
-from vmafx_tune.folders import cache_folder
-from vmafx_tune.media.source_folder import clear_sources, prune_sources
+from vmafx_tune.files import cache_folder
+from vmafx_tune.media.source_cache import clear_sources, prune_sources
 from vmafx_tune.probing.claims import CLAIMS_FOLDER, sweep_claims
 from vmafx_tune.probing.database import (
     DamagedDatabaseError,

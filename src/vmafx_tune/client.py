@@ -30,7 +30,7 @@ from vmafx_tune.errors import (
     UsageError,
     VmafxTuneError,
 )
-from vmafx_tune.input_files import read_input
+from vmafx_tune.files import read_input
 from vmafx_tune.server.access import AUTHORIZATION, REQUEST_ID, STATUS_DETAILS
 from vmafx_tune.server.scorer import Scored, checked_subsample
 from vmafx_tune.server.status import error_for

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune._version import __version__
 from vmafx_tune.encoders.registry import all_rows
 from vmafx_tune.errors import LibvmafNotFoundError, VmafxTuneError
-from vmafx_tune.folders import cache_folder
+from vmafx_tune.files import cache_folder
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.probing.database import Database
 from vmafx_tune.probing.store import STORE_NAME

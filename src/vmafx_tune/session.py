@@ -17,7 +17,7 @@ from vmafx_tune.cancel import CancelToken
 from vmafx_tune.coding import build, plain
 from vmafx_tune.cpus import CoreShares, available_cpus
 from vmafx_tune.events import Observer, Warned, ignore
-from vmafx_tune.folders import cache_folder
+from vmafx_tune.files import cache_folder
 from vmafx_tune.model import Excerpt, RawFormat, Source
 from vmafx_tune.options import SourceOptions, ToolOptions
 from vmafx_tune.parsing import parse_frame_rate, parse_resolution
@@ -519,7 +519,7 @@ class Session:
         Raises:
             UnreadableSourceError: It cannot be read to its end.
         """
-        from vmafx_tune.media.complexity import measure_complexity
+        from vmafx_tune.media.packets import measure_complexity
 
         return measure_complexity(source)
 

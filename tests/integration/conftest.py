@@ -9,7 +9,7 @@ import pytest
 from tests.support.caches import new_cache
 from tests.support.node_readers import NodeReaders
 from vmafx_tune.encoders.registry import encoder_row
-from vmafx_tune.folders import CACHE_VARIABLE
+from vmafx_tune.files import CACHE_VARIABLE
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL
 from vmafx_tune.session import Session
 

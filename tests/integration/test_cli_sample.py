@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import pictures
 from tests.support.cli import run_cli
-from vmafx_tune.media.complexity import measure_complexity
+from vmafx_tune.media.packets import measure_complexity
 from vmafx_tune.media.probe import probe_source
 
 if TYPE_CHECKING:

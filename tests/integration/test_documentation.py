@@ -18,7 +18,7 @@ from typer.main import get_command
 from tests.support.caches import new_cache
 from tests.support.doc_blocks import blocks_of, commands_of
 from vmafx_tune.cli.app import app
-from vmafx_tune.folders import CACHE_VARIABLE
+from vmafx_tune.files import CACHE_VARIABLE
 from vmafx_tune.model import Resolution
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from vmafx_tune.cli.common import CLUSTER_VARIABLE
-from vmafx_tune.folders import CACHE_VARIABLE
+from vmafx_tune.files import CACHE_VARIABLE
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = ROOT / "examples/cluster"

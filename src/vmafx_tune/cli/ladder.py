@@ -14,8 +14,8 @@ from vmafx_tune.cli.common import MISSED_TARGET, Commands, OutputOptions, Run, r
 from vmafx_tune.cli.failure import say
 from vmafx_tune.cli.typed import given_besides
 from vmafx_tune.errors import InvalidLadderError, UsageError
+from vmafx_tune.files import read_input, read_standard_input
 from vmafx_tune.formatting import given
-from vmafx_tune.input_files import read_input, read_standard_input
 from vmafx_tune.options import (
     DEFAULT_ENCODERS,
     DEFAULT_LADDER_TARGETS,

@@ -14,7 +14,7 @@ from vmafx_tune.cluster.differences import difference
 from vmafx_tune.cluster.messages import Answer, Report
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import ClusterWorkersError, UnreadableSourceError
-from vmafx_tune.folders import cache_folder
+from vmafx_tune.files import cache_folder
 from vmafx_tune.media.file_facts import FileFacts
 from vmafx_tune.media.source_cache import SourceCache
 from vmafx_tune.options import ToolOptions

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from vmafx_tune.encoders.colours import colour_filters, colour_labels, is_full_range
 from vmafx_tune.encoders.extra_args import is_dictionary, join_filters, join_parameters
 from vmafx_tune.encoders.knob import Knob
-from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import (
     file_url,
+    input_guard,
     input_options,
     node_name,
     plain_names,

@@ -12,7 +12,7 @@ from vmafx_tune._version import __version__
 from vmafx_tune.choices import Sampling, ScoreAt
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Observer, Warned, ignore
-from vmafx_tune.input_files import read_input
+from vmafx_tune.files import read_input
 from vmafx_tune.ladder.cells import SearchingSampler, gop_frames, rendition_search
 from vmafx_tune.ladder.engine import LadderRequest, build_ladder, select_ladder
 from vmafx_tune.ladder.limits import shrinks

@@ -6,8 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UsageError
-from vmafx_tune.media.demuxers import input_guard
-from vmafx_tune.media.ffmpeg import file_url, input_arguments, stream_specifier
+from vmafx_tune.media.ffmpeg import file_url, input_arguments, input_guard, stream_specifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

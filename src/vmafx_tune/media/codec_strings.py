@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError
-from vmafx_tune.media.mp4_boxes import video_sample_entry
+from vmafx_tune.media.headers import video_sample_entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from vmafx_tune.media.mp4_boxes import SampleEntry
+    from vmafx_tune.media.headers import SampleEntry
 
 __all__ = ["codec_string"]
 

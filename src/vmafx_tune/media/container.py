@@ -12,8 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
-from vmafx_tune.media.demuxers import input_guard
-from vmafx_tune.media.ffmpeg import file_url
+from vmafx_tune.media.ffmpeg import file_url, input_guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -1,4 +1,4 @@
-"""Finding ffmpeg, asking what it can do, and telling it about a source."""
+"""Finding ffmpeg, asking what it can do, telling it about a source, and what it may open."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,15 @@ from vmafx_tune.errors import ToolError, ToolNotFoundError
 from vmafx_tune.media.file_facts import FileFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from vmafx_tune.media.process import ProcessRunner
     from vmafx_tune.model import Source
     from vmafx_tune.ports import FrameProgress
 
 __all__ = [
+    "DEMUXERS",
+    "PROTOCOLS",
     "Ffmpeg",
     "FrameCounter",
     "fact_name",
@@ -33,6 +36,7 @@ __all__ = [
     "file_url",
     "find_ffmpeg",
     "input_arguments",
+    "input_guard",
     "input_options",
     "is_disk_full",
     "list_encoders",
@@ -40,6 +44,7 @@ __all__ = [
     "plain_names",
     "source_filters",
     "stream_specifier",
+    "without_guard",
 ]
 
 _VARIABLE = "VMAFX_FFMPEG"
@@ -368,3 +373,59 @@ class FrameCounter:
 def is_disk_full(log: str, returncode: int) -> bool:
     """Tell whether ffmpeg failed because its output met the end of the disk, a quota or a limit."""
     return returncode == -getattr(signal, "SIGXFSZ", 0) or _DISK_FULL.search(log) is not None
+
+
+# Some of libavformat's demuxers read other files, or the network: playlists (HLS, DASH, IMF,
+# concat, SDP), pictures by a pattern (image2), scripts (AviSynth), devices, and a few that look
+# for siblings (VobSub, Magic Lantern). It picks one by the content, whatever the file is called,
+# so a playlist with the name of a video would have it read what the playlist names.
+# `-protocol_whitelist file` alone does not stop that: the other file is a file too. Hence the
+# list of what may be picked. It has every demuxer of moving pictures that keeps to its file, and
+# those of plain audio and of single pictures, which error messages then name.
+PROTOCOLS = "file"
+"""The protocols that an input may use, as libavformat's option takes them."""
+
+_CONTAINERS = (
+    "3g2 3gp 4xm amv asf asf_o avi dhav dv dxa f4v film_cpk flv frm gxf hxvs ifv ismv ivf ivr jv "
+    "kux live_flv lvf lxf m4a matroska mj2 mov mp4 mpeg mpegts mpegtsraw mtv mxf mxg nsv nut nuv "
+    "ogg pva r3d rm ser smjpeg swf ty usm vividas vivo webm wtv xmv yuv4mpegpipe"
+)
+_STREAMS = (
+    "apv av1 avs2 avs3 bitpacked cavsvideo dirac dnxhd evc h261 h263 h264 hevc ingenient ipu m4v "
+    "mjpeg mjpeg_2000 mpegvideo obu pdv rawvideo v210 v210x vc1 vc1test vvc"
+)
+_GAMES = (
+    "anm argo_cvg avs bethsoftvid bfi bink bmv c93 cdxl cine dfa dsicin ea filmstrip flic gdv hnm "
+    "idcin iff ipmovie iv8 lmlm4 luodat mgsts mm mods moflex msnwctcp mv mvi nc paf pmp psxstr "
+    "rl2 roq rpl sdr2 sga siff simbiosis_imx smk smush thp tiertexseq tmv txd vmd wc3movie wsvqa "
+    "yop"
+)
+_PICTURES = (
+    "alias_pix apng bmp_pipe brender_pix cri_pipe dds_pipe dpx_pipe exr_pipe fits gem_pipe gif "
+    "gif_pipe hdr_pipe ico j2k_pipe jpeg_pipe jpegls_pipe jpegxl_anim jpegxl_pipe jpegxs_pipe "
+    "pam_pipe pbm_pipe pcx_pipe pfm_pipe pgm_pipe pgmyuv_pipe pgx_pipe phm_pipe photocd_pipe "
+    "pictor_pipe png_pipe ppm_pipe psd_pipe qdraw_pipe qoi_pipe sgi_pipe sunrast_pipe tiff_pipe "
+    "vbn_pipe webp_anim webp_pipe xbm_pipe xpm_pipe xwd_pipe"
+)
+_AUDIO = "aac ac3 aiff amr ape au caf dts eac3 flac loas mp3 tta truehd w64 wav wv"
+
+DEMUXERS = tuple(f"{_CONTAINERS} {_STREAMS} {_GAMES} {_PICTURES} {_AUDIO}".split())
+"""Names of the demuxers that may be picked; an ffmpeg that lacks one of them does not mind."""
+
+
+def input_guard() -> dict[str, str]:
+    """Options that hold an input to its own file, for ffmpeg before `-i` and for PyAV alike.
+
+    Both refuse an input of any other kind with EINVAL, before its demuxer reads anything.
+    """
+    return {"format_whitelist": ",".join(DEMUXERS), "protocol_whitelist": PROTOCOLS}
+
+
+def without_guard(argv: Sequence[str]) -> tuple[str, ...]:
+    """Leave the guard out of a command, for people to read; it fills a screen."""
+    guard = {f"-{name}" for name in input_guard()}
+    return tuple(
+        argument
+        for before, argument in pairwise(("", *argv))
+        if argument not in guard and before not in guard
+    )

@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.media.black_bars import check_box, crop_filter, find_picture
-from vmafx_tune.media.colour import CHROMA_LOCATIONS
-from vmafx_tune.media.demuxers import input_guard
-from vmafx_tune.media.ffmpeg import file_url, input_arguments, stream_specifier
+from vmafx_tune.media.ffmpeg import file_url, input_arguments, input_guard, stream_specifier
 from vmafx_tune.media.filter_chain import checked_chain, keeps_frames, parse_chain
-from vmafx_tune.media.orientation import orientation
-from vmafx_tune.media.pixel_formats import pixel_format
+from vmafx_tune.media.pixel_formats import CHROMA_LOCATIONS, orientation, pixel_format
 from vmafx_tune.media.timing import frame_timing
 from vmafx_tune.model import Resolution
 from vmafx_tune.parsing import parse_crop

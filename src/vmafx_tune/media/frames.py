@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vmafx_tune.errors import UnreadableSourceError
-from vmafx_tune.media import colour
 from vmafx_tune.media.container import open_source
 from vmafx_tune.media.damage import checked_frames
 from vmafx_tune.media.excerpts import ExcerptCutter, skip_frames
-from vmafx_tune.media.orientation import UPRIGHT, orientation
+from vmafx_tune.media.pixel_formats import RANGES, SPACES, UPRIGHT, orientation
 from vmafx_tune.model import Resolution
 
 if TYPE_CHECKING:
@@ -146,8 +145,8 @@ class _Layout:
 
     def __str__(self) -> str:
         labels = (
-            colour.RANGES.get(self.color_range, "no range"),
-            colour.SPACES.get(self.color_space, "no matrix"),
+            RANGES.get(self.color_range, "no range"),
+            SPACES.get(self.color_space, "no matrix"),
             *((f"turned by {self.turn_deg} degrees",) if self.turn_deg else ()),
         )
         return f"{self.width}x{self.height} {self.pix_fmt} ({', '.join(labels)})"

@@ -1,24 +1,44 @@
-"""Facts about pixel formats, and the format in which two clips are compared.
+"""Pixel formats, colours and orientation of pictures, and the format in which clips are compared.
 
-ffmpeg's own descriptors, read through PyAV, are the only table: no name is parsed here.
+ffmpeg's own descriptors, read through PyAV, are the only table of pixel formats: no name is parsed
+here. Phones store what the sensor saw and add a display matrix. ffmpeg turns pictures by it on its
+own (`-autorotate`), so whatever decodes without ffmpeg's command line must do the same.
 """
 
 from __future__ import annotations
 
+import io
+import math
+import struct
+from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from vmafx_tune.errors import UsageError
+from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.model import PixelFormat
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from av.video.format import VideoFormat
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
 
     from vmafx_tune.model import Resolution
 
 __all__ = [
+    "CHROMA_LOCATIONS",
+    "PRIMARIES",
+    "RANGES",
+    "SPACES",
+    "TRANSFERS",
+    "UPRIGHT",
+    "Orientation",
+    "chroma_location",
     "common_scoring_format",
     "frame_size_bytes",
+    "orientation",
     "pixel_format",
     "planar_depth",
     "planar_format",
@@ -152,3 +172,176 @@ def _is_rgb(layout: VideoFormat) -> bool:
 
 def _bytes(bits: int) -> int:
     return -(-bits // 8)
+
+
+RANGES = MappingProxyType({1: "tv", 2: "pc"})
+
+PRIMARIES = MappingProxyType(
+    {
+        1: "bt709",
+        4: "bt470m",
+        5: "bt470bg",
+        6: "smpte170m",
+        7: "smpte240m",
+        8: "film",
+        9: "bt2020",
+        10: "smpte428",
+        11: "smpte431",
+        12: "smpte432",
+        22: "ebu3213",
+    }
+)
+
+TRANSFERS = MappingProxyType(
+    {
+        1: "bt709",
+        4: "bt470m",
+        5: "bt470bg",
+        6: "smpte170m",
+        7: "smpte240m",
+        8: "linear",
+        9: "log100",
+        10: "log316",
+        11: "iec61966-2-4",
+        12: "bt1361e",
+        13: "iec61966-2-1",
+        14: "bt2020-10",
+        15: "bt2020-12",
+        16: "smpte2084",
+        17: "smpte428",
+        18: "arib-std-b67",
+    }
+)
+
+SPACES = MappingProxyType(
+    {
+        0: "gbr",
+        1: "bt709",
+        4: "fcc",
+        5: "bt470bg",
+        6: "smpte170m",
+        7: "smpte240m",
+        8: "ycgco",
+        9: "bt2020nc",
+        10: "bt2020c",
+        11: "smpte2085",
+        12: "chroma-derived-nc",
+        13: "chroma-derived-c",
+        14: "ictcp",
+        15: "ipt-c2",
+        16: "ycgco-re",
+        17: "ycgco-ro",
+    }
+)
+
+
+# Matroska's ChromaSitingHorz and ChromaSitingVert: identifiers with a length of one byte, then 1
+# for samples that coincide with those of luma and 2 for samples half-way between.
+_ACROSS, _DOWN = b"\x55\xb7\x81", b"\x55\xb8\x81"
+_PLACES = {(1, 2): "left", (2, 2): "center", (1, 1): "topleft", (2, 1): "top"}
+
+CHROMA_LOCATIONS = frozenset(_PLACES.values())
+"""The locations that are distinguished; H.273's two at the bottom, which are unused, are not."""
+
+
+def chroma_location(stream: VideoStream) -> str | None:
+    """Find out where the chroma samples of a stream lie among those of luma.
+
+    The header of a Matroska file that holds the stream, written to memory, says it: a third of a
+    millisecond, where ffmpeg would take 50.
+
+    Returns:
+        `left`, `center`, `topleft` or `top`; None where the stream says nothing, or names a
+        place at the bottom.
+    """
+    import av
+
+    header = io.BytesIO()
+    try:
+        with av.open(header, "w", format="matroska") as container:
+            container.add_stream_from_template(stream, opaque=True)
+            container.start_encoding()
+            written = header.getvalue()
+    except (av.FFmpegError, ValueError):  # what Matroska does not hold
+        return None
+    return _PLACES.get((_value(written, _ACROSS), _value(written, _DOWN)))
+
+
+def _value(header: bytes, name: bytes) -> int:
+    _, _, rest = header.partition(name)
+    return rest[0] if rest else 0
+
+
+_MATRIX = struct.Struct("=9i")
+_TOLERANCE_DEG = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Orientation:
+    """What brings a decoded picture upright.
+
+    Attributes:
+        rotation_deg: Clockwise turn: 0, 90, 180 or 270.
+        filters: libavfilter filters with their arguments, in order; mirrored pictures need them
+            even where nothing is turned.
+    """
+
+    rotation_deg: int = 0
+    filters: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def swaps_sides(self) -> bool:
+        """Whether width and height change places."""
+        return self.rotation_deg in {90, 270}
+
+
+UPRIGHT = Orientation()
+
+
+def orientation(frame: VideoFrame, path: Path) -> Orientation:
+    """Read how a decoded frame is to be turned.
+
+    Args:
+        frame: As it came from the decoder.
+        path: The file that it is from, for the error message.
+
+    Raises:
+        UnreadableSourceError: The rotation is not a multiple of 90 degrees.
+    """
+    from av.buffer import Buffer
+
+    matrix = frame.side_data.get("DISPLAYMATRIX")
+    if not isinstance(matrix, Buffer):
+        return UPRIGHT
+    return _from_matrix(_MATRIX.unpack(bytes(matrix)), path)
+
+
+def _from_matrix(matrix: tuple[int, ...], path: Path) -> Orientation:
+    # The cases that ffmpeg's configure_input_video_filter distinguishes (fftools/ffmpeg_filter.c).
+    turn_deg = _clockwise_deg(matrix)
+    quarter = round(turn_deg / 90) % 4
+    if abs(turn_deg - 90 * round(turn_deg / 90)) > _TOLERANCE_DEG:
+        raise UnreadableSourceError(
+            f"'{path}' has a rotation of {turn_deg:.0f} degrees. Only quarter turns are "
+            "supported; re-encode it upright."
+        )
+    if quarter == 1:
+        filters = [("transpose", "cclock_flip" if matrix[3] > 0 else "clock")]
+    elif quarter == 3:
+        filters = [("transpose", "clock_flip" if matrix[3] < 0 else "cclock")]
+    else:
+        filters = _mirrors(hflip=quarter == 2 and matrix[0] < 0, vflip=matrix[4] < 0)
+    return Orientation(quarter * 90, tuple(filters))
+
+
+def _mirrors(*, hflip: bool, vflip: bool) -> list[tuple[str, str]]:
+    return [(name, "") for name, wanted in (("hflip", hflip), ("vflip", vflip)) if wanted]
+
+
+def _clockwise_deg(matrix: tuple[int, ...]) -> float:
+    # av_display_rotation_get, with the opposite sign: that one counts anticlockwise.
+    x_scale = math.hypot(matrix[0], matrix[3])
+    y_scale = math.hypot(matrix[1], matrix[4])
+    if not x_scale or not y_scale:
+        return 0.0
+    return math.degrees(math.atan2(matrix[1] / y_scale, matrix[0] / x_scale)) % 360

@@ -9,14 +9,24 @@ from typing import TYPE_CHECKING, cast
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.formatting import counted
-from vmafx_tune.media import colour
-from vmafx_tune.media.colour import chroma_location
-from vmafx_tune.media.completeness import check_complete, count_y4m_frames, ends_early
 from vmafx_tune.media.container import check_file, open_source, open_video
-from vmafx_tune.media.matroska import cropped_margins
-from vmafx_tune.media.mp4_boxes import video_sample_entry
-from vmafx_tune.media.orientation import orientation
-from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
+from vmafx_tune.media.headers import (
+    check_complete,
+    count_y4m_frames,
+    cropped_margins,
+    ends_early,
+    video_sample_entry,
+)
+from vmafx_tune.media.pixel_formats import (
+    PRIMARIES,
+    RANGES,
+    SPACES,
+    TRANSFERS,
+    chroma_location,
+    frame_size_bytes,
+    orientation,
+    pixel_format,
+)
 from vmafx_tune.media.timing import (
     Timing,
     codes_fields,
@@ -217,9 +227,9 @@ def _describe(video: Video, frame: VideoFrame) -> Source:
         pixel_format=pixel_format(frame.format.name),
         codec=context.codec.canonical_name,
         color_range=_color_range(frame),
-        color_primaries=_name(colour.PRIMARIES, frame.color_primaries, context.color_primaries),
-        color_transfer=_name(colour.TRANSFERS, frame.color_trc, context.color_trc),
-        color_space=_name(colour.SPACES, frame.colorspace, context.colorspace),
+        color_primaries=_name(PRIMARIES, frame.color_primaries, context.color_primaries),
+        color_transfer=_name(TRANSFERS, frame.color_trc, context.color_trc),
+        color_space=_name(SPACES, frame.colorspace, context.colorspace),
         chroma_location=chroma_location(stream),
         sample_aspect_ratio=shape,
         rotation_deg=turn.rotation_deg,
@@ -261,7 +271,7 @@ def _frames_of_fields(source: Source, timing: Timing) -> Timing:
 def _color_range(frame: VideoFrame) -> str | None:
     if frame.format.name.startswith("yuvj"):
         return "pc"
-    return colour.RANGES.get(frame.color_range)
+    return RANGES.get(frame.color_range)
 
 
 def _name(names: Mapping[int, str], *numbers: int) -> str | None:

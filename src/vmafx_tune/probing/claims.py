@@ -12,7 +12,7 @@ import threading
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Protocol
 
-from vmafx_tune.media.file_locks import locked
+from vmafx_tune.files import locked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vmafx_tune.media.demuxers import input_guard
 from vmafx_tune.media.ffmpeg import (
     file_url,
+    input_guard,
     input_options,
     node_name,
     plain_names,

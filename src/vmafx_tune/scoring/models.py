@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import ModelNotFoundError, OutputError, ScoringError
-from vmafx_tune.input_files import read_input
+from vmafx_tune.files import read_input
 from vmafx_tune.model import VmafModel
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cpus import available_cpus, available_memory_bytes
 from vmafx_tune.errors import UsageError
-from vmafx_tune.input_files import read_input
+from vmafx_tune.files import read_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -16,8 +16,10 @@ from vmafx_tune.media.ffmpeg import (
     Ffmpeg,
     file_url,
     find_ffmpeg,
+    input_guard,
     input_options,
     list_encoders,
+    without_guard,
 )
 from vmafx_tune.media.process import ProcessRunner
 from vmafx_tune.model import PixelFormat, RawFormat, Resolution, Source
@@ -241,3 +243,10 @@ def test_a_raw_source_is_described_by_its_geometry() -> None:
 
 def test_a_source_with_a_header_needs_no_description() -> None:
     assert input_options(source(None)) == {}
+
+
+def test_people_are_shown_a_command_without_its_guard() -> None:
+    guard = [part for name, value in input_guard().items() for part in (f"-{name}", value)]
+    argv = ("ffmpeg", *guard, "-i", "a.mp4", *guard, "-i", "b.mp4", "-f", "null", "-")
+    assert without_guard(argv) == ("ffmpeg", "-i", "a.mp4", "-i", "b.mp4", "-f", "null", "-")
+    assert without_guard(()) == ()

@@ -12,9 +12,9 @@ from tests.support.clips import RATE
 from tests.support.paff import PAFF_SIZE, paff_clip
 from tests.support.pictures import moving, render
 from vmafx_tune.media import probe
-from vmafx_tune.media.complexity import measure_complexity
 from vmafx_tune.media.container import open_source
 from vmafx_tune.media.excerpts import cut_excerpt, decode_excerpt
+from vmafx_tune.media.packets import measure_complexity
 from vmafx_tune.media.probe import probe_source
 
 if TYPE_CHECKING:

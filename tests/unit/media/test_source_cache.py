@@ -21,8 +21,7 @@ from tests.support.raw_origin import answering, message, raw_origin
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import CancelledError, OutputError, UnreadableSourceError
 from vmafx_tune.media.http_exchange import TransferLimits
-from vmafx_tune.media.source_cache import SourceCache
-from vmafx_tune.media.source_folder import clear_sources, prune_sources
+from vmafx_tune.media.source_cache import SourceCache, clear_sources, prune_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

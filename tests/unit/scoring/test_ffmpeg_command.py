@@ -4,7 +4,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from tests.unit.scoring.builders import a_request, a_source
-from vmafx_tune.media.demuxers import input_guard
+from vmafx_tune.media.ffmpeg import input_guard
 from vmafx_tune.model import PixelFormat, RawFormat, Resolution, ScoreRequest, VmafModel
 from vmafx_tune.scoring.alignment import plan_scoring
 from vmafx_tune.scoring.ffmpeg_command import (

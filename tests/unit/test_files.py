@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vmafx_tune import input_files
-from vmafx_tune.input_files import read_input
+from vmafx_tune import files
+from vmafx_tune.files import read_input
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 
@@ -20,7 +20,7 @@ def test_a_file_is_read_whole(tmp_path: Path) -> None:
 def test_a_file_is_as_large_as_may_be_and_no_larger(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(input_files, "_MOST_BYTES", 1_000_000)
+    monkeypatch.setattr(files, "_MOST_BYTES", 1_000_000)
     (tmp_path / "file").write_bytes(bytes(1_000_000))
     assert len(read_input(tmp_path / "file")) == 1_000_000
     (tmp_path / "file").write_bytes(bytes(1_000_001))
