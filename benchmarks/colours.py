@@ -24,7 +24,7 @@ from tests.support.colour_clips import ALL_SPECS, HEIGHT, WIDTH, luma_in, luma_o
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.model import ScoreRequest, Source
 from vmafx_tune.scoring.alignment import ScoringPlan, plan_scoring
-from vmafx_tune.scoring.ffmpeg_command import decode_arguments
+from vmafx_tune.scoring.ffmpeg_filter import decode_arguments
 from vmafx_tune.scoring.models import BUILT_IN_MODELS
 from vmafx_tune.session import Session
 

@@ -18,9 +18,9 @@ from _timing import ratios, take_turns
 
 import vmafx_tune
 from vmafx_tune.client import FramePair, StreamConfig
+from vmafx_tune.cpus import default_threads
 from vmafx_tune.model import Resolution
 from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
-from vmafx_tune.scoring.threads import default_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

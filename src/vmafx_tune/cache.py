@@ -12,7 +12,7 @@ from vmafx_tune.choices import CacheAction
 from vmafx_tune.errors import OutputError
 from vmafx_tune.files import cache_folder
 from vmafx_tune.media.source_cache import clear_sources, prune_sources
-from vmafx_tune.probing.claims import CLAIMS_FOLDER, sweep_claims
+from vmafx_tune.probing.caching import CLAIMS_FOLDER, sweep_claims
 from vmafx_tune.probing.database import (
     DamagedDatabaseError,
     Database,

@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from vmafx_tune.model import Resolution
+
 __all__ = [
+    "BYTES_PER_PIXEL",
     "CoreShares",
     "affordable_workers",
     "available_cpus",
     "available_memory_bytes",
+    "bytes_needed",
+    "default_threads",
     "share_of",
     "useful_workers",
     "visible_cpus",
@@ -164,3 +169,43 @@ class CoreShares:
     def _count(self, change: int) -> None:
         with self._lock:
             self._takers += change
+
+
+# Measured with libvmaf 2.3.1 and 3.2, and ffmpeg's decoders of two clips at once: each thread of
+# libvmaf has its own planes for every feature, and the decoders and queues hold so many pictures.
+BYTES_PER_PIXEL = 44
+"""What each thread of libvmaf takes."""
+_PICTURES_HELD = 35
+_SAMPLES_PER_PIXEL = 1.5
+_BUDGET_BYTES = 1_500_000_000
+
+
+def default_threads(size: Resolution, bit_depth: int = 8, cpus: int | None = None) -> int:
+    """Choose one thread for each processor that scoring may fill, as far as memory goes.
+
+    Args:
+        size: Pictures that are compared.
+        bit_depth: Bits per sample of the decoded clips.
+        cpus: Processors that scoring may fill; None for all that this process may use.
+
+    Returns:
+        At least 1. At 3840x2160 that is two threads with 8 bits and one with more, so that the
+        whole stays under 1.5 GB.
+    """
+    affordable = int(
+        (_BUDGET_BYTES - bytes_needed(size, bit_depth, threads=0)) / (BYTES_PER_PIXEL * size.pixels)
+    )
+    return max(1, min(cpus or available_cpus(), affordable))
+
+
+def bytes_needed(size: Resolution, bit_depth: int = 8, *, threads: int = 1) -> int:
+    """Estimate the memory that scoring takes, with ffmpeg and its decoders.
+
+    Args:
+        size: Pictures that are compared.
+        bit_depth: Bits per sample of the decoded clips.
+        threads: Threads of libvmaf.
+    """
+    bytes_per_sample = 1 if bit_depth <= 8 else 2
+    held = _PICTURES_HELD * _SAMPLES_PER_PIXEL * bytes_per_sample * size.pixels
+    return int(held + threads * BYTES_PER_PIXEL * size.pixels)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.cpus import share_of
-from vmafx_tune.encoders.argument_trial import unused_arguments_error
+from vmafx_tune.encoders.availability import unused_arguments_error
 from vmafx_tune.encoders.extra_args import caps_among
 from vmafx_tune.errors import EncoderUnavailableError, UsageError
 from vmafx_tune.formatting import given

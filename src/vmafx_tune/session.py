@@ -376,8 +376,7 @@ class Session:
         return self._caching(prober) if self.tools.cache else prober
 
     def _caching(self, prober: Prober) -> Prober:
-        from vmafx_tune.probing.caching import CachingProber
-        from vmafx_tune.probing.claims import CLAIMS_FOLDER, Claims
+        from vmafx_tune.probing.caching import CLAIMS_FOLDER, CachingProber, Claims
         from vmafx_tune.probing.keys import ProbeKeys
 
         return CachingProber(

@@ -67,7 +67,7 @@ class LocalCores:
         return self._workers([(row, size)] * parts, share_of(available_cpus(), beside))
 
     def _workers(self, jobs: Sequence[tuple[EncoderRow, Resolution]], cpus: int) -> int:
-        from vmafx_tune.scoring.threads import bytes_needed, default_threads
+        from vmafx_tune.cpus import bytes_needed, default_threads
 
         scoring = self.threads or default_threads(self.display, self.bit_depth, cpus)
         # Encodes and scores follow each other, so that a job is as wide as the narrower of the two:

@@ -9,7 +9,7 @@ from vmafx_tune.errors import LibvmafNotFoundError
 from vmafx_tune.media.ffmpeg import find_ffmpeg
 from vmafx_tune.media.process import ProcessRunner
 from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer
-from vmafx_tune.scoring.libvmaf.backend import LibvmafFileScorer
+from vmafx_tune.scoring.libvmaf.session import LibvmafFileScorer
 
 if TYPE_CHECKING:
     from pathlib import Path

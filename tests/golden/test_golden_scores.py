@@ -18,7 +18,7 @@ from vmafx_tune.scoring.pooling import pool_scores
 
 if TYPE_CHECKING:
     from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer
-    from vmafx_tune.scoring.libvmaf.backend import LibvmafFileScorer
+    from vmafx_tune.scoring.libvmaf.session import LibvmafFileScorer
 
 SAME_VERSION = 0.0001
 OLDER_FRAME = 0.02

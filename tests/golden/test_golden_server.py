@@ -13,14 +13,14 @@ from tests.support.server_process import server_process
 from vmafx_tune import score
 from vmafx_tune.client import Aggregate, FramePair, FrameScore, ScoringClient, StreamConfig
 from vmafx_tune.options import ScoringOptions
-from vmafx_tune.scoring.libvmaf.pictures import PictureFormat
+from vmafx_tune.scoring.libvmaf.handles import PictureFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from tests.support.server_process import ServerProcess
-    from vmafx_tune.scoring.libvmaf.backend import LibvmafFileScorer
+    from vmafx_tune.scoring.libvmaf.session import LibvmafFileScorer
 
 SAME_VERSION = 0.0001
 OLDER_FRAME = 0.02

@@ -20,7 +20,7 @@ from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.model import Resolution, ScoreRequest
 from vmafx_tune.scoring.alignment import plan_scoring
-from vmafx_tune.scoring.ffmpeg_command import decode_arguments
+from vmafx_tune.scoring.ffmpeg_filter import decode_arguments
 from vmafx_tune.session import Session
 
 if TYPE_CHECKING:

@@ -29,8 +29,8 @@ from vmafx_tune.media.process import ProcessRunner
 from vmafx_tune.model import ScoreRequest, Source
 from vmafx_tune.scoring.alignment import ScoringPlan, plan_scoring
 from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer
-from vmafx_tune.scoring.ffmpeg_command import decode_arguments
-from vmafx_tune.scoring.libvmaf.backend import LibvmafFileScorer
+from vmafx_tune.scoring.ffmpeg_filter import decode_arguments
+from vmafx_tune.scoring.libvmaf.session import LibvmafFileScorer
 from vmafx_tune.scoring.models import BUILT_IN_MODELS
 
 if TYPE_CHECKING:

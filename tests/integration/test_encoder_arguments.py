@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.cli import run_cli
-from vmafx_tune.encoders.argument_trial import find_unused_arguments
+from vmafx_tune.encoders.availability import find_unused_arguments
 from vmafx_tune.encoders.extra_args import HARMLESS, OutputOption, touched
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.encoders.runner import FfmpegEncoder

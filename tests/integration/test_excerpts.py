@@ -25,8 +25,8 @@ from vmafx_tune.model import EncodeSpec, RawFormat, Resolution, ScoreRequest, So
 from vmafx_tune.sampling.parts import Segment
 from vmafx_tune.scoring.alignment import plan_scoring
 from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer
-from vmafx_tune.scoring.ffmpeg_command import decode_arguments
-from vmafx_tune.scoring.libvmaf.backend import LibvmafFileScorer
+from vmafx_tune.scoring.ffmpeg_filter import decode_arguments
+from vmafx_tune.scoring.libvmaf.session import LibvmafFileScorer
 from vmafx_tune.scoring.models import resolve_model
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from vmafx_tune.errors import (
 )
 from vmafx_tune.model import VmafModel
 from vmafx_tune.scoring.alignment import EncodeFacts
+from vmafx_tune.scoring.libvmaf.handles import feature_names
 from vmafx_tune.scoring.libvmaf.library import Libvmaf, load_libvmaf
-from vmafx_tune.scoring.libvmaf.loaded_model import feature_names
 from vmafx_tune.scoring.libvmaf.session import FrameScore, LibvmafScorer
 from vmafx_tune.scoring.models import load_custom_model
 

@@ -25,7 +25,7 @@ from tests.unit.reports.ladder_factories import bare_ladder_result
 from vmafx_tune.manifests.variant import variant_name
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.model import Resolution
-from vmafx_tune.reports.json_text import dumps
+from vmafx_tune.reports.json_csv import dumps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

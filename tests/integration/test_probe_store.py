@@ -19,7 +19,7 @@ from tests.support.caches import store_in
 from tests.support.cli import Outcome, command, run_cli
 from tests.support.damaged_stores import DAMAGE
 from vmafx_tune.cancel import CancelToken
-from vmafx_tune.probing.claims import Claims
+from vmafx_tune.probing.caching import Claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

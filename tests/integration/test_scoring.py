@@ -36,8 +36,8 @@ from vmafx_tune.model import RawFormat, Resolution, ScoreRequest, Source, VmafMo
 from vmafx_tune.ports import Scorer
 from vmafx_tune.scoring.choice import choose_scorer
 from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer
-from vmafx_tune.scoring.libvmaf.backend import LibvmafFileScorer
 from vmafx_tune.scoring.libvmaf.library import load_libvmaf
+from vmafx_tune.scoring.libvmaf.session import LibvmafFileScorer
 from vmafx_tune.scoring.models import resolve_model
 from vmafx_tune.scoring.vmaf_binary import VmafBinaryScorer
 

@@ -11,8 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune._version import __version__
 from vmafx_tune.cluster import worker
-from vmafx_tune.cluster.differences import difference, listing
-from vmafx_tune.cluster.messages import ForeignVersionError, Report, pack, unpack
+from vmafx_tune.cluster.messages import (
+    ForeignVersionError,
+    Report,
+    difference,
+    listing,
+    pack,
+    unpack,
+)
 from vmafx_tune.errors import ClusterWorkersError
 
 if TYPE_CHECKING:

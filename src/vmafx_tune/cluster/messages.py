@@ -1,7 +1,7 @@
-"""What client and workers tell each other.
+"""Messages between client and workers, and sentences about how machines differ.
 
-All of it is frozen and made of plain values, see `coding`. Paths are as the client names them.
-Messages are read by whatever version of vmafx-tune a worker has, so that they are plain JSON with
+Messages are frozen and made of plain values, see `coding`. Paths are as the client names them.
+They are read by whatever version of vmafx-tune a worker has, so they are plain JSON with
 the version outside: a pickle of another version would fail before anyone could say why.
 """
 
@@ -16,6 +16,8 @@ from vmafx_tune._version import __version__
 from vmafx_tune.model import Probe, ProbeSpec, ScoreSet, VmafModel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from vmafx_tune.errors import VmafxTuneError
 
 __all__ = [
@@ -28,7 +30,9 @@ __all__ = [
     "Job",
     "Kit",
     "Report",
+    "difference",
     "failure_of",
+    "listing",
     "pack",
     "raised",
     "unpack",
@@ -134,7 +138,7 @@ class Report:
     """What a worker answers to an `Inquiry`.
 
     Attributes:
-        facts: What `probing.setup.Setup` tells of it; None where the worker cannot do it.
+        facts: What `probing.keys.Setup` tells of it; None where the worker cannot do it.
         reason: Why not, as a sentence.
         name: Name of the backend that was chosen; empty for an encoder.
         version: The backend's or the encoder's version.
@@ -238,3 +242,55 @@ def _is_plain(value: Any) -> bool:
 
 def _with_tuples(value: Any) -> Any:
     return tuple(_with_tuples(item) for item in value) if isinstance(value, list) else value
+
+
+_WORDS = {
+    "ffmpeg": "another ffmpeg",
+    "scoring_files": "other programs or libraries that score",
+    "devices": "other hardware or drivers",
+}
+_NAMES = {
+    "processors": "it sees {found} instead of {expected}, and encoders choose their threads by "
+    "it; use --threads to make workers equal",
+    "machine": "its processor is {found} instead of {expected}",
+    "encoder_version": "its encoder is {found} instead of {expected}",
+    "scorer": "it scores with {found} instead of {expected}",
+}
+
+
+def difference(found: Mapping[str, Any], expected: Mapping[str, Any]) -> str | None:
+    """Say what tells a machine's facts from those that are expected.
+
+    Args:
+        found: The machine's, see `probing.keys.Setup`; may hold more than is expected.
+        expected: What decides.
+
+    Returns:
+        A clause; None where they agree.
+    """
+    for name, value in expected.items():
+        if found.get(name) != value:
+            return _clause(name, found.get(name), value)
+    return None
+
+
+def listing(reasons: Iterable[tuple[str, str]]) -> str:
+    """Write who says what, and what is said by several once.
+
+    Args:
+        reasons: Pairs of (address, sentence).
+    """
+    speakers: dict[str, list[str]] = {}
+    for address, reason in reasons:
+        speakers.setdefault(reason.rstrip("."), []).append(address)
+    return " ".join(f"{', '.join(who)}: {reason}." for reason, who in speakers.items())
+
+
+def _clause(name: str, found: Any, expected: Any) -> str:
+    if name in _WORDS:
+        return f"it has {_WORDS[name]}"
+    return _NAMES[name].format(found=_text(found), expected=_text(expected))
+
+
+def _text(value: Any) -> str:
+    return " ".join(map(str, value.values())) if isinstance(value, dict) else str(value)

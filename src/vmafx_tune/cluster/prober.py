@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cluster import worker
-from vmafx_tune.cluster.differences import listing
 from vmafx_tune.cluster.messages import (
     Answer,
     FileRef,
     ForeignVersionError,
     Inquiry,
     Job,
+    listing,
     pack,
     raised,
     unpack,

@@ -195,7 +195,7 @@ class ClusterProbing:
         return self._scoring
 
     def _report_of_this_machine(self, inquiry: Inquiry) -> Report | None:
-        from vmafx_tune.cluster.worker_tools import tools_for
+        from vmafx_tune.cluster.worker import tools_for
 
         if inquiry not in self._own_reports:
             try:

@@ -5,24 +5,37 @@ Being compiled in says little of a hardware encoder, so each one is tried on a f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+import signal
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vmafx_tune.encoders.argv import trial_command
-from vmafx_tune.encoders.diagnosis import encoder_version, failure_reason
-from vmafx_tune.errors import ToolTimeoutError
+from vmafx_tune.encoders.argv import argument_trial_command, trial_command
+from vmafx_tune.errors import ToolTimeoutError, UsageError
 from vmafx_tune.media.ffmpeg import fact_name, list_encoders
 from vmafx_tune.media.file_facts import FileFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from vmafx_tune.encoders.row import EncoderRow
     from vmafx_tune.media.ffmpeg import Ffmpeg
-    from vmafx_tune.media.process import ProcessRunner
+    from vmafx_tune.media.process import Completed, ProcessRunner
+    from vmafx_tune.model import EncodeSpec
 
-__all__ = ["Availability", "check_encoder", "hardware_devices", "trial_fact"]
+__all__ = [
+    "Availability",
+    "check_encoder",
+    "encoder_version",
+    "failure_reason",
+    "find_unused_arguments",
+    "hardware_devices",
+    "refused_values",
+    "trial_fact",
+    "unused_arguments_error",
+    "unused_options",
+]
 
 _TRIAL_TIMEOUT_S = 60.0
 # Drivers change beside the program.
@@ -134,3 +147,171 @@ def _try(row: EncoderRow, ffmpeg: Ffmpeg, runner: ProcessRunner) -> Availability
         return Availability(row.name, compiled=True, opens=False, reason=reason)
     version = encoder_version(row, done.stderr, b"", ffmpeg.version)
     return Availability(row.name, compiled=True, opens=True, version=version)
+
+
+_ARGUMENTS_TIMEOUT_S = 120.0
+
+
+def find_unused_arguments(
+    spec: EncodeSpec,
+    row: EncoderRow,
+    ffmpeg: Ffmpeg,
+    runner: ProcessRunner,
+    facts: FileFacts | None = None,
+) -> tuple[str, ...]:
+    """Try an encode's further arguments on synthetic frames of the same size and format.
+
+    Args:
+        spec: The encode; without further arguments nothing is tried.
+        row: `spec.encoder`'s row.
+        ffmpeg: The program.
+        runner: Runs it.
+        facts: What is known of the program, an earlier trial in which all arguments were used among
+            it; None for nothing.
+
+    Returns:
+        Options that ffmpeg knows and this encoder does not have, without dash.
+
+    Raises:
+        UsageError: The encoder refuses an argument, or does not know it.
+        ToolError: ffmpeg cannot be run.
+        CancelledError: The runner is cancelled.
+    """
+    if not spec.extra_args:
+        return ()
+    command = argument_trial_command(spec, row, ffmpeg.path)
+    unused: tuple[str, ...] = ()
+
+    def all_used() -> bool | None:
+        nonlocal unused
+        worked, unused = _try_arguments(command, spec, row, ffmpeg, runner)
+        return True if worked and not unused else None
+
+    trial_fact(row, ffmpeg, command, facts, all_used)
+    return unused
+
+
+def _try_arguments(
+    command: tuple[str, ...],
+    spec: EncodeSpec,
+    row: EncoderRow,
+    ffmpeg: Ffmpeg,
+    runner: ProcessRunner,
+) -> tuple[bool, tuple[str, ...]]:
+    """Run the trial; tell whether it worked, and which arguments had no effect."""
+    done = runner.run(command, stall_timeout_s=_ARGUMENTS_TIMEOUT_S)
+    if done.returncode != 0:
+        _blame_arguments(done, spec, row, ffmpeg, runner)
+        return False, ()
+    if refused := refused_values(done.stderr):
+        raise UsageError(
+            f"{row.name} rejects encoder arguments: {'; '.join(refused)}. Correct or remove them."
+        )
+    return True, unused_options(done.stderr)
+
+
+def unused_arguments_error(names: Sequence[str], encoders: Sequence[str]) -> UsageError:
+    """Make the error of options that none of the encoders has."""
+    options = ", ".join(f"-{name}" for name in names)
+    does, them = ("does not", "it") if len(names) == 1 else ("do not", "them")
+    return UsageError(
+        f"{options} {does} do anything with {', '.join(encoders)}. Leave {them} out of the "
+        f"encoder arguments; `ffmpeg -h encoder={encoders[0]}` lists its options."
+    )
+
+
+def _blame_arguments(
+    done: Completed, spec: EncodeSpec, row: EncoderRow, ffmpeg: Ffmpeg, runner: ProcessRunner
+) -> None:
+    """Raise an error if it is the arguments that made a trial fail.
+
+    If it fails without them too, the encode itself will say why.
+    """
+    plain = argument_trial_command(replace(spec, extra_args=()), row, ffmpeg.path)
+    if runner.run(plain, stall_timeout_s=_ARGUMENTS_TIMEOUT_S).returncode != 0:
+        return
+    reason = failure_reason(done.stderr, done.returncode)
+    raise UsageError(
+        f"{row.name} fails with the encoder arguments '{' '.join(spec.extra_args)}': {reason}."
+    )
+
+
+_ERROR_MARK = re.compile(r"\[(?:error|fatal|panic)\]")
+_LEVEL_MARK = re.compile(r"\[(?:quiet|info|verbose|debug|trace|warning)\]")
+# Such as "[libx264 @ 0x5565] [error] " or "x265 [error]: ".
+_PREFIX = re.compile(
+    r"^(?:\[[^\]]* @ [^\]]*\]\s*|\w+\s?\[\w+\]:\s*|\[\w+\]\s*|implib-gen: [^:]+: )+"
+)
+_SOUNDS_LIKE_FAILURE = re.compile(
+    r"\b(?:error|fail\w*|cannot|could not|unable|not found)\b", re.IGNORECASE
+)
+# Of x264 and SVT-AV1, of x265, of x264's and x265's buffers; ffmpeg goes on without what they name.
+_REFUSED = re.compile(r"Error parsing option|Unknown option|Invalid value for|VBV .*\bignored\b")
+_UNUSED = re.compile(r"Codec AVOption (\S+) .*has not been used for any stream")
+
+
+def failure_reason(log: str, returncode: int) -> str:
+    """Find the line that says why ffmpeg failed: its first error, as others follow from it.
+
+    Args:
+        log: Its stderr.
+        returncode: Its exit status, negative for a signal.
+
+    Returns:
+        A clause without the prefixes of ffmpeg's log and without a full stop.
+    """
+    lines = log.splitlines()
+    marked = (line for line in lines if _ERROR_MARK.search(line))
+    unmarked = (
+        line for line in lines if _SOUNDS_LIKE_FAILURE.search(line) and not _LEVEL_MARK.search(line)
+    )
+    for line in (*marked, *unmarked):
+        if reason := _PREFIX.sub("", line.strip()).rstrip(" .:"):
+            return reason
+    return _exit_in_words(returncode)
+
+
+def refused_values(log: str) -> tuple[str, ...]:
+    """Find what an encoder did not take of its arguments, and went on without.
+
+    Args:
+        log: ffmpeg's stderr.
+
+    Returns:
+        The encoder's own words, each once, without prefixes and without a full stop.
+    """
+    lines = (line for line in log.splitlines() if _REFUSED.search(line))
+    return tuple(dict.fromkeys(_PREFIX.sub("", line.strip()).rstrip(" .") for line in lines))
+
+
+def unused_options(log: str) -> tuple[str, ...]:
+    """Find options that ffmpeg knows and had no use for, without dash; each once."""
+    return tuple(dict.fromkeys(_UNUSED.findall(log)))
+
+
+def encoder_version(row: EncoderRow, log: str, first_packet: bytes, ffmpeg_version: str) -> str:
+    """Find an encoder's version where it tells it.
+
+    Args:
+        row: The encoder.
+        log: ffmpeg's stderr of an encode.
+        first_packet: What the encoder wrote first; x264 signs its bitstreams.
+        ffmpeg_version: Stands in for encoders that are part of ffmpeg or the operating system.
+
+    Returns:
+        A name and a version, such as `x265 4.1` or `ffmpeg 7.1`.
+    """
+    for text in (log, first_packet.decode("latin-1")):
+        if row.version_pattern and (match := re.search(row.version_pattern, text)):
+            return f"{row.version_label} {match[1]}"
+    return f"ffmpeg {ffmpeg_version}"
+
+
+def _exit_in_words(returncode: int) -> str:
+    if returncode >= 0:
+        return f"it exited with status {returncode} and printed no reason"
+    try:
+        name = signal.Signals(-returncode).name
+    except ValueError:
+        name = f"signal {-returncode}"
+    return f"it was killed by {name}"

@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vmafx_tune.encoders.argv import run_command, user_command
-from vmafx_tune.encoders.colours import check_labels
-from vmafx_tune.encoders.diagnosis import (
+from vmafx_tune.encoders.availability import (
     encoder_version,
     failure_reason,
     refused_values,
 )
+from vmafx_tune.encoders.colours import check_labels
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import (
     EncodeFailedError,

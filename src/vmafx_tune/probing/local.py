@@ -64,7 +64,7 @@ class LocalProbing:
         Raises:
             UsageError: The encoder refuses one.
         """
-        from vmafx_tune.encoders.argument_trial import find_unused_arguments
+        from vmafx_tune.encoders.availability import find_unused_arguments
         from vmafx_tune.encoders.registry import encoder_row
 
         return find_unused_arguments(

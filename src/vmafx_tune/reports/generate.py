@@ -49,7 +49,7 @@ _RESULTS: Mapping[str, Any] = {
 
 
 class _SchemaOfJson(GenerateJsonSchema):
-    """Describes what `json_text` writes of a result, rather than the dataclass."""
+    """Describes what `json_csv` writes of a result, rather than the dataclass."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002 - overrides
         return False

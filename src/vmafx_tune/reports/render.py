@@ -91,7 +91,7 @@ def fit_encoding(text: str, fmt: str, encoding: str) -> str:
 
     fitting = in_encoding(text, encoding)
     if fmt == "json" and fitting != text:
-        from vmafx_tune.reports.json_text import in_ascii
+        from vmafx_tune.reports.json_csv import in_ascii
 
         return in_ascii(text)
     return fitting
@@ -105,7 +105,7 @@ def _table(result: Result, *, frames: bool, commands: bool, terminal: bool) -> s
 
 
 def _json(result: Result, *, frames: bool) -> str:
-    from vmafx_tune.reports.json_text import dumps
+    from vmafx_tune.reports.json_csv import dumps
 
     written: Any = result
     if frames and result.command == "score":
@@ -114,21 +114,21 @@ def _json(result: Result, *, frames: bool) -> str:
 
 
 def _score_csv(result: ScoreResult, *, frames: bool) -> str:
-    from vmafx_tune.reports.csv_text import score_csv, score_frames_csv
+    from vmafx_tune.reports.json_csv import score_csv, score_frames_csv
 
     return score_frames_csv(result) if frames else score_csv(result)
 
 
 def _comparison(result: CompareResult, fmt: str) -> str:
     if fmt == "csv":
-        from vmafx_tune.reports.csv_text import compare_csv
+        from vmafx_tune.reports.json_csv import compare_csv
 
         return compare_csv(result)
     if fmt == "markdown":
         from vmafx_tune.reports.markdown import compare_markdown
 
         return compare_markdown(result)
-    from vmafx_tune.reports.html.compare import compare_html
+    from vmafx_tune.reports.html.pages import compare_html
 
     return compare_html(result)
 
@@ -139,14 +139,14 @@ def _ladder(result: LadderResult, fmt: str) -> str:
 
         return ladder_markdown(result)
     if fmt == "html":
-        from vmafx_tune.reports.html.ladder import ladder_html
+        from vmafx_tune.reports.html.pages import ladder_html
 
         return ladder_html(result)
     return _manifest(result, fmt)
 
 
 def _manifest(result: LadderResult, fmt: str) -> str:
-    from vmafx_tune.manifests.ladder import ladder_variants
+    from vmafx_tune.manifests.variant import ladder_variants
 
     variants = ladder_variants(result)
     if fmt == "hls":

@@ -95,7 +95,7 @@ def choose_scorer(
         return _Known("ffmpeg", ffmpeg, facts, make) if facts else make()
 
     def libvmaf_scorer() -> CheckedScorer:
-        from vmafx_tune.scoring.libvmaf.backend import LibvmafFileScorer
+        from vmafx_tune.scoring.libvmaf.session import LibvmafFileScorer
 
         return LibvmafFileScorer(runner.cancel)
 

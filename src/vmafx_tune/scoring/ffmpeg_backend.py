@@ -7,6 +7,7 @@ import threading
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
+from vmafx_tune.cpus import default_threads
 from vmafx_tune.errors import (
     FrameCountMismatchError,
     OutputError,
@@ -20,23 +21,20 @@ from vmafx_tune.formatting import counted
 from vmafx_tune.media.ffmpeg import FrameCounter
 from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.scoring.alignment import is_ready, plan_scoring
-from vmafx_tune.scoring.ffmpeg_command import (
+from vmafx_tune.scoring.ffmpeg_filter import (
     LOG_NAME,
     MODEL_NAME,
-    is_one_clip,
-    is_part,
-    model_check_arguments,
-    score_arguments,
-)
-from vmafx_tune.scoring.ffmpeg_report import (
     check_run,
     decoded_inputs,
+    is_one_clip,
+    is_part,
     libvmaf_complaint,
+    model_check_arguments,
+    score_arguments,
     written_frames,
 )
 from vmafx_tune.scoring.frame_log import read_frame_log
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL, copy_model
-from vmafx_tune.scoring.threads import default_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vmafx_tune.cpus import default_threads
 from vmafx_tune.errors import (
     FrameCountMismatchError,
     ModelNotFoundError,
@@ -27,16 +28,15 @@ from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
 from vmafx_tune.media.scratch import scratch_folder, written_bytes
 from vmafx_tune.model import Comparison, Resolution
 from vmafx_tune.scoring.alignment import ScoringPlan, is_ready, plan_scoring
-from vmafx_tune.scoring.ffmpeg_command import (
+from vmafx_tune.scoring.ffmpeg_filter import (
     LOG_NAME,
     MODEL_NAME,
+    check_run,
     decode_arguments,
     model_option,
 )
-from vmafx_tune.scoring.ffmpeg_report import check_run
 from vmafx_tune.scoring.frame_log import read_frame_log
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL, copy_model
-from vmafx_tune.scoring.threads import default_threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,11 +16,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune import errors
-from vmafx_tune.cpus import CoreShares, available_cpus, visible_cpus
+from vmafx_tune.cpus import CoreShares, available_cpus, bytes_needed, default_threads, visible_cpus
 from vmafx_tune.errors import ScorerCrashedError, ToolError, VmafxTuneError
 from vmafx_tune.media.process import Conversation
 from vmafx_tune.model import Resolution
-from vmafx_tune.scoring.threads import bytes_needed, default_threads
 from vmafx_tune.server.admission import MemoryBudget
 from vmafx_tune.server.scorer import FileScorer, Scored
 from vmafx_tune.server.status import STATUSES

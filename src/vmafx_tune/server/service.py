@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vmafx_tune.options import ScoringOptions
-    from vmafx_tune.scoring.libvmaf.pictures import PictureFormat
+    from vmafx_tune.scoring.libvmaf.handles import PictureFormat
     from vmafx_tune.server.media_roots import MediaRoots
     from vmafx_tune.server.metrics import Metrics
     from vmafx_tune.server.settings import ServerSettings

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import VmafModel
     from vmafx_tune.options import ScoringOptions
-    from vmafx_tune.scoring.libvmaf.pictures import PictureFormat
+    from vmafx_tune.scoring.libvmaf.handles import PictureFormat
     from vmafx_tune.scoring.libvmaf.session import FrameScore as SessionScore
     from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
 
@@ -132,7 +132,7 @@ def picture_format(
     Raises:
         InvalidFrameError: There are no such pictures, or they are too large.
     """
-    from vmafx_tune.scoring.libvmaf.pictures import PictureFormat
+    from vmafx_tune.scoring.libvmaf.handles import PictureFormat
 
     if config.pix_fmt not in PIXEL_FORMATS:
         raise InvalidFrameError(
@@ -165,7 +165,7 @@ def stream_bytes(layout: PictureFormat, threads: int) -> int:
         layout: Its pictures.
         threads: Threads of libvmaf, each of which has a pair, and planes for every feature.
     """
-    from vmafx_tune.scoring.threads import BYTES_PER_PIXEL
+    from vmafx_tune.cpus import BYTES_PER_PIXEL
 
     pairs = 2 * layout.frame_bytes * (_PAIRS_HELD + threads)
     return pairs + threads * BYTES_PER_PIXEL * layout.width * layout.height
@@ -306,8 +306,8 @@ def has_model(config: StreamConfig, name: str) -> bool:
     """Tell whether a stream can be scored with a built-in model or what an alias stands for."""
     from vmafx_tune.errors import ModelNotFoundError
     from vmafx_tune.model import Resolution
+    from vmafx_tune.scoring.libvmaf.handles import open_model
     from vmafx_tune.scoring.libvmaf.library import load_libvmaf
-    from vmafx_tune.scoring.libvmaf.loaded_model import open_model
     from vmafx_tune.scoring.models import resolve_model
 
     # Pictures that are too small for a model are told so.
@@ -322,11 +322,11 @@ def has_model(config: StreamConfig, name: str) -> bool:
 def _open_scorer(
     config: StreamConfig, layout: PictureFormat, scoring: ScoringOptions, cpus: int
 ) -> LibvmafScorer:
+    from vmafx_tune.cpus import default_threads
     from vmafx_tune.model import Resolution
     from vmafx_tune.scoring.alignment import EncodeFacts
     from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
     from vmafx_tune.scoring.models import resolve_model
-    from vmafx_tune.scoring.threads import default_threads
 
     size = Resolution(config.width, config.height)
     model = resolve_model(scoring.model, size, ())

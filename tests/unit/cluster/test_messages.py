@@ -13,7 +13,6 @@ import pytest
 from tests.unit.encoders.specs import make_source, make_spec
 from tests.unit.probing.samples import probe, scores
 from vmafx_tune import errors
-from vmafx_tune.cluster.differences import difference, listing
 from vmafx_tune.cluster.messages import (
     Answer,
     Failure,
@@ -23,7 +22,9 @@ from vmafx_tune.cluster.messages import (
     Job,
     Kit,
     Report,
+    difference,
     failure_of,
+    listing,
     pack,
     raised,
     unpack,

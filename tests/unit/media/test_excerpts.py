@@ -15,8 +15,7 @@ from vmafx_tune.media.ffmpeg import input_options, source_filters
 from vmafx_tune.model import EncodeSpec, Excerpt, RawFormat, Resolution, Source
 from vmafx_tune.scoring.alignment import is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_backend import _count_frames
-from vmafx_tune.scoring.ffmpeg_command import is_one_clip, score_arguments
-from vmafx_tune.scoring.ffmpeg_report import written_frames
+from vmafx_tune.scoring.ffmpeg_filter import is_one_clip, score_arguments, written_frames
 
 CLOSING = """\
 [out#0/null @ 0x55e4]   Output stream #0:0 (video): {pairs} frames encoded; 9 packets muxed;

@@ -17,15 +17,14 @@ from tests.unit.probing.samples import probe, scores
 from tests.unit.search.fakes import CurveProber, request
 from vmafx_tune.errors import EncodeFailedError, TooLargeError
 from vmafx_tune.model import EncodeSpec, Probe, ProbeKey, ProbeSpec, ScoreSet
-from vmafx_tune.probing.caching import CachingProber
-from vmafx_tune.probing.claims import no_claim
+from vmafx_tune.probing.caching import CachingProber, no_claim
 from vmafx_tune.probing.store import SqliteProbeStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vmafx_tune.ports import ProbeProgress, ProbeStore
-    from vmafx_tune.probing.claims import Claim
+    from vmafx_tune.probing.caching import Claim
 
 TEMPLATE = request().template
 

@@ -13,7 +13,7 @@ import pytest
 
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import CancelledError
-from vmafx_tune.probing.claims import Claims, sweep_claims
+from vmafx_tune.probing.caching import Claims, sweep_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ HOLDER = """
 import sys, threading
 from pathlib import Path
 from vmafx_tune.cancel import CancelToken
-from vmafx_tune.probing.claims import Claims
+from vmafx_tune.probing.caching import Claims
 
 with Claims(Path(sys.argv[1]), CancelToken())(sys.argv[2], wait=True, on_wait=lambda: None):
     print("mine", flush=True)

@@ -7,7 +7,7 @@ import re
 from tests.unit.reports import factories
 from tests.unit.reports.page import Page
 from vmafx_tune.reports.facts import HDR_NOTE
-from vmafx_tune.reports.html.compare import compare_html
+from vmafx_tune.reports.html.pages import compare_html
 
 
 def test_the_page_is_balanced() -> None:

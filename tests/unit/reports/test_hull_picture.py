@@ -13,7 +13,7 @@ from tests.unit.reports import ladder_factories as factories
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.model import Resolution
 from vmafx_tune.reports import text
-from vmafx_tune.reports.tables.hull_picture import MIN_WIDTH, hull_picture
+from vmafx_tune.reports.tables.ladder import MIN_WIDTH, hull_picture
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ import pytest
 from tests.unit.reports import ladder_factories as factories
 from tests.unit.reports.page import Page
 from vmafx_tune.reports.facts import HDR_NOTE
-from vmafx_tune.reports.html.ladder import ladder_html
+from vmafx_tune.reports.html.pages import ladder_html
 
 if TYPE_CHECKING:
     from vmafx_tune.results.ladder import LadderResult

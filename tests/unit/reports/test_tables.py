@@ -13,7 +13,7 @@ from tests.unit.reports import factories
 from tests.unit.reports.ladder_factories import ladder_result
 from vmafx_tune.reports import text
 from vmafx_tune.reports.facts import HDR_NOTE
-from vmafx_tune.reports.html.compare import compare_html
+from vmafx_tune.reports.html.pages import compare_html
 from vmafx_tune.reports.markdown import compare_markdown
 from vmafx_tune.reports.tables import print_result, table_text, terminal_text
 from vmafx_tune.reports.text import ABSENT

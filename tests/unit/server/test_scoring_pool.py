@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.programs import children_running, needs_proc, wait_until
 from vmafx_tune.cancel import CancelToken
-from vmafx_tune.cpus import CoreShares
+from vmafx_tune.cpus import CoreShares, bytes_needed
 from vmafx_tune.errors import (
     CancelledError,
     FrameCountMismatchError,
@@ -24,7 +24,6 @@ from vmafx_tune.errors import (
 )
 from vmafx_tune.model import Resolution
 from vmafx_tune.options import ScoringOptions
-from vmafx_tune.scoring.threads import bytes_needed
 from vmafx_tune.server import scoring_pool
 from vmafx_tune.server.admission import MemoryBudget
 from vmafx_tune.server.scoring_pool import ScoringPool

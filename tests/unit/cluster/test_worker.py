@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cluster.messages import Kit
-from vmafx_tune.cluster.worker_tools import WorkerTools
+from vmafx_tune.cluster.worker import WorkerTools
 from vmafx_tune.media import file_facts
 
 if TYPE_CHECKING:

@@ -1,10 +1,10 @@
-"""A comparison as one HTML page that works offline: chart, tables, commands to copy."""
+"""A comparison or a ladder as an HTML page that works offline: chart, tables, commands to copy."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmafx_tune.reports import facts, ranking, text
+from vmafx_tune.reports import facts, ladder_facts, ranking, text
 from vmafx_tune.reports.html import elements
 from vmafx_tune.reports.html.chart import ChartPoint, Series, rate_quality_svg
 from vmafx_tune.reports.html.elements import NUMBER, TEXT
@@ -12,12 +12,17 @@ from vmafx_tune.reports.html.elements import NUMBER, TEXT
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from vmafx_tune.model import Resolution
     from vmafx_tune.results.compare import BdRate, CompareResult, CompareRow
+    from vmafx_tune.results.ladder import Encode, LadderResult
     from vmafx_tune.results.search import ProbeSummary
 
-__all__ = ["compare_html"]
+__all__ = [
+    "compare_html",
+    "ladder_html",
+]
 
-_HINT = "Ringed probes are answers. Bitrate is on a logarithmic scale."
+_COMPARE_HINT = "Ringed probes are answers. Bitrate is on a logarithmic scale."
 _BD_COLUMNS = (
     ("Codec", TEXT),
     ("BD-rate", NUMBER),
@@ -29,11 +34,14 @@ _BD_COLUMNS = (
 def compare_html(result: CompareResult) -> str:
     """Write a comparison as a page without external resources."""
     return elements.page(
-        ranking.heading(result), _circumstances(result), _chart(result), _sections(result)
+        ranking.heading(result),
+        _circumstances(result),
+        _compare_chart(result),
+        _compare_sections(result),
     )
 
 
-def _sections(result: CompareResult) -> Iterator[str]:
+def _compare_sections(result: CompareResult) -> Iterator[str]:
     for target in result.targets:
         yield elements.heading(f"VMAF {text.given(target)}")
         yield _target_table(result, target)
@@ -59,10 +67,10 @@ def _circumstances(result: CompareResult) -> list[tuple[str, str]]:
     ]
 
 
-def _chart(result: CompareResult) -> str:
+def _compare_chart(result: CompareResult) -> str:
     series = [_series(result, encoder) for encoder in result.codecs]
     svg = rate_quality_svg(series, result.targets)
-    return elements.chart(svg, series, _HINT)
+    return elements.chart(svg, series, _COMPARE_HINT)
 
 
 def _series(result: CompareResult, encoder: str) -> Series:
@@ -134,3 +142,77 @@ def _bd_row(bd: BdRate) -> tuple[str, Sequence[str]]:
         ranking.bd_overlap(bd),
         f"{bd.points.codec} / {bd.points.anchor}",
     )
+
+
+_LADDER_HINT = (
+    "The thick line is the hull; numbered points are rungs. Bitrate is on a logarithmic scale."
+)
+
+
+def ladder_html(result: LadderResult) -> str:
+    """Write a ladder as a page without external resources."""
+    return elements.page(
+        ladder_facts.heading(result),
+        ladder_facts.circumstances(result),
+        _ladder_chart(result),
+        _ladder_sections(result),
+    )
+
+
+def _ladder_sections(result: LadderResult) -> Iterator[str]:
+    yield from _rungs(result)
+    if result.cloud:
+        yield elements.heading("kb/s @ quality of each resolution and target")
+        yield _table(ladder_facts.cell_sheet(result))
+    for where, why in ladder_facts.failures(result):
+        yield elements.paragraph(f"{where}: {why}", "failure")
+    remarks = ladder_facts.remarks(result)
+    if remarks:
+        yield elements.heading("Notes")
+    for message in remarks:
+        yield elements.paragraph(message, "note")
+    yield from elements.commands(ladder_facts.commands(result))
+
+
+def _rungs(result: LadderResult) -> Iterator[str]:
+    yield elements.heading("Rungs")
+    empty = ladder_facts.why_empty(result)
+    if empty is None:
+        yield _table(ladder_facts.rung_sheet(result))
+    else:
+        yield elements.paragraph(empty, "failure")
+
+
+def _ladder_chart(result: LadderResult) -> str:
+    numbers = {
+        (rung.resolution, rung.crf): str(number)
+        for number, rung in enumerate(result.renditions, start=1)
+    }
+    series = [
+        Series(str(size), tuple(_chart_point(result, point, numbers) for point in points))
+        for size, points in ladder_facts.points_by_resolution(result).items()
+    ]
+    hull = [_chart_point(result, point, numbers) for point in result.hull]
+    svg = rate_quality_svg(series, (), hull=hull, one_line_per="resolution")
+    return elements.chart(svg, series, _LADDER_HINT)
+
+
+def _chart_point(
+    result: LadderResult, point: Encode, numbers: dict[tuple[Resolution, float], str]
+) -> ChartPoint:
+    number = numbers.get((point.resolution, point.crf), "")
+    return ChartPoint(
+        point.bitrate_kbps,
+        point.vmaf,
+        ladder_facts.point_text(result, point),
+        is_answer=bool(number),
+        tag=number,
+    )
+
+
+def _table(sheet: ladder_facts.Sheet) -> str:
+    columns = [
+        (heading.title, elements.NUMBER if heading.number else elements.TEXT)
+        for heading in sheet.headings
+    ]
+    return elements.table(columns, (("", row) for row in sheet.rows))

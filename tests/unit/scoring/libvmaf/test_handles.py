@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from vmafx_tune.errors import FormatMismatchError, UsageError
 from vmafx_tune.media.frames import Plane
-from vmafx_tune.scoring.libvmaf.pictures import PictureFormat
+from vmafx_tune.scoring.libvmaf.handles import PictureFormat
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
