@@ -21,7 +21,6 @@ OUT_OF_THE_WAY = frozenset(
 GENERATORS = (
     ("python", "-m", "vmafx_tune.reports.generate"),
     ("python", "docs/generate.py"),
-    ("python", "-m", "vmafx_tune.server.proto.generate"),
 )
 GENERATED = ("docs", "src/vmafx_tune/reports/schemas", "src/vmafx_tune/server")
 
@@ -144,6 +143,7 @@ def generated(session: nox.Session) -> None:
     before = snapshot(GENERATED)
     for command in GENERATORS:
         session.run(*command)
+    generate_stubs(session)
     after = snapshot(GENERATED)
     changed = {path for path, _data in before.items() ^ after.items()}
     if changed:
@@ -171,6 +171,19 @@ def bench(session: nox.Session) -> None:
     session.install(".[test]")
     install_group(session, "bench")
     session.run("python", "benchmarks/run.py", *session.posargs)
+
+
+def generate_stubs(session: nox.Session) -> None:
+    """Make the messages of the gRPC contract, their types and its stubs beside the contract."""
+    folder, made = ROOT / "src/vmafx_tune/server/proto", Path(session.create_tmp())
+    outputs = (f"--{kind}_out={made}" for kind in ("python", "pyi", "grpc_python"))
+    contract = "vmafx/v1/vmafx.proto"
+    session.run("python", "-m", "grpc_tools.protoc", f"--proto_path={folder}", *outputs, contract)
+    for path in (made / "vmafx/v1").iterdir():
+        # The stubs import the messages from where they are, not from a package `vmafx`.
+        text = path.read_text(encoding="utf-8")
+        text = text.replace("from vmafx.v1 ", "from vmafx_tune.server.proto ")
+        (folder / path.name).write_text(text, encoding="utf-8")
 
 
 def validate(session: nox.Session, version: str, *manifests: str) -> None:

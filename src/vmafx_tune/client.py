@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     import grpc
 
-    from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2
+    from vmafx_tune.server.proto import vmafx_pb2
 
 __all__ = [
     "Aggregate",
@@ -118,7 +118,7 @@ class ScoringClient:
         tls_ca: Path | None = None,
         timeout_s: float | None = None,
     ) -> None:
-        from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2_grpc
+        from vmafx_tune.server.proto import vmafx_pb2_grpc
 
         # Generated without types.
         stubs: Any = vmafx_pb2_grpc
@@ -152,7 +152,7 @@ class ScoringClient:
             ServiceError: The server is of a version that takes neither `pool` nor `subsample`.
             UsageError: A name is not UTF-8, or `subsample` makes no sense.
         """
-        from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
+        from vmafx_tune.server.proto import vmafx_pb2 as pb
 
         try:
             request = pb.ScoreRequest(
@@ -210,7 +210,7 @@ class ScoringClient:
         Raises:
             ServerUnreachableError: There is no server.
         """
-        from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
+        from vmafx_tune.server.proto import vmafx_pb2 as pb
 
         with self._errors():
             answer = self._stub.Health(
@@ -264,7 +264,7 @@ class _Requests:
         self.error: Exception | None = None
 
     def __iter__(self) -> Iterator[vmafx_pb2.ScoreStreamRequest]:
-        from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
+        from vmafx_tune.server.proto import vmafx_pb2 as pb
 
         yield pb.ScoreStreamRequest(config=_config(self._config))
         try:
@@ -283,7 +283,7 @@ class _Requests:
 
 
 def _config(config: StreamConfig) -> vmafx_pb2.StreamConfig:
-    from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
+    from vmafx_tune.server.proto import vmafx_pb2 as pb
 
     known = config.pix_fmt in PIXEL_FORMATS
     number = PIXEL_FORMATS.index(config.pix_fmt) + 1 if known else 0

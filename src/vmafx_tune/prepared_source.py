@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from vmafx_tune.choices import SearchStrategy
-from vmafx_tune.cpus import share_of
+from vmafx_tune.cpus import LocalCores, share_of
 from vmafx_tune.encoders.availability import unused_arguments_error
 from vmafx_tune.encoders.extra_args import caps_among
 from vmafx_tune.errors import EncoderUnavailableError, UsageError
@@ -23,7 +23,6 @@ from vmafx_tune.search.grid import KnobGrid
 from vmafx_tune.search.losses import larger_than_source
 from vmafx_tune.search.request import SearchRequest
 from vmafx_tune.source import display_size
-from vmafx_tune.workers import LocalCores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,8 +23,8 @@ from vmafx_tune.model import PoolMethod, Resolution
 from vmafx_tune.options import ScoringOptions
 from vmafx_tune.results.pooled import PooledScores
 from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
-from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
-from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2_grpc
+from vmafx_tune.server.proto import vmafx_pb2 as pb
+from vmafx_tune.server.proto import vmafx_pb2_grpc
 from vmafx_tune.server.scorer import Scored
 from vmafx_tune.server.streams import PIXEL_FORMATS
 

@@ -19,7 +19,7 @@ from tests.support.http_server import (
 from vmafx_tune import errors
 from vmafx_tune.choices import PoolMethod
 from vmafx_tune.options import ScoringOptions
-from vmafx_tune.server.http_app import start_http
+from vmafx_tune.server.http_server import start_http
 from vmafx_tune.server.logs import JsonLog
 from vmafx_tune.server.metrics import Metrics
 from vmafx_tune.server.openapi import OPERATIONS

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.http_server import PATIENCE_S, RawClient, Running, ask, running_server
 from tests.support.programs import wait_until
-from vmafx_tune.server.http_reader import HttpLimits
+from vmafx_tune.server.http_messages import HttpLimits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

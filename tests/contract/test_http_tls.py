@@ -13,8 +13,8 @@ import trustme
 
 from tests.support.http_server import PATIENCE_S, Running, running_server
 from vmafx_tune.errors import UsageError
-from vmafx_tune.server.http_app import start_http
-from vmafx_tune.server.http_reader import HttpLimits
+from vmafx_tune.server.http_messages import HttpLimits
+from vmafx_tune.server.http_server import start_http
 from vmafx_tune.server.logs import JsonLog
 from vmafx_tune.server.metrics import Metrics
 from vmafx_tune.server.settings import ServerSettings

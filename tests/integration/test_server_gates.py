@@ -30,8 +30,8 @@ from vmafx_tune import score
 from vmafx_tune.client import ScoringClient
 from vmafx_tune.errors import BusyError, DeadlineError, DrainingError, ServiceError
 from vmafx_tune.model import Resolution
-from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as pb
-from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2_grpc
+from vmafx_tune.server.proto import vmafx_pb2 as pb
+from vmafx_tune.server.proto import vmafx_pb2_grpc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from vmafx_tune.server.http_app import start_http
+from vmafx_tune.server.http_server import start_http
 from vmafx_tune.server.logs import JsonLog
 from vmafx_tune.server.media_roots import MediaRoots
 from vmafx_tune.server.metrics import Metrics
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.options import ScoringOptions
-    from vmafx_tune.server.http_app import HttpListener
-    from vmafx_tune.server.http_reader import HttpLimits
+    from vmafx_tune.server.http_messages import HttpLimits
+    from vmafx_tune.server.http_server import HttpListener
 
 # Guards against a test that hangs; nothing here measures time.
 PATIENCE_S = 120.0

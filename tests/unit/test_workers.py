@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from vmafx_tune import workers
+from vmafx_tune import cpus as cpus_module
+from vmafx_tune.cpus import LocalCores
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.model import Resolution
-from vmafx_tune.workers import LocalCores
 
 UHD, FHD, SD = Resolution(3840, 2160), Resolution(1920, 1080), Resolution(640, 360)
 X264 = encoder_row("libx264")
@@ -21,8 +21,8 @@ class Machine:
 
     def has(self, cpus: int, memory_gib: float | None = None) -> None:
         memory = None if memory_gib is None else int(memory_gib * (1 << 30))
-        self._monkeypatch.setattr(workers, "available_cpus", lambda: cpus)
-        self._monkeypatch.setattr(workers, "available_memory_bytes", lambda: memory)
+        self._monkeypatch.setattr(cpus_module, "available_cpus", lambda: cpus)
+        self._monkeypatch.setattr(cpus_module, "available_memory_bytes", lambda: memory)
 
 
 @pytest.fixture

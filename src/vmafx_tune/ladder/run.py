@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune._version import __version__
 from vmafx_tune.choices import Sampling, ScoreAt
+from vmafx_tune.cpus import LocalCores
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.files import read_input
@@ -38,7 +39,6 @@ from vmafx_tune.search.losses import larger_than_source
 from vmafx_tune.search.targets import checked_score, checked_targets
 from vmafx_tune.session import open_session
 from vmafx_tune.source import open_source
-from vmafx_tune.workers import LocalCores
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

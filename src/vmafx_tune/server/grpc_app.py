@@ -154,17 +154,13 @@ class _Doors(GenericHandler):
         return self._loaded[service].get(method)
 
     def _load(self, service: str) -> Handlers:
+        from vmafx_tune.server import grpc_services
+
         if service == _SCORING:
-            from vmafx_tune.server.grpc_scoring import scoring_handlers
-
-            return scoring_handlers(self._desk)
+            return grpc_services.scoring_handlers(self._desk)
         if service == _HEALTH:
-            from vmafx_tune.server.grpc_services import health_handlers
-
-            return health_handlers(self._desk, self.state)
-        from vmafx_tune.server.grpc_services import reflection_handlers
-
-        return reflection_handlers(self._desk)
+            return grpc_services.health_handlers(self._desk, self.state)
+        return grpc_services.reflection_handlers(self._desk)
 
 
 def _options(settings: ServerSettings, connections: int) -> list[tuple[str, int]]:

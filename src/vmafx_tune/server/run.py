@@ -48,7 +48,6 @@ _STDERR = 2
 # glibc's malloc.h.
 _M_ARENA_MAX = -8
 _PRELOADED = (
-    "vmafx_tune.server.grpc_scoring",
     "vmafx_tune.server.grpc_services",
     "prometheus_client",
     "vmafx_tune.scoring.libvmaf.session",
@@ -158,8 +157,8 @@ async def _listen(
 ) -> GrpcListener:
     """Open both listeners, to be closed in the other order: probes are answered longest."""
     from vmafx_tune.server.grpc_app import MOST_CONNECTIONS, start_grpc
-    from vmafx_tune.server.http_app import BACKLOG, start_http
-    from vmafx_tune.server.http_reader import HttpLimits
+    from vmafx_tune.server.http_messages import HttpLimits
+    from vmafx_tune.server.http_server import BACKLOG, start_http
 
     most = DescriptorShares(HttpLimits().connections, MOST_CONNECTIONS)
     slots = settings.max_concurrent_scores + settings.max_streams

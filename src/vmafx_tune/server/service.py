@@ -19,8 +19,7 @@ from vmafx_tune.server.arrivals import Arrivals, Nothing
 from vmafx_tune.server.logs import severity_of
 from vmafx_tune.server.media_roots import telling_shown_names
 from vmafx_tune.server.metrics import Counter
-from vmafx_tune.server.model_names import ModelNames
-from vmafx_tune.server.scorer import Scored, checked_subsample
+from vmafx_tune.server.scorer import ModelNames, Scored, checked_subsample
 from vmafx_tune.server.streams import (
     FramePair,
     FrameSession,

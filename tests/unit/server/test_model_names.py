@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vmafx_tune.errors import UsageError
-from vmafx_tune.server.model_names import ModelNames
+from vmafx_tune.server.scorer import ModelNames
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vmafx_tune.server import proto
-from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2
+from vmafx_tune.server.proto import vmafx_pb2
 from vmafx_tune.server.streams import PIXEL_FORMATS
 
 FIELDS = {
@@ -54,7 +54,8 @@ def test_pixel_formats_have_the_places_that_the_server_gives_them() -> None:
 
 
 def test_the_contract_itself_is_packed_beside_what_is_generated() -> None:
-    folder = Path(proto.__file__).parent / "vmafx" / "v1"
-    assert {path.name for path in folder.glob("vmafx*")} == {
-        "vmafx.proto", "vmafx_pb2.py", "vmafx_pb2.pyi", "vmafx_pb2_grpc.py",
+    folder = Path(proto.__file__).parent
+    packed = [path for path in folder.rglob("vmafx*") if path.is_file() and path.suffix != ".pyc"]
+    assert {str(path.relative_to(folder)) for path in packed} == {
+        "vmafx/v1/vmafx.proto", "vmafx_pb2.py", "vmafx_pb2.pyi", "vmafx_pb2_grpc.py",
     }  # fmt: skip

@@ -1,1 +1,1 @@
-"""The gRPC contract, and what is generated from it; `generate` makes it again."""
+"""The gRPC contract, and what `nox -s generated` makes of it."""

@@ -3,7 +3,7 @@
 import grpc
 import warnings
 
-from vmafx_tune.server.proto.vmafx.v1 import vmafx_pb2 as vmafx_dot_v1_dot_vmafx__pb2
+from vmafx_tune.server.proto import vmafx_pb2 as vmafx_dot_v1_dot_vmafx__pb2
 
 GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__

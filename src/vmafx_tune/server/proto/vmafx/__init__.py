@@ -1,1 +1,0 @@
-"""Package `vmafx` of the gRPC contract."""
