@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import MediaError, UnreadableSourceError, VmafxTuneError
-from vmafx_tune.media.container import open_source
 from vmafx_tune.media.ffmpeg import file_url, input_guard
 from vmafx_tune.model import Complexity
 
@@ -266,6 +265,8 @@ def measure_complexity(source: Source) -> Complexity:
     Raises:
         UnreadableSourceError: The file cannot be read to its end.
     """
+    from vmafx_tune.media.container import open_source
+
     with open_source(source) as video:
         packets = _packets(video)
     if len(packets) == source.n_frames and not all(key for _, _, key in packets):

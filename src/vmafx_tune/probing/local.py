@@ -1,22 +1,158 @@
-"""Probes by the programs of this machine."""
+"""Probes by the programs of this machine: a trial encode into a scratch folder, and its score."""
 
 from __future__ import annotations
 
+import time
+from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vmafx_tune.errors import UsageError
+from vmafx_tune.cpus import CoreShares, available_cpus
+from vmafx_tune.errors import FrameCountMismatchError, UsageError, VmafxTuneError
+from vmafx_tune.formatting import counted, quality
+from vmafx_tune.media.scratch import scratch_folder
+from vmafx_tune.model import EncodeOutcome, Probe, ProbeSpec, ScoreRequest, ScoreSet
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from vmafx_tune.cancel import CancelToken
     from vmafx_tune.encoders.availability import Availability
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.model import EncodeSpec, Source, VmafModel
-    from vmafx_tune.ports import Encoder, Prober, Scorer
+    from vmafx_tune.ports import Encoder, ProbeProgress, Prober, Scorer
     from vmafx_tune.probing.keys import Setup
     from vmafx_tune.session import Session
 
-__all__ = ["LocalProbing"]
+__all__ = [
+    "EncodingProber",
+    "LocalProbing",
+]
+
+_SAME_NAMES = {field.name for field in fields(EncodeOutcome)} & {
+    field.name for field in fields(Probe)
+}
+
+
+class EncodingProber:
+    """Encodes with one port, scores with the other, and leaves nothing behind.
+
+    Args:
+        encoder: Makes the trial encodes.
+        scorer: Scores them.
+        cancel: Stops whatever `encoder` and `scorer` have running; shared with both.
+        shares: Tells how many processors a score may fill while other probes are being made; those
+            of this prober only, where none is given.
+        work_dir: Where scratch folders are made; None for the system's temporary folder.
+        check: Called with each clip before it is encoded or scored; raises to refuse it.
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        scorer: Scorer,
+        *,
+        cancel: CancelToken,
+        shares: CoreShares | None = None,
+        work_dir: Path | None = None,
+        check: Callable[[Source], None] | None = None,
+    ) -> None:
+        self._encoder = encoder
+        self._scorer = scorer
+        self._cancel = cancel
+        self._shares = shares or CoreShares(available_cpus())
+        self._work_dir = work_dir
+        self._check = check or (lambda _: None)
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        """Encode and score `spec`; see `ports.Prober`."""
+        with self._shares.taken(), scratch_folder(self._work_dir) as folder:
+            self._check(spec.encode.source)
+            outcome = self._encoder.encode(
+                spec.encode, folder / "probe.mp4", on_progress=_stage(on_progress, "encode")
+            )
+            started = time.monotonic()
+            with _naming_encode(spec, outcome.encoded):
+                scores = self._scorer.score(
+                    self._request(spec, outcome.encoded), on_progress=_stage(on_progress, "score")
+                )
+            return _probe(spec, outcome, scores, score_time_s=time.monotonic() - started)
+
+    def score_itself(self, spec: ProbeSpec) -> ScoreSet:
+        """Score the source against itself; see `ports.Prober`."""
+        with self._shares.taken():
+            self._check(spec.encode.source)
+            return self._scorer.score(self._request(spec, spec.encode.source))
+
+    def cancel(self) -> None:
+        """Stop all running probes now."""
+        self._cancel.cancel()
+
+    def _request(self, spec: ProbeSpec, distorted: Source) -> ScoreRequest:
+        return ScoreRequest(
+            reference=spec.encode.source,
+            distorted=distorted,
+            model=spec.model,
+            display=spec.display,
+            subsample=spec.subsample,
+            threads=spec.threads,
+            cpus=self._shares.share(),
+        )
+
+
+def _probe(
+    spec: ProbeSpec, outcome: EncodeOutcome, scores: ScoreSet, *, score_time_s: float
+) -> Probe:
+    return Probe(
+        quality=spec.encode.quality,
+        bitrate_kbps=outcome.bitrate_kbps,
+        scores=scores,
+        score_time_s=score_time_s,
+        **{name: getattr(outcome, name) for name in _SAME_NAMES},
+        pixel_format=outcome.encoded.pixel_format,
+        dynamic_metadata=outcome.encoded.dynamic_metadata,
+    )
+
+
+@contextmanager
+def _naming_encode(spec: ProbeSpec, encoded: Source) -> Iterator[None]:
+    """Have errors of the block say which encode it was: its file is gone when they are read."""
+    encode = spec.encode
+    source = f"'{encode.source.path}'"
+    name = f"the encode of {source} with {encode.encoder} at {quality(encode.quality)}"
+    try:
+        yield
+    except FrameCountMismatchError as error:
+        message = (
+            f"The source {source} has {counted(error.reference_frames, 'frame')}, and {name} has "
+            f"{error.distorted_frames}. Check that no encoder argument drops or adds frames, and "
+            "that the source can be decoded to its end."
+        )
+        error.args = (message,)
+        raise
+    except VmafxTuneError as error:
+        error.args = tuple(
+            arg.replace(f"'{encoded.path}'", name) if isinstance(arg, str) else arg
+            for arg in error.args
+        )
+        raise
+
+
+class _StageProgress:
+    """Adapts a probe's observer to one stage."""
+
+    def __init__(self, observer: ProbeProgress, stage: str) -> None:
+        self._observer = observer
+        self._stage = stage
+
+    def __call__(self, frames_done: int, /) -> None:
+        self._observer(self._stage, frames_done)
+
+
+def _stage(observer: ProbeProgress | None, stage: str) -> _StageProgress | None:
+    return None if observer is None else _StageProgress(observer, stage)
 
 
 class LocalProbing:
@@ -89,8 +225,6 @@ class LocalProbing:
 
     def prober(self) -> Prober:
         """Make probes; see `Probing`."""
-        from vmafx_tune.probing.prober import EncodingProber
-
         return EncodingProber(
             self._encoder(),
             self._chosen(),

@@ -19,14 +19,14 @@ from vmafx_tune.server.access import (
     check_token,
     choose_request_id,
 )
-from vmafx_tune.server.arrivals import FirstMessages
+from vmafx_tune.server.admission import FirstMessages
 from vmafx_tune.server.logs import describe_error, severity_of
 from vmafx_tune.server.status import public_sentence, reason_of, status_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from vmafx_tune.server.arrivals import Arrivals
+    from vmafx_tune.server.admission import Arrivals
     from vmafx_tune.server.logs import JsonLog
     from vmafx_tune.server.metrics import Metrics
     from vmafx_tune.server.service import ScoringService

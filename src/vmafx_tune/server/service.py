@@ -14,8 +14,7 @@ from vmafx_tune.cancel import CancelToken
 from vmafx_tune.choices import PoolMethod
 from vmafx_tune.cpus import CoreShares, available_cpus
 from vmafx_tune.errors import CancelledError, DeadlineError, DrainingError, UsageError
-from vmafx_tune.server.admission import Admission, MemoryBudget
-from vmafx_tune.server.arrivals import Arrivals, Nothing
+from vmafx_tune.server.admission import Admission, Arrivals, MemoryBudget, Nothing
 from vmafx_tune.server.logs import severity_of
 from vmafx_tune.server.media_roots import telling_shown_names
 from vmafx_tune.server.metrics import Counter

@@ -16,7 +16,7 @@ from vmafx_tune.cancel import CancelToken
 from vmafx_tune.cpus import CoreShares
 from vmafx_tune.errors import FrameCountMismatchError, UnreadableSourceError, VmafxTuneError
 from vmafx_tune.model import EncodeOutcome, ScoreRequest, ScoreSet
-from vmafx_tune.probing.prober import EncodingProber
+from vmafx_tune.probing.local import EncodingProber
 
 if TYPE_CHECKING:
     from collections.abc import Callable

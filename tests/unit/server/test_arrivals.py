@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vmafx_tune.errors import DeadlineError, DrainingError
-from vmafx_tune.server.arrivals import Arrivals, Nothing
+from vmafx_tune.server.admission import Arrivals, Nothing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

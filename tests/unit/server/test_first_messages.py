@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from vmafx_tune.server.arrivals import Arrivals, FirstMessages
+from vmafx_tune.server.admission import Arrivals, FirstMessages
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmafx_tune.reports import facts, ranking, text
-from vmafx_tune.reports.tables.layout import (
+from vmafx_tune.reports.tables import (
     Column,
     FirstThatFits,
     commands,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-    from vmafx_tune.reports.tables.layout import Part
+    from vmafx_tune.reports.tables import Part
     from vmafx_tune.results.compare import BdRate, CompareResult, CompareRow
 
 __all__ = ["compare_parts"]

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from vmafx_tune.reports import ladder_facts
 from vmafx_tune.reports.axes import axes_around, bitrate_ticks, drawable, vmaf_ticks
-from vmafx_tune.reports.tables.layout import (
+from vmafx_tune.reports.tables import (
     Column,
     FirstThatFits,
     commands,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vmafx_tune.ladder.hull import RateQuality
     from vmafx_tune.model import Resolution
     from vmafx_tune.reports.axes import Axes
-    from vmafx_tune.reports.tables.layout import Part
+    from vmafx_tune.reports.tables import Part
     from vmafx_tune.results.ladder import Encode, LadderResult
 
     Place = tuple[int, int]

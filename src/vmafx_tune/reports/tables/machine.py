@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from vmafx_tune.reports import text
-from vmafx_tune.reports.tables.layout import Column, FirstThatFits, facts_grid, grid, plain
+from vmafx_tune.reports.tables import Column, FirstThatFits, facts_grid, grid, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-    from vmafx_tune.reports.tables.layout import Part
+    from vmafx_tune.reports.tables import Part
     from vmafx_tune.results.cache import CacheEntry, CacheResult
     from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
 

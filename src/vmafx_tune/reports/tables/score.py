@@ -8,14 +8,14 @@ from rich.text import Text
 
 from vmafx_tune.formatting import counted
 from vmafx_tune.reports import facts, text
-from vmafx_tune.reports.tables.layout import Column, Unwrapped, facts_grid, grid, plain
+from vmafx_tune.reports.tables import Column, Unwrapped, facts_grid, grid, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from rich.console import RenderableType
 
-    from vmafx_tune.reports.tables.layout import Part
+    from vmafx_tune.reports.tables import Part
     from vmafx_tune.results.pooled import PooledScores
     from vmafx_tune.results.score import RemoteScoreResult, ScoreResult
 

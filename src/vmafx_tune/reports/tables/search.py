@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from vmafx_tune.reports import facts, text
-from vmafx_tune.reports.tables.layout import Column, commands, facts_grid, grid, plain
+from vmafx_tune.reports.tables import Column, commands, facts_grid, grid, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rich.console import RenderableType
 
-    from vmafx_tune.reports.tables.layout import Part
+    from vmafx_tune.reports.tables import Part
     from vmafx_tune.results.search import ProbeSummary, SearchResult
 
 __all__ = ["search_parts"]
