@@ -206,7 +206,7 @@ class ClusterProbing:
 
 
 class _AgreedSetup:
-    """Implements `probing.setup.Setup` with what the workers have reported."""
+    """Implements `probing.keys.Setup` with what the workers have reported."""
 
     def __init__(self, eligible: EligibleWorkers, kit: Kit, scoring: Inquiry) -> None:
         self._eligible = eligible

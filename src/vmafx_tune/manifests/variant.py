@@ -66,7 +66,7 @@ class Variant:
         width: Of the encoded picture, in samples.
         height: Likewise.
         average_kbps: Measured average of the video packets.
-        peak_kbps: Measured peak over segments of `segment_s`; see `media.peak`.
+        peak_kbps: Measured peak over segments of `segment_s`; see `media.packets`.
         codecs: Codec string of the bitstream; see `media.codec_strings`.
         frame_rate: Frames per second.
         duration_s: Of the whole rendition, in seconds.
