@@ -5,6 +5,7 @@ import random
 import warnings
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from tests.unit.search.fakes import CurveProber, request, scores_of
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.compare.bd_rate import bd_rate, bd_rate_of_answers
-from vmafx_tune.compare.engine import CompareRequest, compare
+from vmafx_tune.compare.engine import bd_rates, found_row, search_encoders
 from vmafx_tune.results.compare import Overlap
 
 from .strategies import rate_points
@@ -100,9 +101,9 @@ def compared(
     strategy: SearchStrategy = SearchStrategy.INTERPOLATE,
     max_iter: int = 52,
 ) -> BdRate:
-    searches = tuple(request(name, strategy=strategy, max_iter=max_iter) for name in curves)
-    asked = CompareRequest(searches, targets, {}, anchor="anchor")
-    _, (found,) = compare(asked, Curves(curves))
+    searches = [request(name, strategy=strategy, max_iter=max_iter) for name in curves]
+    results = search_encoders(searches, targets, Curves(curves))
+    (found,) = bd_rates([found_row(result, Path("ffmpeg")) for result in results], "anchor")
     return found
 
 
@@ -184,12 +185,13 @@ def test_what_a_search_measures_far_from_the_targets_does_not_count() -> None:
     curves, targets = {"tested": tested, "anchor": anchor}, (85.0, 90.0, 95.0)
 
     def of_all_probes(strategy: SearchStrategy) -> float:
-        searches = tuple(request(name, strategy=strategy) for name in curves)
-        rows, _ = compare(CompareRequest(searches, targets, {}), Curves(curves))
+        searches = [request(name, strategy=strategy) for name in curves]
         points = {
-            row.codec: [(probe.bitrate_kbps, probe.vmaf_score) for probe in row.bisect_samples]
-            for row in rows
-            if row.target_vmaf == 95
+            result.codec: [
+                (probe.bitrate_kbps, probe.vmaf_score) for probe in result.bisect_samples
+            ]
+            for result in search_encoders(searches, targets, Curves(curves))
+            if result.target_vmaf == 95
         }
         result = bd_rate("tested", points["tested"], "anchor", points["anchor"])
         assert result.percent is not None

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from itertools import groupby
 from operator import attrgetter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cancel import together
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import CompareStarted, JobFinished, JobStarted, Observer, ignore
-from vmafx_tune.results.compare import BdRate, CompareRow
+from vmafx_tune.results.compare import CompareRow
 from vmafx_tune.results.search import Answer, BestEncode
 from vmafx_tune.search.engine import describe, failed_search, plan_of, search_with
 from vmafx_tune.search.prescan import prescan_of
@@ -20,99 +19,66 @@ from vmafx_tune.search.probe_set import ProbeSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from vmafx_tune.compare.bd_rate import Points
     from vmafx_tune.ports import Prober
+    from vmafx_tune.results.compare import BdRate
     from vmafx_tune.results.search import SearchResult
     from vmafx_tune.search.prescan import Prescan, SamplePrescan
     from vmafx_tune.search.request import SearchRequest
 
-__all__ = ["CompareRequest", "compare", "rank"]
+__all__ = ["bd_rates", "failed_row", "found_row", "in_turn", "rank", "search_encoders"]
 
 _NO_ANSWER: Mapping[str, Any] = {field.name: field.default for field in fields(BestEncode)}
 
 
-@dataclass(frozen=True, slots=True)
-class CompareRequest:
-    """One comparison, fully determined.
-
-    Attributes:
-        searches: One request for each encoder, all on the same source; its target is replaced by
-            each of `targets`.
-        unavailable: Encoders asked for that cannot run here, with the reason; each of their rows
-            fails with it.
-        targets: Pooled scores to reach.
-        anchor: Encoder that BD-rates are against; None for none.
-        workers: Encoders worked on at once.
-        ffmpeg: What makes the encodes, for the rows.
-    """
-
-    searches: tuple[SearchRequest, ...]
-    targets: tuple[float, ...]
-    unavailable: Mapping[str, str]
-    anchor: str | None = None
-    workers: int = 1
-    ffmpeg: Path = Path("ffmpeg")
-
-    @property
-    def encoders(self) -> tuple[str, ...]:
-        """All encoders asked for, those that can run first."""
-        return (*(search.encoder for search in self.searches), *self.unavailable)
-
-    @property
-    def in_turn(self) -> tuple[SearchRequest, ...]:
-        """The searches in the order in which they begin: the longest is not left for the end."""
-        return tuple(sorted(self.searches, key=lambda search: -search.effort))
-
-
-def compare(
-    request: CompareRequest,
+def search_encoders(
+    searches: Sequence[SearchRequest],
+    targets: Sequence[float],
     prober: Prober,
     *,
+    workers: int = 1,
     observe: Observer = ignore,
     prescan: Prober | None = None,
-) -> tuple[tuple[CompareRow, ...], tuple[BdRate, ...]]:
+) -> tuple[SearchResult, ...]:
     """Search every encoder at every target.
 
     Args:
-        request: What to compare.
+        searches: One request for each encoder, all on the same source; its target is replaced by
+            each of `targets`.
+        targets: Pooled scores to reach.
         prober: Makes the probes; must be thread-safe.
+        workers: Encoders worked on at once.
         observe: Receives the events, from several threads.
         prescan: Probes parts of the source, for cheap looks with each encoder; None for none. Must
             be thread-safe.
 
     Returns:
-        The rows, grouped by target and ranked within each; and a BD-rate for each encoder but the
-        anchor. An encoder that failed has failed rows; the others are not touched by it.
+        The results, target by target for each encoder in turn. An encoder that fails has failed
+        results; the others are not touched by it.
 
     Raises:
         CancelledError: The work was cancelled.
     """
-    observe(CompareStarted(len(request.searches), request.workers))
-    for search in request.in_turn:
-        observe(plan_of(search, request.targets, guided=prescan is not None))
-    with ThreadPoolExecutor(request.workers, thread_name_prefix="compare") as pool:
+    observe(CompareStarted(len(searches), workers))
+    begun = in_turn(searches)
+    for search in begun:
+        observe(plan_of(search, targets, guided=prescan is not None))
+    with ThreadPoolExecutor(workers, thread_name_prefix="compare") as pool:
         futures = {
-            search.encoder: pool.submit(_run_encoder, search, request, prober, prescan, observe)
-            for search in request.in_turn
+            search.encoder: pool.submit(_run_encoder, search, targets, prober, prescan, observe)
+            for search in begun
         }
         with together(futures.values(), prober.cancel):
-            outcomes = {encoder: future.result() for encoder, future in futures.items()}
-    failed = [
-        CompareRow(
-            codec=encoder,
-            adapter=encoder,
-            ffmpeg_bin=request.ffmpeg,
-            target_vmaf=target,
-            ok=False,
-            error=reason,
-            error_kind="failed",
-        )
-        for encoder, reason in request.unavailable.items()
-        for target in request.targets
-    ]
-    rows = [row for found in outcomes.values() for row in found]
-    return rank([*rows, *failed]), _bd_rates(request, outcomes)
+            return tuple(
+                result for search in searches for result in futures[search.encoder].result()
+            )
+
+
+def in_turn(searches: Iterable[SearchRequest]) -> tuple[SearchRequest, ...]:
+    """Put searches in the order in which they begin: the longest is not left for the end."""
+    return tuple(sorted(searches, key=lambda search: -search.effort))
 
 
 def rank(rows: Iterable[CompareRow]) -> tuple[CompareRow, ...]:
@@ -131,25 +97,24 @@ def rank(rows: Iterable[CompareRow]) -> tuple[CompareRow, ...]:
 
 def _run_encoder(
     search: SearchRequest,
-    request: CompareRequest,
+    targets: Sequence[float],
     prober: Prober,
     prescan_prober: Prober | None,
     observe: Observer,
-) -> tuple[CompareRow, ...]:
-    targets = request.targets
+) -> tuple[SearchResult, ...]:
     probe_set = ProbeSet(search, prober, observe)
     prescan = None if prescan_prober is None else prescan_of(search, prescan_prober, observe)
     observe(JobStarted(search.encoder, n_frames=search.n_frames))
-    found = [
+    found = tuple(
         _search(search.at_target(target), probe_set, prescan, upcoming=targets[position:])
         for position, target in enumerate(targets, start=1)
-    ]
+    )
     summary = "; ".join(
         str(result.error) if _has_failed(result) else describe(result, search.knob)
         for result in found
     )
     observe(JobFinished(search.encoder, ok=all(result.ok for result in found), summary=summary))
-    return tuple(_row(result, request.ffmpeg) for result in found)
+    return found
 
 
 def _search(
@@ -172,7 +137,13 @@ def _has_failed(result: SearchResult) -> bool:
     return result.limit is not None and result.limit.kind == "failed"
 
 
-def _row(result: SearchResult, ffmpeg: Path) -> CompareRow:
+def found_row(result: SearchResult, ffmpeg: Path) -> CompareRow:
+    """Make the row of what a search found.
+
+    Args:
+        result: One encoder at one target.
+        ffmpeg: What made its encodes.
+    """
     found = {field.name: getattr(result, field.name) for field in fields(Answer)}
     row = CompareRow(**found, adapter=result.codec, ffmpeg_bin=ffmpeg)
     if result.ok:
@@ -182,28 +153,52 @@ def _row(result: SearchResult, ffmpeg: Path) -> CompareRow:
     return replace(row, error_kind=kind, **_NO_ANSWER)
 
 
-def _answers(rows: Iterable[CompareRow]) -> dict[float, Points]:
-    """Collect, for each target that is reached, the points that it lies between."""
-    return {row.target_vmaf: tuple(_points(row)) for row in rows if row.ok}
+def failed_row(encoder: str, target: float, reason: str, ffmpeg: Path) -> CompareRow:
+    """Make the row of an encoder that cannot run here.
+
+    Args:
+        encoder: ffmpeg's name of it.
+        target: Pooled score that was to be reached.
+        reason: Why it cannot, as a sentence.
+        ffmpeg: What was to make its encodes.
+    """
+    return CompareRow(
+        codec=encoder,
+        adapter=encoder,
+        ffmpeg_bin=ffmpeg,
+        target_vmaf=target,
+        ok=False,
+        error=reason,
+        error_kind="failed",
+    )
+
+
+def bd_rates(rows: Iterable[CompareRow], anchor: str) -> tuple[BdRate, ...]:
+    """Compare each encoder's curve with the anchor's.
+
+    Args:
+        rows: In any order; those of an encoder that failed leave it without a BD-rate.
+        anchor: One of their encoders.
+
+    Returns:
+        One for each encoder but the anchor, in the order of the rows.
+    """
+    from vmafx_tune.compare.bd_rate import bd_rate_of_answers
+
+    answers: dict[str, dict[float, Points]] = {}
+    for row in rows:
+        of_encoder = answers.setdefault(row.codec, {})
+        if row.ok:
+            of_encoder[row.target_vmaf] = tuple(_points(row))
+    against = answers.pop(anchor)
+    return tuple(
+        bd_rate_of_answers(encoder, of_encoder, anchor, against)
+        for encoder, of_encoder in answers.items()
+    )
 
 
 def _points(row: CompareRow) -> Iterator[tuple[float, float]]:
+    """List the answer and its next worse neighbour, which have the target between them."""
     for point in (row, row.next_worse):
         if point and point.bitrate_kbps is not None and point.vmaf_score is not None:
             yield point.bitrate_kbps, point.vmaf_score
-
-
-def _bd_rates(
-    request: CompareRequest, outcomes: Mapping[str, Sequence[CompareRow]]
-) -> tuple[BdRate, ...]:
-    if request.anchor is None:
-        return ()
-    from vmafx_tune.compare.bd_rate import bd_rate_of_answers
-
-    answers = {encoder: _answers(rows) for encoder, rows in outcomes.items()}
-    against = answers.get(request.anchor, {})
-    return tuple(
-        bd_rate_of_answers(encoder, answers.get(encoder, {}), request.anchor, against)
-        for encoder in request.encoders
-        if encoder != request.anchor
-    )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmafx_tune.compare.engine import CompareRequest
-from vmafx_tune.compare.engine import compare as run_compare
+from vmafx_tune.compare.engine import (
+    bd_rates,
+    failed_row,
+    found_row,
+    in_turn,
+    rank,
+    search_encoders,
+)
 from vmafx_tune.errors import EncoderUnavailableError, MediaError, UsageError
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.options import DEFAULT_ENCODERS, DEFAULT_TARGET
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Comparison
     from vmafx_tune.options import EncodingOptions, ScoringOptions, SourceOptions, ToolOptions
     from vmafx_tune.results.compare import CompareRow
+    from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.session import Session
 
 __all__ = ["compare"]
@@ -80,12 +86,22 @@ def compare(
         if not rows or not checked:
             raise UsageError("A comparison needs at least one encoder and one target.")
         limit_kbps = checked_max_bitrate(max_bitrate_kbps)
-        request = _compare_request(
-            prepared, rows, checked, _anchor(anchor, rows), workers, limit_kbps
+        against = _anchor(anchor, rows)
+        searches, unavailable = _searches(prepared, rows, checked[0], limit_kbps)
+        notes = prepared.require_arguments(*searches)
+        workers = workers or session.probing.slots or _workers(prepared, searches)
+        prober, prescan = prepared.probers(rows, workers=min(workers, len(rows)))
+        results = search_encoders(
+            searches, checked, prober, workers=workers, observe=observe, prescan=prescan
         )
-        notes = prepared.require_arguments(*request.searches)
-        prober, prescan = prepared.probers(rows, workers=min(request.workers, len(rows)))
-        found, bd_rates = run_compare(request, prober, observe=observe, prescan=prescan)
+        ffmpeg = session.probing.ffmpeg
+        found = [found_row(result, ffmpeg.path) for result in results]
+        found += [
+            failed_row(encoder, target, reason, ffmpeg.path)
+            for encoder, reason in unavailable.items()
+            for target in checked
+        ]
+        ranked = rank(found)
         return CompareResult.at(
             checked,
             src=prepared.source.path,
@@ -94,14 +110,14 @@ def compare(
             model=prepared.model.name,
             pool=prepared.scoring.pool,
             display=prepared.display,
-            comparison=_comparison(found),
+            comparison=_comparison(ranked),
             subsample=prepared.scoring.subsample,
-            rows=tuple(prepared.noted(row) for row in found),
-            bd_rate=bd_rates,
-            anchor=request.anchor,
+            rows=tuple(prepared.noted(row) for row in ranked),
+            bd_rate=() if against is None else bd_rates(found, against),
+            anchor=against,
             new_probes=sum(row.new_probes for row in found),
             wall_time_ms=(time.monotonic() - started) * 1000,
-            ffmpeg_version=prepared.session.probing.ffmpeg.version,
+            ffmpeg_version=ffmpeg.version,
             backend=prepared.scorer.name,
             backend_version=prepared.scorer.version,
             strategy=prepared.encoding.strategy,
@@ -113,32 +129,28 @@ def compare(
         )
 
 
-def _compare_request(
+def _searches(
     prepared: PreparedSource,
     rows: Sequence[EncoderRow],
-    targets: tuple[float, ...],
-    anchor: str | None,
-    workers: int | None,
+    target: float,
     max_bitrate_kbps: float | None,
-) -> CompareRequest:
+) -> tuple[tuple[SearchRequest, ...], dict[str, str]]:
+    """Build the searches of the encoders that can run here, and say why others cannot."""
     searches, unavailable = [], {}
     for row in rows:
         try:
-            searches.append(prepared.request(row, targets[0], max_bitrate_kbps=max_bitrate_kbps))
+            search = prepared.request(row, target, max_bitrate_kbps=max_bitrate_kbps)
             prepared.require(row)
         except (MediaError, EncoderUnavailableError) as error:
             unavailable[row.name] = str(error)
-    able = tuple(search for search in searches if search.encoder not in unavailable)
-    ffmpeg = prepared.session.probing.ffmpeg.path
-    request = CompareRequest(able, targets, unavailable, anchor, ffmpeg=ffmpeg)
-    return replace(
-        request, workers=workers or prepared.session.probing.slots or _workers(prepared, request)
-    )
+        else:
+            searches.append(search)
+    return tuple(searches), unavailable
 
 
-def _workers(prepared: PreparedSource, request: CompareRequest) -> int:
+def _workers(prepared: PreparedSource, searches: Sequence[SearchRequest]) -> int:
     size = prepared.source.resolution
-    return prepared.cores.workers([(row_of(search.encoder), size) for search in request.in_turn])
+    return prepared.cores.workers([(row_of(search.encoder), size) for search in in_turn(searches)])
 
 
 def _comparison(rows: Sequence[CompareRow]) -> Comparison | None:

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.unit.search.fakes import CurveProber, request, scores_of
-from vmafx_tune.compare.engine import CompareRequest, compare
+from vmafx_tune.compare.engine import (
+    bd_rates,
+    failed_row,
+    found_row,
+    rank,
+    search_encoders,
+)
 from vmafx_tune.errors import CancelledError, EncodeFailedError
 from vmafx_tune.events import JobStarted
 from vmafx_tune.results.compare import Overlap
@@ -18,6 +25,9 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Probe, ProbeSpec
     from vmafx_tune.ports import ProbeProgress
     from vmafx_tune.results.compare import CompareRow
+
+
+FFMPEG = Path("ffmpeg")
 
 
 class TwoEncoders(CurveProber):
@@ -42,20 +52,19 @@ class CurvesByEncoder(CurveProber):
         return replace(probe, scores=scores_of(vmaf, vmaf))
 
 
-def comparison(
+def compared(
     *encoders: str,
     targets: tuple[float, ...] = (80.0,),
-    unavailable: dict[str, str] | None = None,
-    anchor: str | None = None,
+    prober: CurveProber | None = None,
     workers: int = 2,
-) -> CompareRequest:
-    return CompareRequest(
-        searches=tuple(request(encoder) for encoder in encoders),
-        targets=targets,
-        unavailable=unavailable or {},
-        anchor=anchor,
+) -> tuple[CompareRow, ...]:
+    results = search_encoders(
+        [request(encoder) for encoder in encoders],
+        targets,
+        prober or TwoEncoders(falling),
         workers=workers,
     )
+    return rank(found_row(result, FFMPEG) for result in results)
 
 
 def falling(quality: float) -> float:
@@ -67,15 +76,14 @@ def names(rows: tuple[CompareRow, ...]) -> list[tuple[float, str]]:
 
 
 def test_rows_stand_by_target_then_bitrate() -> None:
-    rows, _ = compare(comparison("bad", "good", targets=(70.0, 90.0)), TwoEncoders(falling))
+    rows = compared("bad", "good", targets=(70.0, 90.0))
     assert names(rows) == [(70, "good"), (70, "bad"), (90, "good"), (90, "bad")]
     assert all(row.ok for row in rows)
 
 
 def test_an_encoder_that_cannot_run_here_has_failed_rows_last() -> None:
-    rows, _ = compare(
-        comparison("bad", targets=(70.0,), unavailable={"absent": "No device."}),
-        TwoEncoders(falling),
+    rows = rank(
+        [failed_row("absent", 70.0, "No device.", FFMPEG), *compared("bad", targets=(70.0,))]
     )
     assert names(rows) == [(70, "bad"), (70, "absent")]
     assert rows[1].error == "No device."
@@ -84,20 +92,20 @@ def test_an_encoder_that_cannot_run_here_has_failed_rows_last() -> None:
 
 def test_probes_are_shared_between_an_encoders_targets() -> None:
     prober = TwoEncoders(falling)
-    compare(comparison("one", targets=(70.0, 80.0, 90.0)), prober)
+    compared("one", targets=(70.0, 80.0, 90.0), prober=prober)
     assert len(prober.asked) == len(set(prober.asked))
 
 
 def test_a_failed_probe_fails_its_row_and_keeps_what_was_measured() -> None:
     prober = TwoEncoders(falling, fail_at={5.0: EncodeFailedError("crashed")})
-    rows, _ = compare(comparison("one", targets=(60.0, 95.0)), prober)
+    rows = compared("one", targets=(60.0, 95.0), prober=prober)
     assert [row.ok for row in rows] == [True, False]
     assert rows[1].error == "crashed"
     assert rows[1].probes
 
 
 def test_an_unreachable_target_is_a_failed_row_of_its_own_kind() -> None:
-    rows, _ = compare(comparison("one", targets=(99.0,)), TwoEncoders(lambda q: 90 - q))
+    rows = compared("one", targets=(99.0,), prober=TwoEncoders(lambda q: 90 - q))
     assert rows[0].error_kind == "unreachable"
     assert "the best is 90.00 at crf 0" in str(rows[0].error)
 
@@ -105,75 +113,67 @@ def test_an_unreachable_target_is_a_failed_row_of_its_own_kind() -> None:
 def test_cancelling_one_probe_cancels_the_comparison() -> None:
     prober = TwoEncoders(falling, fail_at={20.0: CancelledError("stop")})
     with pytest.raises(CancelledError):
-        compare(comparison("one", "two"), prober)
+        compared("one", "two", prober=prober)
     assert prober.cancelled.is_set()
 
 
 def test_results_do_not_depend_on_the_number_of_workers() -> None:
     targets = (60.0, 75.0, 90.0)
-    one, _ = compare(comparison("a", "good", targets=targets, workers=1), TwoEncoders(falling))
-    many, _ = compare(comparison("a", "good", targets=targets, workers=4), TwoEncoders(falling))
+    one = compared("a", "good", targets=targets, workers=1)
+    many = compared("a", "good", targets=targets, workers=4)
     assert [(row.codec, row.bisect_samples) for row in one] == [
         (row.codec, row.bisect_samples) for row in many
     ]
 
 
-def test_the_encoder_that_takes_longest_begins_first_and_rows_stand_as_ever() -> None:
+def test_the_encoder_that_takes_longest_begins_first_and_results_stand_as_asked() -> None:
     efforts = {"quick": 0.0, "slow": 5.0, "usual": 1.0}
-    asked = comparison(*efforts, workers=1)
-    searches = tuple(replace(one, effort=efforts[one.encoder]) for one in asked.searches)
+    searches = [replace(request(name), effort=effort) for name, effort in efforts.items()]
     begun: list[str] = []
 
     def observe(event: Event) -> None:
         if isinstance(event, JobStarted):
             begun.append(event.job)
 
-    rows, _ = compare(replace(asked, searches=searches), TwoEncoders(falling), observe=observe)
+    results = search_encoders(searches, (80.0,), TwoEncoders(falling), observe=observe)
 
     assert begun == ["slow", "usual", "quick"]
-    assert names(rows) == names(compare(asked, TwoEncoders(falling))[0])
+    assert [result.codec for result in results] == [*efforts]
 
 
 def test_bd_rate_is_given_against_the_anchor_over_the_span_of_the_targets() -> None:
-    _, bd_rates = compare(
-        comparison("bad", "good", targets=(60.0, 75.0, 90.0), anchor="bad"), TwoEncoders(falling)
-    )
-    assert [(bd.codec, bd.anchor) for bd in bd_rates] == [("good", "bad")]
-    assert bd_rates[0].percent == pytest.approx(-50, abs=0.01)
-    assert bd_rates[0].overlap == Overlap(60.0, 90.0)
+    (found,) = bd_rates(compared("bad", "good", targets=(60.0, 75.0, 90.0)), "bad")
+    assert (found.codec, found.anchor) == ("good", "bad")
+    assert found.percent == pytest.approx(-50, abs=0.01)
+    assert found.overlap == Overlap(60.0, 90.0)
 
 
 def test_bd_rate_knows_only_of_targets_that_both_encoders_reach() -> None:
     def probed(quality: float, encoder: str) -> float:
         return 100 - quality if encoder == "bad" else 92 - quality
 
-    _, bd_rates = compare(
-        comparison("bad", "good", targets=(60.0, 75.0, 90.0, 95.0), anchor="bad"),
-        CurvesByEncoder(probed),
-    )
+    targets = (60.0, 75.0, 90.0, 95.0)
+    rows = compared("bad", "good", targets=targets, prober=CurvesByEncoder(probed))
+    (found,) = bd_rates(rows, "bad")
 
-    assert bd_rates[0].overlap == Overlap(60.0, 90.0)
-    assert bd_rates[0].percent is not None
+    assert found.overlap == Overlap(60.0, 90.0)
+    assert found.percent is not None
 
 
 def test_one_target_is_no_bd_rate_but_the_difference_there_is_told() -> None:
-    _, bd_rates = compare(
-        comparison("bad", "good", targets=(80.0,), anchor="bad"), TwoEncoders(falling)
-    )
+    (found,) = bd_rates(compared("bad", "good", targets=(80.0,)), "bad")
 
-    assert (bd_rates[0].percent, bd_rates[0].overlap) == (None, None)
-    assert bd_rates[0].reason == (
+    assert (found.percent, found.overlap) == (None, None)
+    assert found.reason == (
         "VMAF 80 is the only target that both good and bad reach, but BD-rate averages over an "
         "interval: compare at two targets or more. At VMAF 80, good needs 50.0 % fewer bits."
     )
 
 
 def test_an_encoder_without_an_answer_has_no_bd_rate_but_a_reason() -> None:
-    _, bd_rates = compare(
-        comparison("bad", targets=(60.0, 80.0), unavailable={"gone": "No device."}, anchor="bad"),
-        TwoEncoders(falling),
-    )
+    gone = [failed_row("gone", target, "No device.", FFMPEG) for target in (60.0, 80.0)]
+    (found,) = bd_rates([*compared("bad", targets=(60.0, 80.0)), *gone], "bad")
 
-    assert bd_rates[0].reason == (
+    assert found.reason == (
         "gone and bad have no target in common that both reach. Lower the targets."
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.search.fakes import CurveProber, request
-from vmafx_tune.compare.engine import CompareRequest, compare
+from vmafx_tune.compare.engine import search_encoders
 from vmafx_tune.model import PoolMethod
 from vmafx_tune.sampling.parts import SamplePlan, Segment
 from vmafx_tune.search.engine import search
@@ -183,11 +183,10 @@ def test_a_sample_leads_the_full_search_to_fewer_probes() -> None:
 
 def test_a_sample_is_searched_again_for_each_target_with_the_probes_it_has() -> None:
     prober, prescan = CurveProber(whole), SampleProber(parts)
-    asked = CompareRequest((asking(verify=True),), (70.0, 80.0), {})
 
-    rows, _ = compare(asked, prober, prescan=prescan)
+    results = search_encoders([asking(verify=True)], (70.0, 80.0), prober, prescan=prescan)
 
-    assert [row.proven for row in rows] == [True, True]
-    estimates = [row.sample.estimate for row in rows if row.sample]
+    assert [result.proven for result in results] == [True, True]
+    estimates = [result.sample.estimate for result in results if result.sample]
     assert len({estimate.crf for estimate in estimates if estimate}) == 2
     assert len(prescan.asked) == len(set(prescan.asked))

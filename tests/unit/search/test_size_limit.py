@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.unit.search.fakes import CurveProber, request
 from vmafx_tune.choices import SearchStrategy
-from vmafx_tune.compare.engine import CompareRequest, compare
+from vmafx_tune.compare.engine import found_row, search_encoders
 from vmafx_tune.errors import TooLargeError
 from vmafx_tune.events import Event, JobFinished, ProbeFinished, ProbeStarted, ProbeStopped
 from vmafx_tune.search.engine import search
@@ -132,7 +133,8 @@ def test_an_answer_with_a_larger_encode_beyond_it_is_not_called_proven() -> None
 def test_targets_of_one_encoder_share_what_is_too_large() -> None:
     prober = StoppingProber(falling)
     limited = request(max_bitrate_kbps=500)
-    rows, _ = compare(CompareRequest((limited,), (70.0, 80.0, 90.0), {}), prober)
+    results = search_encoders([limited], (70.0, 80.0, 90.0), prober)
+    rows = [found_row(result, Path("ffmpeg")) for result in results]
     assert [(row.target_vmaf, row.ok, row.error_kind) for row in rows] == [
         (70, True, None),
         (80, False, "unreachable"),
