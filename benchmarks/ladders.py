@@ -13,12 +13,11 @@ from _rows import Row
 
 import vmafx_tune
 from vmafx_tune.choices import SearchStrategy, Spacing
-from vmafx_tune.ladder.limits import Caps
 from vmafx_tune.ladder.selection import select_rungs
-from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.ladder.throughput import LogNormalThroughput
 from vmafx_tune.model import Resolution
 from vmafx_tune.options import EncodingOptions, ToolOptions
+from vmafx_tune.results.rung_choice import RungChoice
 from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
@@ -112,9 +111,7 @@ def rungs_chosen(n_points: int) -> float:
 
 
 def _seconds(points: list[Point], spacing: Spacing) -> float:
-    options = SelectionOptions(
-        spacing=spacing, throughput=LogNormalThroughput(4000, 0.8), caps=Caps(max_vmaf=None)
-    )
+    choice = RungChoice(spacing=spacing, throughput="4000:0.8")
     started = time.perf_counter()
-    select_rungs(points, options)
+    select_rungs(points, choice, throughput=LogNormalThroughput(4000, 0.8))
     return time.perf_counter() - started

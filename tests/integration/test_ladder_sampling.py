@@ -9,8 +9,7 @@ import pytest
 
 from vmafx_tune.choices import ScoreAt
 from vmafx_tune.ladder.cells import SearchingSampler
-from vmafx_tune.ladder.engine import LadderRequest, build_ladder
-from vmafx_tune.ladder.selection_options import SelectionOptions
+from vmafx_tune.ladder.engine import points_of, sample_grid
 from vmafx_tune.model import EncodeSpec, PoolMethod, ProbeSpec, Resolution
 from vmafx_tune.options import ToolOptions
 from vmafx_tune.search.grid import KnobGrid
@@ -19,14 +18,14 @@ from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
     from tests.support.clips import ClipFactory
-    from vmafx_tune.ladder.engine import LadderBuild
+    from vmafx_tune.results.ladder import LadderCell
 
 LARGE, SMALL = Resolution(160, 90), Resolution(80, 46)
 
 
 def tiny_ladder(
     clips: ClipFactory, score_at: ScoreAt, targets: tuple[float, ...], *, workers: int = 2
-) -> LadderBuild:
+) -> tuple[LadderCell, ...]:
     session = Session(ToolOptions(cache=False))
     source = session.source(clips.moving())
     model = session.model(None, source.resolution)
@@ -41,29 +40,23 @@ def tiny_ladder(
     session.probing.scorer("auto", model)
     prober = session.prober()
     sampler = SearchingSampler(base, (LARGE, SMALL), prober, targets=targets, score_at=score_at)
-    selection = SelectionOptions(min_gap_kbps=0)
-    request = LadderRequest((LARGE, SMALL), targets, selection, workers=workers)
     with closing(session):
-        return build_ladder(request, sampler, stop=prober.cancel)
+        return sample_grid((LARGE, SMALL), targets, sampler, workers=workers, stop=prober.cancel)
 
 
-def test_two_resolutions_and_two_targets_give_cells_and_rungs(clips: ClipFactory) -> None:
-    build = tiny_ladder(clips, ScoreAt.DISPLAY, (20.0, 95.0))
-    assert [(cell.resolution, cell.target) for cell in build.cells] == [
+def test_two_resolutions_and_two_targets_give_cells_and_points(clips: ClipFactory) -> None:
+    cells = tiny_ladder(clips, ScoreAt.DISPLAY, (20.0, 95.0))
+    assert [(cell.resolution, cell.target) for cell in cells] == [
         (LARGE, 20),
         (LARGE, 95),
         (SMALL, 20),
         (SMALL, 95),
     ]
-    assert build.cells[1].ok
-    assert build.cells[1].vmaf is not None
-    assert build.cells[1].vmaf >= 95
-    assert build.cells[3].error_kind == "unreachable"
-    rates = [rung.bitrate_kbps for rung in build.rungs]
-    scores = [rung.vmaf for rung in build.rungs]
-    assert rates == sorted(set(rates))
-    assert scores == sorted(set(scores))
-    for point in build.rungs:
+    assert cells[1].ok
+    assert cells[1].vmaf is not None
+    assert cells[1].vmaf >= 95
+    assert cells[3].error_kind == "unreachable"
+    for point in points_of(cells):
         assert point.codecs.startswith("avc1.")
         assert point.peak_bitrate_kbps == pytest.approx(point.bitrate_kbps)  # one segment
         size = point.resolution
@@ -73,8 +66,8 @@ def test_two_resolutions_and_two_targets_give_cells_and_rungs(clips: ClipFactory
 def test_scored_at_its_own_size_a_small_rendition_reaches_what_it_could_not_at_display(
     clips: ClipFactory,
 ) -> None:
-    build = tiny_ladder(clips, ScoreAt.RENDITION, (95.0,))
-    assert all(cell.ok for cell in build.cells)
+    cells = tiny_ladder(clips, ScoreAt.RENDITION, (95.0,))
+    assert all(cell.ok for cell in cells)
 
 
 def test_the_number_of_workers_changes_no_result(clips: ClipFactory) -> None:
@@ -82,5 +75,5 @@ def test_the_number_of_workers_changes_no_result(clips: ClipFactory) -> None:
     assert measured(alone) == measured(together)
 
 
-def measured(build: LadderBuild) -> list[tuple[Resolution, float, float, float]]:
-    return [(p.resolution, p.crf, p.bitrate_kbps, p.vmaf) for p in build.points]
+def measured(cells: tuple[LadderCell, ...]) -> list[tuple[Resolution, float, float, float]]:
+    return [(p.resolution, p.crf, p.bitrate_kbps, p.vmaf) for p in points_of(cells)]

@@ -19,9 +19,9 @@ from vmafx_tune.results.ladder import (
     LadderPoint,
     LadderResult,
     LadderSource,
-    RungChoice,
 )
 from vmafx_tune.results.pooled import PooledScores
+from vmafx_tune.results.rung_choice import RungChoice
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
@@ -87,20 +87,34 @@ def _cells(points: tuple[LadderPoint, ...]) -> SearchStrategy[LadderCell]:
     return st.one_of(ok, failed)
 
 
-def _choices() -> SearchStrategy[RungChoice]:
+@st.composite
+def _choices(draw: DrawFn) -> RungChoice:
+    min_vmaf, max_vmaf = draw(_limits(VMAFS))
+    min_bitrate_kbps, max_bitrate_kbps = draw(_limits(st.floats(0, 1e6)))
+    throughput = draw(_optional(TEXTS))
+    return RungChoice(
+        spacing=draw(st.sampled_from(Spacing)) if throughput is not None else Spacing.KNEE,
+        max_rungs=draw(st.integers(1, 20)),
+        min_bitrate_gap_kbps=draw(st.floats(0, 5000)),
+        vmaf_step=draw(st.floats(0.01, 50)),
+        min_vmaf=min_vmaf,
+        max_vmaf=max_vmaf,
+        min_bitrate_kbps=min_bitrate_kbps,
+        max_bitrate_kbps=max_bitrate_kbps,
+        throughput=throughput,
+        safety_factor=draw(st.floats(0.01, 1)),
+        mixed_resolutions=draw(st.booleans()),
+    )
+
+
+def _limits(values: SearchStrategy[float]) -> SearchStrategy[tuple[float | None, float | None]]:
+    """A lower and an upper limit, either of which may be missing."""
+    ends = st.tuples(values, values).map(sorted)
     return st.builds(
-        RungChoice,
-        spacing=st.sampled_from(Spacing),
-        max_rungs=st.integers(1, 20),
-        min_bitrate_gap_kbps=st.floats(0, 5000),
-        vmaf_step=st.floats(0.01, 50),
-        min_vmaf=_optional(VMAFS),
-        max_vmaf=_optional(VMAFS),
-        min_bitrate_kbps=_optional(st.floats(0, 1e6)),
-        max_bitrate_kbps=_optional(st.floats(0, 1e6)),
-        throughput=_optional(TEXTS),
-        safety_factor=st.floats(0.01, 1),
-        mixed_resolutions=st.booleans(),
+        lambda ends, low, high: (ends[0] if low else None, ends[1] if high else None),
+        ends,
+        st.booleans(),
+        st.booleans(),
     )
 
 

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from tests.support.points import Point
 from vmafx_tune.choices import Spacing
 from vmafx_tune.ladder.hull import upper_hull
-from vmafx_tune.ladder.limits import Caps
-from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.ladder.throughput import LogNormalThroughput, MeasuredThroughput
+from vmafx_tune.results.rung_choice import RungChoice
 from vmafx_tune.search.bisect import SearchProblem
 from vmafx_tune.search.grid import KnobGrid
 
@@ -25,17 +24,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "audiences",
-    "caps",
+    "choices",
     "clouds",
     "curve_points",
     "falling_curves",
     "frame_scores",
     "grids",
     "hulls",
+    "limits",
     "problems",
     "rate_points",
     "rough_curves",
-    "selection_options",
     "sized_clouds",
     "sized_hulls",
     "throughputs",
@@ -168,12 +167,14 @@ def hulls(min_gains: int = 0, max_gains: int = 11) -> SearchStrategy[tuple[Point
 
 
 @st.composite
-def caps(draw: DrawFn) -> Caps:
+def limits(draw: DrawFn) -> RungChoice:
     """Any limits that do not contradict each other; loose ones are frequent."""
     vmaf_ends = sorted(draw(st.tuples(vmaf_points(), vmaf_points())))
     rate_ends = sorted(draw(st.tuples(_bitrates(), _bitrates())))
-    limits = (draw(st.sampled_from((None, None, limit))) for limit in (*vmaf_ends, *rate_ends))
-    return Caps(*limits)
+    ends = [draw(st.sampled_from((None, None, limit))) for limit in (*vmaf_ends, *rate_ends)]
+    return RungChoice(
+        min_vmaf=ends[0], max_vmaf=ends[1], min_bitrate_kbps=ends[2], max_bitrate_kbps=ends[3]
+    )
 
 
 def throughputs() -> SearchStrategy[Throughput]:
@@ -187,19 +188,18 @@ def throughputs() -> SearchStrategy[Throughput]:
     )
 
 
-def selection_options(
-    spacing: Spacing | None = None, *, with_caps: bool = False
-) -> SearchStrategy[SelectionOptions]:
-    """Everything that can be asked of a ladder; without caps unless told."""
+def choices(spacing: Spacing | None = None) -> SearchStrategy[RungChoice]:
+    """Everything that can be asked of a ladder."""
+    median_kbps, sigma = st.floats(10, 20_000), st.floats(0.05, 3)
     return st.builds(
-        SelectionOptions,
+        replace,
+        limits(),
         max_rungs=st.integers(1, 8),
         spacing=st.sampled_from(Spacing) if spacing is None else st.just(spacing),
-        min_gap_kbps=st.one_of(st.integers(0, 20).map(float), st.floats(0, 3000)),
+        min_bitrate_gap_kbps=st.one_of(st.integers(0, 20).map(float), st.floats(0, 3000)),
         vmaf_step=st.one_of(st.integers(1, 12).map(float), st.floats(0.125, 30)),
-        throughput=throughputs(),
+        throughput=st.builds("{}:{}".format, median_kbps, sigma),
         safety_factor=st.sampled_from((1.0, 0.8, 0.5)),
-        caps=caps() if with_caps else st.just(Caps(max_vmaf=None)),
         mixed_resolutions=st.booleans(),
     )
 
@@ -207,18 +207,16 @@ def selection_options(
 @st.composite
 def audiences(
     draw: DrawFn, min_gains: int, max_gains: int
-) -> tuple[tuple[Point, ...], SelectionOptions]:
+) -> tuple[tuple[Point, ...], RungChoice, Throughput]:
     """A hull, and an optimal ladder asked of it for viewers who can play some of its points."""
     hull = draw(hulls(min_gains, max_gains))
     bitrates = st.sampled_from([point.bitrate_kbps for point in hull])
     kbps = st.tuples(bitrates, st.floats(0.875, 1.5, width=16)).map(math.prod)
     measured = st.lists(kbps, min_size=1, max_size=20).map(MeasuredThroughput)
     modelled = st.builds(LogNormalThroughput, kbps, st.floats(0.05, 2))
-    options = SelectionOptions(
+    choice = RungChoice(
         max_rungs=draw(st.integers(1, 8)),
-        spacing=Spacing.OPTIMAL,
-        min_gap_kbps=draw(st.one_of(st.just(0.0), st.floats(0, 3000, width=16))),
-        throughput=draw(st.one_of(measured, modelled)),
+        min_bitrate_gap_kbps=draw(st.one_of(st.just(0.0), st.floats(0, 3000, width=16))),
         safety_factor=draw(st.sampled_from((1.0, 0.8))),
     )
-    return hull, options
+    return hull, choice, draw(st.one_of(measured, modelled))

@@ -4,7 +4,9 @@ import math
 from dataclasses import replace
 from itertools import chain, combinations, pairwise
 from operator import attrgetter
+from pathlib import Path
 from statistics import NormalDist
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import assume, given
@@ -15,10 +17,11 @@ from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.formatting import rough_bitrate
 from vmafx_tune.ladder.hull import upper_hull
-from vmafx_tune.ladder.limits import Caps, apply_caps, non_shrinking, shrinks
+from vmafx_tune.ladder.limits import apply_caps, non_shrinking, shrinks
+from vmafx_tune.ladder.rung_options import read_throughput
 from vmafx_tune.ladder.selection import Selection, enforce_gap, select_rungs
-from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.ladder.spacing import (
+    are_apart,
     expected_vmaf,
     select_knees,
     select_log_bitrates,
@@ -26,82 +29,86 @@ from vmafx_tune.ladder.spacing import (
     select_vmaf_steps,
 )
 from vmafx_tune.ladder.throughput import LogNormalThroughput, MeasuredThroughput
+from vmafx_tune.results.rung_choice import RungChoice
 
 from .strategies import (
     audiences,
-    caps,
+    choices,
     clouds,
     hulls,
-    selection_options,
+    limits,
     sized_clouds,
     sized_hulls,
     throughputs,
 )
+
+if TYPE_CHECKING:
+    from vmafx_tune.ladder.throughput import Throughput
 
 Hull = tuple[Point, ...]
 
 PIXELS = attrgetter("pixels")
 
 
-def selected(
-    cloud: list[Point], options: SelectionOptions, *, by_size: bool = False
-) -> Selection[Point]:
-    """A selection that the caps leave something to."""
+def selected(cloud: list[Point], choice: RungChoice, *, by_size: bool = False) -> Selection[Point]:
+    """A selection that the limits leave something to."""
+    throughput = read_throughput(choice, Path.read_bytes)
+    size_of = PIXELS if by_size else None
     try:
-        return select_rungs(cloud, options, size_of=PIXELS if by_size else None)
+        return select_rungs(cloud, choice, throughput=throughput, size_of=size_of)
     except InvalidLadderError:
         assume(False)
         raise
 
 
-@given(clouds(), selection_options(with_caps=True))
+@given(clouds(), choices())
 def test_a_ladder_rises_within_its_limits_on_points_of_the_hull(
-    cloud: list[Point], options: SelectionOptions
+    cloud: list[Point], choice: RungChoice
 ) -> None:
-    selection = selected(cloud, options)
+    selection = selected(cloud, choice)
 
     rungs = selection.rungs
     assert set(rungs) <= set(selection.hull) <= set(cloud)
     assert bool(rungs) == bool(cloud)
-    assert len(rungs) <= options.max_rungs
+    assert len(rungs) <= choice.max_rungs
     for lower, upper in pairwise(rungs):
         assert lower.bitrate_kbps < upper.bitrate_kbps
         assert lower.vmaf < upper.vmaf
         distance = upper.bitrate_kbps - lower.bitrate_kbps
-        assert distance >= min(options.min_gap_kbps, lower.bitrate_kbps / 4)
+        assert distance >= min(choice.min_bitrate_gap_kbps, lower.bitrate_kbps / 4)
 
 
-@given(sized_clouds(), selection_options(with_caps=True))
+@given(sized_clouds(), choices())
 def test_the_picture_never_gets_smaller_unless_mixed_resolutions_are_allowed(
-    cloud: list[Point], options: SelectionOptions
+    cloud: list[Point], choice: RungChoice
 ) -> None:
-    selection = selected(cloud, options, by_size=True)
+    selection = selected(cloud, choice, by_size=True)
 
     sizes = [rung.pixels for rung in selection.rungs]
-    assert options.mixed_resolutions or sizes == sorted(sizes)
+    assert choice.mixed_resolutions or sizes == sorted(sizes)
     assert selection.hull == upper_hull(cloud)
-    if options.mixed_resolutions:
-        assert selection == selected(cloud, options)
+    if choice.mixed_resolutions:
+        assert selection == selected(cloud, choice)
 
 
-@given(sized_clouds(), selection_options(with_caps=True))
+@given(sized_clouds(), choices())
 def test_a_hull_whose_pictures_grow_anyway_loses_nothing_to_their_sizes(
-    cloud: list[Point], options: SelectionOptions
+    cloud: list[Point], choice: RungChoice
 ) -> None:
     hull = upper_hull(cloud)
     grown = [replace(point, pixels=index // 2) for index, point in enumerate(hull)]
 
-    assert selected(grown, options, by_size=True) == selected(grown, options)
+    assert selected(grown, choice, by_size=True) == selected(grown, choice)
 
 
-@given(sized_clouds(), selection_options(with_caps=True))
+@given(sized_clouds(), choices())
 def test_every_point_that_could_be_a_rung_and_is_none_by_its_size_is_told(
-    cloud: list[Point], options: SelectionOptions
+    cloud: list[Point], choice: RungChoice
 ) -> None:
-    options = replace(options, mixed_resolutions=False, min_gap_kbps=0.0)
-    free = selected(cloud, options).rungs
+    choice = replace(choice, mixed_resolutions=False, min_bitrate_gap_kbps=0.0)
+    free = selected(cloud, choice).rungs
 
-    selection = selected(cloud, options, by_size=True)
+    selection = selected(cloud, choice, by_size=True)
 
     lost = set(free) - set(selection.rungs)
     told = [note for note in selection.notes if "--mixed-resolutions allows it" in note]
@@ -129,56 +136,53 @@ def test_no_other_choice_of_growing_pictures_up_to_as_good_a_top_is_worth_more(h
     assert worth(kept) == pytest.approx(best, rel=1e-9, abs=1e-12)
 
 
-@given(clouds(), selection_options(with_caps=True), st.data())
+@given(clouds(), choices(), st.data())
 def test_the_order_of_the_points_does_not_matter(
-    cloud: list[Point], options: SelectionOptions, data: st.DataObject
+    cloud: list[Point], choice: RungChoice, data: st.DataObject
 ) -> None:
     shuffled = data.draw(st.permutations(cloud))
 
-    assert selected(shuffled, options) == selected(cloud, options)
+    assert selected(shuffled, choice) == selected(cloud, choice)
 
 
-@given(clouds(min_size=1), selection_options(with_caps=True), st.data())
+@given(clouds(min_size=1), choices(), st.data())
 def test_a_dominated_point_changes_nothing(
-    cloud: list[Point], options: SelectionOptions, data: st.DataObject
+    cloud: list[Point], choice: RungChoice, data: st.DataObject
 ) -> None:
     beaten_by = data.draw(st.sampled_from(cloud))
     dearer, worse = data.draw(st.floats(0, 500)), data.draw(st.floats(1, 50))
     dominated = Point(beaten_by.bitrate_kbps + dearer, beaten_by.vmaf - worse)
 
-    assert selected([*cloud, dominated], options) == selected(cloud, options)
+    assert selected([*cloud, dominated], choice) == selected(cloud, choice)
 
 
-@given(clouds(), selection_options(Spacing.KNEE, with_caps=True))
+@given(clouds(), choices(Spacing.KNEE))
 def test_choosing_again_from_the_rungs_gives_the_same_ladder(
-    cloud: list[Point], options: SelectionOptions
+    cloud: list[Point], choice: RungChoice
 ) -> None:
-    rungs = selected(cloud, options).rungs
+    rungs = selected(cloud, choice).rungs
 
-    assert selected(list(rungs), options).rungs == rungs
+    assert selected(list(rungs), choice).rungs == rungs
 
 
-@given(clouds(), selection_options(Spacing.KNEE, with_caps=True), st.integers(-8, 8).map(math.exp2))
+@given(clouds(), choices(Spacing.KNEE), st.integers(-8, 8).map(math.exp2))
 def test_the_unit_of_bitrate_does_not_matter(
-    cloud: list[Point], options: SelectionOptions, factor: float
+    cloud: list[Point], choice: RungChoice, factor: float
 ) -> None:
     def scaled(point: Point) -> Point:
         return replace(point, bitrate_kbps=point.bitrate_kbps * factor)
 
-    low, high = options.caps.min_bitrate_kbps, options.caps.max_bitrate_kbps
-    scaled_options = replace(
-        options,
-        min_gap_kbps=options.min_gap_kbps * factor,
-        caps=replace(
-            options.caps,
-            min_bitrate_kbps=low and low * factor,
-            max_bitrate_kbps=high and high * factor,
-        ),
+    low, high = choice.min_bitrate_kbps, choice.max_bitrate_kbps
+    scaled_choice = replace(
+        choice,
+        min_bitrate_gap_kbps=choice.min_bitrate_gap_kbps * factor,
+        min_bitrate_kbps=low and low * factor,
+        max_bitrate_kbps=high and high * factor,
     )
 
-    rungs = selected([scaled(point) for point in cloud], scaled_options).rungs
+    rungs = selected([scaled(point) for point in cloud], scaled_choice).rungs
 
-    assert rungs == tuple(scaled(point) for point in selected(cloud, options).rungs)
+    assert rungs == tuple(scaled(point) for point in selected(cloud, choice).rungs)
 
 
 def farthest_left_out(hull: Hull, chosen: list[int]) -> int:
@@ -208,7 +212,7 @@ def test_each_further_knee_is_the_farthest_of_all_points_left_out(
     while len(chosen) < min(max_rungs, len(hull)):
         chosen.append(farthest_left_out(hull, chosen))
 
-    rungs = select_knees(hull, SelectionOptions(max_rungs=max_rungs))
+    rungs = select_knees(hull, RungChoice(max_rungs=max_rungs))
 
     assert rungs == tuple(hull[index] for index in sorted(chosen))
 
@@ -226,14 +230,14 @@ def test_the_gap_filter_drops_one_rung_at_a_time_until_every_gap_holds(
         first = too_close[0]
         del kept[first if first < len(kept) - 1 else first - 1]
 
-    assert enforce_gap(hull, SelectionOptions(min_gap_kbps=gap)) == tuple(kept)
+    assert enforce_gap(hull, RungChoice(min_bitrate_gap_kbps=gap)) == tuple(kept)
 
 
 @given(hulls(), st.integers(2, 8))
 def test_log_bitrate_spacing_leaves_no_ideal_bitrate_nearer_to_another_point(
     hull: Hull, max_rungs: int
 ) -> None:
-    rungs = select_log_bitrates(hull, SelectionOptions(max_rungs=max_rungs))
+    rungs = select_log_bitrates(hull, RungChoice(max_rungs=max_rungs))
 
     low, high = math.log(hull[0].bitrate_kbps), math.log(hull[-1].bitrate_kbps)
     for step in range(max_rungs):
@@ -250,7 +254,7 @@ def test_log_bitrate_spacing_leaves_no_ideal_bitrate_nearer_to_another_point(
 def test_vmaf_spacing_leaves_only_the_holes_of_the_hull_wider_than_a_step(
     hull: Hull, step: float
 ) -> None:
-    rungs = select_vmaf_steps(hull, SelectionOptions(max_rungs=len(hull), vmaf_step=step))
+    rungs = select_vmaf_steps(hull, RungChoice(max_rungs=len(hull), vmaf_step=step))
 
     assert (rungs[0], rungs[-1]) == (hull[0], hull[-1])
     for lower, upper in pairwise(rungs):
@@ -258,8 +262,8 @@ def test_vmaf_spacing_leaves_only_the_holes_of_the_hull_wider_than_a_step(
         assert are_neighbours or upper.vmaf - lower.vmaf <= step + 1e-9
 
 
-@given(clouds(min_size=1), caps())
-def test_caps_leave_what_their_definition_says(cloud: list[Point], limits: Caps) -> None:
+@given(clouds(min_size=1), limits())
+def test_caps_leave_what_their_definition_says(cloud: list[Point], limits: RungChoice) -> None:
     hull = upper_hull(cloud)
     reaching = [p for p in hull if limits.max_vmaf is not None and p.vmaf >= limits.max_vmaf]
     expected = tuple(
@@ -280,44 +284,43 @@ def test_caps_leave_what_their_definition_says(cloud: list[Point], limits: Caps)
 
 @given(audiences(min_gains=0, max_gains=8), st.data())
 def test_optimal_rungs_deliver_as_much_as_the_best_of_all_ladders(
-    audience: tuple[Hull, SelectionOptions], data: st.DataObject
+    audience: tuple[Hull, RungChoice, Throughput], data: st.DataObject
 ) -> None:
-    alike, options = audience
+    alike, choice, throughput = audience
     hull = tuple(replace(point, pixels=data.draw(st.integers(1, 3))) for point in alike)
 
     def delivered(rungs: Hull) -> float:
-        return expected_vmaf(rungs, options.viewers(), safety_factor=options.safety_factor)
+        return expected_vmaf(rungs, throughput, safety_factor=choice.safety_factor)
 
     ladders = (
         ladder
-        for size in range(1, options.max_rungs + 1)
+        for size in range(1, choice.max_rungs + 1)
         for ladder in combinations(hull, size)
-        if all(options.are_apart(a, b) for a, b in pairwise(ladder)) and not shrinks(ladder, PIXELS)
+        if all(are_apart(a, b, choice) for a, b in pairwise(ladder)) and not shrinks(ladder, PIXELS)
     )
     best = max(map(delivered, ladders))
 
-    rungs = select_optimal(hull, options, PIXELS)
+    rungs = select_optimal(hull, choice, throughput, PIXELS)
 
     assert delivered(rungs) == pytest.approx(best, rel=1e-9, abs=1e-12)
-    assert enforce_gap(rungs, options) == rungs
+    assert enforce_gap(rungs, choice) == rungs
     assert not shrinks(rungs, PIXELS)
 
 
-def best_delivery(hull: Hull, options: SelectionOptions) -> float:
+def best_delivery(hull: Hull, choice: RungChoice, throughput: Throughput) -> float:
     """The highest expected VMAF, by asking every point about every point below it."""
     shares = [
-        options.viewers().share_at_least(point.bitrate_kbps / options.safety_factor)
-        for point in hull
+        throughput.share_at_least(point.bitrate_kbps / choice.safety_factor) for point in hull
     ]
     best = [point.vmaf * share for point, share in zip(hull, shares, strict=True)]
     overall = max(best)
-    for _ in range(options.max_rungs - 1):
+    for _ in range(choice.max_rungs - 1):
         best = [
             max(
                 (
                     best[below] + (hull[top].vmaf - hull[below].vmaf) * shares[top]
                     for below in range(top)
-                    if options.are_apart(hull[below], hull[top])
+                    if are_apart(hull[below], hull[top], choice)
                 ),
                 default=-math.inf,
             )
@@ -329,14 +332,15 @@ def best_delivery(hull: Hull, options: SelectionOptions) -> float:
 
 @given(audiences(min_gains=8, max_gains=60))
 def test_optimal_rungs_of_long_hulls_deliver_as_much_as_the_best_of_all_ladders(
-    audience: tuple[Hull, SelectionOptions],
+    audience: tuple[Hull, RungChoice, Throughput],
 ) -> None:
-    hull, options = audience
+    hull, choice, throughput = audience
 
-    rungs = select_optimal(hull, options)
+    rungs = select_optimal(hull, choice, throughput)
 
-    delivered = expected_vmaf(rungs, options.viewers(), safety_factor=options.safety_factor)
-    assert delivered == pytest.approx(best_delivery(hull, options), rel=1e-9, abs=1e-12)
+    delivered = expected_vmaf(rungs, throughput, safety_factor=choice.safety_factor)
+    best = best_delivery(hull, choice, throughput)
+    assert delivered == pytest.approx(best, rel=1e-9, abs=1e-12)
 
 
 @given(hulls(), st.lists(st.floats(0, 20_000), min_size=1, max_size=20))

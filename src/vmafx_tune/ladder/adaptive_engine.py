@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cancel import together
 from vmafx_tune.choices import ScoreAt, SearchStrategy
 from vmafx_tune.errors import CancelledError, VmafxTuneError
-from vmafx_tune.events import CellFinished, JobFinished, JobStarted, LadderStarted, Observer, ignore
+from vmafx_tune.events import JobFinished, JobStarted, LadderStarted, Observer, ignore
 from vmafx_tune.ladder.adaptive import HullProblem, Measured, next_probes, probes_expected
 from vmafx_tune.ladder.cells import (
     SharedCeiling,
@@ -19,22 +18,22 @@ from vmafx_tune.ladder.cells import (
     measured_point,
     rendition_search,
 )
-from vmafx_tune.ladder.engine import select_ladder
-from vmafx_tune.results.ladder import LadderCell, LadderPoint
+from vmafx_tune.ladder.engine import cell_finished
+from vmafx_tune.results.ladder import LadderCell
 from vmafx_tune.search.engine import plan_of, search_with
 from vmafx_tune.search.expected_curve import Prior
 from vmafx_tune.search.probe_set import ProbeSet, ProbesLeft
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from vmafx_tune.ladder.adaptive import ProbeWish
-    from vmafx_tune.ladder.engine import LadderBuild, LadderRequest
     from vmafx_tune.model import Resolution
     from vmafx_tune.ports import Prober
+    from vmafx_tune.results.ladder import LadderPoint
     from vmafx_tune.search.request import SearchRequest
 
-__all__ = ["build_adaptively"]
+__all__ = ["sample_adaptively"]
 
 _NOT_SEARCHED = (
     "The encode with the lowest bitrate that was made, but not proven: the next "
@@ -52,43 +51,48 @@ _USUAL_PROBES = 5.0
 _LOOK_AHEAD_AFTER_S = 0.5
 
 
-def build_adaptively(
-    request: LadderRequest,
+def sample_adaptively(
+    resolutions: Sequence[Resolution],
+    targets: Sequence[float],
     base: SearchRequest,
     prober: Prober,
     *,
+    workers: int = 1,
     score_at: ScoreAt = ScoreAt.DISPLAY,
     observe: Observer = ignore,
-) -> LadderBuild:
-    """Measure where the hull can change until it is known, and choose the rungs.
+) -> tuple[LadderCell, ...]:
+    """Measure where the hull can change until it is known.
 
     Encodes are made in rounds, at most one of each resolution, and what a round measures decides
-    the next one, so that the result does not depend on `request.workers`.
+    the next one, so that the result does not depend on `workers`.
 
     Args:
-        request: What to sample and how to choose.
+        resolutions: Sizes to try.
+        targets: Pooled scores to reach at each of them.
         base: How to encode, score and pool. Its `max_iter` bounds the probes of each resolution.
         prober: Makes the probes; must be thread-safe.
+        workers: Resolutions worked on at once.
         score_at: Where renditions are scored.
         observe: Receives the events, from several threads.
 
     Returns:
-        A cell for each resolution and target, whether it was needed or left out, all points, and
-        the rungs. A resolution whose probe fails keeps what it has; the others go on.
+        A cell for each resolution and target, whether it was needed or left out; the first one of
+        a resolution has all of its points. A resolution whose probe fails keeps what it has; the
+        others go on.
 
     Raises:
         CancelledError: The work was cancelled.
     """
-    n_cells = len(request.resolutions) * len(request.targets)
-    observe(LadderStarted(len(request.resolutions), n_cells, request.workers, adaptive=True))
-    sampling = _AdaptiveSampling(request, base, prober, score_at, observe)
-    for resolution in request.resolutions:
+    n_cells = len(resolutions) * len(targets)
+    observe(LadderStarted(len(resolutions), n_cells, workers, adaptive=True))
+    sampling = _AdaptiveSampling(resolutions, targets, base, prober, score_at, observe)
+    for resolution in resolutions:
         observe(JobStarted(str(resolution), n_frames=base.n_frames))
-    with ThreadPoolExecutor(request.workers, thread_name_prefix="ladder") as pool:
+    with ThreadPoolExecutor(workers, thread_name_prefix="ladder") as pool:
         sampling.run(pool)
     cells = tuple(sampling.cells())
-    _tell(cells, request, observe)
-    return select_ladder(cells, tuple(sampling.points()), request.selection, request.frame_rate)
+    _tell(cells, resolutions, observe)
+    return cells
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,26 +103,33 @@ class _Rendition:
     search: SearchRequest
     probe_set: ProbeSet
 
+    def points(self) -> Iterator[LadderPoint]:
+        """All that was measured of it."""
+        for probe in self.probe_set.probes():
+            pooled = self.probe_set.pooled(probe)
+            yield measured_point(probe, pooled, self.resolution, self.search.pool)
+
 
 class _AdaptiveSampling:
     """The rounds of one ladder."""
 
     def __init__(
         self,
-        request: LadderRequest,
+        resolutions: Sequence[Resolution],
+        targets: Sequence[float],
         base: SearchRequest,
         prober: Prober,
         score_at: ScoreAt,
         observe: Observer,
     ) -> None:
-        self._request = request
+        self._targets = targets
         self._prober = SharedCeiling(prober)
-        searches = {size: rendition_search(base, size, score_at) for size in request.resolutions}
+        searches = {size: rendition_search(base, size, score_at) for size in resolutions}
         self._renditions = [
             _Rendition(size, search, ProbeSet(search, self._prober, observe, job=str(size)))
             for size, search in searches.items()
         ]
-        self._problem = _problem(request, base)
+        self._problem = _problem(resolutions, targets, base)
         self._failed: dict[int, str] = {}
         self._observe = observe
         self._expected = dict.fromkeys(range(len(self._renditions)), _USUAL_PROBES)
@@ -131,16 +142,12 @@ class _AdaptiveSampling:
 
     def cells(self) -> Iterator[LadderCell]:
         """What the measured points say of each resolution at each target."""
-        cells = product(enumerate(self._renditions), self._request.targets)
-        for (index, rendition), target in cells:
-            yield self._cell(rendition, target, self._failed.get(index))
-
-    def points(self) -> Iterator[LadderPoint]:
-        """All that was measured."""
-        for rendition in self._renditions:
-            resolution, pool = rendition.resolution, rendition.search.pool
-            for probe in rendition.probe_set.probes():
-                yield measured_point(probe, rendition.probe_set.pooled(probe), resolution, pool)
+        for index, rendition in enumerate(self._renditions):
+            points = tuple(rendition.points())
+            for target in self._targets:
+                cell = self._cell(rendition, target, self._failed.get(index))
+                yield replace(cell, points=points)
+                points = ()
 
     def _measured(self) -> Iterator[Measured]:
         for size, rendition in enumerate(self._renditions):
@@ -202,34 +209,27 @@ class _AdaptiveSampling:
         return LadderCell.failed(resolution, target, _LEFT_OUT, "left_out")
 
 
-def _problem(request: LadderRequest, base: SearchRequest) -> HullProblem:
+def _problem(
+    resolutions: Sequence[Resolution], targets: Sequence[float], base: SearchRequest
+) -> HullProblem:
     grid = base.grid
     per_search = min(base.max_iter, grid.n_steps.bit_length() + _EXTRA_PROBES)
     return HullProblem(
-        pixels=tuple(size.pixels for size in request.resolutions),
+        pixels=tuple(size.pixels for size in resolutions),
         last_step=grid.last_step,
-        lowest=min(request.targets),
-        highest=max(request.targets),
+        lowest=min(targets),
+        highest=max(targets),
         prior=base.prior or Prior.across(0, grid.last_step),
-        max_probes=min(base.max_iter, per_search * len(request.targets)),
+        max_probes=min(base.max_iter, per_search * len(targets)),
     )
 
 
-def _tell(cells: tuple[LadderCell, ...], request: LadderRequest, observe: Observer) -> None:
+def _tell(
+    cells: tuple[LadderCell, ...], resolutions: Sequence[Resolution], observe: Observer
+) -> None:
     for count, cell in enumerate(cells, start=1):
-        observe(
-            CellFinished(
-                job=str(cell.resolution),
-                target=cell.target,
-                quality=cell.crf if cell.ok else None,
-                bitrate_kbps=cell.bitrate_kbps,
-                vmaf=cell.vmaf,
-                cells_done=count,
-                cells=len(cells),
-                error=cell.error,
-            )
-        )
-    for resolution in request.resolutions:
+        observe(cell_finished(cell, count, len(cells)))
+    for resolution in resolutions:
         own = [cell for cell in cells if cell.resolution == resolution]
         _tell_job(own, resolution, observe)
 

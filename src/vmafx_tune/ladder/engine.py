@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
+from dataclasses import fields, replace
 from operator import attrgetter
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
@@ -21,8 +21,8 @@ from vmafx_tune.errors import (
 from vmafx_tune.events import CellFinished, JobFinished, JobStarted, LadderStarted, Observer, ignore
 from vmafx_tune.formatting import counted
 from vmafx_tune.ladder.hull import RateQuality, upper_hull
+from vmafx_tune.ladder.rung_options import default_choice
 from vmafx_tune.ladder.selection import Selection, select_rungs
-from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.results.ladder import (
     Encode,
     HullPoint,
@@ -31,21 +31,23 @@ from vmafx_tune.results.ladder import (
     LadderRung,
     MeasuredEncode,
 )
+from vmafx_tune.search.losses import larger_than_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from fractions import Fraction
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from vmafx_tune.ladder.throughput import Throughput
     from vmafx_tune.model import Resolution
+    from vmafx_tune.results.ladder import LadderResult, LadderSource
+    from vmafx_tune.results.rung_choice import RungChoice
 
 __all__ = [
-    "LadderBuild",
-    "LadderRequest",
     "Sampler",
     "alike",
-    "build_ladder",
+    "cell_finished",
     "points_of",
     "profile_of",
+    "sample_grid",
     "select_ladder",
 ]
 
@@ -112,98 +114,63 @@ wrong but the target. `CancelledError` ends the whole ladder.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class LadderRequest:
-    """One ladder, fully determined.
-
-    Attributes:
-        resolutions: Sizes to try; the largest first keeps workers busy to the end.
-        targets: Pooled scores to reach at each of them.
-        selection: How rungs are chosen.
-        workers: Resolutions worked on at once; the result does not depend on it.
-        n_frames: Frames of a probe, for the events' progress within a stage.
-        frame_rate: The source's; None where it is not known.
-    """
-
-    resolutions: tuple[Resolution, ...]
-    targets: tuple[float, ...]
-    selection: SelectionOptions = field(default_factory=SelectionOptions)
-    workers: int = 1
-    n_frames: int = 0
-    frame_rate: Fraction | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LadderBuild:
-    """What sampling and selection gave.
-
-    Attributes:
-        cells: Resolution-major, target-minor, in the request's order.
-        points: Every measured encode, each once.
-        hull: Upper hull of all measured points, by ascending bitrate.
-        rungs: By ascending bitrate; empty where nothing was measured, or the limits leave nothing.
-        notes: Sentences about what an engineer may want to change.
-    """
-
-    cells: tuple[LadderCell, ...]
-    points: tuple[LadderPoint, ...]
-    hull: tuple[HullPoint, ...]
-    rungs: tuple[LadderRung, ...]
-    notes: tuple[str, ...]
-
-
-def build_ladder(
-    request: LadderRequest,
+def sample_grid(
+    resolutions: Sequence[Resolution],
+    targets: Sequence[float],
     sampler: Sampler,
     *,
+    workers: int = 1,
+    n_frames: int = 0,
     observe: Observer = ignore,
     stop: Callable[[], None] | None = None,
-) -> LadderBuild:
-    """Sample every resolution at every target, and choose the rungs.
+) -> tuple[LadderCell, ...]:
+    """Sample every resolution at every target.
 
     Args:
-        request: What to sample and how to choose.
+        resolutions: Sizes to try; the largest first keeps workers busy to the end.
+        targets: Pooled scores to reach at each of them.
         sampler: Fills a cell.
+        workers: Resolutions worked on at once; the result does not depend on it.
+        n_frames: Frames of a probe, for the events' progress within a stage.
         observe: Receives the events, from several threads.
         stop: Ends the sampler's running work; called when the ladder is cancelled or fails.
 
     Returns:
-        The cells and the rungs. A failed cell does not touch the others; where no point was
-        measured, hull and rungs are empty.
+        The cells, resolution-major, target-minor. A failed cell does not touch the others.
 
     Raises:
         CancelledError: The work was cancelled.
     """
-    n_cells = len(request.resolutions) * len(request.targets)
-    observe(LadderStarted(len(request.resolutions), n_cells, request.workers))
+    n_cells = len(resolutions) * len(targets)
+    observe(LadderStarted(len(resolutions), n_cells, workers))
     tally = _Tally(n_cells, observe)
-    with ThreadPoolExecutor(request.workers, thread_name_prefix="ladder") as pool:
-        futures = [
-            pool.submit(_sample_resolution, request, resolution, sampler, tally)
-            for resolution in request.resolutions
-        ]
+
+    def sample(resolution: Resolution) -> tuple[LadderCell, ...]:
+        observe(JobStarted(str(resolution), n_frames=n_frames))
+        return tuple(_sample_resolution(resolution, targets, sampler, tally))
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="ladder") as pool:
+        futures = [pool.submit(sample, resolution) for resolution in resolutions]
         with together(futures, stop or _nothing):
-            cells = tuple(cell for future in futures for cell in future.result())
-    return select_ladder(cells, points_of(cells), request.selection, request.frame_rate)
+            return tuple(cell for future in futures for cell in future.result())
 
 
-def select_ladder(
-    cells: Sequence[LadderCell],
-    points: Sequence[LadderPoint],
-    selection: SelectionOptions,
-    frame_rate: Fraction | None = None,
-) -> LadderBuild:
+def select_ladder(result: LadderResult, throughput: Throughput | None = None) -> LadderResult:
     """Choose rungs from what was measured, without any encode.
 
     Args:
-        cells: As sampled.
-        points: Every measured encode, each once.
-        selection: How rungs are chosen.
-        frame_rate: The source's, in frames per second; None where it is not known.
+        result: The ladder; `selection` says how its rungs are chosen.
+        throughput: The viewers, whom `Spacing.OPTIMAL` needs.
+
+    Returns:
+        It with the upper hull of all points, its rungs, and sentences about them after its notes.
+        Where no point was measured, hull and rungs are empty; without rungs alone, the limits
+        leave nothing.
     """
-    candidates, left_out = alike(points)
-    chosen = _select(candidates, selection)
-    targets = _targets_by_encode(cells)
+    choice = result.selection or default_choice(result.target_vmafs)
+    candidates, left_out = alike(result.probes)
+    chosen = _select(candidates, choice, throughput)
+    targets, rate = _targets_by_encode(result.cloud), result.source.frame_rate
     hull = tuple(
         HullPoint(**_fields_of(point, Encode), target_vmaf=targets.get(_encode(point)))
         for point in chosen.hull
@@ -213,12 +180,20 @@ def select_ladder(
             **_fields_of(point, MeasuredEncode),
             name=_name(point),
             target_vmaf=targets.get(_encode(point)),
-            frame_rate=None if frame_rate is None else float(frame_rate),
+            frame_rate=None if rate is None else float(rate),
         )
         for point in chosen.rungs
     )
-    notes = (*left_out, *chosen.notes)
-    return LadderBuild(tuple(cells), tuple(points), hull, rungs, notes)
+    notes = (*result.notes, *left_out, *chosen.notes, *_larger_rung(rungs, result.source))
+    return replace(result, hull=hull, renditions=rungs, notes=notes, selection=choice)
+
+
+def _larger_rung(rungs: Sequence[LadderRung], source: LadderSource) -> Iterator[str]:
+    if rungs:
+        top = rungs[-1]
+        what = f"The rung of {top.resolution}"
+        if note := larger_than_source(what, top.bitrate_kbps, source.bitrate_kbps):
+            yield note
 
 
 def _fields_of(point: LadderPoint, kind: type[Encode]) -> dict[str, Any]:
@@ -265,9 +240,17 @@ def _targets_by_encode(cells: Iterable[LadderCell]) -> dict[_Encode, float]:
     return targets
 
 
-def _select(points: Sequence[LadderPoint], selection: SelectionOptions) -> Selection[LadderPoint]:
+def _select(
+    points: Sequence[LadderPoint], choice: RungChoice, throughput: Throughput | None
+) -> Selection[LadderPoint]:
     try:
-        return select_rungs(points, selection, tie_break=_preference, size_of=attrgetter("pixels"))
+        return select_rungs(
+            points,
+            choice,
+            throughput=throughput,
+            tie_break=_preference,
+            size_of=attrgetter("pixels"),
+        )
     except InvalidLadderError as error:
         # Hours of encodes are worth keeping: other limits can be tried on the same points.
         return Selection(upper_hull(points, tie_break=_preference), (), (str(error),))
@@ -286,18 +269,16 @@ def _name(point: LadderPoint) -> str:
 
 
 def _sample_resolution(
-    request: LadderRequest, resolution: Resolution, sampler: Sampler, tally: _Tally
-) -> tuple[LadderCell, ...]:
-    job = str(resolution)
-    tally.observe(JobStarted(job, n_frames=request.n_frames))
+    resolution: Resolution, targets: Sequence[float], sampler: Sampler, tally: _Tally
+) -> list[LadderCell]:
     cells = []
-    for target in request.targets:
+    for target in targets:
         cells.append(_sample(resolution, target, sampler))
         tally.count(cells[-1])
     reached = sum(cell.ok for cell in cells)
     summary = f"{reached} of {len(cells)} targets reached"
-    tally.observe(JobFinished(job, ok=reached == len(cells), summary=summary))
-    return tuple(cells)
+    tally.observe(JobFinished(str(resolution), ok=reached == len(cells), summary=summary))
+    return cells
 
 
 def _sample(resolution: Resolution, target: float, sampler: Sampler) -> LadderCell:
@@ -324,18 +305,21 @@ class _Tally:
         # Told under the lock, so that the count never falls for the observer.
         with self._lock:
             self._n_done += 1
-            self.observe(
-                CellFinished(
-                    job=str(cell.resolution),
-                    target=cell.target,
-                    quality=cell.crf if cell.ok else None,
-                    bitrate_kbps=cell.bitrate_kbps,
-                    vmaf=cell.vmaf,
-                    cells_done=self._n_done,
-                    cells=self._n_cells,
-                    error=cell.error,
-                )
-            )
+            self.observe(cell_finished(cell, self._n_done, self._n_cells))
+
+
+def cell_finished(cell: LadderCell, n_done: int, n_cells: int) -> CellFinished:
+    """Make the event of a cell that is done, the `n_done`-th of `n_cells`."""
+    return CellFinished(
+        job=str(cell.resolution),
+        target=cell.target,
+        quality=cell.crf if cell.ok else None,
+        bitrate_kbps=cell.bitrate_kbps,
+        vmaf=cell.vmaf,
+        cells_done=n_done,
+        cells=n_cells,
+        error=cell.error,
+    )
 
 
 def _nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -15,52 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from vmafx_tune.ladder.hull import PointT, RateQuality
+    from vmafx_tune.results.rung_choice import RungChoice
 
-__all__ = ["DEFAULT_MAX_VMAF", "Caps", "apply_caps", "non_shrinking", "shrinks"]
+__all__ = ["apply_caps", "non_shrinking", "shrinks"]
 
 # A sixth of a just-noticeable difference.
 _NEARLY_BEST_VMAF = 1.0
 
-DEFAULT_MAX_VMAF = 95.0
-"""Where hardly a viewer sees a further gain with the models that go to 100."""
 
-
-@dataclass(frozen=True, slots=True)
-class Caps:
-    """Limits of a ladder; None for no limit.
-
-    Attributes:
-        min_vmaf: No rung scores less.
-        max_vmaf: The top rung is the cheapest point that reaches this, and nothing is above it.
-        min_bitrate_kbps: No rung has a bitrate below this.
-        max_bitrate_kbps: No rung has a bitrate above this.
-
-    Raises:
-        InvalidLadderError: A limit is not a number, or a lower one is above its upper one.
-    """
-
-    min_vmaf: float | None = None
-    max_vmaf: float | None = DEFAULT_MAX_VMAF
-    min_bitrate_kbps: float | None = None
-    max_bitrate_kbps: float | None = None
-
-    def __post_init__(self) -> None:
-        _require_range("VMAF", self.min_vmaf, self.max_vmaf)
-        _require_range("bitrate", self.min_bitrate_kbps, self.max_bitrate_kbps)
-
-
-def _require_range(what: str, low: float | None, high: float | None) -> None:
-    for limit in (low, high):
-        if limit is not None and not math.isfinite(limit):
-            raise InvalidLadderError(f"The {what} limit of a ladder is {limit}, not a number.")
-    if low is not None and high is not None and low > high:
-        raise InvalidLadderError(
-            f"The ladder's lowest {what}, {low:g}, is above its highest, {high:g}. Lower the "
-            "first or raise the second."
-        )
-
-
-def apply_caps(hull: Sequence[PointT], caps: Caps) -> tuple[tuple[PointT, ...], tuple[str, ...]]:
+def apply_caps(
+    hull: Sequence[PointT], caps: RungChoice
+) -> tuple[tuple[PointT, ...], tuple[str, ...]]:
     """Leave the part of a hull that keeps the limits.
 
     Args:
@@ -86,7 +51,7 @@ def apply_caps(hull: Sequence[PointT], caps: Caps) -> tuple[tuple[PointT, ...], 
     return tuple(hull[start:end]), tuple(_notes(hull, caps, start, end))
 
 
-def _first_allowed(hull: Sequence[RateQuality], caps: Caps) -> int:
+def _first_allowed(hull: Sequence[RateQuality], caps: RungChoice) -> int:
     start = 0
     if caps.min_vmaf is not None:
         start = bisect_left(hull, caps.min_vmaf, key=_vmaf)
@@ -95,7 +60,7 @@ def _first_allowed(hull: Sequence[RateQuality], caps: Caps) -> int:
     return start
 
 
-def _end_of_allowed(hull: Sequence[RateQuality], caps: Caps) -> int:
+def _end_of_allowed(hull: Sequence[RateQuality], caps: RungChoice) -> int:
     end = len(hull)
     if caps.max_vmaf is not None:
         end = min(end, bisect_left(hull, caps.max_vmaf, key=_vmaf) + 1)
@@ -104,7 +69,7 @@ def _end_of_allowed(hull: Sequence[RateQuality], caps: Caps) -> int:
     return end
 
 
-def _notes(hull: Sequence[RateQuality], caps: Caps, start: int, end: int) -> Iterator[str]:
+def _notes(hull: Sequence[RateQuality], caps: RungChoice, start: int, end: int) -> Iterator[str]:
     """Tell what viewers miss: a ladder that ends at its own VMAF limits misses nothing."""
     low, high = caps.min_bitrate_kbps, caps.max_bitrate_kbps
     if low is not None:
@@ -129,7 +94,7 @@ def _notes(hull: Sequence[RateQuality], caps: Caps, start: int, end: int) -> Ite
         )
 
 
-def _limits(caps: Caps) -> Iterator[str]:
+def _limits(caps: RungChoice) -> Iterator[str]:
     if caps.min_vmaf is not None:
         yield f"VMAF at least {given(caps.min_vmaf)}"
     if caps.max_vmaf is not None:

@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import replace
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vmafx_tune._version import __version__
 from vmafx_tune.choices import Sampling, ScoreAt
@@ -15,11 +15,10 @@ from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.files import read_input
 from vmafx_tune.ladder.cells import SearchingSampler, gop_frames, rendition_search
-from vmafx_tune.ladder.engine import LadderRequest, build_ladder, select_ladder
+from vmafx_tune.ladder.engine import points_of, sample_grid, select_ladder
 from vmafx_tune.ladder.limits import shrinks
 from vmafx_tune.ladder.resolutions import check_resolutions, default_resolutions
-from vmafx_tune.ladder.rung_options import changed_choice, selection_options
-from vmafx_tune.ladder.selection_options import default_choice
+from vmafx_tune.ladder.rung_options import changed_choice, default_choice, read_throughput
 from vmafx_tune.media.packets import segment_length
 from vmafx_tune.model import VmafModel
 from vmafx_tune.options import (
@@ -35,18 +34,18 @@ from vmafx_tune.prepared_source import PreparedSource, row_of
 from vmafx_tune.results.ladder import LadderResult, LadderSource
 from vmafx_tune.scoring.models import BUILT_IN_MODELS
 from vmafx_tune.scoring.pairing import check_woven, source_notes
-from vmafx_tune.search.losses import larger_than_source
 from vmafx_tune.search.targets import checked_score, checked_targets
 from vmafx_tune.session import open_session
 from vmafx_tune.source import open_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from vmafx_tune.encoders.registry import EncoderRow
-    from vmafx_tune.ladder.engine import LadderBuild, Sampler
-    from vmafx_tune.model import Comparison, Resolution, Source
+    from vmafx_tune.ladder.engine import Sampler
+    from vmafx_tune.model import Resolution, Source
+    from vmafx_tune.results.ladder import LadderCell, LadderPoint
     from vmafx_tune.session import Session
 
 __all__ = ["ladder", "reselect"]
@@ -116,73 +115,20 @@ def ladder(
     started = time.monotonic()
     with open_session(session, tools, sources, observe) as session:
         _check_sampling(sampling, sampler, encoding)
-        row = row_of(encoder)
-        probed = open_source(source, scoring, session)
-        sizes = _checked_resolutions(resolutions, probed, observe)
-        for size in sizes:
-            check_woven(probed, size)
-        gop = _checked_gop_frames(gop_s, probed)
-        prepared = (
-            None
-            if sampler
-            else PreparedSource.prepare(probed, encoding, scoring, session, gop_frames=gop)
-        )
-        wanted = _checked_targets(targets, prepared)
-        rungs = _checked_rungs(rungs, prepared.model if prepared else _known_model(None))
-        choice = changed_choice(default_choice(wanted), rungs)
-        cores = prepared.cores if prepared else LocalCores(probed.resolution)
-        request = LadderRequest(
-            resolutions=sizes,
-            targets=wanted,
-            selection=selection_options(choice, read_input),
-            workers=workers
-            or session.probing.slots
-            or cores.workers([(row, size) for size in sizes]),
-            n_frames=probed.n_frames,
-            frame_rate=probed.frame_rate,
-        )
-        if prepared is None:
-            assert sampler is not None
-            build = build_ladder(request, sampler, observe=observe)
+        row, probed = row_of(encoder), open_source(source, scoring, session)
+        asked = _asked(row, probed, resolutions, gop_s, sampling, observe)
+        if sampler is None:
+            gop = asked.gop_frames
+            prepared = PreparedSource.prepare(probed, encoding, scoring, session, gop_frames=gop)
+            asked = _aimed(asked, targets, rungs, prepared.model)
+            throughput = read_throughput(asked.selection, read_input)
+            found = _measured(asked, prepared, row, score_at, workers, observe)
         else:
-            build = _measure(prepared, row, request, sampling, score_at, observe)
-        source_kbps = _source_kbps(probed, prepared, build)
-        found = LadderResult(
-            schema_version=1,
-            tool_version=__version__,
-            src=probed.path,
-            source=_source(probed, source_kbps),
-            filter=probed.filters,
-            hdr=probed.is_hdr,
-            encoder=row.name,
-            target_vmafs=wanted,
-            resolutions=sizes,
-            cloud=build.cells,
-            probes=build.points,
-            hull=build.hull,
-            renditions=build.rungs,
-            notes=(
-                *source_notes(probed),
-                *(prepared.notes if prepared else ()),
-                *build.notes,
-                *_larger_rung(build, source_kbps),
-            ),
-            selection=choice,
-            wall_time_ms=(time.monotonic() - started) * 1000,
-            gop_frames=gop,
-            segment_duration=segment_length(probed.frame_rate, gop),
-            sampling=sampling,
-            comparison=_largest(point.comparison for point in build.points),
-        )
-        if prepared is None:
-            return found
-        return replace(
-            found,
-            score_at=score_at,
-            strategy=prepared.encoding.strategy if sampling is Sampling.GRID else None,
-            new_probes=sum(not point.cached for point in build.points),
-            **_circumstances(prepared),
-        )
+            asked = _aimed(asked, targets, rungs, _known_model(None))
+            throughput = read_throughput(asked.selection, read_input)
+            found = _filled(asked, probed, row, sampler, workers, session, observe)
+        found = select_ladder(found, throughput)
+        return replace(found, wall_time_ms=(time.monotonic() - started) * 1000)
 
 
 def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderResult:
@@ -201,60 +147,145 @@ def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderRe
     is_allowed = choice.mixed_resolutions or not shrinks(result.renditions, attrgetter("pixels"))
     if choice == chosen and result.renditions and is_allowed:
         return result
-    build = select_ladder(
-        result.cloud, result.probes, selection_options(choice, read_input), result.source.frame_rate
+    again = replace(result, selection=choice, notes=result.source.notes)
+    return select_ladder(again, read_throughput(choice, read_input))
+
+
+def _asked(
+    row: EncoderRow,
+    source: Source,
+    resolutions: Sequence[Resolution] | None,
+    gop_s: float,
+    sampling: Sampling,
+    observe: Observer,
+) -> LadderResult:
+    """Make the result as far as it is known before anything is chosen or measured."""
+    sizes = _checked_resolutions(resolutions, source, observe)
+    gop = _checked_gop_frames(gop_s, source)
+    return LadderResult(
+        schema_version=1,
+        tool_version=__version__,
+        src=source.path,
+        source=_source(source),
+        filter=source.filters,
+        hdr=source.is_hdr,
+        encoder=row.name,
+        target_vmafs=(),
+        resolutions=sizes,
+        cloud=(),
+        gop_frames=gop,
+        segment_duration=segment_length(source.frame_rate, gop),
+        sampling=sampling,
+        notes=source_notes(source),
     )
-    notes = (
-        *result.source.notes,
-        *build.notes,
-        *_larger_rung(build, result.source.bitrate_kbps),
+
+
+def _aimed(
+    asked: LadderResult, targets: Sequence[float], rungs: RungOptions | None, model: VmafModel
+) -> LadderResult:
+    """Add the targets, and how rungs are chosen, as far as the model can give them."""
+    if not targets:
+        raise InvalidLadderError("A ladder needs at least one target.")
+    wanted = checked_targets(targets, model)
+    choice = changed_choice(default_choice(wanted), _checked_rungs(rungs, model))
+    return replace(asked, target_vmafs=wanted, selection=choice)
+
+
+def _filled(
+    asked: LadderResult,
+    source: Source,
+    row: EncoderRow,
+    sampler: Sampler,
+    workers: int | None,
+    session: Session,
+    observe: Observer,
+) -> LadderResult:
+    """Have the caller's own sampler fill the cells."""
+    jobs = [(row, size) for size in asked.resolutions]
+    cells = sample_grid(
+        asked.resolutions,
+        asked.target_vmafs,
+        sampler,
+        workers=workers or session.probing.slots or LocalCores(source.resolution).workers(jobs),
+        n_frames=source.n_frames,
+        observe=observe,
     )
-    return replace(result, hull=build.hull, renditions=build.rungs, notes=notes, selection=choice)
+    return _with_cells(asked, cells)
 
 
-def _largest(comparisons: Iterable[Comparison | None]) -> Comparison | None:
-    told = [comparison for comparison in comparisons if comparison is not None]
-    return max(told, key=lambda one: one.width * one.height, default=None)
-
-
-def _measure(
+def _measured(
+    asked: LadderResult,
     prepared: PreparedSource,
     row: EncoderRow,
-    request: LadderRequest,
-    sampling: Sampling,
     score_at: ScoreAt,
+    workers: int | None,
     observe: Observer,
-) -> LadderBuild:
+) -> LadderResult:
+    """Measure, and tell what with."""
+    sizes, targets, session = asked.resolutions, asked.target_vmafs, prepared.session
     # Any size will do, as long as the encoder takes it: each rendition puts its own there.
-    size, target = request.resolutions[0], request.targets[0]
-    base = prepared.request(row, target, size=size)
-    for size in request.resolutions:
+    base = prepared.request(row, targets[0], size=sizes[0])
+    for size in sizes:
         row.check(rendition_search(base, size, score_at).template.encode)
     # They are the ladder's own, not each cell's.
     notes, base = base.notes, replace(base, notes=())
-    request = replace(request, n_frames=base.n_frames)
     prepared.require(row)
     prepared.require_arguments(base)
-    prober, prescan = prepared.probers(
-        [row], workers=min(request.workers, len(request.resolutions))
-    )
-    if sampling is Sampling.ADAPTIVE:
+    at_once = workers or session.probing.slots
+    at_once = at_once or prepared.cores.workers([(row, size) for size in sizes])
+    prober, prescan = prepared.probers([row], workers=min(at_once, len(sizes)))
+    if asked.sampling is Sampling.ADAPTIVE:
         # The planner takes numpy, which a grid that is recalled from the store does without.
-        from vmafx_tune.ladder.adaptive_engine import build_adaptively
+        from vmafx_tune.ladder.adaptive_engine import sample_adaptively
 
-        build = build_adaptively(request, base, prober, score_at=score_at, observe=observe)
-        return replace(build, notes=(*notes, *build.notes))
-    sampler = SearchingSampler(
-        base,
-        request.resolutions,
-        prober,
-        targets=request.targets,
+        cells = sample_adaptively(
+            sizes, targets, base, prober, workers=at_once, score_at=score_at, observe=observe
+        )
+    else:
+        sampler = SearchingSampler(
+            base,
+            sizes,
+            prober,
+            targets=targets,
+            score_at=score_at,
+            observe=observe,
+            prescan=prescan,
+        )
+        cells = sample_grid(
+            sizes,
+            targets,
+            sampler,
+            workers=at_once,
+            n_frames=base.n_frames,
+            observe=observe,
+            stop=prober.cancel,
+        )
+    found = _with_cells(asked, cells)
+    return replace(
+        found,
+        source=replace(found.source, bitrate_kbps=_source_kbps(prepared, found.probes)),
+        notes=(*found.notes, *prepared.notes, *notes),
         score_at=score_at,
-        observe=observe,
-        prescan=prescan,
+        strategy=None if asked.sampling is Sampling.ADAPTIVE else prepared.encoding.strategy,
+        new_probes=sum(not point.cached for point in found.probes),
+        display=prepared.display,
+        model=prepared.model.name,
+        pool=prepared.scoring.pool,
+        subsample=prepared.scoring.subsample,
+        sample=prepared.sampled,
+        chunk_frames=prepared.chunk_frames,
+        ffmpeg_bin=session.probing.ffmpeg.path,
+        ffmpeg_version=session.probing.ffmpeg.version,
+        backend=prepared.scorer.name,
+        backend_version=prepared.scorer.version,
     )
-    build = build_ladder(request, sampler, observe=observe, stop=prober.cancel)
-    return replace(build, notes=(*notes, *build.notes))
+
+
+def _with_cells(asked: LadderResult, cells: tuple[LadderCell, ...]) -> LadderResult:
+    points = points_of(cells)
+    told = [point.comparison for point in points if point.comparison is not None]
+    largest = max(told, key=lambda one: one.width * one.height, default=None)
+    return replace(asked, cloud=cells, probes=points, comparison=largest)
 
 
 def _check_sampling(
@@ -274,29 +305,6 @@ def _check_sampling(
         )
 
 
-def _circumstances(prepared: PreparedSource) -> dict[str, Any]:
-    return {
-        "display": prepared.display,
-        "model": prepared.model.name,
-        "pool": prepared.scoring.pool,
-        "subsample": prepared.scoring.subsample,
-        "sample": prepared.sampled,
-        "chunk_frames": prepared.chunk_frames,
-        "ffmpeg_bin": prepared.session.probing.ffmpeg.path,
-        "ffmpeg_version": prepared.session.probing.ffmpeg.version,
-        "backend": prepared.scorer.name,
-        "backend_version": prepared.scorer.version,
-    }
-
-
-def _checked_targets(
-    targets: Sequence[float], prepared: PreparedSource | None
-) -> tuple[float, ...]:
-    if not targets:
-        raise InvalidLadderError("A ladder needs at least one target.")
-    return checked_targets(targets, prepared.model if prepared else _known_model(None))
-
-
 def _checked_rungs(rungs: RungOptions | None, model: VmafModel) -> RungOptions:
     rungs = rungs or RungOptions()
     if rungs.min_vmaf:  # 0 is a way to say that there is no limit
@@ -311,22 +319,12 @@ def _known_model(name: str | None) -> VmafModel:
     return BUILT_IN_MODELS.get(name or "", VmafModel(name or "the model", ceiling=math.inf))
 
 
-def _source_kbps(
-    source: Source, prepared: PreparedSource | None, build: LadderBuild
-) -> float | None:
-    largest = max((point.size_bytes or 0 for point in build.points), default=0)
-    return None if prepared is None else prepared.session.video_bitrate_kbps(source, largest)
+def _source_kbps(prepared: PreparedSource, points: Sequence[LadderPoint]) -> float | None:
+    largest = max((point.size_bytes or 0 for point in points), default=0)
+    return prepared.session.video_bitrate_kbps(prepared.source, largest)
 
 
-def _larger_rung(build: LadderBuild, source_kbps: float | None) -> tuple[str, ...]:
-    if not build.rungs:
-        return ()
-    top = build.rungs[-1]
-    note = larger_than_source(f"The rung of {top.resolution}", top.bitrate_kbps, source_kbps)
-    return () if note is None else (note,)
-
-
-def _source(source: Source, bitrate_kbps: float | None) -> LadderSource:
+def _source(source: Source) -> LadderSource:
     return LadderSource(
         width=source.resolution.width,
         height=source.resolution.height,
@@ -336,7 +334,6 @@ def _source(source: Source, bitrate_kbps: float | None) -> LadderSource:
         color_transfer=source.color_transfer,
         notes=source_notes(source),
         damage=source.damage,
-        bitrate_kbps=bitrate_kbps,
     )
 
 
@@ -344,10 +341,14 @@ def _checked_resolutions(
     resolutions: Sequence[Resolution] | None, source: Source, observe: Observer
 ) -> tuple[Resolution, ...]:
     if resolutions is None:
-        return default_resolutions(source)
-    for note in check_resolutions(resolutions, source):
-        observe(Warned(note))
-    return tuple(sorted(resolutions, key=lambda size: (size.pixels, size), reverse=True))
+        sizes = default_resolutions(source)
+    else:
+        for note in check_resolutions(resolutions, source):
+            observe(Warned(note))
+        sizes = tuple(sorted(resolutions, key=lambda size: (size.pixels, size), reverse=True))
+    for size in sizes:
+        check_woven(source, size)
+    return sizes
 
 
 def _checked_gop_frames(gop_s: float, source: Source) -> int:

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import UsageError
-from vmafx_tune.ladder.limits import Caps
-from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.ladder.throughput import LogNormalThroughput, parse_throughputs
 from vmafx_tune.options import RungOptions
+from vmafx_tune.results.rung_choice import RungChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from vmafx_tune.ladder.throughput import Throughput
-    from vmafx_tune.results.ladder import RungChoice
 
-__all__ = ["changed_choice", "selection_options"]
+__all__ = ["changed_choice", "default_choice", "read_throughput"]
+
+# Where hardly a viewer sees a further gain with the models that go to 100.
+_DEFAULT_MAX_VMAF = 95.0
 
 
 def changed_choice(choice: RungChoice, options: RungOptions) -> RungChoice:
@@ -34,34 +35,32 @@ def changed_choice(choice: RungChoice, options: RungOptions) -> RungChoice:
     return replace(choice, **given)
 
 
-def selection_options(choice: RungChoice, read: Callable[[Path], bytes]) -> SelectionOptions:
-    """Make of a choice what the selection needs.
+def default_choice(targets: Sequence[float]) -> RungChoice:
+    """Choose rungs where nobody says how.
+
+    The ladder spans the targets: probes below the lowest were made on the way only.
+
+    Args:
+        targets: Pooled scores that were searched for; none for a ladder that was found otherwise.
+    """
+    return RungChoice(
+        min_vmaf=min(targets, default=None), max_vmaf=max((_DEFAULT_MAX_VMAF, *targets))
+    )
+
+
+def read_throughput(choice: RungChoice | None, read: Callable[[Path], bytes]) -> Throughput | None:
+    """Find the viewers that rungs are chosen for; None where nobody says who they are.
 
     Args:
         choice: How rungs are chosen.
         read: Reads a file; an `OSError` of it says why it cannot be.
 
     Raises:
-        UsageError: A value makes no sense, or a file of throughputs cannot be read.
+        UsageError: Their distribution makes no sense, or its file cannot be read.
     """
-    return SelectionOptions(
-        max_rungs=choice.max_rungs,
-        spacing=choice.spacing,
-        min_gap_kbps=choice.min_bitrate_gap_kbps,
-        vmaf_step=choice.vmaf_step,
-        throughput=None if choice.throughput is None else _throughput(choice.throughput, read),
-        safety_factor=choice.safety_factor,
-        caps=Caps(
-            min_vmaf=choice.min_vmaf,
-            max_vmaf=choice.max_vmaf,
-            min_bitrate_kbps=choice.min_bitrate_kbps,
-            max_bitrate_kbps=choice.max_bitrate_kbps,
-        ),
-        mixed_resolutions=choice.mixed_resolutions,
-    )
-
-
-def _throughput(text: str, read: Callable[[Path], bytes]) -> Throughput:
+    if choice is None or choice.throughput is None:
+        return None
+    text = choice.throughput
     median, colon, sigma = text.partition(":")
     try:
         numbers = (float(median), float(sigma)) if colon else None

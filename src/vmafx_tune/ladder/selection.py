@@ -10,13 +10,14 @@ from vmafx_tune.choices import Spacing
 from vmafx_tune.formatting import given, rough_bitrate, vmaf
 from vmafx_tune.ladder.hull import PointT, upper_hull
 from vmafx_tune.ladder.limits import apply_caps, non_shrinking
-from vmafx_tune.ladder.spacing import STRATEGIES, select_optimal
+from vmafx_tune.ladder.spacing import STRATEGIES, are_apart, select_optimal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from vmafx_tune.ladder.hull import RateQuality
-    from vmafx_tune.ladder.selection_options import SelectionOptions
+    from vmafx_tune.ladder.throughput import Throughput
+    from vmafx_tune.results.rung_choice import RungChoice
 
 __all__ = ["Selection", "enforce_gap", "ladder_notes", "select_rungs"]
 
@@ -27,7 +28,7 @@ _HIGHEST_RATIO = 2.5
 
 def ladder_notes(
     rungs: Sequence[RateQuality],
-    options: SelectionOptions,
+    choice: RungChoice,
     *,
     spaced: Sequence[RateQuality],
     free: Sequence[RateQuality],
@@ -37,7 +38,7 @@ def ladder_notes(
 
     Args:
         rungs: By ascending bitrate, as all that follow.
-        options: What was asked of the ladder.
+        choice: What was asked of the ladder.
         spaced: The rungs before the gap.
         free: What they would be if pictures were allowed to get smaller.
         allowed: The part of the hull that all were chosen from.
@@ -49,8 +50,8 @@ def ladder_notes(
     """
     return (
         *_lost_to_sizes(spaced, free),
-        *_lost_to_the_gap(rungs, spaced, options.min_gap_kbps),
-        *_missing_ends(rungs, options, spaced, free, allowed),
+        *_lost_to_the_gap(rungs, spaced, choice.min_bitrate_gap_kbps),
+        *_missing_ends(rungs, choice, spaced, free, allowed),
         *_unusual_ratios(rungs),
     )
 
@@ -82,7 +83,7 @@ def _at(points: Sequence[RateQuality], what: str) -> str:
 
 def _missing_ends(
     rungs: Sequence[RateQuality],
-    options: SelectionOptions,
+    choice: RungChoice,
     spaced: Sequence[RateQuality],
     free: Sequence[RateQuality],
     allowed: Sequence[RateQuality],
@@ -94,13 +95,13 @@ def _missing_ends(
         if point in rungs:
             continue
         if point in spaced:
-            cause = f"--min-bitrate-gap {given(options.min_gap_kbps)}"
+            cause = f"--min-bitrate-gap {given(choice.min_bitrate_gap_kbps)}"
         elif point in free:
             cause = "no --mixed-resolutions"
-        elif options.spacing is Spacing.OPTIMAL:
-            cause = f"--spacing {options.spacing}"
+        elif choice.spacing is Spacing.OPTIMAL:
+            cause = f"--spacing {choice.spacing}"
         else:
-            cause = f"--max-rungs {options.max_rungs}"
+            cause = f"--max-rungs {choice.max_rungs}"
         yield (
             f"The {end} of the hull, {_told(point)}, has no rung ({cause}): the ladder {verb} with "
             f"{_told(rung)}."
@@ -142,8 +143,9 @@ class Selection(Generic[PointT]):
 
 def select_rungs(
     points: Iterable[PointT],
-    options: SelectionOptions,
+    choice: RungChoice,
     *,
+    throughput: Throughput | None = None,
     tie_break: Callable[[PointT], Any] = repr,
     size_of: Callable[[PointT], int] | None = None,
 ) -> Selection[PointT]:
@@ -152,7 +154,8 @@ def select_rungs(
     Args:
         points: Measured points, in any order; those that are not finite, or have no bitrate, do not
             count.
-        options: What is asked of the ladder.
+        choice: What is asked of the ladder.
+        throughput: The viewers, whom `Spacing.OPTIMAL` needs.
         tie_break: Sort key among points of the same bitrate and score; the least one is kept.
         size_of: Counts the pixels of a point's picture; None where all are alike.
 
@@ -163,26 +166,28 @@ def select_rungs(
         InvalidLadderError: There are points, but the caps leave none.
     """
     hull = upper_hull(points, tie_break=tie_break)
-    allowed, cap_notes = apply_caps(hull, options.caps)
-    spaced = _spaced(allowed, options, None if options.mixed_resolutions else size_of)
-    rungs = enforce_gap(spaced, options)
-    free = spaced if options.mixed_resolutions else _spaced(allowed, options, None)
-    notes = ladder_notes(rungs, options, spaced=spaced, free=free, allowed=allowed)
+    allowed, cap_notes = apply_caps(hull, choice)
+    spaced = _spaced(allowed, choice, throughput, None if choice.mixed_resolutions else size_of)
+    rungs = enforce_gap(spaced, choice)
+    free = spaced if choice.mixed_resolutions else _spaced(allowed, choice, throughput, None)
+    notes = ladder_notes(rungs, choice, spaced=spaced, free=free, allowed=allowed)
     return Selection(hull, rungs, (*cap_notes, *notes))
 
 
 def _spaced(
     allowed: Sequence[PointT],
-    options: SelectionOptions,
+    choice: RungChoice,
+    throughput: Throughput | None,
     size_of: Callable[[PointT], int] | None,
 ) -> tuple[PointT, ...]:
-    if options.spacing is Spacing.OPTIMAL:
-        return select_optimal(allowed, options, size_of)
+    if choice.spacing is Spacing.OPTIMAL:
+        assert throughput is not None, "this spacing is for viewers who are known"
+        return select_optimal(allowed, choice, throughput, size_of)
     fitting = allowed if size_of is None else non_shrinking(allowed, size_of)
-    return STRATEGIES[options.spacing](fitting, options)
+    return STRATEGIES[choice.spacing](fitting, choice)
 
 
-def enforce_gap(rungs: Sequence[PointT], options: SelectionOptions) -> tuple[PointT, ...]:
+def enforce_gap(rungs: Sequence[PointT], choice: RungChoice) -> tuple[PointT, ...]:
     """Drop rungs that are too close to their neighbour.
 
     Walking up from the lowest rung, one that is closer than the gap to the last one kept is
@@ -190,7 +195,7 @@ def enforce_gap(rungs: Sequence[PointT], options: SelectionOptions) -> tuple[Poi
 
     Args:
         rungs: By ascending bitrate.
-        options: `are_apart` is used.
+        choice: `min_bitrate_gap_kbps` is used.
 
     Returns:
         The rungs that are left, the top one among them.
@@ -200,9 +205,9 @@ def enforce_gap(rungs: Sequence[PointT], options: SelectionOptions) -> tuple[Poi
     *lower, top = rungs
     kept: list[PointT] = []
     for rung in lower:
-        if not kept or options.are_apart(kept[-1], rung):
+        if not kept or are_apart(kept[-1], rung, choice):
             kept.append(rung)
     # One is enough: what is below it is a gap away from it, and farther still from the top.
-    if kept and not options.are_apart(kept[-1], top):
+    if kept and not are_apart(kept[-1], top, choice):
         kept.pop()
     return (*kept, top)

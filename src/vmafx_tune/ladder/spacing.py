@@ -15,19 +15,32 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from vmafx_tune.ladder.hull import PointT, RateQuality
-    from vmafx_tune.ladder.selection_options import SelectionOptions
     from vmafx_tune.ladder.throughput import Throughput
+    from vmafx_tune.results.rung_choice import RungChoice
 
 
 __all__ = [
     "STRATEGIES",
     "SpacingStrategy",
+    "are_apart",
     "expected_vmaf",
     "select_knees",
     "select_log_bitrates",
     "select_optimal",
     "select_vmaf_steps",
 ]
+
+# Of the lower neighbour's bitrate: a gap in kb/s alone would leave cheap content without a ladder.
+_LARGEST_GAP = 0.25
+
+
+def are_apart(lower: RateQuality, upper: RateQuality, choice: RungChoice) -> bool:
+    """Whether two points are far enough apart to be neighbouring rungs; a tie passes.
+
+    Where it holds for two points, it holds for any that are further apart on either side.
+    """
+    gap_kbps = min(choice.min_bitrate_gap_kbps, lower.bitrate_kbps * _LARGEST_GAP)
+    return upper.bitrate_kbps - lower.bitrate_kbps >= gap_kbps
 
 
 def expected_vmaf(
@@ -54,7 +67,8 @@ def expected_vmaf(
 
 def select_optimal(
     hull: Sequence[PointT],
-    options: SelectionOptions,
+    choice: RungChoice,
+    throughput: Throughput,
     size_of: Callable[[PointT], int] | None = None,
 ) -> tuple[PointT, ...]:
     """Choose the rungs whose `expected_vmaf` is the highest that any choice has.
@@ -67,29 +81,27 @@ def select_optimal(
 
     Args:
         hull: Points by ascending bitrate; VMAF strictly rises too.
-        options: `max_rungs`, `min_gap_kbps`, `throughput` and `safety_factor` are used.
+        choice: `max_rungs`, `min_bitrate_gap_kbps` and `safety_factor` are used.
+        throughput: The viewers.
         size_of: Counts the pixels of a point's picture, which then never gets smaller as the
             bitrate rises; None where it may.
 
     Returns:
         The rungs by ascending bitrate. The ends of the hull are among them only where that serves
         the viewers.
-
-    Raises:
-        InvalidLadderError: `options` has no throughput.
     """
     import numpy as np
 
-    reach = _reach(hull, options.viewers(), options.safety_factor)
+    reach = _reach(hull, throughput, choice.safety_factor)
     if not hull:
         return ()
     vmafs = np.array([point.vmaf for point in hull], dtype=np.float64)
     sizes = np.array([size_of(point) if size_of else 0 for point in hull])
-    n_apart = [_n_apart(hull, top, options) for top in range(len(hull))]
+    n_apart = [_n_apart(hull, top, choice) for top in range(len(hull))]
     # By the point on top: the best ladder of so many rungs or fewer, and what it delivers.
     ladders: list[tuple[int, ...]] = [(top,) for top in range(len(hull))]
     delivered = vmafs * reach
-    for _ in range(options.max_rungs - 1):
+    for _ in range(choice.max_rungs - 1):
         lower, worth = ladders.copy(), delivered.copy()
         for top in np.flatnonzero(n_apart).tolist():
             below = slice(n_apart[top])
@@ -104,10 +116,10 @@ def select_optimal(
     return tuple(hull[index] for index in ladders[best])
 
 
-def _n_apart(hull: Sequence[RateQuality], top: int, options: SelectionOptions) -> int:
+def _n_apart(hull: Sequence[RateQuality], top: int, choice: RungChoice) -> int:
     """Count the points, from the lowest up, that are far enough below the one at `top`."""
     return bisect_left(
-        range(top), True, key=lambda below: not options.are_apart(hull[below], hull[top])
+        range(top), True, key=lambda below: not are_apart(hull[below], hull[top], choice)
     )
 
 
@@ -118,7 +130,7 @@ def _reach(
     return [throughput.share_at_least(point.bitrate_kbps / safety_factor) for point in points]
 
 
-def select_knees(hull: Sequence[PointT], options: SelectionOptions) -> tuple[PointT, ...]:
+def select_knees(hull: Sequence[PointT], choice: RungChoice) -> tuple[PointT, ...]:
     """Choose both ends of a hull, then the sharpest knees between them.
 
     With both axes brought to 0..1, the next rung is always the point that is farthest from the
@@ -128,18 +140,18 @@ def select_knees(hull: Sequence[PointT], options: SelectionOptions) -> tuple[Poi
 
     Args:
         hull: Points by ascending bitrate; VMAF strictly rises too.
-        options: `max_rungs` is used. 1 gives the top of the hull.
+        choice: `max_rungs` is used. 1 gives the top of the hull.
 
     Returns:
         The rungs by ascending bitrate; the whole hull where it has no more than `max_rungs` points.
     """
-    if len(hull) <= options.max_rungs:
+    if len(hull) <= choice.max_rungs:
         return tuple(hull)
-    if options.max_rungs == 1:
+    if choice.max_rungs == 1:
         return (hull[-1],)
     chosen = [0, len(hull) - 1]
     candidates = [_farthest(spots := _normalized(hull), *chosen)]
-    while len(chosen) < options.max_rungs:
+    while len(chosen) < choice.max_rungs:
         _, knee, first, last = heappop(candidates)
         chosen.append(knee)
         for start, end in ((first, knee), (knee, last)):
@@ -189,16 +201,16 @@ def _farthest(spots: Sequence[_Spot], start: int, end: int) -> _Candidate:
 class SpacingStrategy(Protocol):
     """Chooses rungs from a hull."""
 
-    def __call__(self, hull: Sequence[PointT], options: SelectionOptions, /) -> tuple[PointT, ...]:
-        """Return at most `options.max_rungs` points of `hull` by ascending bitrate.
+    def __call__(self, hull: Sequence[PointT], choice: RungChoice, /) -> tuple[PointT, ...]:
+        """Return at most `choice.max_rungs` points of `hull` by ascending bitrate.
 
         Args:
             hull: Points by ascending bitrate, whose VMAF strictly rises too; may be empty.
-            options: What is asked of the ladder.
+            choice: What is asked of the ladder.
         """
 
 
-def select_log_bitrates(hull: Sequence[PointT], options: SelectionOptions) -> tuple[PointT, ...]:
+def select_log_bitrates(hull: Sequence[PointT], choice: RungChoice) -> tuple[PointT, ...]:
     """Choose the points nearest to evenly spaced logarithms of bitrate, from end to end.
 
     Where one point is the nearest to several of them, the ladder has fewer rungs rather than
@@ -206,16 +218,16 @@ def select_log_bitrates(hull: Sequence[PointT], options: SelectionOptions) -> tu
 
     Args:
         hull: Points by ascending bitrate.
-        options: `max_rungs` is used. 1 gives the top of the hull.
+        choice: `max_rungs` is used. 1 gives the top of the hull.
 
     Returns:
         The rungs by ascending bitrate.
     """
-    if not hull or options.max_rungs == 1:
+    if not hull or choice.max_rungs == 1:
         return tuple(hull[-1:])
     logs = [math.log(point.bitrate_kbps) for point in hull]
-    width = (logs[-1] - logs[0]) / (options.max_rungs - 1)
-    nearest = {_nearest(logs, logs[0] + width * rung) for rung in range(options.max_rungs)}
+    width = (logs[-1] - logs[0]) / (choice.max_rungs - 1)
+    nearest = {_nearest(logs, logs[0] + width * rung) for rung in range(choice.max_rungs)}
     return tuple(hull[index] for index in sorted(nearest))
 
 
@@ -226,7 +238,7 @@ def _nearest(ascending: Sequence[float], value: float) -> int:
     return above if ascending[above] - value < value - ascending[below] else below
 
 
-def select_vmaf_steps(hull: Sequence[PointT], options: SelectionOptions) -> tuple[PointT, ...]:
+def select_vmaf_steps(hull: Sequence[PointT], choice: RungChoice) -> tuple[PointT, ...]:
     """Walk down from the top, each time to the cheapest point at most one VMAF step below.
 
     So neighbours never differ by more than the step, with as few rungs as that takes. Where the
@@ -234,7 +246,7 @@ def select_vmaf_steps(hull: Sequence[PointT], options: SelectionOptions) -> tupl
 
     Args:
         hull: Points by ascending bitrate; VMAF strictly rises too.
-        options: `max_rungs` and `vmaf_step` are used. Where they run out, the bottom is missing.
+        choice: `max_rungs` and `vmaf_step` are used. Where they run out, the bottom is missing.
 
     Returns:
         The rungs by ascending bitrate.
@@ -243,9 +255,9 @@ def select_vmaf_steps(hull: Sequence[PointT], options: SelectionOptions) -> tupl
         return ()
     vmafs = [point.vmaf for point in hull]
     walk = [len(hull) - 1]
-    while len(walk) < options.max_rungs and walk[-1] > 0:
+    while len(walk) < choice.max_rungs and walk[-1] > 0:
         here = walk[-1]
-        walk.append(min(bisect_left(vmafs, vmafs[here] - options.vmaf_step), here - 1))
+        walk.append(min(bisect_left(vmafs, vmafs[here] - choice.vmaf_step), here - 1))
     return tuple(hull[index] for index in reversed(walk))
 
 
@@ -254,7 +266,6 @@ STRATEGIES: Mapping[Spacing, SpacingStrategy] = MappingProxyType(
         Spacing.KNEE: select_knees,
         Spacing.LOG_BITRATE: select_log_bitrates,
         Spacing.VMAF: select_vmaf_steps,
-        Spacing.OPTIMAL: select_optimal,
     }
 )
-"""The strategy of each spacing."""
+"""The strategy of each spacing but `optimal`, which knows the viewers."""

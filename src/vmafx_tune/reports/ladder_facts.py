@@ -20,8 +20,8 @@ if TYPE_CHECKING:
         LadderPoint,
         LadderResult,
         LadderRung,
-        RungChoice,
     )
+    from vmafx_tune.results.rung_choice import RungChoice
 
 __all__ = [
     "Heading",

@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from vmafx_tune.choices import Sampling, ScoreAt, Spacing
+from vmafx_tune.choices import Sampling, ScoreAt
 from vmafx_tune.model import Comparison, Damage, Resolution
 from vmafx_tune.results.pooled import PooledScores
 from vmafx_tune.results.provenance import Provenance
@@ -25,12 +25,12 @@ from vmafx_tune.results.record import (
     Quality,
     RateText,
     Record,
-    Share,
     Side,
     SizeText,
     Span,
     one_of,
 )
+from vmafx_tune.results.rung_choice import LENIENT, RungChoice
 from vmafx_tune.results.sample import Sample
 from vmafx_tune.results.search import StrategyText
 
@@ -43,15 +43,12 @@ __all__ = [
     "LadderRung",
     "LadderSource",
     "MeasuredEncode",
-    "RungChoice",
 ]
-
-_LENIENT = {**Record.__pydantic_config__, "json_schema_serialization_defaults_required": False}
 
 
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
 class _Part(Record):
-    __pydantic_config__ = _LENIENT
+    __pydantic_config__ = LENIENT
 
 
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
@@ -269,39 +266,10 @@ class LadderSource(_Part):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RungChoice(_Part):
-    """How the rungs were chosen; null for no limit."""
-
-    spacing: Annotated[Spacing, one_of(Spacing)] = Spacing.KNEE
-    """knee, log-bitrate, vmaf or optimal."""
-    max_rungs: Count = 6
-    """No ladder has more rungs."""
-    min_bitrate_gap_kbps: Span = 100.0
-    """Least distance between neighbours' bitrates; a quarter of the lower one where that is
-    less."""
-    vmaf_step: Positive = 6.0
-    """VMAF points from rung to rung, for the spacing vmaf."""
-    min_vmaf: float | None = None
-    """No rung scores less."""
-    max_vmaf: float | None = None
-    """The top rung is the cheapest point that reaches this."""
-    min_bitrate_kbps: float | None = None
-    """No rung has a lower bitrate."""
-    max_bitrate_kbps: float | None = None
-    """No rung has a higher bitrate."""
-    throughput: str | None = None
-    """The viewers, for the spacing optimal: MEDIAN:SIGMA in kb/s, or a file."""
-    safety_factor: Share = 1.0
-    """Share of the throughput that players use."""
-    mixed_resolutions: bool = False
-    """Whether a rung may have fewer pixels than a rung below it."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class LadderResult(Provenance):
     """Which renditions an adaptive ladder should hold for one source, and what was measured."""
 
-    __pydantic_config__ = _LENIENT
+    __pydantic_config__ = LENIENT
     command: ClassVar[str] = "ladder"
     leading: ClassVar[str] = (
         "schema_version src encoder target_vmafs resolutions tool_version wall_time_ms cloud hull "

@@ -12,15 +12,13 @@ from tests.unit.search.fakes import request as search_request
 from vmafx_tune.choices import ScoreAt
 from vmafx_tune.errors import CancelledError, EncodeFailedError
 from vmafx_tune.events import CellFinished, Event, JobFinished, JobStarted, ProbeFinished
-from vmafx_tune.ladder.adaptive_engine import build_adaptively
-from vmafx_tune.ladder.engine import LadderRequest
-from vmafx_tune.ladder.selection_options import SelectionOptions
+from vmafx_tune.ladder.adaptive_engine import sample_adaptively
+from vmafx_tune.ladder.engine import points_of
 from vmafx_tune.model import Probe, ProbeSpec, Resolution
 from vmafx_tune.search.expected_curve import Prior
 
 if TYPE_CHECKING:
     from vmafx_tune.events import Observer
-    from vmafx_tune.ladder.engine import LadderBuild
     from vmafx_tune.ports import ProbeProgress
     from vmafx_tune.results.ladder import LadderCell
     from vmafx_tune.search.request import SearchRequest
@@ -66,33 +64,34 @@ def built(
     max_iter: int = 12,
     observe: Observer | None = None,
     targets: tuple[float, ...] = TARGETS,
-) -> LadderBuild:
-    request = LadderRequest(SIZES, targets, SelectionOptions(min_gap_kbps=0), workers=workers)
-    return build_adaptively(
-        request,
+) -> tuple[LadderCell, ...]:
+    return sample_adaptively(
+        SIZES,
+        targets,
         base(max_iter),
         prober or FilmProber(falling),
+        workers=workers,
         observe=observe or (lambda event: None),
     )
 
 
-def cells_of(build: LadderBuild, size: Resolution) -> list[LadderCell]:
-    return [cell for cell in build.cells if cell.resolution == size]
+def cells_of(cells: tuple[LadderCell, ...], size: Resolution) -> list[LadderCell]:
+    return [cell for cell in cells if cell.resolution == size]
 
 
 def test_there_is_a_cell_for_each_resolution_and_target_in_the_order_of_a_grid() -> None:
-    cells = built().cells
+    cells = built()
     assert [(c.resolution, c.target) for c in cells] == [(s, t) for s in SIZES for t in TARGETS]
 
 
 def test_a_cell_has_the_cheapest_measured_encode_that_meets_its_target() -> None:
-    build = built()
-    answered = [cell for cell in build.cells if cell.ok]
+    cells = built()
+    answered = [cell for cell in cells if cell.ok]
     assert answered
     for cell in answered:
         meeting = [
             point.bitrate_kbps
-            for point in build.points
+            for point in points_of(cells)
             if point.resolution == cell.resolution and point.vmaf >= cell.target
         ]
         assert cell.bitrate_kbps == min(meeting)
@@ -100,33 +99,33 @@ def test_a_cell_has_the_cheapest_measured_encode_that_meets_its_target() -> None
 
 def test_an_answer_is_noted_as_not_proven_unless_its_neighbour_was_measured() -> None:
     prober = FilmProber(falling)
-    for cell in built(prober).cells:
+    for cell in built(prober):
         if cell.ok and cell.crf < 51:
             neighbour = (cell.resolution, cell.crf + 1)
             assert (cell.note is None) == (neighbour in prober.made)
 
 
 def test_a_cell_that_nothing_meets_is_left_out_with_a_sentence() -> None:
-    cells = [cell for cell in built().cells if cell.error_kind == "left_out"]
+    cells = [cell for cell in built() if cell.error_kind == "left_out"]
     assert cells
     assert {cell.resolution for cell in cells} <= {MIDDLE, SMALL}
     assert all("--sampling grid" in str(cell.error) and not cell.ok for cell in cells)
 
 
 def test_a_target_out_of_reach_is_unreachable_where_the_best_quality_was_measured() -> None:
-    build = built(FilmProber(lambda quality: min(80.0, falling(quality))))
-    cell = cells_of(build, LARGE)[-1]
+    cells = built(FilmProber(lambda quality: min(80.0, falling(quality))))
+    cell = cells_of(cells, LARGE)[-1]
     assert cell.error_kind == "unreachable"
     assert "the best is 80.00 at crf" in str(cell.error)
 
 
-def test_every_point_is_listed_once_and_every_rung_is_one_of_them() -> None:
+def test_every_point_is_listed_once_with_the_first_cell_of_its_resolution() -> None:
     prober = FilmProber(falling)
-    build = built(prober)
-    listed = [(point.resolution, point.crf) for point in build.points]
+    cells = built(prober)
+    listed = [(point.resolution, point.crf) for cell in cells for point in cell.points]
     assert sorted(map(str, listed)) == sorted(map(str, prober.made))
     assert len(listed) == len(set(listed))
-    assert {(rung.resolution, rung.crf) for rung in build.rungs} <= set(listed)
+    assert not any(cell.points for cell in cells if cell.target != TARGETS[0])
 
 
 def test_the_same_ladder_for_any_number_of_workers() -> None:
@@ -134,11 +133,10 @@ def test_the_same_ladder_for_any_number_of_workers() -> None:
 
 
 def test_a_resolution_that_fails_does_not_touch_the_others() -> None:
-    build = built(FilmProber(falling, broken=MIDDLE))
-    assert {cell.error_kind for cell in cells_of(build, MIDDLE)} == {"failed"}
-    assert {cell.error for cell in cells_of(build, MIDDLE)} == {"240x136 cannot be encoded."}
-    assert build.rungs
-    assert cells_of(build, LARGE)[-1].ok
+    cells = built(FilmProber(falling, broken=MIDDLE))
+    assert {cell.error_kind for cell in cells_of(cells, MIDDLE)} == {"failed"}
+    assert {cell.error for cell in cells_of(cells, MIDDLE)} == {"240x136 cannot be encoded."}
+    assert cells_of(cells, LARGE)[-1].ok
 
 
 def test_a_failing_resolution_is_not_tried_again() -> None:
@@ -147,10 +145,10 @@ def test_a_failing_resolution_is_not_tried_again() -> None:
     assert [size for size, _ in prober.made].count(MIDDLE) == 1
 
 
-def test_where_everything_fails_the_cells_say_so_and_there_is_no_rung() -> None:
-    build = built(FilmProber(falling, fail_at={q: EncodeFailedError("crashed") for q in range(52)}))
-    assert {cell.error_kind for cell in build.cells} <= {"failed", "left_out"}
-    assert build.rungs == ()
+def test_where_everything_fails_the_cells_say_so_and_there_is_no_point() -> None:
+    cells = built(FilmProber(falling, fail_at={q: EncodeFailedError("crashed") for q in range(52)}))
+    assert {cell.error_kind for cell in cells} <= {"failed", "left_out"}
+    assert points_of(cells) == ()
 
 
 def test_a_cancelled_probe_cancels_the_ladder() -> None:
@@ -174,8 +172,7 @@ def test_renditions_are_scored_at_their_own_size_on_request() -> None:
             displays.add((spec.encode.size, spec.display))
             return super().probe(spec, on_progress=on_progress)
 
-    request = LadderRequest(SIZES, TARGETS)
-    build_adaptively(request, base(), Watched(falling), score_at=ScoreAt.RENDITION)
+    sample_adaptively(SIZES, TARGETS, base(), Watched(falling), score_at=ScoreAt.RENDITION)
     assert displays == {(size, size) for size in SIZES}
 
 

@@ -12,12 +12,12 @@ from vmafx_tune.choices import ScoreAt
 from vmafx_tune.errors import CancelledError, EncodeFailedError
 from vmafx_tune.events import Event, ProbeFinished
 from vmafx_tune.ladder.cells import SearchingSampler, gop_frames, rendition_search
-from vmafx_tune.ladder.engine import LadderRequest, build_ladder
+from vmafx_tune.ladder.engine import points_of, sample_grid
 from vmafx_tune.model import Probe, ProbeSpec, Resolution, ScoreSet
 
 if TYPE_CHECKING:
-    from vmafx_tune.ladder.engine import LadderBuild
     from vmafx_tune.ports import ProbeProgress
+    from vmafx_tune.results.ladder import LadderCell
 
 LARGE, SMALL = Resolution(320, 180), Resolution(160, 90)
 TARGETS = (60.0, 75.0, 90.0)
@@ -54,9 +54,9 @@ def sampler_with(prober: CurveProber, *resolutions: Resolution) -> SearchingSamp
     )
 
 
-def ladder_with(prober: CurveProber, *, workers: int = 1) -> LadderBuild:
-    request = LadderRequest((LARGE, SMALL), TARGETS, workers=workers)
-    return build_ladder(request, sampler_with(prober), stop=prober.cancel)
+def cells_with(prober: CurveProber, *, workers: int = 1) -> tuple[LadderCell, ...]:
+    sampler = sampler_with(prober)
+    return sample_grid((LARGE, SMALL), TARGETS, sampler, workers=workers, stop=prober.cancel)
 
 
 def test_a_cell_holds_the_answer_of_its_search_with_the_probe_behind_it() -> None:
@@ -69,9 +69,9 @@ def test_a_cell_holds_the_answer_of_its_search_with_the_probe_behind_it() -> Non
 
 def test_probes_of_a_resolution_are_shared_between_its_targets_and_listed_once() -> None:
     prober = ScalingProber(falling)
-    build = ladder_with(prober)
+    cells = cells_with(prober)
     made = [(spec.encode.size, spec.encode.quality) for spec in prober.specs]
-    listed = [(p.resolution, p.crf) for cell in build.cells for p in cell.points]
+    listed = [(p.resolution, p.crf) for cell in cells for p in cell.points]
     assert len(made) == len(set(made))
     assert sorted(map(str, listed)) == sorted(map(str, made))
 
@@ -86,13 +86,13 @@ def test_points_carry_what_a_manifest_needs() -> None:
 
 
 def test_a_target_out_of_a_resolutions_reach_is_a_failed_cell_with_the_best_it_has() -> None:
-    build = ladder_with(ScalingProber(falling))
-    cell = build.cells[-1]
+    cells = cells_with(ScalingProber(falling))
+    cell = cells[-1]
     assert (cell.resolution, cell.target) == (SMALL, 90)
     assert cell.error_kind == "unreachable"
     assert "the best is 80.00 at crf 0" in str(cell.error)
-    assert (SMALL, 0) in {(p.resolution, p.crf) for p in build.points}
-    assert [other.ok for other in build.cells] == [True, True, True, True, True, False]
+    assert (SMALL, 0) in {(p.resolution, p.crf) for p in points_of(cells)}
+    assert [other.ok for other in cells] == [True, True, True, True, True, False]
 
 
 def test_a_failed_probe_fails_its_cell_and_keeps_what_was_measured() -> None:
@@ -106,13 +106,13 @@ def test_a_failed_probe_fails_its_cell_and_keeps_what_was_measured() -> None:
 def test_a_cancelled_probe_cancels_the_ladder() -> None:
     prober = ScalingProber(falling, fail_at={25.0: CancelledError("stop")})
     with pytest.raises(CancelledError):
-        ladder_with(prober, workers=2)
+        cells_with(prober, workers=2)
     assert prober.cancelled.is_set()
 
 
 def test_the_same_cells_for_any_number_of_workers() -> None:
-    one = ladder_with(ScalingProber(falling))
-    assert ladder_with(ScalingProber(falling), workers=4) == one
+    one = cells_with(ScalingProber(falling))
+    assert cells_with(ScalingProber(falling), workers=4) == one
 
 
 def test_a_search_that_ran_out_of_probes_fills_its_cell_with_a_note() -> None:
@@ -124,8 +124,8 @@ def test_a_search_that_ran_out_of_probes_fills_its_cell_with_a_note() -> None:
 
 def test_the_source_is_scored_against_itself_once_for_all_resolutions() -> None:
     prober = ScalingProber(lambda quality: 50 - quality)
-    build = ladder_with(prober, workers=2)
-    assert not any(cell.ok for cell in build.cells)
+    cells = cells_with(prober, workers=2)
+    assert not any(cell.ok for cell in cells)
     assert prober.ceilings_asked == 1
 
 

@@ -3,16 +3,16 @@ from __future__ import annotations
 import pytest
 
 from tests.support.points import bitrates_of, points
-from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.ladder.spacing import select_knees
+from vmafx_tune.results.rung_choice import RungChoice
 
 # On axes of 0..1: (0,0) (.1,.5) (.2,.7) (.4,.85) (.7,.95) (1,1).
 HULL = points((0, 0), (100, 50), (200, 70), (400, 85), (700, 95), (1000, 100))
 
 
 def test_a_hull_of_no_more_points_than_rungs_is_taken_whole() -> None:
-    assert select_knees(HULL, SelectionOptions(max_rungs=6)) == HULL
-    assert select_knees(HULL, SelectionOptions(max_rungs=9)) == HULL
+    assert select_knees(HULL, RungChoice(max_rungs=6)) == HULL
+    assert select_knees(HULL, RungChoice(max_rungs=9)) == HULL
 
 
 @pytest.mark.parametrize(
@@ -32,22 +32,22 @@ def test_a_hull_of_no_more_points_than_rungs_is_taken_whole() -> None:
 def test_rungs_come_in_the_order_of_their_distance_from_the_chord(
     max_rungs: int, bitrates: list[float]
 ) -> None:
-    assert bitrates_of(select_knees(HULL, SelectionOptions(max_rungs=max_rungs))) == bitrates
+    assert bitrates_of(select_knees(HULL, RungChoice(max_rungs=max_rungs))) == bitrates
 
 
 def test_of_points_as_far_away_the_cheapest_is_taken() -> None:
     symmetric = points((0, 0), (25, 75), (100, 100))
     twice = points((0, 0), (32, 64), (64, 96), (128, 128))
 
-    assert select_knees(symmetric, SelectionOptions(max_rungs=2)) == symmetric[::2]
-    assert bitrates_of(select_knees(twice, SelectionOptions(max_rungs=3))) == [0, 32, 128]
+    assert select_knees(symmetric, RungChoice(max_rungs=2)) == symmetric[::2]
+    assert bitrates_of(select_knees(twice, RungChoice(max_rungs=3))) == [0, 32, 128]
 
 
 def test_points_that_are_one_on_normalised_axes_have_knees_too() -> None:
     huge = points((1e-20, 1e-20), (2e-20, 4e-20), (3e-20, 6e-20), (1e305, 1e305), (1e306, 2e306))
 
-    assert len(select_knees(huge, SelectionOptions(max_rungs=4))) == 4
+    assert len(select_knees(huge, RungChoice(max_rungs=4))) == 4
 
 
 def test_an_empty_hull_has_no_knees() -> None:
-    assert select_knees((), SelectionOptions()) == ()
+    assert select_knees((), RungChoice()) == ()

@@ -6,8 +6,7 @@ import pytest
 
 from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import UsageError
-from vmafx_tune.ladder.rung_options import changed_choice, selection_options
-from vmafx_tune.ladder.selection_options import SelectionOptions, default_choice
+from vmafx_tune.ladder.rung_options import changed_choice, default_choice, read_throughput
 from vmafx_tune.ladder.throughput import LogNormalThroughput, MeasuredThroughput
 from vmafx_tune.options import RungOptions
 
@@ -25,15 +24,6 @@ def test_a_target_below_95_leaves_the_top_where_it_is() -> None:
     assert default_choice([80]).max_vmaf == 95
 
 
-def test_the_defaults_are_those_of_the_selection_and_of_the_help() -> None:
-    options = selection_options(default_choice([75]), Path.read_bytes)
-    assert options.max_rungs == SelectionOptions().max_rungs == 6
-    assert options.min_gap_kbps == SelectionOptions().min_gap_kbps == 100
-    assert options.spacing is SelectionOptions().spacing is Spacing.KNEE
-    assert options.vmaf_step == SelectionOptions().vmaf_step == 6
-    assert options.safety_factor == SelectionOptions().safety_factor == 1
-
-
 def test_what_is_given_goes_before_what_was_there_and_the_rest_stays() -> None:
     before = changed_choice(default_choice([75]), RungOptions(max_rungs=4, min_bitrate_gap_kbps=0))
     after = changed_choice(before, RungOptions(max_rungs=3, max_bitrate_kbps=5000))
@@ -43,8 +33,7 @@ def test_what_is_given_goes_before_what_was_there_and_the_rest_stays() -> None:
 def test_a_throughput_asks_for_the_spacing_that_uses_it() -> None:
     choice = changed_choice(default_choice([75]), RungOptions(throughput="4000:0.8"))
     assert choice.spacing is Spacing.OPTIMAL
-    options = selection_options(choice, Path.read_bytes)
-    assert options.throughput == LogNormalThroughput(4000, 0.8)
+    assert read_throughput(choice, Path.read_bytes) == LogNormalThroughput(4000, 0.8)
 
 
 def test_a_spacing_that_is_named_stays_with_a_throughput() -> None:
@@ -56,9 +45,7 @@ def test_a_throughput_may_be_a_file_of_measured_values(tmp_path: Path) -> None:
     file = tmp_path / "viewers.csv"
     file.write_text("kbps,weight\n800,1\n4000,3\n")
     choice = changed_choice(default_choice([75]), RungOptions(throughput=str(file)))
-    assert selection_options(choice, Path.read_bytes).throughput == MeasuredThroughput(
-        (800, 4000), (1, 3)
-    )
+    assert read_throughput(choice, Path.read_bytes) == MeasuredThroughput((800, 4000), (1, 3))
 
 
 @pytest.mark.parametrize("text", ["4000", "4000:", "missing.csv", "a:b", ":0.5", "."])
@@ -67,25 +54,24 @@ def test_a_throughput_that_is_neither_is_refused_with_both_ways_named(text: str)
     with pytest.raises(
         UsageError, match=r"neither a throughput such as 4000:0.8 nor a readable file"
     ):
-        selection_options(choice, Path.read_bytes)
+        read_throughput(choice, Path.read_bytes)
 
 
 @pytest.mark.parametrize("text", ["-4:0.8", "0:1", "inf:1", "4000:0", "4000:nan"])
 def test_a_throughput_out_of_range_is_refused(text: str) -> None:
     choice = changed_choice(default_choice([75]), RungOptions(throughput=text))
     with pytest.raises(UsageError, match="must be a number above zero"):
-        selection_options(choice, Path.read_bytes)
+        read_throughput(choice, Path.read_bytes)
 
 
-def test_the_optimal_spacing_needs_viewers() -> None:
-    choice = changed_choice(default_choice([75]), RungOptions(spacing=Spacing.OPTIMAL))
-    with pytest.raises(UsageError, match="--throughput"):
-        selection_options(choice, Path.read_bytes)
+def test_a_ladder_without_viewers_has_no_throughput() -> None:
+    assert read_throughput(default_choice([75]), Path.read_bytes) is None
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (RungOptions(spacing=Spacing.OPTIMAL), "--throughput"),
         (RungOptions(max_rungs=0), "maximum number of rungs is 0"),
         (RungOptions(min_vmaf=96), "lowest VMAF, 96, is above its highest, 95"),
         (RungOptions(min_bitrate_kbps=900, max_bitrate_kbps=800), "lowest bitrate, 900, is above"),
@@ -96,4 +82,4 @@ def test_the_optimal_spacing_needs_viewers() -> None:
 )
 def test_limits_that_make_no_ladder_are_refused(options: RungOptions, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        selection_options(changed_choice(default_choice([75]), options), Path.read_bytes)
+        changed_choice(default_choice([75]), options)

@@ -8,10 +8,9 @@ import pytest
 from tests.support.points import Point, bitrates_of, points, sized
 from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import InvalidLadderError
-from vmafx_tune.ladder.limits import Caps
 from vmafx_tune.ladder.selection import enforce_gap, ladder_notes, select_rungs
-from vmafx_tune.ladder.selection_options import SelectionOptions
 from vmafx_tune.ladder.throughput import LogNormalThroughput
+from vmafx_tune.results.rung_choice import RungChoice
 
 HULL = points((200, 40), (500, 70), (1200, 85), (3000, 93))
 
@@ -36,13 +35,13 @@ def test_rungs_closer_than_the_gap_to_the_last_one_kept_go(
 ) -> None:
     rungs = points(*((bitrate, float(i)) for i, bitrate in enumerate(given)))
 
-    assert bitrates_of(enforce_gap(rungs, SelectionOptions(min_gap_kbps=100))) == kept
+    assert bitrates_of(enforce_gap(rungs, RungChoice(min_bitrate_gap_kbps=100))) == kept
 
 
 def test_the_gap_is_never_more_than_a_quarter_of_the_lower_neighbour() -> None:
     cheap = points((16, 40), (20, 50), (24, 60), (30, 70), (60, 85), (120, 93))
 
-    kept = enforce_gap(cheap, SelectionOptions(min_gap_kbps=100))
+    kept = enforce_gap(cheap, RungChoice(min_bitrate_gap_kbps=100))
 
     assert bitrates_of(kept) == [16, 20, 30, 60, 120]
 
@@ -50,18 +49,18 @@ def test_the_gap_is_never_more_than_a_quarter_of_the_lower_neighbour() -> None:
 def test_the_note_of_a_dropped_rung_names_the_option_that_dropped_it() -> None:
     crowded = points((1000, 50), (1050, 60), (1090, 65), (2000, 70))
 
-    selection = select_rungs(crowded, SelectionOptions(min_gap_kbps=100))
+    selection = select_rungs(crowded, RungChoice(min_bitrate_gap_kbps=100))
 
     assert bitrates_of(selection.rungs) == [1000, 2000]
-    assert selection.notes[1] == (
+    assert selection.notes[0] == (
         "--min-bitrate-gap 100 dropped the rungs at 1,050 and 1,090 kb/s: too close to a neighbour."
     )
 
 
 def test_a_bottom_that_is_too_close_to_the_top_names_the_gap() -> None:
-    options = SelectionOptions(min_gap_kbps=100, caps=Caps(max_vmaf=None))
+    choice = RungChoice(min_bitrate_gap_kbps=100)
 
-    notes = select_rungs(points((1000, 80), (1050, 81)), options).notes
+    notes = select_rungs(points((1000, 80), (1050, 81)), choice).notes
 
     assert notes == (
         "--min-bitrate-gap 100 dropped the rung at 1,000 kb/s: too close to a neighbour.",
@@ -83,35 +82,35 @@ def widths(rungs: tuple[Point, ...]) -> list[int]:
 
 
 def test_the_picture_never_gets_smaller_and_the_cheaper_loss_is_taken() -> None:
-    selection = select_rungs(CROSSING, SelectionOptions(), size_of=attrgetter("pixels"))
+    selection = select_rungs(CROSSING, RungChoice(), size_of=attrgetter("pixels"))
 
     assert selection.hull == CROSSING
     assert bitrates_of(selection.rungs) == [150, 300, 600, 900]
-    assert selection.notes[1] == (
+    assert selection.notes[0] == (
         "Resolution never drops as bitrate rises, which leaves out the rung at 450 kb/s. "
         "--mixed-resolutions allows it."
     )
 
 
 def test_mixed_resolutions_allow_smaller_pictures_above_larger_ones() -> None:
-    options = SelectionOptions(mixed_resolutions=True)
+    choice = RungChoice(mixed_resolutions=True)
 
-    assert select_rungs(CROSSING, options, size_of=attrgetter("pixels")).rungs == CROSSING
+    assert select_rungs(CROSSING, choice, size_of=attrgetter("pixels")).rungs == CROSSING
 
 
 def test_a_first_rung_of_a_larger_picture_goes_rather_than_all_smaller_ones() -> None:
     hull = sized((100, 40, 640), (120, 45, 480), (400, 70, 480), (2000, 94, 640))
 
-    selection = select_rungs(hull, SelectionOptions(), size_of=attrgetter("pixels"))
+    selection = select_rungs(hull, RungChoice(), size_of=attrgetter("pixels"))
 
     assert bitrates_of(selection.rungs) == [120, 400, 2000]
-    assert "has no rung (no --mixed-resolutions)" in selection.notes[2]
+    assert "has no rung (no --mixed-resolutions)" in selection.notes[1]
 
 
 def test_the_top_stays_though_its_picture_is_smaller_than_others() -> None:
     hull = sized((100, 40, 480), (400, 70, 640), (1000, 90, 480))
 
-    selection = select_rungs(hull, SelectionOptions(), size_of=attrgetter("pixels"))
+    selection = select_rungs(hull, RungChoice(), size_of=attrgetter("pixels"))
 
     assert bitrates_of(selection.rungs) == [100, 1000]
 
@@ -119,7 +118,7 @@ def test_the_top_stays_though_its_picture_is_smaller_than_others() -> None:
 def test_a_smaller_picture_that_nobody_sees_is_better_does_not_end_the_ladder() -> None:
     hull = sized((360, 81.7, 640), (622, 90.56, 640), (851, 90.7, 320))
 
-    selection = select_rungs(hull, SelectionOptions(), size_of=attrgetter("pixels"))
+    selection = select_rungs(hull, RungChoice(), size_of=attrgetter("pixels"))
 
     assert bitrates_of(selection.rungs) == [360, 622]
 
@@ -127,7 +126,7 @@ def test_a_smaller_picture_that_nobody_sees_is_better_does_not_end_the_ladder() 
 def test_sizes_of_other_shapes_follow_each_other_where_they_have_as_many_pixels() -> None:
     upright_and_lying = sized((100, 40, 360 * 640), (400, 70, 640 * 360), (1000, 90, 720 * 1280))
 
-    selection = select_rungs(upright_and_lying, SelectionOptions(), size_of=attrgetter("pixels"))
+    selection = select_rungs(upright_and_lying, RungChoice(), size_of=attrgetter("pixels"))
 
     assert selection.rungs == upright_and_lying
 
@@ -135,14 +134,14 @@ def test_sizes_of_other_shapes_follow_each_other_where_they_have_as_many_pixels(
 def test_a_hull_of_thousands_of_points_that_shrinks_all_the_time_is_no_obstacle() -> None:
     hull = sized(*((100 + i, 95 - 50_000 / (i + 600), i % 9) for i in range(5000)))
 
-    selection = select_rungs(hull, SelectionOptions(), size_of=attrgetter("pixels"))
+    selection = select_rungs(hull, RungChoice(), size_of=attrgetter("pixels"))
 
     assert len(selection.rungs) == 6
     assert widths(selection.rungs) == sorted(widths(selection.rungs))
 
 
 def notes_on(rungs: tuple[Point, ...]) -> tuple[str, ...]:
-    return ladder_notes(rungs, SelectionOptions(), spaced=rungs, free=rungs, allowed=rungs)
+    return ladder_notes(rungs, RungChoice(), spaced=rungs, free=rungs, allowed=rungs)
 
 
 def test_neighbours_in_the_customary_ratio_are_not_worth_a_note() -> None:
@@ -163,25 +162,23 @@ def test_neighbours_outside_the_customary_ratio_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "cause"),
+    ("choice", "cause"),
     [
-        (SelectionOptions(max_rungs=1), "--max-rungs 1"),
+        (RungChoice(max_rungs=1), "--max-rungs 1"),
         (
-            SelectionOptions(spacing=Spacing.VMAF, vmaf_step=8, max_rungs=2),
+            RungChoice(spacing=Spacing.VMAF, vmaf_step=8, max_rungs=2),
             "--max-rungs 2",
         ),
         (
-            SelectionOptions(
-                spacing=Spacing.OPTIMAL, throughput=LogNormalThroughput(1300, 0.05), max_rungs=1
-            ),
+            RungChoice(spacing=Spacing.OPTIMAL, throughput="1300:0.05", max_rungs=1),
             "--spacing optimal",
         ),
     ],
 )
 def test_an_end_of_the_hull_without_a_rung_names_the_option_that_took_it(
-    options: SelectionOptions, cause: str
+    choice: RungChoice, cause: str
 ) -> None:
-    selection = select_rungs(HULL, options)
+    selection = select_rungs(HULL, choice, throughput=LogNormalThroughput(1300, 0.05))
 
     start = selection.rungs[0]
     assert (
@@ -191,15 +188,15 @@ def test_an_end_of_the_hull_without_a_rung_names_the_option_that_took_it(
 
 
 def test_no_rungs_are_worth_no_note() -> None:
-    assert ladder_notes((), SelectionOptions(), spaced=(), free=HULL, allowed=HULL)[1:] == ()
+    assert ladder_notes((), RungChoice(), spaced=(), free=HULL, allowed=HULL)[1:] == ()
 
 
 def test_a_ladder_is_the_capped_hull_thinned_to_its_knees_and_gaps() -> None:
     beaten = points((600, 60), (900, 70), (math.nan, 99))
     extra = points((240, 46), (8000, 99))
-    options = SelectionOptions(max_rungs=4, min_gap_kbps=100, caps=Caps(max_vmaf=93))
+    choice = RungChoice(max_rungs=4, max_vmaf=93)
 
-    selection = select_rungs([*beaten, *extra, *HULL], options)
+    selection = select_rungs([*beaten, *extra, *HULL], choice)
 
     assert selection.hull == (HULL[0], extra[0], *HULL[1:], extra[1])
     assert selection.rungs == HULL
@@ -207,9 +204,9 @@ def test_a_ladder_is_the_capped_hull_thinned_to_its_knees_and_gaps() -> None:
 
 
 def test_each_end_that_is_missing_is_told_once() -> None:
-    options = SelectionOptions(max_rungs=1, caps=Caps(max_vmaf=None, max_bitrate_kbps=1200))
+    choice = RungChoice(max_rungs=1, max_bitrate_kbps=1200)
 
-    notes = select_rungs(HULL, options).notes
+    notes = select_rungs(HULL, choice).notes
 
     assert sum("top of" in note for note in notes) == 1
     assert sum("bottom of" in note for note in notes) == 1
@@ -218,47 +215,21 @@ def test_each_end_that_is_missing_is_told_once() -> None:
 def test_the_callers_own_points_come_back_as_they_are() -> None:
     equals = [Point(500, 70, "1280x720"), Point(500, 70, "640x360")]
 
-    selection = select_rungs(equals, SelectionOptions(), tie_break=lambda p: len(p.label))
+    selection = select_rungs(equals, RungChoice(), tie_break=lambda p: len(p.label))
 
     assert selection.rungs[0] is equals[1]
 
 
 def test_without_a_usable_point_there_are_no_rungs() -> None:
-    selection = select_rungs(points((math.nan, 80)), SelectionOptions())
+    selection = select_rungs(points((math.nan, 80)), RungChoice())
 
     assert (selection.hull, selection.rungs, selection.notes) == ((), (), ())
 
 
 def test_caps_that_leave_nothing_are_an_error() -> None:
     with pytest.raises(InvalidLadderError, match="Relax one"):
-        select_rungs(HULL, SelectionOptions(caps=Caps(max_bitrate_kbps=100)))
+        select_rungs(HULL, RungChoice(max_bitrate_kbps=100))
 
 
 def test_one_rung_is_the_top_of_the_hull() -> None:
-    assert select_rungs(HULL, SelectionOptions(max_rungs=1)).rungs == HULL[-1:]
-
-
-@pytest.mark.parametrize("max_rungs", [0, -1])
-def test_a_ladder_needs_a_rung(max_rungs: int) -> None:
-    with pytest.raises(
-        InvalidLadderError, match=f"maximum number of rungs is {max_rungs}, .* at least 1"
-    ):
-        SelectionOptions(max_rungs=max_rungs)
-
-
-@pytest.mark.parametrize("gap", [-1.0, math.nan, math.inf])
-def test_a_gap_is_a_number_from_zero(gap: float) -> None:
-    with pytest.raises(InvalidLadderError, match="minimum gap between bitrates"):
-        SelectionOptions(min_gap_kbps=gap)
-
-
-@pytest.mark.parametrize("step", [0.0, -6.0, math.nan, math.inf])
-def test_a_vmaf_step_is_a_number_above_zero(step: float) -> None:
-    with pytest.raises(InvalidLadderError, match="VMAF step between rungs"):
-        SelectionOptions(vmaf_step=step)
-
-
-@pytest.mark.parametrize("factor", [0.0, 1.1, math.nan])
-def test_a_safety_factor_is_a_share(factor: float) -> None:
-    with pytest.raises(InvalidLadderError, match="safety factor"):
-        SelectionOptions(safety_factor=factor)
+    assert select_rungs(HULL, RungChoice(max_rungs=1)).rungs == HULL[-1:]

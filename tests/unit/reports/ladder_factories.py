@@ -12,7 +12,7 @@ from vmafx_tune import shell
 from vmafx_tune._version import __version__
 from vmafx_tune.choices import Sampling, ScoreAt, SearchStrategy, Spacing
 from vmafx_tune.ladder.hull import upper_hull
-from vmafx_tune.ladder.selection_options import default_choice
+from vmafx_tune.ladder.rung_options import default_choice
 from vmafx_tune.model import PoolMethod, Resolution
 from vmafx_tune.results.ladder import (
     Encode,
@@ -23,9 +23,9 @@ from vmafx_tune.results.ladder import (
     LadderRung,
     LadderSource,
     MeasuredEncode,
-    RungChoice,
 )
 from vmafx_tune.results.pooled import PooledScores
+from vmafx_tune.results.rung_choice import RungChoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,7 +17,7 @@ from tests.unit.reports.ladder_factories import (
     unreachable_ladder_result,
 )
 from vmafx_tune.errors import InvalidLadderError
-from vmafx_tune.ladder.selection_options import default_choice
+from vmafx_tune.ladder.rung_options import default_choice
 from vmafx_tune.reports.render import render
 from vmafx_tune.reports.saved_ladder import read_ladder
 from vmafx_tune.results.sample import Sample, SampledPart

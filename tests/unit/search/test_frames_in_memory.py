@@ -12,11 +12,11 @@ import pytest
 
 from tests.unit.search.fakes import CurveProber, request
 from vmafx_tune.choices import SearchStrategy
-from vmafx_tune.compare.engine import CompareRequest, compare
+from vmafx_tune.compare.engine import search_encoders
 from vmafx_tune.events import Event, ProbeFinished
-from vmafx_tune.ladder.adaptive_engine import build_adaptively
+from vmafx_tune.ladder.adaptive_engine import sample_adaptively
 from vmafx_tune.ladder.cells import SearchingSampler
-from vmafx_tune.ladder.engine import LadderRequest, build_ladder
+from vmafx_tune.ladder.engine import points_of, sample_grid
 from vmafx_tune.model import Resolution
 from vmafx_tune.search.engine import search
 
@@ -100,9 +100,9 @@ def test_every_probe_comes_with_its_frames_while_a_search_runs() -> None:
 def test_searches_for_several_targets_share_probes_without_their_frames() -> None:
     prober = FilmProber(falling)
     bisecting = request(strategy=SearchStrategy.BISECT)
-    rows, _ = compare(CompareRequest((bisecting,), TARGETS, {}), prober)
+    results = search_encoders([bisecting], TARGETS, prober)
 
-    assert [row.vmaf_pooled and row.vmaf_pooled.p1 for row in rows] == list(TARGETS)
+    assert [one.vmaf_pooled and one.vmaf_pooled.p1 for one in results] == list(TARGETS)
     assert len(prober.asked) == len(set(prober.asked))
     assert (prober.most_alive, prober.alive) == (0, 0)
 
@@ -110,13 +110,13 @@ def test_searches_for_several_targets_share_probes_without_their_frames() -> Non
 @pytest.mark.parametrize("adaptive", [False, True], ids=["grid", "adaptive"])
 def test_a_ladder_keeps_the_frames_of_none_of_its_points(adaptive: bool) -> None:
     prober = FilmProber(falling)
-    asked = LadderRequest(SIZES, TARGETS)
     if adaptive:
-        build = build_adaptively(asked, request(), prober)
+        cells = sample_adaptively(SIZES, TARGETS, request(), prober)
     else:
         sampler = SearchingSampler(request(), SIZES, prober, targets=TARGETS)
-        build = build_ladder(asked, sampler, stop=prober.cancel)
+        cells = sample_grid(SIZES, TARGETS, sampler, stop=prober.cancel)
 
-    assert len(build.points) == len(prober.asked)
-    assert all(p.vmaf_pooled and p.vmaf_pooled.mean == p.vmaf for p in build.points)
+    points = points_of(cells)
+    assert len(points) == len(prober.asked)
+    assert all(p.vmaf_pooled and p.vmaf_pooled.mean == p.vmaf for p in points)
     assert (prober.most_alive, prober.alive) == (0, 0)
