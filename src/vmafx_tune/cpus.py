@@ -61,7 +61,7 @@ def _physical_memory() -> int | None:
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
-        # Windows has no such call, and some systems no such names.
+        # Some systems have no such names.
         return None
 
 

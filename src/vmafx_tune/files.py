@@ -57,9 +57,8 @@ def read_standard_input() -> bytes:
 
 def _open(name: str, flags: int) -> int:
     # Else opening a pipe would wait until somebody writes to it.
-    descriptor = os.open(name, flags | getattr(os, "O_NONBLOCK", 0))
-    if hasattr(os, "O_NONBLOCK"):
-        os.set_blocking(descriptor, True)
+    descriptor = os.open(name, flags | os.O_NONBLOCK)
+    os.set_blocking(descriptor, True)
     return descriptor
 
 

@@ -17,12 +17,11 @@ from vmafx_tune.options import EncodingOptions, ScoringOptions
 from vmafx_tune.parsing import parse_arguments
 from vmafx_tune.sampling.estimates import sample_of
 from vmafx_tune.sampling.parts import LOOK_LEAD_IN, chunks_of, look_plan, sample_plan
-from vmafx_tune.scoring.pairing import check_moving
 from vmafx_tune.search.expected_curve import Prior
 from vmafx_tune.search.grid import KnobGrid
 from vmafx_tune.search.losses import larger_than_source
 from vmafx_tune.search.request import SearchRequest
-from vmafx_tune.source import display_size
+from vmafx_tune.source import check_moving, display_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

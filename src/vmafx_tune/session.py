@@ -10,11 +10,10 @@ from dataclasses import replace
 from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vmafx_tune._version import __version__
 from vmafx_tune.cancel import CancelToken
-from vmafx_tune.coding import build, plain
 from vmafx_tune.cpus import CoreShares, available_cpus
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.files import cache_folder
@@ -198,9 +197,8 @@ class Session:
         if self.max_pixels is not None:
             return read()
         name = f"source {self._reader} {raw} {stream} {self._sources.allow_damage}"
-        facts = self.facts.of(path, name, lambda: plain(replace(read(), path=_ANY_PATH)))
-        found: Source = replace(build(Source, facts), path=path)
-        return found
+        found = self.facts.of(path, name, lambda: replace(read(), path=_ANY_PATH), kind=Source)
+        return replace(found, path=path)
 
     def _read(self, path: Path, raw: RawFormat | None, stream: int | None) -> Source:
         from vmafx_tune.media.probe import probe_source
@@ -334,7 +332,7 @@ class Session:
             vmaf=self.vmaf_binary,
             work_dir=self.tools.work_dir,
             at_once=at_once,
-            copies=self.reference_copies if often else None,
+            copies=(lambda: self.reference_copies) if often else None,
             facts=self.facts,
         )
 
@@ -487,12 +485,11 @@ class Session:
         def cut(_: Source, segment: Segment) -> Source:
             first, n_frames = segment.first_frame, segment.n_frames
 
-            def find() -> Any:
-                return plain(self._cutter(source).cut(first, n_frames))
+            def find() -> Source:
+                return self._cutter(source).cut(first, n_frames)
 
             name = f"excerpt {self._reader} {known} {first} {n_frames}"
-            found: Source = build(Source, self.facts.of(source.path, name, find))
-            return replace(found, path=source.path)
+            return replace(self.facts.of(source.path, name, find, kind=Source), path=source.path)
 
         return cut
 

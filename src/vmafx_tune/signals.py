@@ -20,6 +20,7 @@ __all__ = ["Signalled", "exit_on_signals", "unwinding_on_signals"]
 
 _STDERR = 2
 _AGAIN_S = 0.01
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Signalled(BaseException):
@@ -36,7 +37,7 @@ class Signalled(BaseException):
 
 def exit_on_signals() -> None:
     """Let SIGINT, SIGTERM and SIGHUP end the program where it stands."""
-    for number in _stopping_signals():
+    for number in _STOPPING:
         # nohup has SIGHUP ignored: keep that.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _exit)
@@ -51,7 +52,7 @@ def unwinding_on_signals() -> Iterator[None]:
     Raises:
         Signalled: One came.
     """
-    heard = [number for number in _stopping_signals() if signal.getsignal(number) is _exit]
+    heard = [number for number in _STOPPING if signal.getsignal(number) is _exit]
     if not heard:
         yield
         return
@@ -106,7 +107,7 @@ def _raise_signalled(number: int, _frame: FrameType | None) -> None:
     if signal.getsignal(number) is signal.SIG_IGN:
         return
     # A second Ctrl-C would interrupt the cleaning up after the first.
-    for other in _stopping_signals():
+    for other in _STOPPING:
         signal.signal(other, signal.SIG_IGN)
     raise Signalled(number)
 
@@ -125,8 +126,3 @@ def _unraisable(unraisable: sys.UnraisableHookArgs) -> None:
 
 def _words(number: int) -> str:
     return "interrupted" if number == signal.SIGINT else f"stopped by {signal.Signals(number).name}"
-
-
-def _stopping_signals() -> tuple[signal.Signals, ...]:
-    names = ("SIGINT", "SIGTERM", "SIGHUP")
-    return tuple(getattr(signal, name) for name in names if hasattr(signal, name))

@@ -65,7 +65,7 @@ def plain(ffmpeg: Ffmpeg) -> FfmpegScorer:
 
 @pytest.fixture
 def copying(ffmpeg: Ffmpeg, work_dir: Path, copies: ReferenceCopies) -> FfmpegScorer:
-    return FfmpegScorer(ffmpeg, ProcessRunner(), work_dir, copies=copies)
+    return FfmpegScorer(ffmpeg, ProcessRunner(), work_dir, copies=lambda: copies)
 
 
 def ask(reference: Source, distorted: Source) -> ScoreRequest:
@@ -151,7 +151,7 @@ def test_a_copy_for_which_there_is_no_room_costs_no_score(
     # Room enough for the log of twelve frames, but not for their pictures.
     limited = make_program(tmp_path, f"ulimit -f 200; exec '{ffmpeg.path}' \"$@\"")
     runner = ProcessRunner()
-    scorer = FfmpegScorer(replace(ffmpeg, path=limited), runner, work_dir, copies=copies)
+    scorer = FfmpegScorer(replace(ffmpeg, path=limited), runner, work_dir, copies=lambda: copies)
     request = ask(probe_source(clips.moving()), probe_source(clips.degraded(30)))
 
     assert scorer.score(request) == plain.score(request)

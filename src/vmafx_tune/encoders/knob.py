@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
-from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["X264_PRESETS", "Knob", "Presets", "TypicalCurve"]
 
@@ -127,16 +122,13 @@ class Presets:
 
     Attributes:
         native: Its own values, fastest first; empty for an encoder with one speed only.
-        from_x264: Its own value for each of `X264_PRESETS`; empty likewise.
+        from_x264: Its own value for each of `X264_PRESETS`, in their order; empty likewise.
         default: What is used where the user names none.
     """
 
     native: tuple[str, ...] = ()
-    from_x264: Mapping[str, str] = field(default_factory=dict, hash=False)
+    from_x264: tuple[str, ...] = ()
     default: str = "medium"
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "from_x264", MappingProxyType(dict(self.from_x264)))
 
     def native_of(self, preset: str | None) -> str:
         """Translate a preset; x264's names go before native ones that read the same.
@@ -154,8 +146,8 @@ class Presets:
         name = self.default if preset is None else preset
         if not self.native and name in X264_PRESETS:
             return ""
-        if name in self.from_x264:
-            return self.from_x264[name]
+        if name in X264_PRESETS:
+            return self.from_x264[X264_PRESETS.index(name)]
         if name in self.native:
             return name
         raise UsageError(f"unknown preset '{name}'; use {self.vocabulary}.")

@@ -28,10 +28,7 @@ _ZERO_IS_LOSSLESS = "0 is lossless."
 
 def _speeds(native: str, from_x264: str) -> Presets:
     """Line up an encoder's own presets with `X264_PRESETS`, both fastest first."""
-    return Presets(
-        native=tuple(native.split()),
-        from_x264=dict(zip(X264_PRESETS, from_x264.split(), strict=True)),
-    )
+    return Presets(tuple(native.split()), tuple(from_x264.split()))
 
 
 _X264_SPEEDS = _speeds(" ".join(X264_PRESETS), " ".join(X264_PRESETS))

@@ -9,13 +9,12 @@ import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vmafx_tune.encoders.argv import run_command, user_command
+from vmafx_tune.encoders.argv import check_labels, run_command, user_command
 from vmafx_tune.encoders.availability import (
     encoder_version,
     failure_reason,
     refused_values,
 )
-from vmafx_tune.encoders.colours import check_labels
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import (
     EncodeFailedError,
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import EncodeSpec, Source
     from vmafx_tune.ports import FrameProgress
 
-__all__ = ["FfmpegEncoder", "SizeWatch", "check_size"]
+__all__ = ["FfmpegEncoder", "check_size", "watch_size"]
 
 # What a container may add to the packets: MP4 writes some 50 bytes before its index, which comes at
 # the end; the fragments and the containers that extra arguments may ask for stay below this.
@@ -55,45 +54,39 @@ _SLACK = 1.01
 _MOST_DIGITS = 19
 
 
-class SizeWatch:
-    """Follows the lines of ffmpeg's `-progress`, which tell frames and bytes twice a second.
+def watch_size(spec: EncodeSpec) -> Callable[[str], None]:
+    """Follow the lines of ffmpeg's `-progress`, which give frames and bytes twice a second.
 
     Bytes only grow, so an encode that has had more by now than it may have for the whole clip is
-    certain to be too large, whatever follows. The last report counts for nothing: it holds the
+    certain to be too large, whatever follows. The last report counts for nothing: it includes the
     container's index, and the encode is over.
 
     Args:
         spec: What is encoded; without a limit, or where its duration is not known, nothing is
             ever too large.
+
+    Returns:
+        Takes a line; raises `TooLargeError` as soon as the encode is certain to be above its limit.
     """
+    source = spec.source
+    limit_kbps = spec.max_bitrate_kbps if _is_whole(spec) and source.n_frames else None
+    if limit_kbps is None:
+        return lambda _: None
+    added_bytes = _HEADER_BYTES + _FRAME_BYTES * source.n_frames
+    seen = {"frame": 0, "total_size": 0}
 
-    def __init__(self, spec: EncodeSpec) -> None:
-        self._limit_kbps = _limit_kbps(spec)
-        self._n_frames = spec.source.n_frames
-        self._duration_s = spec.source.duration_s
-        self._told = {"frame": 0, "total_size": 0}
-
-    def __call__(self, line: str) -> None:
-        """Take note of a line.
-
-        Raises:
-            TooLargeError: The encode is certain to be above its limit.
-        """
-        if self._limit_kbps is None:
-            return
+    def take(line: str) -> None:
         name, _, value = line.partition("=")
-        if name in self._told and value.strip().isdecimal() and len(value) < _MOST_DIGITS:
-            self._told[name] = int(value)
-        elif line == "progress=continue" and self._least_kbps > self._limit_kbps:
-            raise TooLargeError(self._limit_kbps, self._least_kbps)
+        if name in seen and value.strip().isdecimal() and len(value) < _MOST_DIGITS:
+            seen[name] = int(value)
+        # Where there are more frames, the source is longer than it says.
+        elif line == "progress=continue" and seen["frame"] <= source.n_frames:
+            packets_kb = (seen["total_size"] - added_bytes) / 1000
+            least_kbps = packets_kb * 8 / (source.duration_s * _SLACK)
+            if least_kbps > limit_kbps:
+                raise TooLargeError(limit_kbps, least_kbps)
 
-    @property
-    def _least_kbps(self) -> float:
-        """What the bitrate of the whole clip is at least."""
-        if self._told["frame"] > self._n_frames:  # the source is longer than it says
-            return 0.0
-        added_bytes = _HEADER_BYTES + _FRAME_BYTES * self._n_frames
-        return (self._told["total_size"] - added_bytes) * 8 / 1000 / (self._duration_s * _SLACK)
+    return take
 
 
 def check_size(spec: EncodeSpec, outcome: EncodeOutcome) -> None:
@@ -105,11 +98,6 @@ def check_size(spec: EncodeSpec, outcome: EncodeOutcome) -> None:
     limit_kbps = spec.max_bitrate_kbps
     if limit_kbps is not None and _is_whole(spec) and outcome.bitrate_kbps > limit_kbps:
         raise TooLargeError(limit_kbps, outcome.bitrate_kbps)
-
-
-def _limit_kbps(spec: EncodeSpec) -> float | None:
-    known = _is_whole(spec) and spec.source.n_frames > 0
-    return spec.max_bitrate_kbps if known else None
 
 
 def _is_whole(spec: EncodeSpec) -> bool:
@@ -211,7 +199,7 @@ def _peak_bitrate_kbps(packets: PacketSummary, spec: EncodeSpec) -> float | None
 
 
 def _following(spec: EncodeSpec, on_progress: FrameProgress | None) -> Callable[[str], bool]:
-    watch, counter = SizeWatch(spec), FrameCounter(spec.source.n_frames, on_progress)
+    watch, counter = watch_size(spec), FrameCounter(spec.source.n_frames, on_progress)
 
     def follow(line: str) -> bool:
         watch(line)

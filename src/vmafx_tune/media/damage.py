@@ -9,13 +9,14 @@ by: HEVC and VP9 decode almost any bytes to some picture.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.media.container import open_source
 from vmafx_tune.media.excerpts import decode_excerpt
+from vmafx_tune.media.file_facts import file_signature
 from vmafx_tune.media.filter_chain import keeps_frames
 from vmafx_tune.model import Damage
 
@@ -25,27 +26,15 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
     from vmafx_tune.media.container import Video
+    from vmafx_tune.media.file_facts import Signature
     from vmafx_tune.model import Source
 
-__all__ = ["Examination", "accept_damage", "checked_frames", "examine", "require_intact"]
+__all__ = ["accept_damage", "checked_frames", "examine", "require_intact"]
 
 _UNDAMAGEABLE = frozenset({"rawvideo"})
 
 
-@dataclass(frozen=True, slots=True)
-class Examination:
-    """What decoding a clip to its end showed.
-
-    Attributes:
-        n_frames: Frames that came out of the decoder.
-        damage: The first place that does not decode cleanly; None for an intact clip.
-    """
-
-    n_frames: int
-    damage: Damage | None
-
-
-_examined: dict[tuple[Source, tuple[int, ...]], Damage | None] = {}
+_examined: dict[tuple[Source, Signature | None], Damage | None] = {}
 _lock = threading.Lock()
 
 
@@ -64,12 +53,13 @@ def require_intact(source: Source, cancel: CancelToken) -> None:
         # What a decoder says of damage is lost behind them, and they may take another ffmpeg.
         excerpt = source.excerpt if keeps_frames(source.filters) else None
         source = replace(source, filters="", excerpt=excerpt)
-    key = source, _signature(source)
+    # Opening a file that is not there reports what is wrong.
+    key = source, file_signature(source.path)
     with _lock:
         known = key in _examined
         damage = _examined.get(key)
     if not known:
-        damage = examine(source, cancel).damage
+        _, damage = examine(source, cancel)
         with _lock:
             _examined[key] = damage
     if damage is not None:
@@ -85,23 +75,27 @@ def accept_damage(source: Source, cancel: CancelToken) -> Source:
     """
     if source.codec in _UNDAMAGEABLE:
         return source
-    found = examine(source, cancel)
-    return replace(source, n_frames=found.n_frames, damage=found.damage or source.damage)
+    n_frames, damage = examine(source, cancel)
+    return replace(source, n_frames=n_frames, damage=damage or source.damage)
 
 
-def examine(source: Source, cancel: CancelToken) -> Examination:
+def examine(source: Source, cancel: CancelToken) -> tuple[int, Damage | None]:
     """Decode a clip to its end, whatever is wrong with it.
+
+    Returns:
+        How many frames it has, and the first place that does not decode cleanly; None for an
+        intact clip.
 
     Raises:
         UnreadableSourceError: It cannot be read, or the size of its pictures changes.
         CancelledError: `cancel` was cancelled.
     """
-    found = _decode(source, cancel)
-    if found.damage is None and found.n_frames != source.n_frames:
+    n_frames, damage = _decode(source, cancel)
+    if damage is None and n_frames != source.n_frames:
         # PyAV drops an error, and what follows it, where the decoder's threads give it along with
         # frames before it.
         return _decode(source, cancel, threads=1)
-    return found
+    return n_frames, damage
 
 
 def checked_frames(
@@ -127,7 +121,7 @@ def checked_frames(
         require_intact(source, cancel)
 
 
-def _decode(source: Source, cancel: CancelToken, threads: int = 0) -> Examination:
+def _decode(source: Source, cancel: CancelToken, threads: int = 0) -> tuple[int, Damage | None]:
     with open_source(source) as video:
         _set_threads(video, threads)
         errors: list[str] = []
@@ -140,7 +134,7 @@ def _decode(source: Source, cancel: CancelToken, threads: int = 0) -> Examinatio
             n_frames += 1
         if damage is None and errors:
             damage = _damage(source, n_frames, None, errors)
-        return Examination(n_frames, damage)
+        return n_frames, damage
 
 
 def _damage(source: Source, index: int, time_s: float | None, errors: Sequence[str]) -> Damage:
@@ -172,14 +166,6 @@ def _steady(frames: Iterator[VideoFrame], source: Source) -> Iterator[VideoFrame
             )
         size = now
         yield frame
-
-
-def _signature(source: Source) -> tuple[int, ...]:
-    try:
-        found = source.path.stat()
-    except OSError:  # opening it will report what is wrong
-        return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _refusal(source: Source, damage: Damage) -> UnreadableSourceError:

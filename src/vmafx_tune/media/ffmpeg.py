@@ -372,7 +372,7 @@ class FrameCounter:
 
 def is_disk_full(log: str, returncode: int) -> bool:
     """Tell whether ffmpeg failed because its output met the end of the disk, a quota or a limit."""
-    return returncode == -getattr(signal, "SIGXFSZ", 0) or _DISK_FULL.search(log) is not None
+    return returncode == -signal.SIGXFSZ or _DISK_FULL.search(log) is not None
 
 
 # Some of libavformat's demuxers read other files, or the network: playlists (HLS, DASH, IMF,

@@ -13,17 +13,19 @@ import os
 import stat
 import threading
 import time
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from vmafx_tune.coding import build, plain
 from vmafx_tune.cpus import available_cpus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["FactMemory", "FileFacts", "content_digest"]
+__all__ = ["FactMemory", "FileFacts", "Signature", "content_digest", "file_signature"]
+
+T = TypeVar("T")
 
 _SETTLED_AFTER_S = 2.0
 _READ_BYTES = 1 << 20
@@ -44,37 +46,28 @@ class FactMemory(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Signature:
-    """What the file system says of a file that has not changed."""
+Signature = tuple[int, int, int, int, int]
+"""What the file system says of a file that has not changed: device, inode, size in bytes, times of
+modification and of change (mtime, ctime) in nanoseconds."""
 
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
 
-    @classmethod
-    def of(cls, path: Path) -> _Signature | None:
-        """Look at a file; None for what is missing or not a regular file."""
-        try:
-            found = path.stat()
-        except OSError:
-            return None
-        if not stat.S_ISREG(found.st_mode):
-            return None
-        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+def file_signature(path: Path) -> Signature | None:
+    """Look at a file; returns None for what is missing or not a regular file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    if not stat.S_ISREG(found.st_mode):
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
-    def __str__(self) -> str:
-        return f"{self.device}:{self.inode}:{self.size}:{self.mtime_ns}:{self.ctime_ns}"
 
-    @property
-    def settled(self) -> bool:
-        """Whether any later change would give another signature.
+def _is_settled(signature: Signature) -> bool:
+    """Whether any later change would give another signature.
 
-        Clocks of file systems tick, so that two changes in quick succession may look like one.
-        """
-        return time.time() - max(self.mtime_ns, self.ctime_ns) / 1e9 > _SETTLED_AFTER_S
+    Clocks of file systems tick, so that two changes in quick succession may look like one.
+    """
+    return time.time() - max(signature[-2:]) / 1e9 > _SETTLED_AFTER_S
 
 
 class FileFacts:
@@ -90,8 +83,8 @@ class FileFacts:
         self._memory = memory
         self._refresh = refresh
         self._lock = threading.Lock()
-        self._turns: dict[tuple[_Signature, str], threading.Lock] = {}
-        self._known: dict[tuple[_Signature, str], Any] = {}
+        self._turns: dict[tuple[Signature, str], threading.Lock] = {}
+        self._known: dict[tuple[Signature, str], Any] = {}
 
     def digest(self, path: Path) -> str:
         """Return the digest of a file's content; see `content_digest`.
@@ -110,19 +103,21 @@ class FileFacts:
         self,
         path: Path,
         name: str,
-        find: Callable[[], Any],
+        find: Callable[[], T],
         *,
         max_age_s: float | None = None,
-    ) -> Any:
+        kind: type[T] | None = None,
+    ) -> T:
         """Return a fact of a file: one that is known, or what is found now.
 
         Args:
             path: The file. Of what is not a regular file nothing is kept.
             name: Tells the fact from others of the file; has in it whatever else decides it.
-            find: Finds it, as a plain value of JSON; what it raises is not kept, nor is None.
+            find: Finds it; what it raises is not kept, nor is None.
             max_age_s: For how long it counts; None for as long as the file is the same.
+            kind: Its dataclass; None for a plain value of JSON.
         """
-        signature = _Signature.of(path)
+        signature = file_signature(path)
         if signature is None:
             return find()
         key = signature, name
@@ -130,27 +125,37 @@ class FileFacts:
             turn = self._turns.setdefault(key, threading.Lock())
         # Threads that ask for the same fact wait for it, and those for others do not.
         with turn:
-            known = self._recall(key, max_age_s)
-            return self._found(path, key, find()) if known is None else known
+            known: T | None = self._recall(key, max_age_s, kind)
+            if known is not None:
+                return known
+            fact = find()
+            self._keep(path, key, fact, kind)
+            return fact
 
-    def _recall(self, key: tuple[_Signature, str], max_age_s: float | None) -> Any:
+    def _recall(self, key: tuple[Signature, str], max_age_s: float | None, kind: Any) -> Any:
         signature, name = key
         if key in self._known:
             return self._known[key]
-        if self._memory is None or (self._refresh and name != _DIGEST) or not signature.settled:
+        is_wanted = name == _DIGEST or not self._refresh
+        if self._memory is None or not is_wanted or not _is_settled(signature):
             return None
-        known = self._memory.recall(f"{signature} {name}", max_age_s)
-        if known is not None:
-            self._known[key] = known
-        return known
+        known = self._memory.recall(_stored_name(*key), max_age_s)
+        if known is None:
+            return None
+        self._known[key] = known if kind is None else build(kind, known)
+        return self._known[key]
 
-    def _found(self, path: Path, key: tuple[_Signature, str], fact: Any) -> Any:
-        signature, name = key
-        if fact is not None and signature.settled and _Signature.of(path) == signature:
-            self._known[key] = fact
-            if self._memory is not None:
-                self._memory.keep(f"{signature} {name}", fact)
-        return fact
+    def _keep(self, path: Path, key: tuple[Signature, str], fact: Any, kind: Any) -> None:
+        signature = key[0]
+        if fact is None or not _is_settled(signature) or file_signature(path) != signature:
+            return
+        self._known[key] = fact
+        if self._memory is not None:
+            self._memory.keep(_stored_name(*key), fact if kind is None else plain(fact))
+
+
+def _stored_name(signature: Signature, name: str) -> str:
+    return f"{':'.join(map(str, signature))} {name}"
 
 
 def content_digest(descriptor: int, size_bytes: int) -> str:

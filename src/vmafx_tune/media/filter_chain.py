@@ -43,14 +43,10 @@ _DEINTERLACERS = frozenset({"bwdif", "yadif"})
 _FRAME_MODES = re.compile(r"(?:^|:)(?:mode=)?(?:0|2|send_frame|send_frame_nospatial)(?:$|:)")
 
 _REFUSED = {
-    name: reason
-    for names, reason in (
-        ("movie amovie", "reads another clip"),
-        ("sendcmd asendcmd zmq azmq", "changes other filters while they run"),
-        ("frei0r program_opencl", "runs external code"),
-        ("vidstabdetect signature vmafmotion", "writes a file"),
-    )
-    for name in names.split()
+    **dict.fromkeys(("movie", "amovie"), "reads another clip"),
+    **dict.fromkeys(("sendcmd", "asendcmd", "zmq", "azmq"), "changes other filters while they run"),
+    **dict.fromkeys(("frei0r", "program_opencl"), "runs external code"),
+    **dict.fromkeys(("vidstabdetect", "signature", "vmafmotion"), "writes a file"),
 }
 _SPACES = " \t\r\n"
 

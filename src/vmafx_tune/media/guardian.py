@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Guardian"]
 
-_HAS_GROUPS = hasattr(os, "killpg")
 # Polite signals are ignored, as they may be sent to all the processes of a service at once; the
 # guardian goes when the one that it guards is gone. Every command in it but the last is built into
 # the shell. Folders are kept in "$@", the one list that takes any name.
@@ -87,13 +86,11 @@ class Guardian:
         that time should not be longer than it takes to write a line.
         """
         with self._lock:
-            if _HAS_GROUPS and self._pipe is None:
+            if self._pipe is None:
                 self._begin()
 
     def watch(self, group: int) -> None:
         """Guard a process group that has just begun."""
-        if not _HAS_GROUPS:
-            return
         with self._lock:
             self._groups.add(group)
             if self._pipe is not None and not self._tell(f"+{group}"):

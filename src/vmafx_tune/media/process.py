@@ -127,20 +127,19 @@ class ProcessRunner:
             self._on_command(tuple(argv))
         started = time.monotonic()
         patience_s = min(self.stall_timeout_s, stall_timeout_s or self.stall_timeout_s)
-        watch = _Watch(started)
-        child = _Child(argv, cwd=cwd, env=env, on_line=lambda line: watch.saw(line, progress))
+        child = _Child(argv, cwd=cwd, env=env, progress=progress)
         try:
             with self.cancel.calling(child.kill):
-                _wait(child, watch, patience_s)
+                stalled = not child.wait(patience_s)
         finally:
             # Reached by Ctrl-C too: nothing may outlive this call.
             child.kill()
             child.join()
         if self.cancel.cancelled:
             raise CancelledError("The work was cancelled.")
-        if watch.error is not None:
-            raise watch.error
-        if watch.stalled:
+        if child.error is not None:
+            raise child.error
+        if stalled:
             advice = " If the machine is just slow, raise --timeout."
             raise ToolTimeoutError(
                 f"'{argv[0]}' made no progress for {patience_s:g} s and was stopped."
@@ -168,26 +167,46 @@ def release_folder(folder: Path) -> None:
     _guardian.release_folder(folder)
 
 
-class _Watch:
-    """When the child last moved, and how watching it went."""
+class _Group:
+    """A started program and its process group, under guard until it is reaped."""
 
-    def __init__(self, started: float) -> None:
-        self.last_change = started
-        self.stalled = False
-        self.error: Exception | None = None
+    def __init__(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: int = subprocess.DEVNULL,
+    ) -> None:
+        self._lock = threading.Lock()
+        self._reaped = False
+        _guardian.prepare()
+        self.process = _start(argv, cwd=cwd, env=env, stdin=stdin)
+        _guardian.watch(self.process.pid)
+        self.stderr = _Reader(self.process.stderr)
 
-    def saw(self, line: str, progress: Callable[[str], bool] | None) -> None:
-        if progress is None or self.error is not None:
-            return
-        try:
-            if progress(line):
-                self.last_change = time.monotonic()
-        except Exception as error:  # noqa: BLE001 - carried to the thread that waits
-            self.error = error
+    def kill(self) -> None:
+        """Kill the whole process group, if any of it is left."""
+        # The leader may be gone while children of its own live on. Its number stays its own until
+        # it is reaped; after that, it may be another's.
+        with self._lock, suppress(ProcessLookupError, PermissionError):
+            if not self._reaped:
+                os.killpg(self.process.pid, signal.SIGKILL)
+
+    def _reap(self) -> int:
+        with self._lock:
+            _guardian.release(self.process.pid)
+            status = self.process.wait()
+            self._reaped = True
+        return status
 
 
-class _Child:
-    """A started process with the threads that read its pipes and wait for its end."""
+class _Child(_Group):
+    """A program that runs to its end, with the threads that read its pipes and wait for it.
+
+    Attributes:
+        error: What `progress` raised.
+    """
 
     def __init__(
         self,
@@ -195,66 +214,54 @@ class _Child:
         *,
         cwd: Path | None,
         env: Mapping[str, str] | None,
-        on_line: Callable[[str], None],
+        progress: Callable[[str], bool] | None,
     ) -> None:
-        self.ended = threading.Event()
-        self._lock = threading.Lock()
-        self._reaped = False
-        _guardian.prepare()
-        self.process = _start(argv, cwd=cwd, env=env)
-        _guardian.watch(self.process.pid)
-        self.stdout = _Reader(self.process.stdout, on_line)
-        self.stderr = _Reader(self.process.stderr)
+        super().__init__(argv, cwd=cwd, env=env)
+        self.error: Exception | None = None
+        self._progress = progress
+        self._last_change = time.monotonic()
+        self._ended = threading.Event()
+        self.stdout = _Reader(self.process.stdout, self._read_line)
         # Popen.wait(timeout) would poll, and notice a short child's end up to 50 ms late.
-        threading.Thread(target=self._wait, daemon=True).start()
+        threading.Thread(target=self._wait_unreaped, daemon=True).start()
 
-    def _wait(self) -> None:
-        _wait_unreaped(self.process)
-        self.ended.set()
-
-    def kill(self) -> None:
-        """Kill the whole process group, if any of it is left."""
-        # The leader may be gone while children of its own live on. Its number stays its own until
-        # it is reaped; after that, it may be another's.
-        with self._lock, suppress(ProcessLookupError, PermissionError):
-            if self._reaped:
-                return
-            if hasattr(os, "killpg"):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            else:
-                self.process.kill()
+    def wait(self, patience_s: float) -> bool:
+        """Wait for the end, or for an error of `progress`; returns whether it came in time."""
+        # Short waits, so that a KeyboardInterrupt is seen on every platform and the stall clock is
+        # looked at; a child that ends is still noticed at once.
+        while not self._ended.wait(_POLL_S) and self.error is None:
+            if time.monotonic() - self._last_change > patience_s:
+                return False
+        return True
 
     def join(self) -> None:
         """Wait until the process is reaped and its pipes are drained, as far as it can be had.
 
         One that not even `kill` ends stays with the guardian.
         """
-        if self.ended.wait(_END_S):
-            with self._lock:
-                _guardian.release(self.process.pid)
-                self.process.wait()
-                self._reaped = True
+        if self._ended.wait(_END_S):
+            self._reap()
         self.stdout.join()
         self.stderr.join()
 
-
-def _wait_unreaped(process: subprocess.Popen[str]) -> None:
-    # macOS has no such call in Python before 3.13. Where SIGCHLD is ignored, nothing is to be
-    # reaped, which `Popen.wait` knows to deal with.
-    if hasattr(os, "waitid"):
-        with suppress(ChildProcessError):
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-    else:
-        process.wait()
-
-
-def _wait(child: _Child, watch: _Watch, patience_s: float) -> None:
-    # Short waits, so that a KeyboardInterrupt is seen on every platform and the stall clock is
-    # looked at; a child that ends is still noticed at once.
-    while not child.ended.wait(_POLL_S) and watch.error is None:
-        if time.monotonic() - watch.last_change > patience_s:
-            watch.stalled = True
+    def _read_line(self, line: str) -> None:
+        if self._progress is None or self.error is not None:
             return
+        try:
+            if self._progress(line):
+                self._last_change = time.monotonic()
+        except Exception as error:  # noqa: BLE001 - carried to the thread that waits
+            self.error = error
+
+    def _wait_unreaped(self) -> None:
+        # macOS has no such call in Python before 3.13. Where SIGCHLD is ignored, nothing is to be
+        # reaped, which `Popen.wait` knows to deal with.
+        if hasattr(os, "waitid"):
+            with suppress(ChildProcessError):
+                os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOWAIT)
+        else:
+            self.process.wait()
+        self._ended.set()
 
 
 class _Reader:
@@ -324,7 +331,7 @@ def _start(
     *,
     cwd: Path | None,
     env: Mapping[str, str] | None,
-    stdin: int = subprocess.DEVNULL,
+    stdin: int,
 ) -> subprocess.Popen[str]:
     try:
         return subprocess.Popen(
@@ -362,12 +369,11 @@ def _start_guardian(argv: tuple[str, ...], stdin: int) -> subprocess.Popen[bytes
 
 _guardian = Guardian(_start_guardian)
 atexit.register(_guardian.close)
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_guardian.forget)
+os.register_at_fork(after_in_child=_guardian.forget)
 
 
-class Conversation:
-    """A child that is spoken to in lines over its stdin and stdout, until it is closed.
+class Conversation(_Group):
+    """A program that is spoken to in lines over its stdin and stdout, until it is closed.
 
     One thread at a time may speak and listen; any may kill.
 
@@ -380,50 +386,33 @@ class Conversation:
     """
 
     def __init__(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
-        self._lock, self._writing = threading.Lock(), threading.Lock()
-        self._reaped = False
-        _guardian.prepare()
-        self._process = _start(argv, cwd=None, env=env, stdin=subprocess.PIPE)
-        _guardian.watch(self._process.pid)
-        self._stderr = _Reader(self._process.stderr)
+        super().__init__(argv, env=env, stdin=subprocess.PIPE)
+        self._writing = threading.Lock()
 
     @property
     def stderr_tail(self) -> str:
         """The last lines that it printed to stderr."""
-        return self._stderr.tail
+        return self.stderr.tail
 
     def say(self, line: str) -> None:
         """Send a line; it is lost if the reader is gone."""
-        assert self._process.stdin is not None
+        assert self.process.stdin is not None
         with self._writing, suppress(OSError, ValueError):
-            self._process.stdin.write(f"{line}\n")
-            self._process.stdin.flush()
+            self.process.stdin.write(f"{line}\n")
+            self.process.stdin.flush()
 
     def hear(self, most_chars: int) -> str | None:
         """Wait for a line; returns None at the end, and where it is longer than `most_chars`."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline(most_chars + 1)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline(most_chars + 1)
         return line[:-1] if line.endswith("\n") else None
-
-    def kill(self) -> None:
-        """Kill it, and all of its process group."""
-        with self._lock, suppress(ProcessLookupError, PermissionError):
-            if self._reaped:
-                return
-            if hasattr(os, "killpg"):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            else:
-                self._process.kill()
 
     def close(self) -> int:
         """Kill it, unless it has ended, and reap it; returns its status, negative for a signal."""
         self.kill()
-        with self._lock:
-            _guardian.release(self._process.pid)
-            status = self._process.wait()
-            self._reaped = True
-        self._stderr.join()
-        for stream in (self._process.stdin, self._process.stdout):
+        status = self._reap()
+        self.stderr.join()
+        for stream in (self.process.stdin, self.process.stdout):
             assert stream is not None
             with suppress(OSError):
                 stream.close()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.model import EncodeSpec, Source, VmafModel
-    from vmafx_tune.ports import Encoder, ProbeProgress, Prober, Scorer
+    from vmafx_tune.ports import Encoder, FrameProgress, ProbeProgress, Prober, Scorer
     from vmafx_tune.probing.keys import Setup
     from vmafx_tune.session import Session
 
@@ -140,19 +140,9 @@ def _naming_encode(spec: ProbeSpec, encoded: Source) -> Iterator[None]:
         raise
 
 
-class _StageProgress:
-    """Adapts a probe's observer to one stage."""
-
-    def __init__(self, observer: ProbeProgress, stage: str) -> None:
-        self._observer = observer
-        self._stage = stage
-
-    def __call__(self, frames_done: int, /) -> None:
-        self._observer(self._stage, frames_done)
-
-
-def _stage(observer: ProbeProgress | None, stage: str) -> _StageProgress | None:
-    return None if observer is None else _StageProgress(observer, stage)
+def _stage(observer: ProbeProgress | None, stage: str) -> FrameProgress | None:
+    """Adapt a probe's observer to one stage."""
+    return None if observer is None else lambda frames_done: observer(stage, frames_done)
 
 
 class LocalProbing:

@@ -146,7 +146,7 @@ _EXACT = "bicubic+accurate_rnd+full_chroma_inp+full_chroma_int"
 # The deepest that ffmpeg's filter for matrices takes.
 _MATRIX_DEPTH = 12
 # It asks for these too, and converts neither where they are the same on both sides.
-_SAME_LIGHT = {f"{side}{fact}": "bt709" for side in ("i", "") for fact in ("primaries", "trc")}
+_SAME_LIGHT = dict.fromkeys(("iprimaries", "itrc", "primaries", "trc"), "bt709")
 
 
 def conversion(source: Source, plan: ScoringPlan) -> tuple[Filter, ...]:

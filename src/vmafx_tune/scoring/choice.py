@@ -60,7 +60,7 @@ def choose_scorer(
     vmaf: Path | None = None,
     work_dir: Path | None = None,
     at_once: bool = False,
-    copies: ReferenceCopies | None = None,
+    copies: Callable[[], ReferenceCopies] | None = None,
     facts: FileFacts | None = None,
 ) -> Scorer:
     """Make the scorer that the user asked for, or the fastest that has the model.
@@ -74,7 +74,8 @@ def choose_scorer(
         work_dir: Where scratch folders are made; None for the system's temporary folder.
         at_once: Whether scoring is all there is to do and starts right away. The model is then
             not tried out beforehand: scoring itself tells, with the same errors.
-        copies: Keeps references decoded, for a backend that can read them; None decodes each time.
+        copies: Returns what keeps references decoded, called by a backend that can read them; None
+            decodes each time.
         facts: What is known of programs; None for nothing.
 
     Raises:

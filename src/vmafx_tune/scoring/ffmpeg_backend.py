@@ -62,7 +62,8 @@ class FfmpegScorer:
         ffmpeg: The ffmpeg to use.
         runner: Runs it, watches it and stops it.
         work_dir: Where scratch folders are made; None for the system's temporary folder.
-        copies: Keeps references decoded, for many scores against the same; None decodes each time.
+        copies: Returns what keeps references decoded, for many scores against the same; None
+            decodes each time.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class FfmpegScorer:
         runner: ProcessRunner,
         work_dir: Path | None = None,
         *,
-        copies: ReferenceCopies | None = None,
+        copies: Callable[[], ReferenceCopies] | None = None,
     ) -> None:
         self._ffmpeg = ffmpeg
         self._runner = runner
@@ -136,7 +137,7 @@ class FfmpegScorer:
     ) -> AbstractContextManager[ReferenceCopy | None]:
         if self._copies is None or is_one_clip(request) or is_ready(request.reference, plan):
             return nullcontext()
-        return self._copies.of(request.reference, plan)
+        return self._copies().of(request.reference, plan)
 
     def _score(
         self,

@@ -17,7 +17,7 @@ from vmafx_tune.model import ScoreSet
 from vmafx_tune.scoring.models import check_score, features_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from typing import TextIO
 
@@ -158,15 +158,16 @@ def parse_frame_log(file: TextIO) -> FrameLog:
         ScoringError: A frame has no score, or one that is not finite.
     """
     indices, columns = array("q"), FrameColumns()
+
+    def take(frame: dict[str, Any]) -> None:
+        index, metrics = int(frame["frameNum"]), frame["metrics"]
+        score = _finite_score(index, metrics)
+        values = {name: _number(value) for name, value in metrics.items() if name != _SCORE}
+        indices.append(index)
+        columns.add(score, values)
+
     try:
-        reader = _Reader(file)
-        for frame in reader.frames():
-            index, metrics = int(frame["frameNum"]), frame["metrics"]
-            score = _finite_score(index, metrics)
-            values = {name: _number(value) for name, value in metrics.items() if name != _SCORE}
-            indices.append(index)
-            columns.add(score, values)
-        version = str(reader.rest().get("version", ""))
+        version = str(_read_frames(file, take).get("version", ""))
     except (
         ValueError,
         KeyError,
@@ -198,36 +199,25 @@ def version_name(told: str) -> str:
     return told if _VERSION.fullmatch(told) else ""
 
 
-class _Reader:
-    """Reads the frames out of a log, and then what stands around them."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._file = file
-        self._text = file.read(_CHUNK_CHARS)
-        self._at = 0
-        begin = _FRAMES.search(self._text)
-        if begin is None:
-            raise ValueError("there are no frames in it")
-        self._head = self._text[: begin.end()]
-        self._at = begin.end()
-
-    def frames(self) -> Iterator[dict[str, Any]]:
-        decode = json.JSONDecoder().raw_decode
-        while True:
-            if len(self._text) - self._at < _CHUNK_CHARS // 2:
-                self._text = self._text[self._at :] + self._file.read(_CHUNK_CHARS)
-                self._at = 0
-            self._at = _GAP.match(self._text, self._at).end()  # type: ignore[union-attr] # always
-            if self._text.startswith("]", self._at):
-                return
-            frame, self._at = decode(self._text, self._at)
-            yield frame
-
-    def rest(self) -> dict[str, Any]:
-        """Read the log without its frames, which have to have been read."""
-        rest = self._text[self._at :] + self._file.read(_CHUNK_CHARS)
-        document: dict[str, Any] = json.loads(self._head + rest)
-        return document
+def _read_frames(file: TextIO, take: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Give each frame of a log to `take`, and return the log without its frames."""
+    text = file.read(_CHUNK_CHARS)
+    begin = _FRAMES.search(text)
+    if begin is None:
+        raise ValueError("there are no frames in it")
+    at = begin.end()
+    head = text[:at]
+    decode = json.JSONDecoder().raw_decode
+    while True:
+        if len(text) - at < _CHUNK_CHARS // 2:
+            text, at = text[at:] + file.read(_CHUNK_CHARS), 0
+        at = _GAP.match(text, at).end()  # type: ignore[union-attr] # always
+        if text.startswith("]", at):
+            break
+        frame, at = decode(text, at)
+        take(frame)
+    document: dict[str, Any] = json.loads(head + text[at:] + file.read(_CHUNK_CHARS))
+    return document
 
 
 def _finite_score(index: int, metrics: Mapping[str, Any]) -> float:

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.cpus import available_memory_bytes
 from vmafx_tune.errors import OutputError
+from vmafx_tune.media.file_facts import file_signature
 from vmafx_tune.media.pixel_formats import frame_size_bytes
-from vmafx_tune.media.scratch import make_scratch, remove_scratch
+from vmafx_tune.media.scratch import make_scratch, remove_scratch, written_bytes
 from vmafx_tune.model import RawFormat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vmafx_tune.media.file_facts import Signature
     from vmafx_tune.model import Source
     from vmafx_tune.scoring.alignment import ScoringPlan
 
@@ -117,7 +119,7 @@ class ReferenceCopies:
 
     def _lend(self, key: _Key) -> ReferenceCopy | None:
         with self._lock:
-            if key in self._made and _size(self._made[key].path) == key.size_bytes:
+            if key in self._made and written_bytes(self._made[key].path) == key.size_bytes:
                 self._readers[key] += 1
                 # The one that was used last is the last to go.
                 self._made[key] = self._made.pop(key)
@@ -131,7 +133,7 @@ class ReferenceCopies:
             return ReferenceCopy(key.clip(folder / f"{next(self._numbers)}.yuv"), is_made=False)
 
     def _is_whole(self, key: _Key, copy: ReferenceCopy, key_now: _Key | None) -> bool:
-        return _size(copy.path) == key.size_bytes and key_now == key
+        return written_bytes(copy.path) == key.size_bytes and key_now == key
 
     def _return(self, key: _Key, copy: ReferenceCopy, *, kept: bool) -> None:
         with self._lock:
@@ -174,7 +176,7 @@ class _Key:
     """What decides the content of a copy."""
 
     reference: Source
-    file: tuple[int, ...]
+    file: Signature
     # All of the plan that a reference sees.
     plan: ScoringPlan
 
@@ -190,20 +192,8 @@ class _Key:
 
 
 def _key(reference: Source, plan: ScoringPlan) -> _Key | None:
-    try:
-        found = reference.path.stat()
-    except OSError:
-        return None
-    # As far as a file's content can be told without reading it: the last cannot be put back.
-    file = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    return _Key(reference, file, replace(plan, encode_facts=None))
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return -1
+    file = file_signature(reference.path)
+    return None if file is None else _Key(reference, file, replace(plan, encode_facts=None))
 
 
 def _budget_bytes(folder: Path) -> int:

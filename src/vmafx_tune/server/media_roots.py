@@ -34,12 +34,7 @@ _MAX_NAME_BYTES = 4096
 _MAX_SHOWN_CHARS = 200
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.,-]*:")
 # A pipe would block an open until someone writes to it, and a terminal could become our own.
-_TO_READ = (
-    os.O_RDONLY
-    | getattr(os, "O_NONBLOCK", 0)
-    | getattr(os, "O_NOCTTY", 0)
-    | getattr(os, "O_CLOEXEC", 0)
-)
+_TO_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DESCRIPTORS = Path("/proc/self/fd")
 _MOUNTS = Path("/proc/self/mountinfo")
 # File systems in which regular files are no files, but ways to talk to the kernel.
@@ -221,8 +216,8 @@ def _open_descriptor(path: Path, roots: Sequence[Path]) -> int:
     Raises:
         OSError: It cannot be opened, or may not be.
     """
-    # Not only for the type checker: constants of other systems are missing on this one.
-    pin = os.open(path, getattr(os, "O_PATH", 0) | getattr(os, "O_CLOEXEC", 0))
+    # Only Linux has it, which the type checker cannot know.
+    pin = os.open(path, getattr(os, "O_PATH", 0) | os.O_CLOEXEC)
     try:
         found = os.fstat(pin)
         if not _may_be_read(_place(pin, found), found, roots):
@@ -264,7 +259,7 @@ def _open_resolved(path: Path, roots: Sequence[Path]) -> tuple[int, Path]:
     real = _real(path)
     if not _may_be_read(real, real.lstat(), roots):
         raise _RefusedError
-    fd = os.open(real, _TO_READ | getattr(os, "O_NOFOLLOW", 0))
+    fd = os.open(real, _TO_READ | os.O_NOFOLLOW)
     if not _stands_at(fd, real):
         os.close(fd)
         raise _RefusedError

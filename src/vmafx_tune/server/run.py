@@ -284,10 +284,8 @@ def share_descriptors(scores: int, burst: int, most: DescriptorShares) -> Descri
 
 
 def _descriptor_limit() -> int:
-    try:
-        import resource
-    except ImportError:  # no such limits on Windows
-        return 1 << 16
+    import resource
+
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         try:

@@ -179,10 +179,8 @@ def _limit_memory(n_bytes: int) -> None:
 
     What counts is what they may write to, not what they have mapped: each thread has 64 MiB mapped.
     """
-    try:
-        import resource
-    except ImportError:  # no such limits on Windows
-        return
+    import resource
+
     with suppress(OSError, ValueError):
         _, hard = resource.getrlimit(resource.RLIMIT_DATA)
         most = n_bytes if hard == resource.RLIM_INFINITY else min(n_bytes, hard)

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.scoring.builders import a_source
-from vmafx_tune.encoders.argv import encode_arguments
-from vmafx_tune.encoders.colours import check_labels
+from vmafx_tune.encoders.argv import check_labels, encode_arguments
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import MediaError
 from vmafx_tune.model import EncodeSpec, PixelFormat, Resolution, Source

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.encoders.specs import make_source, make_spec
-from vmafx_tune.encoders.runner import SizeWatch, check_size
+from vmafx_tune.encoders.runner import check_size, watch_size
 from vmafx_tune.errors import TooLargeError
 from vmafx_tune.model import EncodeOutcome, Excerpt
 
@@ -37,7 +37,7 @@ def report(size: int, frame: int = 20, progress: str = "continue") -> list[str]:
 
 
 def follow(spec: EncodeSpec, lines: Iterable[str]) -> None:
-    watch = SizeWatch(spec)
+    watch = watch_size(spec)
     for line in lines:
         watch(line)
 

@@ -135,9 +135,8 @@ _CONDA = "CONDA_PREFIX"
 _SONAMES = {
     "linux": ("libvmaf.so.3", "libvmaf.so.1", "libvmaf.so"),
     "darwin": ("libvmaf.3.dylib", "libvmaf.1.dylib", "libvmaf.dylib"),
-    "win32": ("libvmaf-3.dll", "libvmaf.dll"),
 }
-_LIBRARY = re.compile(r"\.(so|dylib|dll)\b")
+_LIBRARY = re.compile(r"\.(so|dylib)\b")
 _HOMEBREW = ("/opt/homebrew/lib", "/usr/local/lib", "/home/linuxbrew/.linuxbrew/lib")
 
 
