@@ -12,7 +12,7 @@ from vmafx_tune._version import __version__
 from vmafx_tune.encoders.registry import all_rows
 from vmafx_tune.errors import LibvmafNotFoundError, VmafxTuneError
 from vmafx_tune.files import cache_folder
-from vmafx_tune.media.scratch import scratch_folder
+from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.probing.database import Database
 from vmafx_tune.probing.store import STORE_NAME
 from vmafx_tune.reports.text import file_size

@@ -27,9 +27,9 @@ from vmafx_tune.errors import (
     UsageError,
     VmafxTuneError,
 )
+from vmafx_tune.media.cleanup import written_bytes
 from vmafx_tune.media.ffmpeg import FrameCounter, is_disk_full
 from vmafx_tune.media.packets import PacketSummary, measure_packets
-from vmafx_tune.media.scratch import written_bytes
 from vmafx_tune.model import EncodeOutcome
 
 if TYPE_CHECKING:

@@ -9,7 +9,6 @@ and so is every wait for them.
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
 import stat
@@ -24,12 +23,12 @@ from typing import IO, TYPE_CHECKING, TypeVar
 
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import CancelledError, ToolError, ToolNotFoundError, ToolTimeoutError
-from vmafx_tune.media.guardian import Guardian
+from vmafx_tune.media.cleanup import guardian
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Completed", "Conversation", "ProcessRunner", "guard_folder", "release_folder"]
+__all__ = ["Completed", "Conversation", "ProcessRunner"]
 
 ToolErrorT = TypeVar("ToolErrorT", bound=ToolError)
 
@@ -157,16 +156,6 @@ class ProcessRunner:
         )
 
 
-def guard_folder(folder: Path) -> None:
-    """Have a folder removed should this process be killed; it takes a child to have been run."""
-    _guardian.watch_folder(folder)
-
-
-def release_folder(folder: Path) -> None:
-    """Leave a folder to this process again."""
-    _guardian.release_folder(folder)
-
-
 class _Group:
     """A started program and its process group, under guard until it is reaped."""
 
@@ -180,9 +169,9 @@ class _Group:
     ) -> None:
         self._lock = threading.Lock()
         self._reaped = False
-        _guardian.prepare()
+        guardian.prepare(_start_guardian)
         self.process = _start(argv, cwd=cwd, env=env, stdin=stdin)
-        _guardian.watch(self.process.pid)
+        guardian.watch(self.process.pid)
         self.stderr = _Reader(self.process.stderr)
 
     def kill(self) -> None:
@@ -195,7 +184,7 @@ class _Group:
 
     def _reap(self) -> int:
         with self._lock:
-            _guardian.release(self.process.pid)
+            guardian.release(self.process.pid)
             status = self.process.wait()
             self._reaped = True
         return status
@@ -365,11 +354,6 @@ def _start_guardian(argv: tuple[str, ...], stdin: int) -> subprocess.Popen[bytes
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-
-
-_guardian = Guardian(_start_guardian)
-atexit.register(_guardian.close)
-os.register_at_fork(after_in_child=_guardian.forget)
 
 
 class Conversation(_Group):

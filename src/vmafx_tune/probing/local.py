@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.cpus import CoreShares, available_cpus
 from vmafx_tune.errors import FrameCountMismatchError, UsageError, VmafxTuneError
 from vmafx_tune.formatting import counted, quality
-from vmafx_tune.media.scratch import scratch_folder
+from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.model import EncodeOutcome, Probe, ProbeSpec, ScoreRequest, ScoreSet
 
 if TYPE_CHECKING:

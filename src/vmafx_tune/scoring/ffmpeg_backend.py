@@ -18,8 +18,8 @@ from vmafx_tune.errors import (
     VmafxTuneError,
 )
 from vmafx_tune.formatting import counted
+from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.media.ffmpeg import FrameCounter
-from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.scoring.alignment import is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_filter import (
     LOG_NAME,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import ScoringError, ToolOutputError
 from vmafx_tune.formatting import counted
-from vmafx_tune.media.scratch import written_bytes
+from vmafx_tune.media.cleanup import written_bytes
 from vmafx_tune.model import ScoreSet
 from vmafx_tune.scoring.models import check_score, features_of
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.cpus import available_memory_bytes
 from vmafx_tune.errors import OutputError
+from vmafx_tune.media.cleanup import make_scratch, remove_scratch, written_bytes
 from vmafx_tune.media.file_facts import file_signature
 from vmafx_tune.media.pixel_formats import frame_size_bytes
-from vmafx_tune.media.scratch import make_scratch, remove_scratch, written_bytes
 from vmafx_tune.model import RawFormat
 
 if TYPE_CHECKING:

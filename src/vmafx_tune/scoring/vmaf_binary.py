@@ -23,9 +23,9 @@ from vmafx_tune.errors import (
     ToolOutputError,
     VmafxTuneError,
 )
+from vmafx_tune.media.cleanup import scratch_folder, written_bytes
 from vmafx_tune.media.ffmpeg import FrameCounter
 from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
-from vmafx_tune.media.scratch import scratch_folder, written_bytes
 from vmafx_tune.model import Comparison, Resolution
 from vmafx_tune.scoring.alignment import ScoringPlan, is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_filter import (

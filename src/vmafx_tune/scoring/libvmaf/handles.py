@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vmafx_tune.errors import FormatMismatchError, LibvmafCallError, ModelNotFoundError, UsageError
+from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.media.frames import Plane
-from vmafx_tune.media.scratch import scratch_folder
 from vmafx_tune.scoring.frame_log import parse_frame_log
 from vmafx_tune.scoring.libvmaf.library import (
     JSON_OUTPUT,

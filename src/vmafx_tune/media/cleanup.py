@@ -1,4 +1,4 @@
-"""What cleans up after a process that is killed before it can do so itself.
+"""Folders for work files, and what cleans up after a process that is killed before it can itself.
 
 A guardian is a shell, started before the first child, that reads from a pipe which process groups
 begin and end, and which folders hold work files. Nobody but the guarded process holds the other
@@ -9,18 +9,33 @@ parent-death signal.
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import signal
+import stat
+import tempfile
 import threading
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from vmafx_tune.errors import OutputError
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
-__all__ = ["Guardian"]
+    Start = Callable[[tuple[str, ...], int], subprocess.Popen[bytes]]
+
+__all__ = [
+    "Guardian",
+    "guardian",
+    "make_scratch",
+    "remove_scratch",
+    "scratch_folder",
+    "written_bytes",
+]
 
 # Polite signals are ignored, as they may be sent to all the processes of a service at once; the
 # guardian goes when the one that it guards is gone. Every command in it but the last is built into
@@ -54,13 +69,10 @@ class Guardian:
     """Ends process groups and removes folders when this process dies. Thread-safe.
 
     Where there is no shell, only this protection is missing.
-
-    Args:
-        start: Starts a command that reads from the descriptor given, in a session of its own.
     """
 
-    def __init__(self, start: Callable[[tuple[str, ...], int], subprocess.Popen[bytes]]) -> None:
-        self._start = start
+    def __init__(self) -> None:
+        self._start: Start | None = None
         self._lock = threading.Lock()
         self._pipe: int | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -79,24 +91,28 @@ class Guardian:
         with self._lock:
             return None if self._process is None or self._pipe is None else self._process.pid
 
-    def prepare(self) -> None:
+    def prepare(self, start: Start) -> None:
         """Start the guardian, unless there is one.
 
         To be called before a child is started: between its start and `watch` nothing guards it, so
         that time should not be longer than it takes to write a line.
+
+        Args:
+            start: Starts a command that reads from the descriptor given, in a session of its own.
         """
         with self._lock:
+            self._start = start
             if self._pipe is None:
-                self._begin()
+                self._begin(start)
 
     def watch(self, group: int) -> None:
         """Guard a process group that has just begun."""
         with self._lock:
             self._groups.add(group)
-            if self._pipe is not None and not self._tell(f"+{group}"):
+            if self._start and self._pipe is not None and not self._tell(f"+{group}"):
                 # Somebody ended the guardian. A new one takes over all groups.
                 self._end()
-                self._begin()
+                self._begin(self._start)
 
     def release(self, group: int) -> None:
         """Forget a process group.
@@ -141,11 +157,11 @@ class Guardian:
             os.close(self._pipe)
             self._pipe = None
 
-    def _begin(self) -> None:
+    def _begin(self, start: Start) -> None:
         with suppress(OSError):
             read, write = os.pipe()
             try:
-                self._process = self._start(_ARGV, read)
+                self._process = start(_ARGV, read)
             except OSError:
                 os.close(write)
                 raise
@@ -174,3 +190,66 @@ class Guardian:
         with suppress(OSError):
             return os.write(self._pipe, os.fsencode(f"{line}\n")) > 0
         return False
+
+
+guardian = Guardian()
+"""Guards the children and the work files of this process."""
+
+atexit.register(guardian.close)
+os.register_at_fork(after_in_child=guardian.forget)
+
+
+@contextmanager
+def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
+    """Make a private folder for work files and remove it with all it holds at the end.
+
+    Args:
+        parent: Where to make it; None for the system's temporary folder.
+
+    Raises:
+        OutputError: `parent` does not exist, or cannot be written.
+    """
+    folder = make_scratch(parent)
+    try:
+        yield folder
+    finally:
+        remove_scratch(folder)
+
+
+def make_scratch(parent: Path | None = None) -> Path:
+    """Make a private folder for work files, to be removed with `remove_scratch`.
+
+    Args:
+        parent: Where to make it; None for the system's temporary folder.
+
+    Raises:
+        OutputError: `parent` does not exist, or cannot be written.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="vmafx-tune-", dir=parent)).resolve()
+    except OSError as error:
+        raise OutputError(
+            f"The work folder '{parent or tempfile.gettempdir()}' cannot be used: "
+            f"{error.strerror or error}. Use another one with --work-dir."
+        ) from error
+    guardian.watch_folder(folder)
+    return folder
+
+
+def remove_scratch(folder: Path) -> None:
+    """Remove a folder of work files with all that it holds."""
+    shutil.rmtree(folder, ignore_errors=True)
+    guardian.release_folder(folder)
+
+
+def written_bytes(path: Path) -> int | None:
+    """Return the size of a file that a tool was to write.
+
+    Returns:
+        None where there is none, or something that is not to be read: a folder, a link, a pipe.
+    """
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

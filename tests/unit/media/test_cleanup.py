@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.programs import is_alive, make_program, needs_proc, wait_until
-from vmafx_tune.media import process
-from vmafx_tune.media.guardian import Guardian
+from vmafx_tune.media import cleanup
+from vmafx_tune.media.cleanup import Guardian
 from vmafx_tune.media.process import ProcessRunner
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def start(argv: tuple[str, ...], stdin: int) -> subprocess.Popen[bytes]:
 
 @pytest.fixture
 def guardian() -> Iterator[Guardian]:
-    own = Guardian(start)
+    own = Guardian()
     yield own
     own.close()
 
@@ -47,9 +47,9 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
 def telling(folder: Path, n_groups: int = 0) -> str:
     """Code that waits until so many groups are under guard, and tells the guardian's number."""
     return (
-        "import time\nfrom vmafx_tune.media import process\n"
-        f"while len(process._guardian.groups) < {n_groups}: time.sleep(0.01)\n"
-        f"open({str(folder / 'guardian')!r}, 'w').write(f'{{process._guardian.pid}}\\n')\n"
+        "import time\nfrom vmafx_tune.media.cleanup import guardian\n"
+        f"while len(guardian.groups) < {n_groups}: time.sleep(0.01)\n"
+        f"open({str(folder / 'guardian')!r}, 'w').write(f'{{guardian.pid}}\\n')\n"
     )
 
 
@@ -128,7 +128,7 @@ def test_a_thread_that_still_has_a_child_when_the_process_ends_loses_it(tmp_path
 def test_the_guardian_ignores_what_a_terminal_or_a_service_manager_sends_to_all(
     guardian: Guardian, sleeper: subprocess.Popen[bytes], number: signal.Signals
 ) -> None:
-    guardian.prepare()
+    guardian.prepare(start)
     guardian.watch(sleeper.pid)
     assert guardian.pid is not None
     wait_until(lambda: ignores(guardian.pid or 0, number))
@@ -153,18 +153,19 @@ def test_a_hundred_quick_children_leave_nothing_to_guard() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert process._guardian.groups == frozenset()
+    assert cleanup.guardian.groups == frozenset()
 
 
 def test_the_guardian_kills_only_what_was_not_released(tmp_path: Path) -> None:
     code = (
         "import os, subprocess, sys, time\n"
-        "from vmafx_tune.media import process\n"
+        "from vmafx_tune.media.cleanup import guardian\n"
+        "from vmafx_tune.media.process import _start_guardian\n"
         "many = [subprocess.Popen(['sleep', '1000'], start_new_session=True).pid "
         "for _ in range(12)]\n"
-        "process._guardian.prepare()\n"
-        "for pid in many: process._guardian.watch(pid)\n"
-        "for pid in many[::2]: process._guardian.release(pid)\n"
+        "guardian.prepare(_start_guardian)\n"
+        "for pid in many: guardian.watch(pid)\n"
+        "for pid in many[::2]: guardian.release(pid)\n"
         f"open({str(tmp_path / 'pids')!r}, 'w').write(' '.join(map(str, many)) + chr(10))\n"
         f"{telling(tmp_path)}\n"
         "time.sleep(1000)"
@@ -193,12 +194,12 @@ def test_the_folders_of_a_killed_process_are_removed_but_those_that_were_release
         (folder / "inner/file").touch()
     code = (
         "import pathlib, time\n"
-        "from vmafx_tune.media.process import guard_folder, release_folder\n"
+        "from vmafx_tune.media.cleanup import guardian\n"
         f"folders = [pathlib.Path(name) for name in {[str(folder) for folder in folders]!a}]\n"
-        "guard_folder(folders[0])\n"
+        "guardian.watch_folder(folders[0])\n"
         "R().run(['true'])\n"
-        "for folder in folders[1:]: guard_folder(folder)\n"
-        "release_folder(folders[1])\n"
+        "for folder in folders[1:]: guardian.watch_folder(folder)\n"
+        "guardian.release_folder(folders[1])\n"
         f"{telling(tmp_path)}\n"
         "time.sleep(1000)"
     )
@@ -212,8 +213,8 @@ def test_the_folders_of_a_killed_process_are_removed_but_those_that_were_release
 def test_a_process_that_ends_well_removes_its_folders_itself_or_keeps_them(tmp_path: Path) -> None:
     code = (
         "import pathlib\n"
-        "from vmafx_tune.media.process import guard_folder\n"
-        f"guard_folder(pathlib.Path({str(tmp_path / 'kept')!r}))\n"
+        "from vmafx_tune.media.cleanup import guardian\n"
+        f"guardian.watch_folder(pathlib.Path({str(tmp_path / 'kept')!r}))\n"
         "R().run(['true'])\n"
     )
     (tmp_path / "kept").mkdir()
@@ -225,7 +226,7 @@ def test_a_process_that_ends_well_removes_its_folders_itself_or_keeps_them(tmp_p
 def test_a_guardian_that_was_killed_is_followed_by_another(
     guardian: Guardian, sleeper: subprocess.Popen[bytes]
 ) -> None:
-    guardian.prepare()
+    guardian.prepare(start)
     guardian.watch(sleeper.pid)
     first = guardian.pid
     assert first is not None
@@ -245,8 +246,8 @@ def test_without_a_shell_children_run_all_the_same(sleeper: subprocess.Popen[byt
         raise FileNotFoundError(argv[0], stdin)
 
     before = n_descriptors()
-    unguarded = Guardian(fail)
-    unguarded.prepare()
+    unguarded = Guardian()
+    unguarded.prepare(fail)
     unguarded.watch(sleeper.pid)
     assert unguarded.pid is None
     unguarded.release(sleeper.pid)
