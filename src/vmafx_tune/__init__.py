@@ -1,8 +1,8 @@
 """Find the cheapest encode that still looks right, measured with VMAF.
 
-`score`, `search`, `compare` and `ladder` do what the commands of the same name do, and return
-frozen results (`vmafx_tune.results`). Names load when they are first used, so importing the package
-is cheap.
+`encode`, `search`, `compare`, `ladder` and `score` do what the commands of the same name do, and
+return frozen results (`vmafx_tune.results`). Names load when they are first used, so importing the
+package is cheap.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.choices import ScoreAt, SearchStrategy, Spacing
     from vmafx_tune.compare.run import compare
+    from vmafx_tune.encode.run import encode
     from vmafx_tune.errors import VmafxTuneError
     from vmafx_tune.ladder.run import ladder, reselect
     from vmafx_tune.model import PoolMethod, Resolution
     from vmafx_tune.options import (
+        DeliveryOptions,
         EncodingOptions,
         RungOptions,
         ScoringOptions,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
         ToolOptions,
     )
     from vmafx_tune.results.compare import CompareResult, CompareRow
+    from vmafx_tune.results.encode import EncodeResult
     from vmafx_tune.results.ladder import LadderCell, LadderPoint, LadderResult, LadderRung
     from vmafx_tune.results.score import ScoreResult
     from vmafx_tune.results.search import SearchResult
@@ -39,6 +42,8 @@ __all__ = [
     "CancelToken",
     "CompareResult",
     "CompareRow",
+    "DeliveryOptions",
+    "EncodeResult",
     "EncodingOptions",
     "LadderCell",
     "LadderPoint",
@@ -59,6 +64,7 @@ __all__ = [
     "VmafxTuneError",
     "__version__",
     "compare",
+    "encode",
     "ladder",
     "reselect",
     "score",
@@ -69,6 +75,8 @@ _HOMES = {
     "CancelToken": "cancel",
     "CompareResult": "results.compare",
     "CompareRow": "results.compare",
+    "DeliveryOptions": "options",
+    "EncodeResult": "results.encode",
     "EncodingOptions": "options",
     "LadderCell": "results.ladder",
     "LadderPoint": "results.ladder",
@@ -88,6 +96,7 @@ _HOMES = {
     "ToolOptions": "options",
     "VmafxTuneError": "errors",
     "compare": "compare.run",
+    "encode": "encode.run",
     "ladder": "ladder.run",
     "reselect": "ladder.run",
     "score": "score.run",

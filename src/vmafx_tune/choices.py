@@ -11,6 +11,7 @@ __all__ = [
     "CacheAction",
     "PoolMethod",
     "ProgressMode",
+    "Proof",
     "Sampling",
     "ScoreAt",
     "SearchStrategy",
@@ -36,6 +37,15 @@ class PoolMethod(StrEnum):
     P1 = "p1"
     P5 = "p5"
     P10 = "p10"
+
+
+class Proof(StrEnum):
+    """How an answer is proven before it is delivered."""
+
+    FULL = "full"
+    """The next worse setting is measured too, and misses."""
+    NONE = "none"
+    """The answer is measured and reaches the target, but one or two worse settings may, too."""
 
 
 class ProgressMode(StrEnum):

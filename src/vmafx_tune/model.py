@@ -36,6 +36,7 @@ __all__ = [
     "ScoreRequest",
     "ScoreSet",
     "Source",
+    "Stream",
     "VmafModel",
 ]
 
@@ -169,8 +170,9 @@ class Source:
         n_streams: How many video streams the file has.
         ends_early: Whether the file seems to be cut short, though nothing in it promises more.
         damage: Damage that the user accepted; None for a file that must decode cleanly.
-        dynamic_metadata: Names of the metadata that changes from picture to picture, as the first
-            one has it: `Dolby Vision`, `HDR10+`.
+        hdr_metadata: Names of the HDR metadata that the first picture has: `Dolby Vision`,
+            `HDR10+`, `mastering display`, `content light level`.
+        without_grain: Whether film grain is left out that its decoder would add.
     """
 
     path: Path
@@ -197,7 +199,8 @@ class Source:
     ends_early: bool = False
     damage: Damage | None = None
     ticks_per_second: int | None = None
-    dynamic_metadata: tuple[str, ...] = ()
+    hdr_metadata: tuple[str, ...] = ()
+    without_grain: bool = False
 
     @property
     def duration_s(self) -> float:
@@ -214,6 +217,45 @@ class Source:
         """Whether it is a picture rather than a video, which may have one frame, too."""
         is_picture = self.codec in _PICTURE_CODECS or self.path.suffix.lower() in _PICTURE_SUFFIXES
         return self.n_frames == 1 and is_picture
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One stream of a file: what a muxer has to know of it.
+
+    Attributes:
+        index: Among all of the file's streams.
+        kind: `video`, `audio`, `subtitle`, `attachment` or `data`.
+        codec: ffmpeg's name of the codec; empty where ffmpeg does not know it.
+        start_s: Presentation time of its first packet; None where it has none.
+        dispositions: ffmpeg's names, such as `default` and `forced`.
+        tags: Names in lower case: `language`, `title`, and what else the container says.
+        channels: Of audio; 0 for others.
+    """
+
+    index: int
+    kind: str
+    codec: str
+    start_s: float | None = None
+    dispositions: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    channels: int = 0
+
+    @property
+    def is_cover(self) -> bool:
+        """Whether it is a picture that belongs to the file, not video."""
+        return "attached_pic" in self.dispositions
+
+    @property
+    def language(self) -> str:
+        """Its language as the container has it; empty where that is not stated."""
+        language = self.tags.get("language", "")
+        return "" if language == "und" else language
+
+    @property
+    def title(self) -> str:
+        """Its title; MP4 calls it a name."""
+        return self.tags.get("title") or self.tags.get("name", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -379,6 +421,7 @@ class EncodeOutcome:
             it cannot be told.
         keyframe_bytes: Size of each video packet that is a keyframe, in order; the first of them
             begins the encode.
+        video_sha256: Hash of the video packets, one after the other.
     """
 
     encoded: Source
@@ -390,6 +433,7 @@ class EncodeOutcome:
     codecs: str = ""
     peak_bitrate_kbps: float | None = None
     keyframe_bytes: tuple[int, ...] = ()
+    video_sha256: str = ""
 
     @property
     def bitrate_kbps(self) -> float:
@@ -434,7 +478,10 @@ class Probe:
             clip in their order; empty for a clip that was measured as a whole.
         in_chunks: Whether the parts are chunks: all of the clip, and `command` joins their encodes.
         pixel_format: Of the encode, as decoded; None where it is not known.
-        dynamic_metadata: As of a `Source`, of the encode.
+        hdr_metadata: As of a `Source`, of the encode.
+        without_grain: Whether its film grain was left out of scoring.
+        video_sha256: Hash of the encode's video packets, one after the other; empty where it is not
+            known, and for an encode that has parts.
     """
 
     quality: float
@@ -452,7 +499,9 @@ class Probe:
     parts: tuple[Probe, ...] = field(default=(), repr=False)
     in_chunks: bool = False
     pixel_format: PixelFormat | None = None
-    dynamic_metadata: tuple[str, ...] = ()
+    hdr_metadata: tuple[str, ...] = ()
+    video_sha256: str = ""
+    without_grain: bool = False
 
     @property
     def chunk_commands(self) -> tuple[tuple[str, ...], ...]:

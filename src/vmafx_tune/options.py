@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
 
-from vmafx_tune.choices import PoolMethod, SearchStrategy, Spacing
+from vmafx_tune.choices import PoolMethod, Proof, SearchStrategy, Spacing
 
 __all__ = [
     "DEFAULT_ENCODERS",
     "DEFAULT_LADDER_TARGETS",
     "DEFAULT_TARGET",
     "ClusterOptions",
+    "DeliveryOptions",
     "EncodingOptions",
     "RungOptions",
     "ScoringOptions",
@@ -280,6 +281,48 @@ class EncodingOptions:
         default="",
         metavar="ARGS",
         help='More ffmpeg output options, such as "-tune film -g 48".',
+    )
+
+
+@option_group
+class DeliveryOptions:
+    """Delivery: what the output holds beside the encoded video, and when it is written."""
+
+    audio: str = option(
+        "--audio",
+        default="copy",
+        metavar="copy|none|CODEC:KBPS",
+        help="Audio: copy, none, or encode each stream, as in opus:128, aac:160 or flac.",
+    )
+    subtitles: str = option(
+        "--subtitles",
+        default="copy",
+        metavar="copy|none",
+        help="Subtitles: copy, or none. Text is converted where the container needs that.",
+    )
+    best_effort: bool = option(
+        "--best-effort",
+        default=False,
+        help="Deliver the best encode even if it misses the target (exit code 3).",
+    )
+    max_size_percent: float | None = option(
+        "--max-size-percent",
+        default=None,
+        metavar="P",
+        help="Highest bitrate allowed, in percent of the source's video. Nothing is written above "
+        "it (exit code 3).",
+    )
+    force: bool = option("--force", default=False, help="Overwrite an existing output.")
+    tag: bool = option(
+        "--tag/--no-tag",
+        default=True,
+        help="Write encoder, settings and versions into the output as a tag.",
+    )
+    proof: Proof | None = option(
+        "--proof",
+        default=None,
+        help="full: measure the next worse setting too. none: stop at a setting that reaches the "
+        "target and should be near the worst that does. Default: full, with --sample none.",
     )
 
 

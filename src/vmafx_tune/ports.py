@@ -32,6 +32,7 @@ T = TypeVar("T")
 __all__ = [
     "Encoder",
     "FrameProgress",
+    "KeepEncode",
     "ProbeProgress",
     "ProbeStore",
     "Prober",
@@ -56,6 +57,13 @@ class ProbeProgress(Protocol):
 
     def __call__(self, stage: str, frames_done: int, /) -> None:
         """Take note of `frames_done` in `stage`."""
+
+
+class KeepEncode(Protocol):
+    """Called with each trial encode once it is measured."""
+
+    def __call__(self, spec: EncodeSpec, path: Path, /) -> None:
+        """Move the file away to keep it; it is removed otherwise."""
 
 
 @runtime_checkable

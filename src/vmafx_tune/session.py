@@ -39,7 +39,7 @@ if TYPE_CHECKING:
         Resolution,
         VmafModel,
     )
-    from vmafx_tune.ports import Prober, Probing, Scorer
+    from vmafx_tune.ports import Encoder, KeepEncode, Prober, Probing, Scorer
     from vmafx_tune.probing.store import SqliteProbeStore
     from vmafx_tune.sampling.parts import SamplePlan, Segment
     from vmafx_tune.scoring.reference_copies import ReferenceCopies
@@ -87,9 +87,11 @@ class Session:
         probing: Makes the probes.
         urls: Where copies of sources come from.
         max_pixels: Largest picture that is decoded; None for any.
+        keep: Told of each trial encode that this machine makes; None to keep none.
     """
 
     max_pixels: int | None = None
+    keep: KeepEncode | None = None
 
     def __init__(
         self,
@@ -364,6 +366,13 @@ class Session:
         named = os.environ.get("VMAFX_VMAF_BINARY")
         return self.tools.vmaf or (Path(named) if named else None)
 
+    def encoder(self) -> Encoder:
+        """Make encodes without scores, on this machine."""
+        from vmafx_tune.encoders.runner import FfmpegEncoder
+        from vmafx_tune.media.probe import probe_source
+
+        return FfmpegEncoder(self.ffmpeg, self.runner, probe_source)
+
     def prober(self) -> Prober:
         """Make the probes that are not known already, with the scorer that `probing` has chosen.
 
@@ -456,7 +465,7 @@ class Session:
             command=self.user_command,
             lead_in=lead_in,
         )
-        return PartsProber(prober, plan.segments, join, cut=self._cutting(source), workers=workers)
+        return PartsProber(prober, plan.segments, join, cut=self.cutting(source), workers=workers)
 
     def chunked(
         self, prober: Prober, chunks: Sequence[Segment], source: Source, *, workers: int = 1
@@ -473,13 +482,14 @@ class Session:
         from vmafx_tune.sampling.prober import PartsProber
 
         join = partial(join_chunks, command=self.join_command)
-        return PartsProber(prober, chunks, join, cut=self._cutting(source), workers=workers)
+        return PartsProber(prober, chunks, join, cut=self.cutting(source), workers=workers)
 
     def cutting_note(self, source: Source, segments: Sequence[Segment]) -> str | None:
         """Say what it costs to cut parts out of `source`; None where that is little."""
         return self._cutter(source).note(segments) if segments else None
 
-    def _cutting(self, source: Source) -> Callable[[Source, Segment], Source]:
+    def cutting(self, source: Source) -> Callable[[Source, Segment], Source]:
+        """Make what takes parts of `source`, looking into its file once for all of them."""
         known = hashlib.sha256(repr(replace(source, path=_ANY_PATH)).encode()).hexdigest()
 
         def cut(_: Source, segment: Segment) -> Source:

@@ -62,7 +62,7 @@ def test_dynamic_metadata_is_told_where_an_encoder_drops_it(
     encoder: str, clips: ClipFactory, *, kept: bool
 ) -> None:
     clip = with_hdr10_plus(clips)
-    assert probe_source(clip).dynamic_metadata == ("HDR10+",)
+    assert probe_source(clip).hdr_metadata == ("HDR10+",)
     notes = search(clip, "-c", encoder)["notes"]
     assert ("The HDR10+ metadata of the source is not in the encode." in notes) is not kept
 

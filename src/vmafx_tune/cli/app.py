@@ -22,7 +22,8 @@ __all__ = ["COMMANDS", "app", "function_of", "run"]
 _MistypedError: Any = typer.BadParameter.__base__
 
 COMMANDS = (
-    "score", "search", "compare", "ladder", "serve", "encoders", "doctor", "cache", "schema",
+    "encode", "search", "compare", "ladder", "score",
+    "serve", "encoders", "doctor", "cache", "schema",
 )  # fmt: skip
 """Names of the commands, in the order of the help."""
 

@@ -30,6 +30,7 @@ __all__ = [
     "CLUSTER_VARIABLE",
     "MISSED_TARGET",
     "Commands",
+    "DisplayOptions",
     "MaxBitrate",
     "OutputOptions",
     "Reference",
@@ -67,16 +68,9 @@ MISSED_TARGET = 3
 
 
 @option_group
-class OutputOptions:
-    """Output: where the result goes, and what is shown on the way."""
+class DisplayOptions:
+    """Output: how the result is written, and what is shown on the way."""
 
-    output: Path | None = option(
-        "-o",
-        "--output",
-        default=None,
-        metavar="FILE",
-        help="Write the result to this file instead of stdout.",
-    )
     format: str | None = option(
         "--format",
         default=None,
@@ -93,6 +87,19 @@ class OutputOptions:
     )
 
 
+@option_group
+class OutputOptions(DisplayOptions):
+    """Output: where the result goes, and what is shown on the way."""
+
+    output: Path | None = option(
+        "-o",
+        "--output",
+        default=None,
+        metavar="FILE",
+        help="Write the result to this file instead of stdout.",
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One command's surroundings.
@@ -104,7 +111,7 @@ class Run:
 
     session: Session
     format: str
-    _output: OutputOptions
+    _output: DisplayOptions
     _destination: Destination
 
     def observing(self) -> AbstractContextManager[Observer]:
@@ -146,7 +153,7 @@ class Run:
 
 @contextmanager
 def running(
-    output: OutputOptions,
+    output: DisplayOptions,
     command: str,
     *,
     tools: ToolOptions | None = None,
@@ -166,7 +173,7 @@ def running(
 
     with unwinding_on_signals():
         refuse_undecodable()
-        destination = Destination(output.output)
+        destination = Destination(output.output if isinstance(output, OutputOptions) else None)
         chosen = choose_format(output.format, destination, FORMATS[command])
         with closing(_session(tools, sources, cluster, verbose=output.verbose)) as session:
             yield Run(session, chosen, output, destination)

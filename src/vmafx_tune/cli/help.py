@@ -20,6 +20,7 @@ __all__ = ["GroupedCommand", "split_examples"]
 
 _LEADING: Mapping[str | None, tuple[str, ...]] = MappingProxyType(
     {
+        "encode": ("reference", "output", "codec", "target", "preset"),
         "score": ("min_score", "frames", "model", "pool", "output"),
         "search": ("reference", "codec", "target", "preset", "output"),
         "compare": ("reference", "codecs", "targets", "preset", "output"),

@@ -192,7 +192,12 @@ def _flags(options: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def join_command(
-    spec: EncodeSpec, row: EncoderRow, ffmpeg: Path, parts: Sequence[str]
+    spec: EncodeSpec,
+    row: EncoderRow,
+    ffmpeg: Path,
+    parts: Sequence[str],
+    *,
+    output: str | None = None,
 ) -> tuple[str, ...]:
     """Build the command that joins the encodes of a clip's chunks, without a change to a packet.
 
@@ -203,6 +208,7 @@ def join_command(
         row: `spec.encoder`'s row.
         ffmpeg: The program.
         parts: Names of the chunks' encodes, in order, as their own commands end with them.
+        output: What to write, as ffmpeg takes it; None for the usual name of the encode.
     """
     files = (f"file {_listed(part.removeprefix('file:'))}" for part in parts)
     script = "\n".join(("data:,ffconcat version 1.0", *files))
@@ -210,8 +216,9 @@ def join_command(
     reader = ("-f", "concat", "-safe", "0", "-auto_convert", "0")
     inputs = ("-protocol_whitelist", "data,file", "-i", script)
     tag = () if row.codec.mp4_tag is None else ("-tag:v", row.codec.mp4_tag)
-    output = ("-c", "copy", *tag, "-map_metadata", "-1", _safe_name(output_name(spec, row)))
-    return (str(ffmpeg), *_GLOBAL, *_OVERWRITE, *reader, *inputs, *output)
+    copied = ("-c", "copy", *tag, "-map_metadata", "-1")
+    name = output or _safe_name(output_name(spec, row))
+    return (str(ffmpeg), *_GLOBAL, *_OVERWRITE, *reader, *inputs, *copied, name)
 
 
 def output_name(spec: EncodeSpec, row: EncoderRow) -> str:

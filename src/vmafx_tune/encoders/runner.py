@@ -155,12 +155,16 @@ class FfmpegEncoder:
 
     def _outcome(self, spec: EncodeSpec, partial: Path, done: Completed) -> EncodeOutcome:
         row = encoder_row(spec.encoder)
+        from vmafx_tune.media.probe import leave_out_grain
+
         packets, encoded = self._examine(partial, done)
+        encoded = leave_out_grain(encoded)
         check_labels(spec, row, encoded)
         return EncodeOutcome(
             encoded=encoded,
             size_bytes=packets.size_bytes,
             keyframe_bytes=packets.keyframe_bytes,
+            video_sha256=packets.sha256,
             n_frames=packets.n_packets,
             encode_time_s=done.wall_time_s,
             encoder_version=encoder_version(row, done.stderr, packets.first, self._ffmpeg.version),

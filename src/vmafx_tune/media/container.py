@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
-from vmafx_tune.media.ffmpeg import file_url, input_guard
+from vmafx_tune.media.ffmpeg import GRAIN_LEFT_OUT, file_url, input_guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import RawFormat, Source
 
-__all__ = ["Video", "check_file", "has_valid_checksums", "open_source", "open_video"]
+__all__ = [
+    "Video",
+    "check_file",
+    "has_valid_checksums",
+    "lenient_tags",
+    "open_source",
+    "open_video",
+]
 
 # A slice ends with its size, and with checksums with a status and a CRC of all of it.
 _SIZE_BYTES = 3
@@ -208,6 +215,7 @@ def open_video(
     stream: int | None = None,
     *,
     max_pixels: int | None = None,
+    without_grain: bool = False,
 ) -> Iterator[Video]:
     """Open a file for as long as the block lasts.
 
@@ -217,6 +225,7 @@ def open_video(
         stream: Index among the file's video streams, cover pictures not counted; None for the one
             that players take: the first default one, or else the first.
         max_pixels: Largest picture that is decoded; None for any.
+        without_grain: Whether to leave out film grain that its decoder would add.
 
     Yields:
         The file and the stream.
@@ -236,7 +245,7 @@ def open_video(
             format="rawvideo" if raw else None,
             options=limits,
             container_options={**input_guard(), **(_raw_options(raw) if raw else {})},
-            **_lenient_tags(),
+            **lenient_tags(),
         )
     except av.FFmpegError as error:
         raise UnreadableSourceError(_why_not_video(path, head, error)) from error
@@ -257,7 +266,12 @@ def open_video(
             )
         _check_pixels(path, film, max_pixels)
         # Libav rounds the left edge of a crop rectangle to its own alignment; ffmpeg does not.
-        film.codec_context.options = {"flags": "+unaligned", **_strictness(film), **limits}
+        film.codec_context.options = {
+            "flags": "+unaligned",
+            **_strictness(film),
+            **limits,
+            **(GRAIN_LEFT_OUT if without_grain else {}),
+        }
         yield Video(path, container, film, index, len(films))
 
 
@@ -268,11 +282,13 @@ def open_source(source: Source) -> Iterator[Video]:
     Raises:
         UnreadableSourceError: It cannot be read any more.
     """
-    with open_video(source.path, source.raw, source.stream) as video:
+    with open_video(
+        source.path, source.raw, source.stream, without_grain=source.without_grain
+    ) as video:
         yield video
 
 
-def _lenient_tags() -> dict[str, Any]:
+def lenient_tags() -> dict[str, Any]:
     """Keep PyAV from refusing a file for a title that is not UTF-8; from 19 on it never does."""
     import av
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEMUXERS",
+    "GRAIN_LEFT_OUT",
     "PROTOCOLS",
     "Ffmpeg",
     "FrameCounter",
@@ -277,6 +278,10 @@ def plain_names(arguments: Iterable[str]) -> tuple[str, ...]:
     )
 
 
+GRAIN_LEFT_OUT = {"export_side_data": "film_grain"}
+"""What has a decoder report film grain rather than add it; for ffmpeg and PyAV alike."""
+
+
 def input_options(source: Source) -> dict[str, Any]:
     """Tell ffmpeg what a source does not say of itself, as keywords for `ffmpeg.input`.
 
@@ -291,6 +296,8 @@ def input_options(source: Source) -> dict[str, Any]:
             "pixel_format": raw.pix_fmt,
             "framerate": str(raw.frame_rate),
         }
+    if source.without_grain:
+        options |= GRAIN_LEFT_OUT
     return options | _seeking(source)
 
 

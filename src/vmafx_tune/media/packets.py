@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
@@ -50,12 +51,14 @@ class PacketSummary:
         durations_s: Duration of each in seconds, 0 where the container does not say.
         first: The first packet itself, where encoders sign their work.
         keyframes: Whether decoding can begin with each.
+        sha256: Hash of all of them, one after the other.
     """
 
     sizes_bytes: tuple[int, ...]
     durations_s: tuple[float, ...]
     first: bytes = field(repr=False)
     keyframes: tuple[bool, ...] = field(repr=False)
+    sha256: str = ""
 
     @property
     def size_bytes(self) -> int:
@@ -82,7 +85,7 @@ def measure_packets(path: Path) -> PacketSummary:
     """
     import av
 
-    sizes, durations, keyframes, first = [], [], [], b""
+    sizes, durations, keyframes, first, digest = [], [], [], b"", hashlib.sha256()
     try:
         with av.open(file_url(path), container_options=input_guard()) as container:
             if not container.streams.video:
@@ -91,6 +94,7 @@ def measure_packets(path: Path) -> PacketSummary:
                 if packet.size == 0:  # the flush packet at the end
                     continue
                 first = first or bytes(packet)
+                digest.update(packet)
                 sizes.append(packet.size)
                 durations.append(float((packet.duration or 0) * (packet.time_base or 0)))
                 keyframes.append(packet.is_keyframe)
@@ -100,7 +104,9 @@ def measure_packets(path: Path) -> PacketSummary:
         ) from error
     if not sizes:
         raise UnreadableSourceError(f"'{path}' has a video stream without any packets.")
-    return PacketSummary(tuple(sizes), tuple(durations), first, tuple(keyframes))
+    return PacketSummary(
+        tuple(sizes), tuple(durations), first, tuple(keyframes), digest.hexdigest()
+    )
 
 
 def is_far_larger(source: Source, encode_bytes: int) -> bool:

@@ -86,10 +86,13 @@ def _aperture(video: Video) -> tuple[int, int] | None:
 
 
 # ffmpeg's side data of a picture.
-_DYNAMIC_METADATA = {
+_HDR_METADATA = {
     "Dolby Vision": {"DOVI_RPU_BUFFER", "DOVI_METADATA"},
     "HDR10+": {"DYNAMIC_HDR_PLUS"},
+    "mastering display": {"MASTERING_DISPLAY_METADATA"},
+    "content light level": {"CONTENT_LIGHT_LEVEL"},
 }
+_FILM_GRAIN = "FILM_GRAIN_PARAMS"
 _HEADERLESS = frozenset({".yuv", ".raw", ".rgb"})
 
 
@@ -236,15 +239,38 @@ def _describe(video: Video, frame: VideoFrame) -> Source:
         interlaced=frame.interlaced_frame,
         stream=video.index,
         n_streams=video.n_streams,
-        dynamic_metadata=_dynamic_metadata(frame),
+        hdr_metadata=_hdr_metadata(frame),
     )
 
 
-def _dynamic_metadata(frame: VideoFrame) -> tuple[str, ...]:
+def _hdr_metadata(frame: VideoFrame) -> tuple[str, ...]:
+    found = _side_data(frame)
+    return tuple(name for name, kinds in _HDR_METADATA.items() if kinds & found)
+
+
+def _side_data(frame: VideoFrame) -> set[str]:
     # PyAV iterates over the data and not, as its types say, over keys.
     side_data = cast("Iterable[SideData]", frame.side_data)
-    found = {data.type.name for data in side_data}
-    return tuple(name for name, kinds in _DYNAMIC_METADATA.items() if kinds & found)
+    return {data.type.name for data in side_data}
+
+
+def leave_out_grain(encode: Source) -> Source:
+    """Have the film grain of an encode left out when it is decoded.
+
+    Encoders take grain out of a picture and describe it; decoders add another one that looks alike.
+    Frame by frame that is noise, for which a score would blame the encode.
+
+    Args:
+        encode: As probed.
+
+    Returns:
+        It, marked if there is such grain in its first picture.
+    """
+    if encode.codec != "av1":
+        return encode
+    marked = replace(encode, without_grain=True)
+    with open_source(marked) as video:
+        return marked if _FILM_GRAIN in _side_data(_first_picture(video)) else encode
 
 
 def _quick_timing(video: Video, source: Source) -> Timing | None:

@@ -106,7 +106,7 @@ def _devices() -> list[str]:
     return [*hardware_devices(), platform.platform()]
 
 
-KEY_VERSION = 3
+KEY_VERSION = 4
 """Counts the meanings of a key. It goes up when the same facts come to give another measurement:
 when frames are paired, scaled or counted in another way, or files are found in another way."""
 

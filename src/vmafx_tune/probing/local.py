@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.model import EncodeSpec, Source, VmafModel
-    from vmafx_tune.ports import Encoder, FrameProgress, ProbeProgress, Prober, Scorer
+    from vmafx_tune.ports import Encoder, FrameProgress, KeepEncode, ProbeProgress, Prober, Scorer
     from vmafx_tune.probing.keys import Setup
     from vmafx_tune.session import Session
 
@@ -47,6 +47,8 @@ class EncodingProber:
             of this prober only, where none is given.
         work_dir: Where scratch folders are made; None for the system's temporary folder.
         check: Called with each clip before it is encoded or scored; raises to refuse it.
+        keep: Called with each encode that was scored, and its file, which is removed where this
+            does not move it away.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class EncodingProber:
         shares: CoreShares | None = None,
         work_dir: Path | None = None,
         check: Callable[[Source], None] | None = None,
+        keep: KeepEncode | None = None,
     ) -> None:
         self._encoder = encoder
         self._scorer = scorer
@@ -65,6 +68,7 @@ class EncodingProber:
         self._shares = shares or CoreShares(available_cpus())
         self._work_dir = work_dir
         self._check = check or (lambda _: None)
+        self._keep = keep
 
     def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
         """Encode and score `spec`; see `ports.Prober`."""
@@ -78,6 +82,8 @@ class EncodingProber:
                 scores = self._scorer.score(
                     self._request(spec, outcome.encoded), on_progress=_stage(on_progress, "score")
                 )
+            if self._keep is not None:
+                self._keep(spec.encode, outcome.encoded.path)
             return _probe(spec, outcome, scores, score_time_s=time.monotonic() - started)
 
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
@@ -112,7 +118,8 @@ def _probe(
         score_time_s=score_time_s,
         **{name: getattr(outcome, name) for name in _SAME_NAMES},
         pixel_format=outcome.encoded.pixel_format,
-        dynamic_metadata=outcome.encoded.dynamic_metadata,
+        hdr_metadata=outcome.encoded.hdr_metadata,
+        without_grain=outcome.encoded.without_grain,
     )
 
 
@@ -216,23 +223,14 @@ class LocalProbing:
     def prober(self) -> Prober:
         """Make probes; see `Probing`."""
         return EncodingProber(
-            self._encoder(),
+            self._session.encoder(),
             self._chosen(),
             cancel=self._session.cancel,
             shares=self._session.shares,
             work_dir=self._session.tools.work_dir,
             check=self._require_intact,
+            keep=self._session.keep,
         )
-
-    def _encoder(self) -> Encoder:
-        from vmafx_tune.encoders.runner import FfmpegEncoder
-
-        def probe(path: Path) -> Source:
-            from vmafx_tune.media.probe import probe_source
-
-            return probe_source(path)
-
-        return FfmpegEncoder(self._session.ffmpeg, self._session.runner, probe)
 
     def _require_intact(self, source: Source) -> None:
         from vmafx_tune.media.damage import require_intact

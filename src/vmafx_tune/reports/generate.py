@@ -15,6 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from vmafx_tune.reports import schemas
 from vmafx_tune.results.cache import CacheResult
 from vmafx_tune.results.compare import CompareOneTarget, CompareTargets
+from vmafx_tune.results.encode import EncodeResult
 from vmafx_tune.results.ladder import LadderResult
 from vmafx_tune.results.machine import DoctorResult, EncodersResult
 from vmafx_tune.results.record import json_fields
@@ -30,6 +31,7 @@ _TITLES = {
     "score": "vmafx-tune score",
     "remote_score": "vmafx-tune score --server",
     "search": "vmafx-tune search",
+    "encode": "vmafx-tune encode",
     "compare": "vmafx-tune compare, for one target or several",
     "ladder": "vmafx-tune ladder",
     "encoders": "vmafx-tune encoders",
@@ -40,6 +42,7 @@ _RESULTS: Mapping[str, Any] = {
     "score": ScoreResult,
     "remote_score": RemoteScoreResult,
     "search": SearchResult,
+    "encode": EncodeResult,
     "compare": CompareOneTarget | CompareTargets,
     "ladder": LadderResult,
     "encoders": EncodersResult,

@@ -25,6 +25,7 @@ FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "score": ("table", "json", "csv"),
         "remote_score": ("table", "json"),
         "search": ("table", "json"),
+        "encode": ("table", "json"),
         "compare": ("table", "json", "markdown", "csv", "html"),
         "ladder": ("table", "json", "markdown", "hls", "dash", "html"),
         "encoders": ("table", "json"),

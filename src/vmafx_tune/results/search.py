@@ -61,8 +61,8 @@ class SearchLimit(Record):
     """Why a search has no proven answer."""
 
     kind: str
-    """knob_range, clip_ceiling, encoder_args, size, max_bitrate, max_iter, sample, subsample or
-    failed."""
+    """knob_range, clip_ceiling, encoder_args, size, max_bitrate, max_iter, sample, subsample,
+    no_proof or failed."""
     message: str
     """The same as a sentence."""
 

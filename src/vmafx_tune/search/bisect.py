@@ -106,7 +106,7 @@ def _only_misses(problem: SearchProblem, found: Mapping[int, Measurement]) -> bo
 
 def _settled(problem: SearchProblem, found: Mapping[int, Measurement]) -> SearchOutcome:
     outcome = SearchState(replace(problem, known=found)).outcome()
-    return replace(outcome, converged=True, ran_out=False)
+    return replace(outcome, converged=True, ran_out=False, settled=not outcome.proven)
 
 
 def probes_left(problem: SearchProblem, measured: Mapping[int, Measurement] = _NOTHING) -> int:

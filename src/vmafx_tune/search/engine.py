@@ -21,13 +21,15 @@ from vmafx_tune.results.search import (
 )
 from vmafx_tune.sampling.estimates import estimate_of, is_close_enough, searched_sample
 from vmafx_tune.search.bisect import SearchProblem
+from vmafx_tune.search.curve import expected_crossing
 from vmafx_tune.search.losses import losses
 from vmafx_tune.search.plateau import MeasuredStep, is_saturated, plateau_at_best, plateau_at_worst
 from vmafx_tune.search.prescan import SamplePrescan, prescan_of
 from vmafx_tune.search.probe_set import ProbeSet, method_of
+from vmafx_tune.search.state import SearchState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from vmafx_tune.ports import Prober
     from vmafx_tune.results.pooled import PooledScores
@@ -39,6 +41,9 @@ if TYPE_CHECKING:
 
 __all__ = ["describe", "failed_search", "plan_of", "search", "search_with"]
 
+# As far as an unproven answer may be from the worst setting that reaches the target: a step of most
+# encoders is a twentieth of the bitrate, and another probe takes as long as the first.
+_NEAR_STEPS = 2
 _SAME_NAMES = {field.name for field in fields(BestEncode)} & {field.name for field in fields(Probe)}
 
 
@@ -48,6 +53,8 @@ def search(
     *,
     observe: Observer = ignore,
     prescan: Prober | None = None,
+    fallbacks: Sequence[float] = (),
+    prove: bool = True,
 ) -> SearchResult:
     """Find the cheapest setting that reaches `request.target`, and prove it.
 
@@ -56,6 +63,9 @@ def search(
         prober: Makes the probes.
         observe: Receives the events.
         prescan: Probes parts of the source, for cheap looks before the first probe; None for none.
+        fallbacks: Targets to search in turn where `request.target` cannot be reached.
+        prove: Whether the next worse setting is measured too. Otherwise the search ends with a
+            setting that reaches the target and should be within two of the worst that does.
 
     Returns:
         The answer, or for a target that cannot be reached the best probe with the reason; see
@@ -68,7 +78,14 @@ def search(
     observe(plan_of(request, [request.target], guided=prescan is not None))
     observe(JobStarted(request.encoder, n_frames=request.n_frames))
     looks = None if prescan is None else prescan_of(request, prescan, observe)
-    result = search_with(request, probe_set, prescan=looks)
+    result = search_with(request, probe_set, prescan=looks, prove=prove)
+    for target in fallbacks:
+        if result.ok:
+            break
+        request = request.at_target(target)
+        made_before = result.new_probes
+        result = search_with(request, probe_set, prescan=looks, prove=prove)
+        result = replace(result, new_probes=made_before + result.new_probes)
     observe(JobFinished(request.encoder, ok=result.ok, summary=describe(result, request.knob)))
     return result
 
@@ -103,6 +120,7 @@ def search_with(
     *,
     upcoming: Sequence[float] = (),
     prescan: Prescan | SamplePrescan | None = None,
+    prove: bool = True,
 ) -> SearchResult:
     """Search with the probes that `probe_set` already holds, and leave the new ones in it.
 
@@ -111,6 +129,7 @@ def search_with(
         probe_set: The encoder's probes so far.
         upcoming: Targets that will be searched in `probe_set` after this one.
         prescan: Takes looks where the search interpolates; made for the same request.
+        prove: As for `search`.
 
     Raises:
         VmafxTuneError: A probe failed; the probes made before it stay in `probe_set`.
@@ -123,11 +142,16 @@ def search_with(
         known=probe_set.found(),
         max_probes=request.max_iter,
         prior=request.prior,
+        cautious=not prove,
     )
     if request.strategy is SearchStrategy.INTERPOLATE:
         problem = replace(problem, seeds=probe_set.stored())
         problem = replace(problem, hints=prescan.hints(problem) if prescan else {})
-    is_enough = partial(is_close_enough, request) if request.estimates else None
+    is_enough: Callable[[Probe, float], bool] | None = None
+    if request.estimates:
+        is_enough = partial(is_close_enough, request)
+    elif not prove:
+        is_enough = partial(_is_near, request, probe_set, problem)
     outcome = probe_set.solve(problem, request.strategy, upcoming, is_enough=is_enough)
     result = _result(
         request, probe_set, outcome, probe_set.n_made - made_before, time.monotonic() - started
@@ -135,6 +159,15 @@ def search_with(
     if isinstance(prescan, SamplePrescan):
         return replace(result, sample=prescan.sample(request.target))
     return result
+
+
+def _is_near(
+    request: SearchRequest, probe_set: ProbeSet, problem: SearchProblem, probe: Probe, _: float
+) -> bool:
+    """Tell of a setting that reaches the target whether the worst that does should be near it."""
+    state = SearchState(replace(problem, known=probe_set.found()))
+    step = request.grid.position_of(probe.quality)
+    return expected_crossing(problem, state) < step + _NEAR_STEPS
 
 
 def failed_search(
@@ -291,6 +324,12 @@ def _limit(
             "max_iter",
             f"The search stopped after {counted(request.max_iter, 'probe')} without a proof. "
             "Raise --max-iter.",
+        )
+    if outcome.settled and not request.estimates:
+        return SearchLimit(
+            "no_proof",
+            "The next worse setting was not measured, so it may reach the target too. Use --proof "
+            "full to find out.",
         )
     if outcome.too_large and not outcome.proven:
         return _why_too_large(request, probe_set, outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -157,7 +158,8 @@ def wished_step(problem: SearchProblem, state: SearchState, crossing: float) -> 
         return end
     if state.ends_in_too_large and crossing <= bracket.passing:
         return bracket.midpoint
-    return round(min(max(crossing, bracket.passing + 1), bracket.missing - 1))
+    nearest = math.floor(crossing) if problem.cautious else round(crossing)
+    return min(max(nearest, bracket.passing + 1), bracket.missing - 1)
 
 
 def _end_within_reach(crossing: float, bracket: Bracket, problem: SearchProblem) -> int | None:

@@ -27,8 +27,11 @@ def losses(source: Source, encode: Probe) -> tuple[str, ...]:
     if encode.pixel_format is None:
         return ()
     told = _format_losses(source.pixel_format, encode.pixel_format)
-    gone = [name for name in source.dynamic_metadata if name not in encode.dynamic_metadata]
-    return (*told, *(f"The {name} metadata of the source is not in the encode." for name in gone))
+    gone = [name for name in source.hdr_metadata if name not in encode.hdr_metadata]
+    told += (f"The {name} metadata of the source is not in the encode." for name in gone)
+    if encode.without_grain:
+        told.append("The film grain that the encoder synthesises was left out of scoring.")
+    return tuple(told)
 
 
 def _format_losses(source: PixelFormat, encode: PixelFormat) -> list[str]:

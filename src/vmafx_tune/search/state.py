@@ -42,6 +42,8 @@ class SearchProblem:
             shape, and off by nobody knows what. They say where to measure, and nothing else.
         seeds: What measuring a step would find, as far as a store holds it. A seed counts as a
             probe where it is used, but it takes no encode.
+        cautious: Whether to measure steps that should reach the target, where the step nearest to
+            the crossing may just miss it: for a search that ends with the first one that does.
 
     Raises:
         ValueError: `last_step` or `max_probes` is negative, a step is out of range, or a hint is
@@ -55,6 +57,7 @@ class SearchProblem:
     prior: Prior | None = None
     hints: Mapping[int, float] = field(default_factory=dict)
     seeds: Mapping[int, Measurement] = field(default_factory=dict)
+    cautious: bool = False
 
     def __post_init__(self) -> None:
         if self.last_step < 0 or self.max_probes < 0:
@@ -90,6 +93,7 @@ class SearchOutcome:
         non_monotone: Pairs `(better_step, worse_step)` of neighbours among the measured steps where
             the worse one scores strictly higher. Any contradiction in the measurements implies one
             between neighbours, so none goes unnoticed.
+        settled: Whether the search ended with a step that is good enough, before a proof.
     """
 
     best_step: int | None
@@ -100,6 +104,7 @@ class SearchOutcome:
     scores: Mapping[int, float]
     non_monotone: tuple[tuple[int, int], ...]
     too_large: tuple[int, ...] = ()
+    settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,9 @@ def test_several_losses_are_told_one_by_one() -> None:
 
 
 def test_dynamic_metadata_that_the_encode_has_not_is_told() -> None:
-    clip = replace(factories.source(), dynamic_metadata=("Dolby Vision", "HDR10+"))
+    clip = replace(factories.source(), hdr_metadata=("Dolby Vision", "HDR10+"))
     encode = replace(
-        factories.probe("x", 1), pixel_format=clip.pixel_format, dynamic_metadata=("HDR10+",)
+        factories.probe("x", 1), pixel_format=clip.pixel_format, hdr_metadata=("HDR10+",)
     )
     assert losses(clip, encode) == (
         "The Dolby Vision metadata of the source is not in the encode.",

@@ -14,7 +14,9 @@ from vmafx_tune.errors import UsageError
 
 __all__ = ["NAMES", "schema", "schema_text"]
 
-NAMES = ("score", "remote_score", "search", "compare", "ladder", "encoders", "doctor", "cache")
+NAMES = (
+    "score", "remote_score", "search", "encode", "compare", "ladder", "encoders", "doctor", "cache",
+)  # fmt: skip
 """What there is a schema of."""
 
 

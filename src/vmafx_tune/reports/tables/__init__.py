@@ -109,6 +109,10 @@ def _parts(result: Result, *, frames: bool, commands: bool) -> Iterator[Part]:
             from vmafx_tune.reports.tables.search import search_parts
 
             return search_parts(shown)
+        case "encode":
+            from vmafx_tune.reports.tables.encode import encode_parts
+
+            return encode_parts(shown)
         case "compare":
             from vmafx_tune.reports.tables.compare import compare_parts
 

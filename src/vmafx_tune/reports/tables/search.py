@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vmafx_tune.reports.tables import Part
     from vmafx_tune.results.search import ProbeSummary, SearchResult
 
-__all__ = ["search_parts"]
+__all__ = ["circumstances", "probes", "search_parts"]
 
 _COLUMNS = (
     Column("CRF"),
@@ -33,10 +33,10 @@ def search_parts(result: SearchResult) -> Iterator[Part]:
     """Lay out a search: the answer, what was searched, every probe, the encode command."""
     yield _answer(result)
     yield ""
-    yield _circumstances(result)
+    yield circumstances(result)
     if result.bisect_samples or result.too_large:
         yield ""
-        yield _probes(result)
+        yield probes(result)
     for message in facts.notes(result):
         yield ""
         yield plain(message, "yellow")
@@ -61,7 +61,8 @@ def _encode_name(result: SearchResult) -> str:
     return f"{result.codec} {facts.knob(result.codec)} {text.quality(result.best_crf)}"
 
 
-def _circumstances(result: SearchResult) -> RenderableType:
+def circumstances(result: SearchResult) -> RenderableType:
+    """Lay out what was searched, and how."""
     return facts_grid(
         [
             ("Source", facts.describe_source(result.source)),
@@ -88,7 +89,8 @@ def _probe_count(result: SearchResult) -> str:
     return f"{count} {noun}" + (f", {known} cached" if known > 0 else "")
 
 
-def _probes(result: SearchResult) -> RenderableType:
+def probes(result: SearchResult) -> RenderableType:
+    """Lay out every probe of a search."""
     rows = [_stopped_cells(result, quality) for quality in result.too_large]
     rows += [_probe_cells(result, probe) for probe in result.bisect_samples]
     return grid(_COLUMNS, rows)

@@ -1,0 +1,1 @@
+"""`encode`: a search whose answer is delivered, with the other streams of its source."""

@@ -1,0 +1,184 @@
+"""Writes the output of an encode with ffmpeg."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vmafx_tune.encode.mux_command import mux_command, trial_command
+from vmafx_tune.encode.streams import plan_streams
+from vmafx_tune.encoders.argv import join_command
+from vmafx_tune.encoders.availability import failure_reason
+from vmafx_tune.encoders.registry import encoder_row
+from vmafx_tune.errors import OutputError, ToolOutputError
+from vmafx_tune.media.cleanup import scratch_folder
+from vmafx_tune.media.ffmpeg import FrameCounter, file_url, is_disk_full
+from vmafx_tune.media.streams import Contents, cover_picture, first_frame_s, read_contents
+from vmafx_tune.model import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from vmafx_tune.encode.streams import AudioForm, Container, Part
+    from vmafx_tune.media.process import Completed
+    from vmafx_tune.model import EncodeSpec, Source
+    from vmafx_tune.ports import FrameProgress
+    from vmafx_tune.session import Session
+
+__all__ = ["Muxer"]
+
+
+class Muxer:
+    """Puts an encode of a source beside the source's other streams.
+
+    Args:
+        session: Has ffmpeg, and runs it.
+        source: Of the encode.
+        container: What is written.
+        audio: What becomes of audio.
+        subtitles: `copy` or `none`.
+
+    Attributes:
+        plan: What the output is made of; found out by trials, before anything is encoded.
+
+    Raises:
+        UnreadableSourceError: The source cannot be read.
+        ToolNotFoundError: There is no ffmpeg.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        source: Source,
+        container: Container,
+        *,
+        audio: AudioForm,
+        subtitles: str,
+    ) -> None:
+        self.container = container
+        self._session = session
+        self._source = source
+        self._contents = _contents(source)
+        self.plan = plan_streams(
+            self._contents.streams,
+            self._contents.video(source.stream).index,
+            container,
+            audio=audio,
+            subtitles=subtitles,
+            chapters=self._contents.chapters > 0,
+            fits=self._fits,
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the output does not have of the source, unasked, or not as it was."""
+        lost = [
+            f"The {each.type} stream {each.index} is left out: {each.reason}"
+            for each in self.plan.dropped
+            if not each.reason.startswith("--")
+        ]
+        return (*lost, *self.plan.changes)
+
+    def _fits(self, parts: Sequence[Part]) -> bool:
+        """Try whether the container takes streams of the source, by their first second."""
+        with scratch_folder(self._session.tools.work_dir) as folder:
+            command = trial_command(
+                self._session.ffmpeg.path,
+                self._source.path,
+                self.container,
+                parts,
+                folder / "trial",
+            )
+            return self._session.runner.run(command).returncode == 0
+
+    def write(
+        self,
+        encoded: Path,
+        output: Path,
+        *,
+        settings: str | None,
+        on_progress: FrameProgress | None = None,
+    ) -> None:
+        """Write an output.
+
+        Sound and pictures are as far apart as in the source: the first frame of the encode is
+        shown when that of the source is.
+
+        Args:
+            encoded: The encode.
+            output: The file to write.
+            settings: How the video was encoded, for a tag; None for none.
+            on_progress: Told of the frames that are written.
+
+        Raises:
+            OutputError: There is no room for it.
+            ToolOutputError: ffmpeg cannot write it.
+        """
+        source = self._source
+        begins_s = first_frame_s(source.path, source.stream, source.raw)
+        timed = (stream for stream in self.plan.streams if stream.kind != "subtitle")
+        others = [stream.start_s for stream in timed if stream.start_s is not None]
+        # What begins before 0 is for the muxer to write, or to move.
+        zero_s = max(0.0, min([begins_s, *others]))
+        with scratch_folder(self._session.tools.work_dir) as folder:
+            covers = [folder / f"cover-{cover.index}" for cover in self.plan.covers]
+            for picture, cover in zip(covers, self.plan.covers, strict=True):
+                picture.write_bytes(cover_picture(source.path, cover.index))
+            command = mux_command(
+                self._session.ffmpeg.path,
+                encoded,
+                source.path,
+                self.container,
+                self.plan,
+                output,
+                encoded_offset_s=begins_s - first_frame_s(encoded) - zero_s,
+                source_offset_s=-zero_s,
+                covers=covers,
+                tags=self._contents.tags,
+                timecode=self._contents.timecode,
+                settings=settings,
+            )
+            counter = FrameCounter(source.n_frames, on_progress)
+            done = self._session.runner.run(command, progress=counter)
+        if done.returncode != 0:
+            raise self._failure(done, output)
+
+    def join(self, parts: Sequence[Path], spec: EncodeSpec, joined: Path) -> None:
+        """Join the encodes of a clip's chunks, without a change to a packet.
+
+        Args:
+            parts: Their files, in order.
+            spec: The encode of the whole clip.
+            joined: The file to write.
+
+        Raises:
+            OutputError: There is no room for it.
+            ToolOutputError: ffmpeg cannot write it.
+        """
+        command = join_command(
+            spec, encoder_row(spec.encoder), self._session.ffmpeg.path, list(map(str, parts)),
+            output=file_url(joined),
+        )  # fmt: skip
+        done = self._session.runner.run(command)
+        if done.returncode != 0:
+            raise self._failure(done, joined)
+
+    def _failure(self, done: Completed, output: Path) -> Exception:
+        log = f"{done.stderr}\n{done.stderr_tail}"
+        if is_disk_full(log, done.returncode):
+            return OutputError(
+                f"The output does not fit into '{output.parent.parent}': the disk is full. Free "
+                "some space."
+            )
+        return done.error(
+            ToolOutputError,
+            f"The {self.container.name} file cannot be written: "
+            f"{failure_reason(log, done.returncode)}.",
+        )
+
+
+def _contents(source: Source) -> Contents:
+    """List what a source's file holds; a headerless one has nothing but its video."""
+    if source.raw is not None:
+        return Contents((Stream(0, "video", source.codec),), 0, {})
+    return read_contents(source.path)

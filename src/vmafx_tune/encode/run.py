@@ -1,0 +1,267 @@
+"""Search, and deliver the encode that was measured."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vmafx_tune import shell
+from vmafx_tune._version import __version__
+from vmafx_tune.choices import Proof
+from vmafx_tune.encode.delivery import check_output, deliver
+from vmafx_tune.encode.kept import KeptEncodes
+from vmafx_tune.encode.muxing import Muxer
+from vmafx_tune.encode.streams import audio_form, container_of
+from vmafx_tune.errors import ToolOutputError, UsageError
+from vmafx_tune.events import FramesDone, JobFinished, JobStarted, Observer, ignore
+from vmafx_tune.formatting import given
+from vmafx_tune.media.cleanup import scratch_folder
+from vmafx_tune.options import DEFAULT_ENCODERS, DEFAULT_TARGET, DeliveryOptions
+from vmafx_tune.prepared_source import PreparedSource, checked_max_bitrate, row_of
+from vmafx_tune.results.encode import EncodeResult
+from vmafx_tune.scoring.pairing import source_notes
+from vmafx_tune.search.engine import search
+from vmafx_tune.search.targets import checked_score
+from vmafx_tune.session import open_session
+from vmafx_tune.source import open_source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vmafx_tune.encode.streams import Container
+    from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.events import Event
+    from vmafx_tune.model import EncodeSpec, Probe, Source
+    from vmafx_tune.options import EncodingOptions, ScoringOptions, SourceOptions, ToolOptions
+    from vmafx_tune.ports import ProbeProgress
+    from vmafx_tune.search.request import SearchRequest
+    from vmafx_tune.session import Session
+
+__all__ = ["encode"]
+
+# An encoder that writes something else each time is measured anew with the file kept, which then
+# is the answer's unless that comes out otherwise, too.
+_MOST_ATTEMPTS = 4
+_JOB = "output"
+
+
+def encode(
+    source: str | Path,
+    output: str | Path,
+    encoder: str = DEFAULT_ENCODERS[0],
+    target: float = DEFAULT_TARGET,
+    *,
+    fallback_targets: Sequence[float] = (),
+    max_bitrate_kbps: float | None = None,
+    delivery: DeliveryOptions | None = None,
+    encoding: EncodingOptions | None = None,
+    scoring: ScoringOptions | None = None,
+    sources: SourceOptions | None = None,
+    tools: ToolOptions | None = None,
+    observe: Observer = ignore,
+    session: Session | None = None,
+) -> EncodeResult:
+    """Find the cheapest encode that reaches a target, and deliver it with all other streams.
+
+    The file holds the very packets that were measured: nothing is encoded a second time, unless the
+    answer comes from the cache, whose encode is then made again and held against the hash of the
+    one that was measured.
+
+    Args:
+        source: The clip to encode: a file, or an http or https URL as a string.
+        output: The file to write: `.mkv`, `.mp4`, `.m4v`, `.mov` or `.webm`.
+        encoder: ffmpeg's name of the encoder, or an alias such as `x265`.
+        target: Pooled VMAF score to reach; a tie passes.
+        fallback_targets: Lower targets to try in turn where `target` cannot be reached.
+        max_bitrate_kbps: What the video may have; None for no limit.
+        delivery: What the output holds, and when it is written.
+        encoding: Preset, range of the quality knob, further encoder arguments. A sample leads to
+            the answer, which is measured on the whole source all the same.
+        scoring: Model, backend, pooling, subsampling.
+        sources: How sources are read.
+        tools: Which programs to use, and where to work.
+        observe: Receives progress and warnings, perhaps from other threads.
+        session: Use these adapters instead of ones made from `sources` and `tools`.
+
+    Returns:
+        The search's answer with its proof, and what was delivered; without `output` where the
+        target is out of reach (`ok` is False).
+
+    Raises:
+        UsageError: The output exists and may not be overwritten, or has no suffix of a container.
+        OutputError: The output cannot be written.
+        EncoderUnavailableError: This ffmpeg lacks the encoder, or this machine cannot open it.
+        VmafxTuneError: As `search`, and where the finished file is not what it should be.
+    """
+    delivery, path = delivery or DeliveryOptions(), Path(output)
+    container, audio = container_of(path), audio_form(delivery.audio)
+    if delivery.subtitles not in {"copy", "none"}:
+        raise UsageError(f"--subtitles '{delivery.subtitles}' is not valid. Use copy or none.")
+    check_output(path, force=delivery.force)
+    if encoding is not None and encoding.sample is not None:
+        encoding = replace(encoding, verify=True)
+    with open_session(session, tools, sources, observe) as session:
+        probed = open_source(source, scoring, session)
+        _check_apart(path, probed)
+        prepared = PreparedSource.prepare(probed, encoding, scoring, session)
+        row = row_of(encoder)
+        goal, *fallbacks = (
+            checked_score(each, prepared.model, "A target")
+            for each in (target, *sorted(fallback_targets, reverse=True))
+        )
+        _check_fallbacks(goal, fallbacks)
+        limit_kbps = _limit_kbps(prepared, checked_max_bitrate(max_bitrate_kbps), delivery)
+        request = prepared.request(row, goal, max_bitrate_kbps=limit_kbps)
+        _check_codec(row, container, path)
+        prepared.require(row)
+        prepared.require_arguments(request)
+        muxer = Muxer(
+            session, prepared.source, container, audio=audio, subtitles=delivery.subtitles
+        )
+        for lost in muxer.notes:
+            session.warn(lost)
+        with _keeping(prepared, row, request) as kept:
+            result = _searched(prepared, row, request, fallbacks, delivery, kept)
+            notes = (*source_notes(probed), *prepared.notes, *muxer.notes, *result.notes)
+            result = prepared.noted(replace(result, notes=notes))
+            answer = _deliverable(result, delivery)
+            if answer is None:
+                return result
+            spec = replace(request.template.encode, quality=answer.quality)
+            with _shown(result, session) as on_progress:
+                written = deliver(
+                    answer,
+                    kept.files(answer),
+                    spec,
+                    muxer,
+                    path,
+                    settings=_settings(spec, answer, session) if delivery.tag else None,
+                    cancel=session.cancel,
+                    on_progress=on_progress,
+                )
+            return replace(result, output=written, worst_second=kept.worst_second(answer))
+
+
+@contextmanager
+def _keeping(
+    prepared: PreparedSource, row: EncoderRow, request: SearchRequest
+) -> Iterator[KeptEncodes]:
+    """Keep the encodes of the best probe while the block lasts."""
+    session = prepared.session
+    with scratch_folder(session.tools.work_dir) as folder:
+        kept = KeptEncodes(prepared, row, request, folder)
+        session.keep = kept.keep
+        try:
+            yield kept
+        finally:
+            session.keep = None
+
+
+def _searched(
+    prepared: PreparedSource,
+    row: EncoderRow,
+    request: SearchRequest,
+    fallbacks: Sequence[float],
+    delivery: DeliveryOptions,
+    kept: KeptEncodes,
+) -> EncodeResult:
+    """Search until the answer's encode is at hand, just as it was measured."""
+    observe = prepared.session.observe
+
+    def see(event: Event) -> None:
+        kept.see(event)
+        observe(event)
+
+    usual = Proof.FULL if request.sample is None else Proof.NONE
+    prove = (delivery.proof or usual) is Proof.FULL
+    for measured_anew in range(_MOST_ATTEMPTS):
+        prober, prescan = prepared.probers([row])
+        found = search(
+            request, prober, observe=see, prescan=prescan, fallbacks=fallbacks, prove=prove
+        )
+        facts = {field.name: getattr(found, field.name) for field in fields(found)}
+        result = EncodeResult(**facts | {"new_probes": found.new_probes + measured_anew})
+        answer = _deliverable(result, delivery)
+        if answer is None or kept.has(answer):
+            return result
+        # The encoder does not write the same again, so what it writes now is what counts.
+        kept.measure_anew(answer)
+    raise ToolOutputError(
+        f"{row.name} does not write the same encode twice, so what was measured cannot be "
+        "delivered. Use --threads 1, or another encoder."
+    )
+
+
+def _deliverable(result: EncodeResult, delivery: DeliveryOptions) -> Probe | None:
+    """Find what is to be delivered; None where nothing is."""
+    return result.answer if result.ok or delivery.best_effort else None
+
+
+def _check_apart(path: Path, source: Source) -> None:
+    """Refuse to write over the source, whatever the two are called."""
+    if path.exists() and path.samefile(source.path):
+        raise UsageError(
+            f"The output '{path}' is the source itself, and would overwrite it. Write to another "
+            "file."
+        )
+
+
+def _check_fallbacks(target: float, fallbacks: Sequence[float]) -> None:
+    if not_lower := [given(each) for each in fallbacks if each >= target]:
+        raise UsageError(
+            f"The fallback target {' and '.join(not_lower)} is not below the target, "
+            f"{given(target)}. Use lower ones."
+        )
+
+
+def _check_codec(row: EncoderRow, container: Container, path: Path) -> None:
+    if row.codec.value not in container.codecs:
+        raise UsageError(
+            f"{container.name} cannot hold what {row.name} writes. Name the output "
+            f"'{path.with_suffix('.mkv').name}', or use another encoder."
+        )
+
+
+def _limit_kbps(
+    prepared: PreparedSource, limit_kbps: float | None, delivery: DeliveryOptions
+) -> float | None:
+    """Take the lower one of two limits: that in kb/s, and that in percent of the source's video."""
+    percent = delivery.max_size_percent
+    if percent is None:
+        return limit_kbps
+    if not (math.isfinite(percent) and percent > 0):
+        raise UsageError(f"--max-size-percent {given(percent)} is not valid. Use more than 0.")
+    source_kbps = prepared.session.video_bitrate_kbps(prepared.source, 1 << 60)
+    if source_kbps is None:
+        raise UsageError(
+            "--max-size-percent has no effect on a source that is not compressed. Use "
+            "--max-bitrate."
+        )
+    return min(filter(None, (limit_kbps, source_kbps * percent / 100)))
+
+
+def _settings(spec: EncodeSpec, answer: Probe, session: Session) -> str:
+    """Say how an encode was made, for the file: with names of files, but not where they were."""
+    nameless = replace(spec.source, path=Path(spec.source.path.name))
+    command = session.user_command(replace(spec, source=nameless))
+    program = Path(command[0]).name
+    return (
+        f"vmafx-tune {__version__}; {answer.encoder_version}; "
+        f"{shell.join((program, *command[1:]), one_line=True)}"
+    )
+
+
+@contextmanager
+def _shown(result: EncodeResult, session: Session) -> Iterator[ProbeProgress]:
+    """Show a delivery as a job of its own."""
+    n_frames = result.source.n_frames
+    session.observe(JobStarted(_JOB, 2 * n_frames))
+
+    def on_progress(stage: str, frames: int) -> None:
+        session.observe(FramesDone(_JOB, stage, frames + (n_frames if stage == "verify" else 0)))
+
+    yield on_progress
+    session.observe(JobFinished(_JOB, ok=True, summary="written and verified"))

@@ -1,0 +1,136 @@
+"""What a file holds beside its video: its streams, chapters and tags."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.media.container import check_file, lenient_tags, open_video
+from vmafx_tune.media.ffmpeg import file_url, input_guard
+from vmafx_tune.model import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from av.container import InputContainer
+
+    from vmafx_tune.model import RawFormat
+
+__all__ = ["Contents", "cover_picture", "first_frame_s", "read_contents"]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """All that a file holds.
+
+    Attributes:
+        streams: In their order.
+        chapters: How many it has.
+        tags: Of the file itself; names in lower case.
+    """
+
+    streams: tuple[Stream, ...]
+    chapters: int
+    tags: Mapping[str, str]
+
+    @property
+    def timecode(self) -> str | None:
+        """The time code of its first frame, wherever it is stated; None for none."""
+        all_tags = (self.tags, *(stream.tags for stream in self.streams))
+        return next((tags["timecode"] for tags in all_tags if "timecode" in tags), None)
+
+    def video(self, number: int) -> Stream:
+        """Find a video stream by its index among those that are not cover pictures."""
+        films = [each for each in self.streams if each.kind == "video" and not each.is_cover]
+        return films[number]
+
+
+def read_contents(path: Path) -> Contents:
+    """List what a file holds.
+
+    Raises:
+        UnreadableSourceError: It cannot be read.
+    """
+    with _opened(path) as container:
+        return Contents(
+            tuple(_stream(stream) for stream in container.streams),
+            len(container.chapters()),
+            _lower(container.metadata),
+        )
+
+
+def cover_picture(path: Path, index: int) -> bytes:
+    """Read a cover picture as it is in the file.
+
+    Args:
+        path: The file.
+        index: Of the picture's stream among all of the file's.
+
+    Raises:
+        UnreadableSourceError: It cannot be read.
+    """
+    with _opened(path) as container:
+        for packet in container.demux(container.streams[index]):
+            if packet.size:
+                return bytes(packet)
+    raise UnreadableSourceError(f"'{path}' has no picture in its stream {index}.")
+
+
+def first_frame_s(path: Path, stream: int = 0, raw: RawFormat | None = None) -> float:
+    """Find the time at which the first frame of a video stream is shown.
+
+    Args:
+        path: The file.
+        stream: Index among its video streams, cover pictures not counted.
+        raw: What a headerless file holds.
+
+    Returns:
+        Seconds on the clock of the file, which need not begin at 0.
+
+    Raises:
+        UnreadableSourceError: It cannot be read, or nothing in it can be decoded.
+    """
+    with open_video(path, raw, stream) as video:
+        frame = next(video.decode(), None)
+        if frame is None:
+            raise UnreadableSourceError(f"'{path}' has no frame that can be decoded.")
+        return frame.time or 0.0
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[InputContainer]:
+    import av
+
+    check_file(path)
+    try:
+        with av.open(
+            file_url(path), container_options=input_guard(), **lenient_tags()
+        ) as container:
+            yield container
+    except (OSError, av.FFmpegError) as error:
+        raise UnreadableSourceError(
+            f"'{path}' cannot be read: {getattr(error, 'strerror', None) or error}."
+        ) from error
+
+
+def _stream(stream: Any) -> Stream:
+    from av.stream import Disposition
+
+    context = getattr(stream, "codec_context", None)
+    start, base = stream.start_time, stream.time_base
+    return Stream(
+        index=stream.index,
+        kind=stream.type or "data",
+        codec="" if context is None else context.codec.canonical_name,
+        start_s=None if start is None or base is None else float(start * base),
+        dispositions=tuple(each.name or "" for each in Disposition if stream.disposition & each),
+        tags=_lower(stream.metadata),
+        channels=getattr(context, "channels", 0) if stream.type == "audio" else 0,
+    )
+
+
+def _lower(tags: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in tags.items()}
