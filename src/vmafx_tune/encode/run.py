@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
@@ -95,6 +96,7 @@ def encode(
         EncoderUnavailableError: This ffmpeg lacks the encoder, or this machine cannot open it.
         VmafxTuneError: As `search`, and where the finished file is not what it should be.
     """
+    started = time.monotonic()
     delivery, path = delivery or DeliveryOptions(), Path(output)
     container, audio = container_of(path), audio_form(delivery.audio)
     if delivery.subtitles not in {"copy", "none"}:
@@ -141,7 +143,12 @@ def encode(
                     cancel=session.cancel,
                     on_progress=on_progress,
                 )
-            return replace(result, output=written, worst_second=kept.worst_second(answer))
+            return replace(
+                result,
+                output=written,
+                worst_second=kept.worst_second(answer),
+                wall_time_ms=(time.monotonic() - started) * 1000,
+            )
 
 
 @contextmanager

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from random import Random
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -190,3 +192,44 @@ def test_a_sample_is_searched_again_for_each_target_with_the_probes_it_has() -> 
     estimates = [result.sample.estimate for result in results if result.sample]
     assert len({estimate.crf for estimate in estimates if estimate}) == 2
     assert len(prescan.asked) == len(set(prescan.asked))
+
+
+def test_a_search_without_a_proof_takes_a_sample_and_little_more_than_one_whole_encode() -> None:
+    n_probes, steps_off = [], []
+    random = Random(1)
+    for _ in range(200):
+        middle, width = random.uniform(25, 40), random.uniform(4, 8)
+        shift = random.gauss(0, 0.4)  # steps between what the parts and the whole score
+        target = random.uniform(60, 90)
+
+        def score(quality: float, middle: float = middle, width: float = width) -> float:
+            return 98 / (1 + math.exp((quality - middle) / width))
+
+        def sampled(quality: float, shift: float = shift, score: Any = score) -> float:
+            found: float = score(quality + shift)
+            return found
+
+        prober = CurveProber(score)
+        result = search(
+            asking(verify=True, target=target), prober, prescan=SampleProber(sampled), prove=False
+        )
+        proven = search(request(target=target), CurveProber(score))
+        assert result.ok
+        assert result.vmaf_score is not None
+        assert result.vmaf_score >= target
+        n_probes.append(len(prober.asked))
+        steps_off.append(proven.best_crf - result.best_crf)
+
+    assert fmean(n_probes) <= 1.3
+    assert max(steps_off) <= 2
+    assert fmean(steps_off) <= 0.7
+
+
+def test_an_answer_without_a_proof_says_so() -> None:
+    result = search(
+        asking(verify=True), CurveProber(whole), prescan=SampleProber(whole), prove=False
+    )
+
+    assert (result.ok, result.proven, result.converged) == (True, False, True)
+    assert result.limit is not None
+    assert result.limit.kind == "no_proof"

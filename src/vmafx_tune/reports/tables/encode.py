@@ -10,7 +10,7 @@ from rich.text import Text
 from vmafx_tune.formatting import counted
 from vmafx_tune.reports import facts, text
 from vmafx_tune.reports.tables import facts_grid, plain
-from vmafx_tune.reports.tables.search import circumstances, probes
+from vmafx_tune.reports.tables.search import circumstances, probes, took
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ __all__ = ["encode_parts"]
 
 def encode_parts(result: EncodeResult) -> Iterator[Part]:
     """Lay out an encode: what was searched, every probe, notes; and last what was delivered."""
-    yield circumstances(result)
+    yield circumstances(result, with_time=False)
     if result.bisect_samples or result.too_large:
         yield ""
         yield probes(result)
@@ -54,6 +54,7 @@ def _summary(result: EncodeResult, output: Output) -> RenderableType:
             ("VMAF", _quality(result)),
             ("Proof", _proof(result)),
             ("Streams", _streams(output)),
+            ("Took", took(result)),
         ]
     )
 

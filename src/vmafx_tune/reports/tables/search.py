@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vmafx_tune.reports.tables import Part
     from vmafx_tune.results.search import ProbeSummary, SearchResult
 
-__all__ = ["circumstances", "probes", "search_parts"]
+__all__ = ["circumstances", "probes", "search_parts", "took"]
 
 _COLUMNS = (
     Column("CRF"),
@@ -61,7 +61,7 @@ def _encode_name(result: SearchResult) -> str:
     return f"{result.codec} {facts.knob(result.codec)} {text.quality(result.best_crf)}"
 
 
-def circumstances(result: SearchResult) -> RenderableType:
+def circumstances(result: SearchResult, *, with_time: bool = True) -> RenderableType:
     """Lay out what was searched, and how."""
     return facts_grid(
         [
@@ -73,13 +73,18 @@ def circumstances(result: SearchResult) -> RenderableType:
             ("Answer", facts.limit_of(result)),
             ("Sample", facts.describe_sample(result)),
             ("Chunks", facts.describe_chunks(result.chunk_frames, result.source.frame_rate)),
-            ("Took", f"{text.duration(result.wall_time_ms)}, {_probe_count(result)}"),
+            ("Took", took(result) if with_time else ""),
         ]
     )
 
 
 def _scorer(result: SearchResult) -> str:
     return "" if result.backend is None else facts.scorer(result.backend, result.backend_version)
+
+
+def took(result: SearchResult) -> str:
+    """Say how long it took, and how many probes."""
+    return f"{text.duration(result.wall_time_ms)}, {_probe_count(result)}"
 
 
 def _probe_count(result: SearchResult) -> str:
