@@ -16,12 +16,13 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from _rows import Row
 
 from vmafx_tune.session import Session
 
-__all__ = ["MEASURES", "encodes"]
+__all__ = ["MEASURES", "encodes", "sampled_encodes"]
 
 TARGET = "93"
 ENCODERS = {"libx264": "medium", "libx265": "medium", "libsvtav1": "8"}
@@ -35,7 +36,7 @@ def encodes(folder: Path, rounds: int) -> list[Row]:
     if not (shutil.which("ab-av1") and shutil.which("ffprobe") and media):
         print("ab-av1, ffprobe or VMAFX_BENCHMARK_MEDIA is missing, so they are not measured.")
         return []
-    clips = sorted(Path(media).glob("*.mp4"))
+    clips = _clips(media)
     ratios = [
         _compare(clip, encoder, folder, sampled=clip.stem == "long")
         for clip in (*clips, _long_clip(clips, folder))
@@ -44,6 +45,27 @@ def encodes(folder: Path, rounds: int) -> list[Row]:
     ]
     what = f"`encode` against `ab-av1 auto-encode`, VMAF {TARGET}: processor time"
     return [Row(what, statistics.geometric_mean(ratios), _BAR)]
+
+
+def sampled_encodes(folder: Path, rounds: int) -> list[Row]:
+    """Processor time of `encode --sample` in that of `encode`, on five minutes."""
+    media = os.environ.get("VMAFX_BENCHMARK_MEDIA")
+    if not media:
+        print("VMAFX_BENCHMARK_MEDIA is missing, so they are not measured.")
+        return []
+    clip = _long_clip(_clips(media), folder)
+    runs = [
+        (_ours(clip, "libx264", folder, "--sample", "6x10s"), _ours(clip, "libx264", folder))
+        for _ in range(max(1, rounds // 7))
+    ]
+    for sampled, whole in runs:
+        print(f"long, libx264: {sampled[0]:.1f} s with a sample, {whole[0]:.1f} s without")
+    ratio = statistics.geometric_mean(sampled[0] / whole[0] for sampled, whole in runs)
+    return [Row("`encode --sample 6x10s` against `encode`, 5 min: processor time", ratio, 0.67)]
+
+
+def _clips(media: str) -> list[Path]:
+    return sorted(Path(media).glob("*.mp4"))
 
 
 def _long_clip(clips: list[Path], folder: Path) -> Path:
@@ -67,15 +89,7 @@ def _long_clip(clips: list[Path], folder: Path) -> Path:
 
 def _compare(clip: Path, encoder: str, folder: Path, *, sampled: bool) -> float:
     preset, output = ENCODERS[encoder], folder / "output.mkv"
-    sample = ("--sample", "6x10s") if sampled else ()
-    ours_s, told = _cpu_s(
-        [
-            sys.executable, "-m", "vmafx_tune", "encode", "-r", str(clip), "-o", str(output),
-            "-c", encoder, "-t", TARGET, "--preset", preset, "--force", "--quiet",
-            "--encoder-args", "-pix_fmt yuv420p", *sample,
-        ],
-        VMAFX_CACHE_DIR=str(_empty(folder / "cache")),
-    )  # fmt: skip
+    ours_s, result = _ours(clip, encoder, folder, *(("--sample", "6x10s") if sampled else ()))
     programs = _empty(folder / "programs")
     (programs / "ffmpeg").symlink_to(Session().ffmpeg.path)
     theirs_s, _ = _cpu_s(
@@ -85,7 +99,7 @@ def _compare(clip: Path, encoder: str, folder: Path, *, sampled: bool) -> float:
         ],
         PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
     )  # fmt: skip
-    result, ratio = json.loads(told), ours_s / theirs_s
+    ratio = ours_s / theirs_s
     print(
         f"{clip.stem}, {encoder}: {ours_s:.1f} s against {theirs_s:.1f} s ({ratio:.2f}); VMAF "
         f"{result['vmaf_score']:.2f} at {result['bitrate_kbps']:.0f} kb/s against "
@@ -94,8 +108,23 @@ def _compare(clip: Path, encoder: str, folder: Path, *, sampled: bool) -> float:
     return ratio
 
 
-def _duration_s(result: dict[str, dict[str, dict[str, float]]]) -> float:
-    return result["output"]["verified"]["duration_s"]
+def _ours(clip: Path, encoder: str, folder: Path, *options: str) -> tuple[float, Any]:
+    """Encode with an empty cache; returns the processor time in seconds, and the result."""
+    cpu_s, told = _cpu_s(
+        [
+            sys.executable, "-m", "vmafx_tune", "encode", "-r", str(clip),
+            "-o", str(folder / "output.mkv"), "-c", encoder, "-t", TARGET,
+            "--preset", ENCODERS[encoder], "--force", "--quiet",
+            "--encoder-args", "-pix_fmt yuv420p", *options,
+        ],
+        VMAFX_CACHE_DIR=str(_empty(folder / "cache")),
+    )  # fmt: skip
+    return cpu_s, json.loads(told)
+
+
+def _duration_s(result: Any) -> float:
+    duration_s: float = result["output"]["verified"]["duration_s"]
+    return duration_s
 
 
 def _score(reference: Path, distorted: Path) -> float:
@@ -121,4 +150,4 @@ def _cpu_s(argv: list[str], **environ: str) -> tuple[float, str]:
     return cpu_s, done.stdout
 
 
-MEASURES = (encodes,)
+MEASURES = (encodes, sampled_encodes)
