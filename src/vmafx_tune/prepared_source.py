@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.cpus import LocalCores, share_of
@@ -180,6 +180,21 @@ class PreparedSource:
     def chunk_frames(self) -> int | None:
         """Frames of each chunk but the last; None where the source is encoded as a whole."""
         return self.chunks[0].n_frames if self.chunks else None
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """How it is measured, by the names of the fields that results have for it."""
+        return {
+            "display": self.display,
+            "model": self.model.name,
+            "pool": self.scoring.pool,
+            "subsample": self.scoring.subsample,
+            "backend": self.scorer.name,
+            "backend_version": self.scorer.version,
+            "ffmpeg_version": self.session.probing.ffmpeg.version,
+            "hdr": self.source.is_hdr,
+            "filter": self.source.filters,
+        }
 
     @property
     def sampled(self) -> Sample | None:

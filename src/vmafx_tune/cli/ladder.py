@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -25,6 +25,8 @@ from vmafx_tune.options import (
     ScoringOptions,
     SourceOptions,
     ToolOptions,
+    option,
+    option_group,
 )
 
 if TYPE_CHECKING:
@@ -36,74 +38,68 @@ __all__ = ["exit_code", "ladder"]
 _MANIFESTS = frozenset({"hls", "dash"})
 
 
+@option_group
+class LadderOptions:
+    """Ladder: what is tried, and where it comes from."""
+
+    reference: str | None = option(
+        "-r", "--reference", default=None, metavar="FILE|URL", help="Video to encode."
+    )
+    codec: str | None = option(
+        "-c",
+        "--codec",
+        default=None,
+        metavar="NAME",
+        help=f"Encoder, by ffmpeg's name or an alias. Default: {DEFAULT_ENCODERS[0]}.",
+    )
+    targets: str | None = option(
+        "-t",
+        "--targets",
+        default=None,
+        metavar="VMAFS",
+        help="VMAF scores to reach at each resolution, separated by commas. Default: "
+        f"{','.join(map(given, DEFAULT_LADDER_TARGETS))}.",
+    )
+    resolutions: str | None = option(
+        "--resolutions",
+        default=None,
+        metavar="WxH,…",
+        help="Resolutions to try. Default: the common ones up to the source's, at its aspect "
+        "ratio.",
+    )
+    sampling: Sampling = option(
+        "--sampling",
+        default=Sampling.GRID,
+        help="grid searches every resolution for every target; adaptive only makes encodes that "
+        "can change the hull, about a third as many.",
+    )
+    score_at: ScoreAt = option(
+        "--score-at",
+        default=ScoreAt.DISPLAY,
+        help="Resolution at which renditions are scored.",
+    )
+    gop: float = option(
+        "--gop", default=2.0, metavar="SECONDS", help="Length of closed GOPs in all encodes."
+    )
+    workers: int | None = option(
+        "--workers",
+        default=None,
+        metavar="N",
+        min=1,
+        help="Resolutions to search in parallel. Default: as many as keep the cores busy.",
+    )
+    from_json: str | None = option(
+        "--from-json",
+        default=None,
+        metavar="FILE|-",
+        help="Choose rungs from a saved ladder without encoding; - reads standard input.",
+    )
+
+
 @takes_options
 def ladder(
     *,
-    reference: Annotated[
-        str | None,
-        typer.Option("-r", "--reference", metavar="FILE|URL", help="Video to encode."),
-    ] = None,
-    codec: Annotated[
-        str | None,
-        typer.Option(
-            "-c",
-            "--codec",
-            metavar="NAME",
-            help=f"Encoder, by ffmpeg's name or an alias. Default: {DEFAULT_ENCODERS[0]}.",
-        ),
-    ] = None,
-    targets: Annotated[
-        str | None,
-        typer.Option(
-            "-t",
-            "--targets",
-            metavar="VMAFS",
-            help="VMAF scores to reach at each resolution, separated by commas. Default: "
-            f"{','.join(map(given, DEFAULT_LADDER_TARGETS))}.",
-        ),
-    ] = None,
-    resolutions: Annotated[
-        str | None,
-        typer.Option(
-            "--resolutions",
-            metavar="WxH,…",
-            help="Resolutions to try. Default: the common ones up to the source's, at its aspect "
-            "ratio.",
-        ),
-    ] = None,
-    sampling: Annotated[
-        Sampling,
-        typer.Option(
-            "--sampling",
-            help="grid searches every resolution for every target; adaptive only makes encodes "
-            "that "
-            "can change the hull, about a third as many.",
-        ),
-    ] = Sampling.GRID,
-    score_at: Annotated[
-        ScoreAt, typer.Option("--score-at", help="Resolution at which renditions are scored.")
-    ] = ScoreAt.DISPLAY,
-    gop: Annotated[
-        float,
-        typer.Option("--gop", metavar="SECONDS", help="Length of closed GOPs in all encodes."),
-    ] = 2.0,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            "--workers",
-            metavar="N",
-            min=1,
-            help="Resolutions to search in parallel. Default: as many as keep the cores busy.",
-        ),
-    ] = None,
-    from_json: Annotated[
-        str | None,
-        typer.Option(
-            "--from-json",
-            metavar="FILE|-",
-            help="Choose rungs from a saved ladder without encoding; - reads standard input.",
-        ),
-    ] = None,
+    asked: LadderOptions,
     commands: Commands = False,
     rungs: RungOptions,
     encoding: EncodingOptions,
@@ -126,24 +122,25 @@ def ladder(
         import vmafx_tune
         from vmafx_tune.parsing import parse_numbers
 
-        if from_json is not None:
+        if asked.from_json is not None:
             _refuse_measuring()
-            result = vmafx_tune.reselect(_saved(from_json), rungs)
+            result = vmafx_tune.reselect(_saved(asked.from_json), rungs)
             _finish(run, output, result, commands=commands)
             return
-        if reference is None:
+        if asked.reference is None:
             raise UsageError("Name the clip with -r, or a saved ladder with --from-json.")
+        targets = asked.targets
         with run.observing() as observe:
             result = vmafx_tune.ladder(
-                reference,
-                codec or DEFAULT_ENCODERS[0],
+                asked.reference,
+                asked.codec or DEFAULT_ENCODERS[0],
                 DEFAULT_LADDER_TARGETS if targets is None else parse_numbers(targets, "target"),
-                resolutions=None if resolutions is None else _sizes(resolutions),
-                sampling=sampling,
-                score_at=score_at,
-                gop_s=gop,
+                resolutions=None if asked.resolutions is None else _sizes(asked.resolutions),
+                sampling=asked.sampling,
+                score_at=asked.score_at,
+                gop_s=asked.gop,
                 rungs=rungs,
-                workers=workers,
+                workers=asked.workers,
                 encoding=encoding,
                 scoring=scoring,
                 observe=observe,

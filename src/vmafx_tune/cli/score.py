@@ -17,7 +17,13 @@ from vmafx_tune.cli.failure import say
 from vmafx_tune.cli.typed import given_besides
 from vmafx_tune.errors import UsageError
 from vmafx_tune.formatting import given, vmaf
-from vmafx_tune.options import ScoringOptions, SourceOptions, ToolOptions
+from vmafx_tune.options import (
+    ScoringOptions,
+    SourceOptions,
+    ToolOptions,
+    option,
+    option_group,
+)
 from vmafx_tune.parsing import is_url
 
 if TYPE_CHECKING:
@@ -35,6 +41,45 @@ _REMOTE = {
 _SERVER_TIMEOUT_S = 3600.0
 
 
+@option_group
+class ScoreOptions:
+    """Score: what is compared, and where."""
+
+    min_score: float | None = option(
+        "--min-score",
+        default=None,
+        metavar="X",
+        help="Exit with code 3 if the score is below this, from 1 up.",
+    )
+    offset: int = option(
+        "--offset",
+        default=0,
+        metavar="N",
+        help="Compare frame N of the reference with the first frame of the distorted clip; "
+        "a negative N skips frames of the distorted clip.",
+    )
+    frames: bool = option("--frames", default=False, help="Include the score of each frame.")
+    server: str | None = option(
+        "--server",
+        default=None,
+        metavar="HOST:PORT",
+        help="Score on this `vmafx-tune serve`; the clips are files on that machine.",
+    )
+    server_ca: Path | None = option(
+        "--server-ca",
+        default=None,
+        metavar="FILE",
+        help="CA certificates to verify the server with, for TLS.",
+    )
+    server_timeout_s: float | None = option(
+        "--server-timeout",
+        default=None,
+        metavar="SECONDS",
+        min=1,
+        help="How long to wait for the server. Default: one hour.",
+    )
+
+
 @takes_options
 def score(
     *,
@@ -46,51 +91,7 @@ def score(
         str,
         typer.Argument(metavar="DISTORTED", help="Distorted clip, the encode: a file or a URL."),
     ],
-    min_score: Annotated[
-        float | None,
-        typer.Option(
-            "--min-score",
-            metavar="X",
-            help="Exit with code 3 if the score is below this, from 1 up.",
-        ),
-    ] = None,
-    offset: Annotated[
-        int,
-        typer.Option(
-            "--offset",
-            metavar="N",
-            help="Compare frame N of the reference with the first frame of the distorted clip; "
-            "a negative N skips frames of the distorted clip.",
-        ),
-    ] = 0,
-    frames: Annotated[
-        bool, typer.Option("--frames", help="Include the score of each frame.")
-    ] = False,
-    server: Annotated[
-        str | None,
-        typer.Option(
-            "--server",
-            metavar="HOST:PORT",
-            help="Score on this `vmafx-tune serve`; the clips are files on that machine.",
-        ),
-    ] = None,
-    server_ca: Annotated[
-        Path | None,
-        typer.Option(
-            "--server-ca",
-            metavar="FILE",
-            help="CA certificates to verify the server with, for TLS.",
-        ),
-    ] = None,
-    server_timeout_s: Annotated[
-        float | None,
-        typer.Option(
-            "--server-timeout",
-            metavar="SECONDS",
-            min=1,
-            help="How long to wait for the server. Default: one hour.",
-        ),
-    ] = None,
+    asked: ScoreOptions,
     scoring: ScoringOptions,
     sources: SourceOptions,
     tools: ToolOptions,
@@ -105,37 +106,35 @@ def score(
         vmafx-tune score source.mp4 encode.mp4
         vmafx-tune score source.mp4 encode.mp4 --min-score 93 -o score.json
     """
-    if server is not None:
-        connection = (server, server_ca, server_timeout_s or _SERVER_TIMEOUT_S)
-        _score_remotely(*connection, reference, distorted, scoring, min_score, output)
+    if asked.server is not None:
+        _score_remotely(asked.server, reference, distorted, asked, scoring, output)
         return
     with running(output, "score", tools=tools, sources=sources) as run:
-        if server_ca is not None or server_timeout_s is not None:
-            option = "--server-timeout" if server_ca is None else "--server-ca"
-            raise UsageError(f"{option} is for --server only. Give both, or neither.")
+        if asked.server_ca is not None or asked.server_timeout_s is not None:
+            alone = "--server-timeout" if asked.server_ca is None else "--server-ca"
+            raise UsageError(f"{alone} is for --server only. Give both, or neither.")
         import vmafx_tune
 
         with run.observing() as observe:
             result = vmafx_tune.score(
                 reference,
                 distorted,
-                min_score=min_score,
-                offset=offset,
+                min_score=asked.min_score,
+                offset=asked.offset,
                 scoring=scoring,
                 observe=observe,
                 session=run.session,
             )
-        run.finish(result, exit_code=_exit_code(result.score, min_score), frames=frames)
+        ends_with = _exit_code(result.score, asked.min_score)
+        run.finish(result, exit_code=ends_with, frames=asked.frames)
 
 
 def _score_remotely(
     server: str,
-    server_ca: Path | None,
-    server_timeout_s: float,
     reference: str,
     distorted: str,
+    asked: ScoreOptions,
     scoring: ScoringOptions,
-    min_score: float | None,
     output: OutputOptions,
 ) -> None:
     with running(output, "remote_score") as run:
@@ -154,11 +153,15 @@ def _score_remotely(
                 "A server only scores its own files, not URLs. Use files under its media roots, "
                 "or leave out --server."
             )
-        if min_score is not None:
-            checked_score(min_score, _model_there(scoring.model), "A minimum score")
+        if asked.min_score is not None:
+            checked_score(asked.min_score, _model_there(scoring.model), "A minimum score")
         started = time.monotonic()
-        token = os.environ.get("VMAFX_API_TOKEN")
-        client = ScoringClient(server, token=token, tls_ca=server_ca, timeout_s=server_timeout_s)
+        client = ScoringClient(
+            server,
+            token=os.environ.get("VMAFX_API_TOKEN"),
+            tls_ca=asked.server_ca,
+            timeout_s=asked.server_timeout_s or _SERVER_TIMEOUT_S,
+        )
         with client:
             answer = client.score(
                 reference,
@@ -184,7 +187,7 @@ def _score_remotely(
             subsample=answer.subsample,
             pooled=PooledScores(**answer.pooled) if answer.pooled else None,
         )
-        run.finish(result, exit_code=_exit_code(result.score, min_score))
+        run.finish(result, exit_code=_exit_code(result.score, asked.min_score))
 
 
 def _model_there(name: str | None) -> VmafModel:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from vmafx_tune.search.prescan import Prescan, SamplePrescan
     from vmafx_tune.search.request import SearchRequest
 
-__all__ = ["bd_rates", "failed_row", "found_row", "in_turn", "rank", "search_encoders"]
+__all__ = ["bd_rates", "failed_rows", "found_row", "in_turn", "rank", "search_encoders"]
 
 _NO_ANSWER: Mapping[str, Any] = {field.name: field.default for field in fields(BestEncode)}
 
@@ -153,24 +153,29 @@ def found_row(result: SearchResult, ffmpeg: Path) -> CompareRow:
     return replace(row, error_kind=kind, **_NO_ANSWER)
 
 
-def failed_row(encoder: str, target: float, reason: str, ffmpeg: Path) -> CompareRow:
-    """Make the row of an encoder that cannot run here.
+def failed_rows(
+    unavailable: Mapping[str, str], targets: Sequence[float], ffmpeg: Path
+) -> list[CompareRow]:
+    """Make the rows of encoders that cannot run here.
 
     Args:
-        encoder: ffmpeg's name of it.
-        target: Pooled score that was to be reached.
-        reason: Why it cannot, as a sentence.
-        ffmpeg: What was to make its encodes.
+        unavailable: Why each of them cannot, as a sentence.
+        targets: Pooled scores that were to be reached.
+        ffmpeg: What was to make their encodes.
     """
-    return CompareRow(
-        codec=encoder,
-        adapter=encoder,
-        ffmpeg_bin=ffmpeg,
-        target_vmaf=target,
-        ok=False,
-        error=reason,
-        error_kind="failed",
-    )
+    return [
+        CompareRow(
+            codec=encoder,
+            adapter=encoder,
+            ffmpeg_bin=ffmpeg,
+            target_vmaf=target,
+            ok=False,
+            error=reason,
+            error_kind="failed",
+        )
+        for encoder, reason in unavailable.items()
+        for target in targets
+    ]
 
 
 def bd_rates(rows: Iterable[CompareRow], anchor: str) -> tuple[BdRate, ...]:

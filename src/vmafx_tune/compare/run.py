@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.compare.engine import (
     bd_rates,
-    failed_row,
+    failed_rows,
     found_row,
     in_turn,
     rank,
@@ -93,38 +93,26 @@ def compare(
         results = search_encoders(
             searches, checked, prober, workers=workers, observe=observe, prescan=prescan
         )
-        ffmpeg = session.probing.ffmpeg
-        found = [found_row(result, ffmpeg.path) for result in results]
-        found += [
-            failed_row(encoder, target, reason, ffmpeg.path)
-            for encoder, reason in unavailable.items()
-            for target in checked
-        ]
+        ffmpeg = session.probing.ffmpeg.path
+        found = [found_row(result, ffmpeg) for result in results]
+        found += failed_rows(unavailable, checked, ffmpeg)
         ranked = rank(found)
         return CompareResult.at(
             checked,
             src=prepared.source.path,
             source=prepared.source,
             codecs=tuple(row.name for row in rows),
-            model=prepared.model.name,
-            pool=prepared.scoring.pool,
-            display=prepared.display,
             comparison=_comparison(ranked),
-            subsample=prepared.scoring.subsample,
             rows=tuple(prepared.noted(row) for row in ranked),
             bd_rate=() if against is None else bd_rates(found, against),
             anchor=against,
             new_probes=sum(row.new_probes for row in found),
             wall_time_ms=(time.monotonic() - started) * 1000,
-            ffmpeg_version=ffmpeg.version,
-            backend=prepared.scorer.name,
-            backend_version=prepared.scorer.version,
             strategy=prepared.encoding.strategy,
             max_bitrate_kbps=limit_kbps,
             damage=prepared.source.damage,
-            hdr=prepared.source.is_hdr,
-            filter=prepared.source.filters,
             notes=(*source_notes(probed), *prepared.notes, *notes),
+            **prepared.provenance,
         )
 
 

@@ -267,16 +267,10 @@ def _measured(
         score_at=score_at,
         strategy=None if asked.sampling is Sampling.ADAPTIVE else prepared.encoding.strategy,
         new_probes=sum(not point.cached for point in found.probes),
-        display=prepared.display,
-        model=prepared.model.name,
-        pool=prepared.scoring.pool,
-        subsample=prepared.scoring.subsample,
         sample=prepared.sampled,
         chunk_frames=prepared.chunk_frames,
         ffmpeg_bin=session.probing.ffmpeg.path,
-        ffmpeg_version=session.probing.ffmpeg.version,
-        backend=prepared.scorer.name,
-        backend_version=prepared.scorer.version,
+        **prepared.provenance,
     )
 
 

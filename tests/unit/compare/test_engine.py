@@ -9,7 +9,7 @@ import pytest
 from tests.unit.search.fakes import CurveProber, request, scores_of
 from vmafx_tune.compare.engine import (
     bd_rates,
-    failed_row,
+    failed_rows,
     found_row,
     rank,
     search_encoders,
@@ -82,9 +82,8 @@ def test_rows_stand_by_target_then_bitrate() -> None:
 
 
 def test_an_encoder_that_cannot_run_here_has_failed_rows_last() -> None:
-    rows = rank(
-        [failed_row("absent", 70.0, "No device.", FFMPEG), *compared("bad", targets=(70.0,))]
-    )
+    absent = failed_rows({"absent": "No device."}, (70.0,), FFMPEG)
+    rows = rank([*absent, *compared("bad", targets=(70.0,))])
     assert names(rows) == [(70, "bad"), (70, "absent")]
     assert rows[1].error == "No device."
     assert rows[1].probes == ()
@@ -171,7 +170,7 @@ def test_one_target_is_no_bd_rate_but_the_difference_there_is_told() -> None:
 
 
 def test_an_encoder_without_an_answer_has_no_bd_rate_but_a_reason() -> None:
-    gone = [failed_row("gone", target, "No device.", FFMPEG) for target in (60.0, 80.0)]
+    gone = failed_rows({"gone": "No device."}, (60.0, 80.0), FFMPEG)
     (found,) = bd_rates([*compared("bad", targets=(60.0, 80.0)), *gone], "bad")
 
     assert found.reason == (
