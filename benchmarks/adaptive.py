@@ -121,7 +121,7 @@ def _every_encode(
     sizes: Sequence[Resolution],
     encoding: EncodingOptions,
 ) -> list[LadderPoint]:
-    source = session.source(cut)
+    source = session.reader.source(cut)
     gop = gop_frames(GOP_S, source.frame_rate)
     prepared = PreparedSource.prepare(source, encoding, None, session, gop_frames=gop)
     base = prepared.request(row_of(encoder), max(TARGETS), size=sizes[0])

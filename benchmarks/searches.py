@@ -127,7 +127,7 @@ class _Pair:
 def _searches(cuts: Sequence[Path], encoding: EncodingOptions) -> Iterator[_Pair]:
     session = Session(ToolOptions(cache=False))
     for cut in cuts:
-        prepared = PreparedSource.prepare(session.source(cut), encoding, None, session)
+        prepared = PreparedSource.prepare(session.reader.source(cut), encoding, None, session)
         prober = _MeteredProber(session.prober(prepared.scorer))
         prescan = prepared.prescan(prober)
         for encoder in ENCODERS:

@@ -90,13 +90,13 @@ class PreparedSource:
         """
         encoding, scoring = encoding or EncodingOptions(), scoring or ScoringOptions()
         check_moving(source)
-        source = session.with_field_order(source)
+        source = session.reader.with_field_order(source)
         display = display_size(scoring, source)
         model = session.model(scoring.model, display)
         chunks = chunks_of(source, encoding, gop_frames)
         sample = sample_plan(source, encoding, scoring.pool, session)
         parts = chunks or (() if sample is None else sample.segments)
-        notes = tuple(note for note in (session.cutting_note(source, parts),) if note)
+        notes = tuple(note for note in (session.reader.cutting_note(source, parts),) if note)
         for note in notes:
             session.warn(note)
         scorer = session.probing.scorer(scoring.backend, model)
@@ -268,7 +268,7 @@ class PreparedSource:
         """Add to an answer's notes what only its source's file tells."""
         if result.size_bytes is None or result.bitrate_kbps is None:
             return result
-        source_kbps = self.session.video_bitrate_kbps(self.source, result.size_bytes)
+        source_kbps = self.session.reader.video_bitrate_kbps(self.source, result.size_bytes)
         note = larger_than_source("The encode", result.bitrate_kbps, source_kbps)
         return result if note is None else replace(result, notes=(*result.notes, note))
 

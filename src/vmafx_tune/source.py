@@ -54,7 +54,7 @@ def read_source(path: str | Path, session: Session, probe: Callable[[Path], Sour
     """
     if not (isinstance(path, str) and is_url(path)):
         return probe(Path(path))
-    copy = session.copy_of(path)
+    copy = session.reader.copy_of(path)
     try:
         return probe(copy)
     except UnreadableSourceError as error:
@@ -70,7 +70,7 @@ def open_source(path: str | Path, scoring: ScoringOptions | None, session: Sessi
         MediaError: It cannot be read, or is HDR without the user's consent.
         UsageError: Its filters do not fit it.
     """
-    source = session.filtered(read_source(path, session, session.source))
+    source = session.reader.filtered(read_source(path, session, session.reader.source))
     if scoring is not None and scoring.subsample % 2 == 0:
         session.warn(_EVEN_SUBSAMPLE.format(n=scoring.subsample, odd=scoring.subsample + 1))
     allow_hdr = scoring is not None and scoring.allow_hdr

@@ -100,7 +100,7 @@ def test_the_vmaf_program_reads_the_filtered_reference(
     chain = f"{CROP},fps=10"
     filtered, _ = by_hand(clips, wide, chain, "program")
     with closing(Session(None, SourceOptions(filter=chain))) as session:
-        source = session.filtered(session.source(wide))
+        source = session.reader.filtered(session.reader.source(wide))
         plan = plan_scoring(
             ScoreRequest(source, source, session.model(None, source.resolution), source.resolution)
         )
@@ -201,7 +201,7 @@ def test_a_black_clip_is_not_cropped(clips: ClipFactory) -> None:
 )
 def test_what_does_not_fit_is_refused(wide: Path, options: SourceOptions, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence), closing(Session(None, options)) as session:
-        session.filtered(session.source(wide))
+        session.reader.filtered(session.reader.source(wide))
 
 
 def test_a_chain_that_ffmpeg_does_not_take_ends_with_2_before_any_encode(

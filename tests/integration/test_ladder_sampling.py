@@ -27,7 +27,7 @@ def tiny_ladder(
     clips: ClipFactory, score_at: ScoreAt, targets: tuple[float, ...], *, workers: int = 2
 ) -> tuple[LadderCell, ...]:
     session = Session(ToolOptions(cache=False))
-    source = session.source(clips.moving())
+    source = session.reader.source(clips.moving())
     model = session.model(None, source.resolution)
     encode = EncodeSpec(source, "libx264", 23, preset="ultrafast", gop_frames=5)
     base = SearchRequest(

@@ -13,15 +13,16 @@ from tests.unit.search.fakes import SOURCE
 from vmafx_tune.errors import FormatMismatchError, HdrRefusedError
 from vmafx_tune.events import Event, Warned
 from vmafx_tune.model import PixelFormat, Resolution
-from vmafx_tune.options import ScoringOptions
+from vmafx_tune.options import ScoringOptions, SourceOptions
 from vmafx_tune.session import Session
 from vmafx_tune.source import check_source, open_source, pair_notes
+from vmafx_tune.source_reader import SourceReader
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Source
 
 
-class OneSource(Session):
+class OneSource(SourceReader):
     """Every file is the same clip."""
 
     def source(self, path: Path) -> Source:
@@ -31,7 +32,8 @@ class OneSource(Session):
 
 def warnings_with(subsample: int) -> list[str]:
     told: list[Event] = []
-    session = OneSource(observe=told.append)
+    session = Session(observe=told.append)
+    session.reader = OneSource(session, SourceOptions())
     open_source(Path("a.mp4"), ScoringOptions(subsample=subsample), session)
     return [event.message for event in told if isinstance(event, Warned)]
 

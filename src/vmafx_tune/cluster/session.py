@@ -183,7 +183,7 @@ class ClusterProbing:
             self._kit,
             self._asked_scoring(),
             facts=self._session.facts,
-            url_of=self._session.urls.get,
+            url_of=self._session.reader.urls.get,
             command=self._session.user_command,
             cancel=self._session.cancel,
             patience_s=self._timeout_s,

@@ -122,7 +122,7 @@ class KeptEncodes:
         if not self._prepared.chunks:
             yield spec
             return
-        cut = self._prepared.session.cutting(spec.source)
+        cut = self._prepared.session.reader.cutting(spec.source)
         for chunk in self._prepared.chunks:
             yield replace(spec, source=cut(spec.source, chunk), max_bitrate_kbps=None)
 

@@ -240,7 +240,7 @@ def _limit_kbps(
         return limit_kbps
     if not (math.isfinite(percent) and percent > 0):
         raise UsageError(f"--max-size-percent {given(percent)} is not valid. Use more than 0.")
-    source_kbps = prepared.session.video_bitrate_kbps(prepared.source, 1 << 60)
+    source_kbps = prepared.session.reader.video_bitrate_kbps(prepared.source, 1 << 60)
     if source_kbps is None:
         raise UsageError(
             "--max-size-percent has no effect on a source that is not compressed. Use "

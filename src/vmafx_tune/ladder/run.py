@@ -314,7 +314,7 @@ def _known_model(name: str | None) -> VmafModel:
 
 def _source_kbps(prepared: PreparedSource, points: Sequence[LadderPoint]) -> float | None:
     largest = max((point.size_bytes or 0 for point in points), default=0)
-    return prepared.session.video_bitrate_kbps(prepared.source, largest)
+    return prepared.session.reader.video_bitrate_kbps(prepared.source, largest)
 
 
 def _source(source: Source) -> LadderSource:

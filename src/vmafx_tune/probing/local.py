@@ -245,7 +245,9 @@ class LocalProbing:
     def _scorer_facts(self, scorer: Scorer) -> dict[str, str]:
         facts = {"name": scorer.name, "version": scorer.version}
         # PyAV decodes and scales its frames.
-        return facts | {"decoder": self._session.decoder} if scorer.name == "libvmaf" else facts
+        return (
+            facts | {"decoder": self._session.reader.decoder} if scorer.name == "libvmaf" else facts
+        )
 
     def _scoring_files(self, scorer: Scorer) -> tuple[Path, ...]:
         """Programs and libraries that decide what a scorer gives."""

@@ -247,7 +247,7 @@ def sample_plan(
             f"The frame rate of '{source.path}' varies, so it cannot be cut into parts. Leave "
             "out --sample, or convert it to a constant frame rate."
         )
-    plan = choose_segments(session.complexity(source), n_parts, length)
+    plan = choose_segments(session.reader.complexity(source), n_parts, length)
     if plan is None:
         session.warn(
             f"A sample of {encoding.sample} would cover nearly all of the clip's "

@@ -215,8 +215,8 @@ def with_step_hint(
 def _find_hint(reference: Source, distorted: Source, session: Session) -> str | None:
     counts = reference.n_frames, distorted.n_frames
     looks = look_plan(min(counts), max(counts) - min(counts))
-    ours = session.thumbnails(reference, reference.resolution)
-    theirs = session.thumbnails(distorted, reference.resolution)
+    ours = session.reader.thumbnails(reference, reference.resolution)
+    theirs = session.reader.thumbnails(distorted, reference.resolution)
     try:
         shifts = [
             shift_of(

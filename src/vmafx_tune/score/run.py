@@ -123,7 +123,7 @@ def score(
     scoring = scoring or ScoringOptions()
     with open_session(session, tools, sources, observe) as session:
         source = open_source(reference, scoring, session)
-        encoded = read_source(distorted, session, session.distorted)
+        encoded = read_source(distorted, session, session.reader.distorted)
         display = display_size(scoring, source)
         for note in pair_notes(source, encoded, display, allow_hdr=scoring.allow_hdr):
             observe(Warned(note))

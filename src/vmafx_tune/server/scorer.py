@@ -168,7 +168,7 @@ class FileScorer:
             ffmpeg=self._settings.ffmpeg, vmaf=self._settings.vmaf_binary, cache=False
         )
         session = ServedSession(tools, cancel, self._share)
-        session.max_pixels = self._settings.max_pixels
+        session.reader.max_pixels = self._settings.max_pixels
         if self._ffmpeg is not None:
             # Looked for already: a process for each score would only be in the way.
             session.ffmpeg = self._ffmpeg

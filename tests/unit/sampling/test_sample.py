@@ -13,10 +13,11 @@ from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.errors import MediaError, UsageError
 from vmafx_tune.events import Event, Warned
 from vmafx_tune.model import Complexity, PoolMethod
-from vmafx_tune.options import EncodingOptions
+from vmafx_tune.options import EncodingOptions, SourceOptions
 from vmafx_tune.parsing import parse_sample
 from vmafx_tune.sampling.parts import SamplePlan, Segment, sample_plan
 from vmafx_tune.session import Session
+from vmafx_tune.source_reader import SourceReader
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Source
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 LONG = replace(SOURCE, n_frames=1000)
 
 
-class PlainSession(Session):
+class PlainReader(SourceReader):
     """Finds all frames alike."""
 
     def complexity(self, source: Source) -> Complexity:
@@ -35,7 +36,9 @@ def plan(
     encoding: EncodingOptions, source: Source = LONG, pool: PoolMethod = PoolMethod.MEAN
 ) -> tuple[SamplePlan | None, list[Event]]:
     told: list[Event] = []
-    return sample_plan(source, encoding, pool, PlainSession(observe=told.append)), told
+    session = Session(observe=told.append)
+    session.reader = PlainReader(session, SourceOptions())
+    return sample_plan(source, encoding, pool, session), told
 
 
 def test_a_sample_has_so_many_parts_of_that_length() -> None:
