@@ -277,14 +277,18 @@ def test_a_forked_process_leaves_its_parents_children_alone_and_guards_its_own(
         f"threading.Thread(target=R().run, args=([{str(programs[0])!r}],), daemon=True).start()\n"
         f"{telling(tmp_path, 1)}"
         "pid = os.fork()\n"
-        f"if not pid: R().run([{str(programs[1])!r}])\n"
+        "if not pid:\n"
+        f"    threading.Thread(target=R().run, args=([{str(programs[1])!r}],)).start()\n"
+        "    while not guardian.groups: time.sleep(0.01)\n"
+        f"    open({str(tmp_path / 'guarded')!r}, 'w').write('1\\n')\n"
+        "    time.sleep(1000)\n"
         f"open({str(tmp_path / 'forked')!r}, 'w').write(f'{{pid}}\\n')\n"
         "os.waitpid(pid, 0)\n"
         f"open({str(tmp_path / 'waited')!r}, 'w').write('1\\n')\n"
         "time.sleep(1000)"
     )
     with parent(code) as first:
-        kept, lost = (pid_in(tmp_path / name) for name in ("parent", "child"))
+        kept, lost, _ = (pid_in(tmp_path / name) for name in ("parent", "child", "guarded"))
         os.kill(pid_in(tmp_path / "forked"), signal.SIGKILL)
         wait_until(lambda: not is_alive(lost))
         pid_in(tmp_path / "waited")
