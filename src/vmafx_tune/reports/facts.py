@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune import shell
@@ -10,7 +11,7 @@ from vmafx_tune.formatting import counted
 from vmafx_tune.reports import text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from fractions import Fraction
     from pathlib import Path
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HDR_NOTE",
+    "Heading",
+    "Sheet",
     "compared_in",
     "describe_chunks",
     "describe_parts",
@@ -38,6 +41,58 @@ __all__ = [
     "speed",
     "stopped",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """One column of a sheet.
+
+    Attributes:
+        title: What stands above it.
+        number: Whether it holds numbers, which stand at the right.
+        rank: How early the column goes where there is no room; 0 for one that stays.
+    """
+
+    title: str
+    number: bool = True
+    rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A table as text, whatever it is written in.
+
+    Attributes:
+        headings: From left to right.
+        rows: One text for each heading.
+        styles: Of each row: `best`, `failed` or empty; none at all where rows are alike.
+    """
+
+    headings: tuple[Heading, ...]
+    rows: tuple[tuple[str, ...], ...]
+    styles: tuple[str, ...] = ()
+
+    @property
+    def styled_rows(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Each row behind its style."""
+        return zip(self.styles or [""] * len(self.rows), self.rows, strict=True)
+
+    def columns(self, kept: Iterable[int]) -> Sheet:
+        """Return the columns at the positions `kept`."""
+        positions = tuple(kept)
+        return replace(
+            self,
+            headings=tuple(self.headings[position] for position in positions),
+            rows=tuple(tuple(row[position] for position in positions) for row in self.rows),
+        )
+
+    def narrowing(self) -> Iterator[Sheet]:
+        """Yield the sheet, then without ever more of the columns that can go."""
+        for least in sorted({*(heading.rank for heading in self.headings)}, reverse=True):
+            yield self.columns(
+                position for position, heading in enumerate(self.headings) if heading.rank <= least
+            )
+
 
 HDR_NOTE = "The source is PQ or HLG, for which no public VMAF model is validated."
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmafx_tune.choices import Sampling, ScoreAt, Spacing
 from vmafx_tune.formatting import counted
 from vmafx_tune.reports import facts, text
+from vmafx_tune.reports.facts import Heading, Sheet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from vmafx_tune.results.rung_choice import RungChoice
 
 __all__ = [
-    "Heading",
-    "Sheet",
     "cell_sheet",
     "circumstances",
     "commands",
@@ -37,42 +35,6 @@ __all__ = [
     "rung_sheet",
     "why_empty",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """One column of a sheet.
-
-    Attributes:
-        title: What stands above it.
-        number: Whether it holds numbers, which stand at the right.
-        rank: How early the column goes where there is no room; 0 for one that stays.
-    """
-
-    title: str
-    number: bool = True
-    rank: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """A table as text, whatever it is written in.
-
-    Attributes:
-        headings: From left to right.
-        rows: One text for each heading.
-    """
-
-    headings: tuple[Heading, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def columns(self, kept: Iterable[int]) -> Sheet:
-        """Return the columns at the positions `kept`."""
-        positions = tuple(kept)
-        return Sheet(
-            tuple(self.headings[position] for position in positions),
-            tuple(tuple(row[position] for position in positions) for row in self.rows),
-        )
 
 
 def heading(result: LadderResult) -> str:

@@ -12,6 +12,7 @@ from vmafx_tune.reports import facts, ladder_facts, ranking, text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from vmafx_tune.reports.facts import Sheet
     from vmafx_tune.results.compare import BdRate, CompareResult, CompareRow
     from vmafx_tune.results.ladder import LadderResult
 
@@ -92,8 +93,6 @@ _COLUMNS = (
     "Status",
 )
 _ALIGNMENT = ("---:", "---", "---", "---:", "---:", "---:", "---:", "---")
-_BD_COLUMNS = ("Codec", "Anchor", "BD-rate", "VMAF overlap", "Points")
-_BD_ALIGNMENT = ("---", "---", "---:", "---:", "---:")
 
 
 def compare_markdown(result: CompareResult) -> str:
@@ -104,7 +103,7 @@ def compare_markdown(result: CompareResult) -> str:
         *chain.from_iterable(_target_section(result, target) for target in result.targets),
         *_remarks(result),
         *_bd_rates(result.bd_rate),
-        *_commands(result),
+        *hidden_commands(ranking.commands(result)),
     ]
     return "\n\n".join(sections) + "\n"
 
@@ -153,22 +152,8 @@ def _bd_rates(bd_rates: Sequence[BdRate]) -> Iterable[str]:
     if not bd_rates:
         return
     yield "## BD-rate"
-    yield table(_BD_COLUMNS, _BD_ALIGNMENT, (_bd_cells(bd) for bd in bd_rates))
+    yield _table(ranking.bd_sheet(bd_rates))
     yield from bullets(escape(bd.reason) for bd in bd_rates if bd.reason)
-
-
-def _bd_cells(bd: BdRate) -> Sequence[str]:
-    return (
-        escape(bd.codec),
-        escape(bd.anchor),
-        text.percent(bd.percent),
-        ranking.bd_overlap(bd),
-        f"{bd.points.codec} / {bd.points.anchor}",
-    )
-
-
-def _commands(result: CompareResult) -> Iterable[str]:
-    return hidden_commands(ranking.commands(result))
 
 
 _VERBATIM = "Source"
@@ -218,7 +203,7 @@ def _notes(result: LadderResult) -> Iterable[str]:
         yield from bullets(escape(remark) for remark in remarks)
 
 
-def _table(sheet: ladder_facts.Sheet) -> str:
+def _table(sheet: Sheet) -> str:
     return table(
         [escape(heading.title) for heading in sheet.headings],
         ["---:" if heading.number else "---" for heading in sheet.headings],

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from vmafx_tune.reports import facts, text
 from vmafx_tune.reports.facts import (
     HDR_NOTE,
+    Heading,
+    Sheet,
     describe_chunks,
     describe_sample,
     encode_commands,
@@ -22,42 +24,19 @@ if TYPE_CHECKING:
     from vmafx_tune.results.search import ProbeSummary
 
 __all__ = [
-    "answer_proof",
     "answer_setting",
-    "bd_overlap",
+    "bd_sheet",
+    "chunks",
+    "circumstances",
+    "commands",
     "curve_of",
-    "encoder_versions",
     "failures",
     "heading",
-    "ranked_rows",
     "remarks",
-    "samples",
     "scorer",
     "status",
+    "target_sheet",
 ]
-
-
-def ranked_rows(result: CompareResult, target: float) -> list[tuple[CompareRow, float | None]]:
-    """List the rows of one target in their order, failed ones last.
-
-    Args:
-        result: The comparison.
-        target: One of `result.targets`.
-
-    Returns:
-        Each row with its bitrate against the best one's, or the anchor's, as a difference in
-        percent; None where either is missing.
-    """
-    rows = [row for row in result.rows if row.target_vmaf == target]
-    reference_kbps = min(
-        (
-            row.bitrate_kbps
-            for row in rows
-            if row.bitrate_kbps is not None and result.anchor in {None, row.codec}
-        ),
-        default=None,
-    )
-    return [(row, _percent_against(reference_kbps, row.bitrate_kbps)) for row in rows]
 
 
 def _percent_against(reference_kbps: float | None, bitrate_kbps: float | None) -> float | None:
@@ -69,11 +48,6 @@ def _percent_against(reference_kbps: float | None, bitrate_kbps: float | None) -
 def answer_setting(row: CompareRow) -> str:
     """Write a row's quality setting, for a table."""
     return setting(row.codec, row.best_crf) if row.ok else text.ABSENT
-
-
-def answer_proof(row: CompareRow) -> str:
-    """Show what proves a row's answer; empty where it has none."""
-    return proof(row) if row.ok else ""
 
 
 def status(row: CompareRow) -> str:
@@ -108,7 +82,93 @@ def remarks(result: CompareResult) -> list[str]:
     return [*result.notes, *of_rows, *([HDR_NOTE] if result.hdr else [])]
 
 
-def encoder_versions(result: CompareResult) -> list[tuple[str, str]]:
+def circumstances(result: CompareResult) -> list[tuple[str, str]]:
+    """List under which circumstances a comparison was made; what is not known is empty."""
+    return [
+        ("Source", facts.describe_source(result.source)),
+        ("Model", f"{result.model}, {result.pool.value} at {result.display}"),
+        ("Compared in", facts.compared_in(result.comparison)),
+        ("Scored by", scorer(result)),
+        ("ffmpeg", result.ffmpeg_version),
+        *_encoder_versions(result),
+        ("Answers", facts.limit_of(result)),
+        *_samples(result),
+        ("Chunks", chunks(result)),
+        ("Took", text.duration(result.wall_time_ms)),
+    ]
+
+
+def target_sheet(result: CompareResult, target: float) -> Sheet:
+    """Tabulate the rows of one target in their order, failed ones last.
+
+    Bitrates stand against the best row's, or the anchor's.
+    """
+    headings = (
+        Heading("#"),
+        Heading("Codec", number=False),
+        Heading("CRF"),
+        Heading("VMAF"),
+        Heading("kb/s"),
+        Heading(f"vs {'anchor' if result.anchor else 'best'}"),
+        Heading("Encode"),
+        Heading("Speed", rank=1),
+        Heading("Next worse"),
+    )
+    rows = [row for row in result.rows if row.target_vmaf == target]
+    against_kbps = min(
+        (
+            row.bitrate_kbps
+            for row in rows
+            if row.bitrate_kbps is not None and result.anchor in {None, row.codec}
+        ),
+        default=None,
+    )
+    return Sheet(
+        headings,
+        tuple(_row_cells(result, row, against_kbps) for row in rows),
+        tuple("failed" if not row.ok else "best" if row.rank == 1 else "" for row in rows),
+    )
+
+
+def _row_cells(
+    result: CompareResult, row: CompareRow, against_kbps: float | None
+) -> tuple[str, ...]:
+    return (
+        str(row.rank or text.ABSENT),
+        row.codec,
+        answer_setting(row),
+        text.vmaf(row.vmaf_score, target=row.target_vmaf),
+        text.bitrate(row.bitrate_kbps),
+        text.percent(_percent_against(against_kbps, row.bitrate_kbps)),
+        text.duration(row.encode_time_ms),
+        facts.speed(result.source, row.encode_time_ms),
+        proof(row) if row.ok else status(row),
+    )
+
+
+def bd_sheet(bd_rates: Sequence[BdRate]) -> Sheet:
+    """Tabulate BD-rates."""
+    headings = (
+        Heading("Codec", number=False),
+        Heading("Anchor", number=False),
+        Heading("BD-rate"),
+        Heading("VMAF overlap"),
+        Heading("Points"),
+    )
+    return Sheet(headings, tuple(_bd_cells(bd) for bd in bd_rates))
+
+
+def _bd_cells(bd: BdRate) -> tuple[str, ...]:
+    return (
+        bd.codec,
+        bd.anchor,
+        text.percent(bd.percent),
+        _overlap(bd),
+        f"{bd.points.codec} / {bd.points.anchor}",
+    )
+
+
+def _encoder_versions(result: CompareResult) -> list[tuple[str, str]]:
     """List each encoder with its version, where a probe tells it."""
     versions = {row.codec: row.encoder_version for row in result.rows if row.encoder_version}
     return [(name, versions[name]) for name in result.codecs if name in versions]
@@ -126,7 +186,7 @@ def scorer(result: CompareResult) -> str:
     return facts.scorer(result.backend, result.backend_version)
 
 
-def bd_overlap(bd: BdRate) -> str:
+def _overlap(bd: BdRate) -> str:
     """Tell the VMAF interval that a BD-rate was integrated over."""
     return (
         text.ABSENT
@@ -144,7 +204,7 @@ def _numbers(numbers: Sequence[float]) -> str:
     return text.enumerated([text.given(number) for number in numbers])
 
 
-def samples(result: CompareResult) -> list[tuple[str, str]]:
+def _samples(result: CompareResult) -> list[tuple[str, str]]:
     """List what stood for the source, by encoder and target where that was verified."""
     told = {
         f"{row.codec}, {text.given(row.target_vmaf)}": describe_sample(row)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from vmafx_tune.reports import facts, ladder_facts, ranking, text
 from vmafx_tune.reports.html import elements
 from vmafx_tune.reports.html.chart import ChartPoint, Series, rate_quality_svg
-from vmafx_tune.reports.html.elements import NUMBER, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from vmafx_tune.model import Resolution
-    from vmafx_tune.results.compare import BdRate, CompareResult, CompareRow
+    from vmafx_tune.reports.facts import Sheet
+    from vmafx_tune.results.compare import BdRate, CompareResult
     from vmafx_tune.results.ladder import Encode, LadderResult
     from vmafx_tune.results.search import ProbeSummary
 
@@ -23,19 +23,13 @@ __all__ = [
 ]
 
 _COMPARE_HINT = "Ringed probes are answers. Bitrate is on a logarithmic scale."
-_BD_COLUMNS = (
-    ("Codec", TEXT),
-    ("BD-rate", NUMBER),
-    ("VMAF overlap", NUMBER),
-    ("Points", NUMBER),
-)
 
 
 def compare_html(result: CompareResult) -> str:
     """Write a comparison as a page without external resources."""
     return elements.page(
         ranking.heading(result),
-        _circumstances(result),
+        ranking.circumstances(result),
         _compare_chart(result),
         _compare_sections(result),
     )
@@ -44,27 +38,13 @@ def compare_html(result: CompareResult) -> str:
 def _compare_sections(result: CompareResult) -> Iterator[str]:
     for target in result.targets:
         yield elements.heading(f"VMAF {text.given(target)}")
-        yield _target_table(result, target)
+        yield _table(ranking.target_sheet(result, target))
     for who, why in ranking.failures(result):
         yield elements.paragraph(f"{who}: {why}", "failure")
     for message in ranking.remarks(result):
         yield elements.paragraph(message, "note")
     yield from _bd_rates(result.bd_rate)
     yield from elements.commands(ranking.commands(result))
-
-
-def _circumstances(result: CompareResult) -> list[tuple[str, str]]:
-    return [
-        ("Source", facts.describe_source(result.source)),
-        ("Model", f"{result.model}, {result.pool.value} at {result.display}"),
-        ("Compared in", facts.compared_in(result.comparison)),
-        ("Scored by", ranking.scorer(result)),
-        ("ffmpeg", result.ffmpeg_version),
-        *ranking.encoder_versions(result),
-        ("Answers", facts.limit_of(result)),
-        ("Chunks", ranking.chunks(result)),
-        ("Took", text.duration(result.wall_time_ms)),
-    ]
 
 
 def _compare_chart(result: CompareResult) -> str:
@@ -91,57 +71,12 @@ def _hover(encoder: str, probe: ProbeSummary) -> str:
     )
 
 
-def _target_table(result: CompareResult, target: float) -> str:
-    columns = (
-        ("#", NUMBER),
-        ("Codec", TEXT),
-        ("CRF", NUMBER),
-        ("VMAF", NUMBER),
-        ("kb/s", NUMBER),
-        (f"vs {result.anchor or 'best'}", NUMBER),
-        ("Encode", NUMBER),
-        ("Speed", NUMBER),
-        ("Next worse", NUMBER),
-        ("Status", TEXT),
-    )
-    return elements.table(
-        columns, (_row(result, *ranked) for ranked in ranking.ranked_rows(result, target))
-    )
-
-
-def _row(
-    result: CompareResult, row: CompareRow, versus_percent: float | None
-) -> tuple[str, Sequence[str]]:
-    style = "failed" if not row.ok else "best" if row.rank == 1 else ""
-    return style, (
-        str(row.rank or text.ABSENT),
-        row.codec,
-        ranking.answer_setting(row),
-        text.vmaf(row.vmaf_score, target=row.target_vmaf),
-        text.bitrate(row.bitrate_kbps),
-        text.percent(versus_percent),
-        text.duration(row.encode_time_ms),
-        facts.speed(result.source, row.encode_time_ms),
-        ranking.answer_proof(row) or text.ABSENT,
-        ranking.status(row),
-    )
-
-
 def _bd_rates(bd_rates: Sequence[BdRate]) -> Iterator[str]:
     if not bd_rates:
         return
-    yield elements.heading(f"BD-rate against {bd_rates[0].anchor}")
-    yield elements.table(_BD_COLUMNS, (_bd_row(bd) for bd in bd_rates))
+    yield elements.heading("BD-rate")
+    yield _table(ranking.bd_sheet(bd_rates))
     yield from (elements.paragraph(bd.reason, "note") for bd in bd_rates if bd.reason)
-
-
-def _bd_row(bd: BdRate) -> tuple[str, Sequence[str]]:
-    return "", (
-        bd.codec,
-        text.percent(bd.percent),
-        ranking.bd_overlap(bd),
-        f"{bd.points.codec} / {bd.points.anchor}",
-    )
 
 
 _LADDER_HINT = (
@@ -210,9 +145,9 @@ def _chart_point(
     )
 
 
-def _table(sheet: ladder_facts.Sheet) -> str:
+def _table(sheet: Sheet) -> str:
     columns = [
         (heading.title, elements.NUMBER if heading.number else elements.TEXT)
         for heading in sheet.headings
     ]
-    return elements.table(columns, (("", row) for row in sheet.rows))
+    return elements.table(columns, sheet.styled_rows)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from rich.console import ConsoleOptions, RenderResult
 
+    from vmafx_tune.reports.facts import Sheet
     from vmafx_tune.results.record import Result
 
 __all__ = [
@@ -32,9 +33,11 @@ __all__ = [
     "Unwrapped",
     "commands",
     "facts_grid",
+    "fitting_grid",
     "grid",
     "plain",
     "print_result",
+    "sheet_grid",
     "table_text",
     "terminal_text",
 ]
@@ -136,6 +139,7 @@ def _parts(result: Result, *, frames: bool, commands: bool) -> Iterator[Part]:
 
 
 _ANY_WIDTH = 10_000
+_STYLES = {"": "", "best": "bold", "failed": "red"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +210,18 @@ def grid(columns: Sequence[Column], rows: Iterable[Sequence[Text | str]]) -> Tab
     for row in rows:
         table.add_row(*(plain(cell) if isinstance(cell, str) else cell for cell in row))
     return table
+
+
+def sheet_grid(sheet: Sheet) -> Table:
+    """Lay out a sheet as a table."""
+    columns = [Column(heading.title, left=not heading.number) for heading in sheet.headings]
+    rows = ([plain(cell, _STYLES[style]) for cell in row] for style, row in sheet.styled_rows)
+    return grid(columns, rows)
+
+
+def fitting_grid(sheet: Sheet) -> FirstThatFits:
+    """Lay out a sheet with as many of its columns as fit."""
+    return FirstThatFits([sheet_grid(smaller) for smaller in sheet.narrowing()])
 
 
 def facts_grid(facts: Iterable[tuple[str, str]]) -> Table:

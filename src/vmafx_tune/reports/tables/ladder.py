@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from itertools import chain, pairwise
+from itertools import pairwise
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,12 @@ from rich.text import Text
 from vmafx_tune.reports import ladder_facts
 from vmafx_tune.reports.axes import axes_around, bitrate_ticks, drawable, vmaf_ticks
 from vmafx_tune.reports.tables import (
-    Column,
     FirstThatFits,
     commands,
     facts_grid,
-    grid,
+    fitting_grid,
     plain,
+    sheet_grid,
 )
 
 if TYPE_CHECKING:
@@ -94,16 +94,7 @@ def _rungs(result: LadderResult) -> Iterator[Part]:
     if empty is not None:
         yield plain(empty, "red")
         return
-    sheet = ladder_facts.rung_sheet(result)
-    yield FirstThatFits([_grid(smaller) for smaller in _narrowing(sheet)])
-
-
-def _narrowing(sheet: ladder_facts.Sheet) -> Iterator[ladder_facts.Sheet]:
-    """Yield the sheet, then without ever more of the columns that can go."""
-    for least in sorted({*(heading.rank for heading in sheet.headings)}, reverse=True):
-        yield sheet.columns(
-            position for position, heading in enumerate(sheet.headings) if heading.rank <= least
-        )
+    yield fitting_grid(ladder_facts.rung_sheet(result))
 
 
 def _cells(result: LadderResult) -> RenderableType:
@@ -115,13 +106,8 @@ def _cells(result: LadderResult) -> RenderableType:
 def _blocks(result: LadderResult, columns: int) -> RenderableType:
     targets = result.target_vmafs
     blocks = (targets[start : start + columns] for start in range(0, len(targets), columns))
-    grids = (_grid(ladder_facts.cell_sheet(result, block)) for block in blocks)
-    return Group(*chain.from_iterable(("", one) for one in grids))
-
-
-def _grid(sheet: ladder_facts.Sheet) -> RenderableType:
-    columns = [Column(heading.title, left=not heading.number) for heading in sheet.headings]
-    return grid(columns, sheet.rows)
+    grids = (sheet_grid(ladder_facts.cell_sheet(result, block)) for block in blocks)
+    return Group(*(part for one in grids for part in ("", one)))
 
 
 MIN_WIDTH = 30
