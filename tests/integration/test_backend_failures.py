@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 # What the stand-in does once it is asked to compare clips; to all else it answers like ffmpeg.
 FAILURES: dict[str, tuple[str, type[VmafxTuneError], str]] = {
-    "crashes": ("kill -SEGV $$", ToolError, "killed by signal 11"),
-    "is killed": ("kill -KILL $$", ToolError, "killed by signal 9"),
+    "crashes": ("kill -SEGV $$", ToolError, "killed by SIGSEGV"),
+    "is killed": ("kill -KILL $$", ToolError, "killed by SIGKILL"),
     "fails without a word": ("exit 1", ToolError, "exit status 1"),
     "says that it succeeded": ("exit 0", ToolOutputError, "valid libvmaf log"),
     "hangs": ("sleep 1000", ToolTimeoutError, "made no progress"),
@@ -163,7 +163,7 @@ def test_one_session_goes_on_after_a_failure(
     body = f'if [ -e {marker} ]; then exec {ffmpeg_exe} "$@"; fi; touch {marker}; kill -SEGV $$'
     session = Session(ToolOptions(ffmpeg=stand_in(tmp_path, ffmpeg_exe, body)))
     scoring = ScoringOptions(backend="ffmpeg")
-    with pytest.raises(ToolError, match="killed by signal 11"):
+    with pytest.raises(ToolError, match="killed by SIGSEGV"):
         score(*pair, scoring=scoring, session=session)
     assert score(*pair, scoring=scoring, session=session).score > 0
 

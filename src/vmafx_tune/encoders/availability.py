@@ -6,7 +6,6 @@ Being compiled in says little of a hardware encoder, so each one is tried on a f
 from __future__ import annotations
 
 import re
-import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from vmafx_tune.encoders.argv import argument_trial_command, trial_command
 from vmafx_tune.errors import ToolTimeoutError, UsageError
 from vmafx_tune.media.ffmpeg import fact_name, list_encoders
 from vmafx_tune.media.file_facts import FileFacts
+from vmafx_tune.media.process import describe_exit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -268,7 +268,7 @@ def failure_reason(log: str, returncode: int) -> str:
     for line in (*marked, *unmarked):
         if reason := _PREFIX.sub("", line.strip()).rstrip(" .:"):
             return reason
-    return _exit_in_words(returncode)
+    return f"it printed no reason ({describe_exit(returncode)})"
 
 
 def refused_values(log: str) -> tuple[str, ...]:
@@ -305,13 +305,3 @@ def encoder_version(row: EncoderRow, log: str, first_packet: bytes, ffmpeg_versi
         if row.version_pattern and (match := re.search(row.version_pattern, text)):
             return f"{row.version_label} {match[1]}"
     return f"ffmpeg {ffmpeg_version}"
-
-
-def _exit_in_words(returncode: int) -> str:
-    if returncode >= 0:
-        return f"it exited with status {returncode} and printed no reason"
-    try:
-        name = signal.Signals(-returncode).name
-    except ValueError:
-        name = f"signal {-returncode}"
-    return f"it was killed by {name}"

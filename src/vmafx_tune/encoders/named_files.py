@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.encoders.extra_args import output_options
+from vmafx_tune.media.filter_chain import take_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -86,7 +87,6 @@ _PARAMETERS = {
 _BUILT_IN = {"cqm": {"flat", "jvt"}, "scaling-list": {"default", "off"}}
 _CHAINS = frozenset({"vf", "filter", "filter_complex", "lavfi"})
 
-_GAP = " \t\r\n"
 _KEY = re.compile(r"\s*(?P<key>[\w-]+)\s*=(?P<value>.*)", re.DOTALL)
 
 
@@ -115,9 +115,7 @@ def filter_files(chain: str) -> list[Path]:
 
 
 def _existing(names: Iterable[str]) -> list[Path]:
-    # ffmpeg drops blanks at the end that have no quotes.
-    spelled = (name if Path(name).is_file() else name.rstrip() for name in names)
-    paths = (Path(name.removeprefix("file:")) for name in spelled if name)
+    paths = (Path(name.removeprefix("file:")) for name in names if name)
     return [path for path in paths if path.is_file()]
 
 
@@ -153,20 +151,9 @@ def _pairs(options: str, first: str = "") -> Iterator[tuple[str, str]]:
             yield first, option
 
 
-def _split(text: str, separators: str) -> list[str]:
-    """Split text where ffmpeg does, and take one level of quotes and backslashes away.
-
-    See `av_get_token`, https://ffmpeg.org/ffmpeg-utils.html#Quoting-and-escaping.
-    """
-    tokens = [""]
-    characters = iter(text)
-    for character in characters:
-        if character in separators:
-            tokens.append("")
-        elif character == "\\":
-            tokens[-1] += next(characters, "")
-        elif character == "'":
-            tokens[-1] += "".join(iter(lambda: next(characters, "'"), "'"))
-        elif tokens[-1] or character not in _GAP:
-            tokens[-1] += character
-    return tokens
+def _split(text: str, separators: str) -> Iterator[str]:
+    """Split text where ffmpeg does, and take one level of quotes and backslashes away."""
+    while text:
+        token, text = take_token(text, separators)
+        yield token
+        text = text[1:]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vmafx_tune.colours import DEFAULT_CHROMA_LOCATION
@@ -16,6 +15,7 @@ from vmafx_tune.encoders.extra_args import (
 )
 from vmafx_tune.encoders.knob import Knob, TypicalCurve
 from vmafx_tune.errors import MediaError, UsageError
+from vmafx_tune.media.pixel_formats import CHROMA_STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from vmafx_tune.model import EncodeSpec, Resolution
 
 __all__ = ["CodecFamily", "EncoderKind", "EncoderRow"]
-
-_CHROMA_STEPS: Mapping[str, tuple[int, int]] = MappingProxyType(
-    {"420": (2, 2), "422": (2, 1), "444": (1, 1), "400": (1, 1)}
-)
 
 _LOCATED_BY_FORMAT = frozenset({"mjpeg", "rawvideo"})
 _ALL_LOCATIONS = frozenset({"left", "center", "topleft", "top"})
@@ -224,7 +220,7 @@ class EncoderRow:
         if not (source.interlaced and self.field_templates):
             return None
         # Each field has chroma of its own.
-        step = 2 * _CHROMA_STEPS[self._encoded_chroma(spec)][1]
+        step = 2 * CHROMA_STEPS[self._encoded_chroma(spec)][1]
         if (spec.size or source.resolution).height % step:
             return None
         return "bff" if source.bottom_field_first else "tff"
@@ -327,7 +323,7 @@ class EncoderRow:
         if self.odd_sizes or has_filters(spec.extra_args):
             return
         chroma = self._encoded_chroma(spec)
-        step_x, step_y = _CHROMA_STEPS[chroma]
+        step_x, step_y = CHROMA_STEPS[chroma]
         size = spec.size or spec.source.resolution
         if size.width % step_x == 0 and size.height % step_y == 0:
             return
@@ -345,7 +341,7 @@ class EncoderRow:
         if asked is not None:
             return next((name for name in ("444", "422") if name in asked), "420")
         chroma = spec.source.pixel_format.chroma
-        return chroma if chroma in self.chroma and chroma in _CHROMA_STEPS else "420"
+        return chroma if chroma in self.chroma and chroma in CHROMA_STEPS else "420"
 
 
 def _joined(

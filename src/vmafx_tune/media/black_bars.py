@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UsageError
-from vmafx_tune.media.ffmpeg import file_url, input_arguments, input_guard, stream_specifier
+from vmafx_tune.media.ffmpeg import reading_arguments
+from vmafx_tune.media.pixel_formats import CHROMA_STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +24,6 @@ Box = tuple[int, int, int, int]
 _PLACES = 24
 _FRAMES_PER_PLACE = 3
 _EDGES = re.compile(r"x1:(-?\d+) x2:(-?\d+) y1:(-?\d+) y2:(-?\d+)")
-_CHROMA_STEPS = {"420": (2, 2), "422": (2, 1), "444": (1, 1), "400": (1, 1)}
 
 
 def find_picture(source: Source, ffmpeg: Ffmpeg, runner: ProcessRunner) -> Box | None:
@@ -108,15 +108,10 @@ def _places(source: Source) -> list[float]:
 
 
 def _arguments(source: Source, start_s: float) -> tuple[str, ...]:
-    guard = [part for name, value in input_guard().items() for part in (f"-{name}", value)]
     seek = ("-noaccurate_seek", "-ss", f"{start_s:.3f}") if start_s else ()
     limit = ("-frames:v", str(_FRAMES_PER_PLACE if start_s else _PLACES * _FRAMES_PER_PLACE))
     return (
-        *("-hide_banner", "-nostdin", "-nostats", "-v", "info"),
-        *guard,
-        *input_arguments(source),
-        *seek,
-        *("-i", file_url(source.path.absolute()), "-map", f"0:{stream_specifier(source)}"),
+        *reading_arguments(source, "info", seek),
         # Each picture by itself, the first ones too, and edges as they are.
         *("-vf", "cropdetect=skip=0:reset=1:round=2", *limit),
         *("-fps_mode", "passthrough", "-f", "null", "-"),
@@ -124,7 +119,7 @@ def _arguments(source: Source, start_s: float) -> tuple[str, ...]:
 
 
 def _steps(source: Source) -> tuple[int, int]:
-    across, down = _CHROMA_STEPS[source.pixel_format.chroma]
+    across, down = CHROMA_STEPS[source.pixel_format.chroma]
     # Fields have chroma of their own, line by line.
     return across, down * (2 if source.interlaced else 1)
 

@@ -36,13 +36,13 @@ __all__ = [
     "ffmpeg_is_named",
     "file_url",
     "find_ffmpeg",
-    "input_arguments",
     "input_guard",
     "input_options",
     "is_disk_full",
     "list_encoders",
     "node_name",
     "plain_names",
+    "reading_arguments",
     "source_filters",
     "stream_specifier",
     "without_guard",
@@ -301,16 +301,22 @@ def input_options(source: Source) -> dict[str, Any]:
     return options | _seeking(source)
 
 
-def input_arguments(source: Source) -> tuple[str, ...]:
-    """Write `input_options` as ffmpeg's arguments before `-i`."""
-    names = {"format": "f"}
-    return tuple(
-        part
-        for name, value in input_options(source).items()
-        for part in (
-            f"-{names.get(name, name)}",
-            "x".join(map(str, value)) if isinstance(value, tuple) else str(value),
-        )
+def reading_arguments(source: Source, log_level: str, seek: Sequence[str] = ()) -> tuple[str, ...]:
+    """Write the arguments with which ffmpeg reads a source's video stream, held to its own file.
+
+    Args:
+        source: Its filters are left out.
+        log_level: As `-v` takes it.
+        seek: Further arguments of the input.
+    """
+    options = {**input_guard(), **input_options(source)}
+    if (raw := source.raw) is not None:
+        # As the command line has them, not ffmpeg-python.
+        options |= {"f": options.pop("format"), "video_size": raw.resolution}
+    flags = (part for name, value in options.items() for part in (f"-{name}", str(value)))
+    return (
+        *("-hide_banner", "-nostdin", "-nostats", "-v", log_level, *flags, *seek),
+        *("-i", file_url(source.path.absolute()), "-map", f"0:{stream_specifier(source)}"),
     )
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "is_stateless",
     "keeps_frames",
     "parse_chain",
+    "take_token",
 ]
 
 # Each picture that leaves them depends on the one that came in, and on nothing else.
@@ -86,10 +87,10 @@ def parse_chain(text: str) -> tuple[Filter, ...]:
     found: list[Filter] = []
     rest = text
     while True:
-        name, rest = _token(rest, "=,;[]")
+        name, rest = take_token(rest, "=,;[]")
         arguments = ""
         if rest.startswith("="):
-            arguments, rest = _token(rest[1:], "[],;")
+            arguments, rest = take_token(rest[1:], "[],;")
         if rest[:1] and rest[0] in "[];":
             raise UsageError(
                 f"--filter '{text}' has labels or several chains. Use one chain without labels, "
@@ -168,13 +169,19 @@ def _options(arguments: str) -> Iterator[tuple[str, str]]:
     rest = arguments
     while rest:
         match = re.match(r"\s*([A-Za-z_]\w*)=", rest)
-        value, rest = _token(rest[match.end() :] if match else rest, ":")
+        value, rest = take_token(rest[match.end() :] if match else rest, ":")
         yield (match[1] if match else ""), value
         rest = rest[1:]
 
 
-def _token(text: str, ends: str) -> tuple[str, str]:
-    """Read up to one of `ends`, without the escaping, as av_get_token (libavutil/avstring.c)."""
+def take_token(text: str, ends: str) -> tuple[str, str]:
+    """Read up to one of `ends` as ffmpeg does: without blanks around it and one level of escaping.
+
+    See `av_get_token` in libavutil/avstring.c.
+
+    Returns:
+        The token, and the rest of the text, which begins with what ended it.
+    """
     taken: list[str] = []
     kept = place = 0
     text = text.lstrip(_SPACES)

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.media.black_bars import check_box, crop_filter, find_picture
-from vmafx_tune.media.ffmpeg import file_url, input_arguments, input_guard, stream_specifier
+from vmafx_tune.media.ffmpeg import reading_arguments
 from vmafx_tune.media.filter_chain import checked_chain, keeps_frames, parse_chain
 from vmafx_tune.media.pixel_formats import CHROMA_LOCATIONS, orientation, pixel_format
 from vmafx_tune.media.timing import frame_timing
@@ -21,7 +21,7 @@ from vmafx_tune.model import Resolution
 from vmafx_tune.parsing import parse_crop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from av.filter import Graph
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from vmafx_tune.media.process import ProcessRunner
     from vmafx_tune.model import Source
 
-__all__ = ["filter_source", "filtered_frames", "find_field_order", "prepare_source"]
+__all__ = ["build_graph", "filter_source", "filtered_frames", "find_field_order", "prepare_source"]
 
 _TICK_S = Fraction(1, 1_000_000)
 _FEW_FRAMES = 2
@@ -111,7 +111,7 @@ def filtered_frames(video: Video, frames: Iterator[VideoFrame], chain: str) -> I
         for frame in frames:
             if (seen := _layout(frame)) != layout:
                 yield from _drained(graph)
-                graph, layout = _graph(video, frame, chain), seen
+                graph, layout = _chain_graph(video, frame, chain), seen
             assert graph is not None
             if frame.pts is not None:
                 frame.pts -= offset
@@ -149,12 +149,8 @@ class _Times:
 
 def _arguments(source: Source, chain: str, *, n_frames: int | None) -> tuple[str, ...]:
     limit = () if n_frames is None else ("-frames:v", str(n_frames))
-    guard = [part for name, value in input_guard().items() for part in (f"-{name}", value)]
     return (
-        *("-hide_banner", "-nostdin", "-nostats", "-v", "level+info"),
-        *guard,
-        *input_arguments(source),
-        *("-i", file_url(source.path.absolute()), "-map", f"0:{stream_specifier(source)}"),
+        *reading_arguments(source, "level+info"),
         *("-vf", f"{chain},showinfo=checksum=0", *limit),
         *("-c:v", "rawvideo", "-fps_mode", "passthrough", "-enc_time_base", str(_TICK_S)),
         *("-f", "framecrc", "-"),
@@ -223,28 +219,50 @@ def _refusal(chain: str, log: str) -> UsageError:
     return UsageError(f"ffmpeg rejects --filter '{chain}': {reason}.")
 
 
-def _graph(video: Video, frame: VideoFrame, chain: str) -> Graph:
+def build_graph(
+    frame: VideoFrame,
+    steps: Sequence[tuple[str, str]],
+    options: Mapping[str, str],
+    *,
+    threads: int | None = None,
+) -> Graph:
+    """Build a filter graph for pictures like `frame`.
+
+    Args:
+        frame: Gives size, format and matrix.
+        steps: Filters with their arguments, in order.
+        options: What else the source of the graph is to know: time base, aspect ratio, range.
+        threads: Threads for filtering; None takes one per core.
+    """
     from av.filter import Graph
 
     graph = Graph()
-    shape = video.stream.sample_aspect_ratio or Fraction(1)
-    options: dict[str, Any] = {
-        "video_size": f"{frame.width}x{frame.height}",
-        "pix_fmt": frame.format.name,
-        "time_base": str(frame.time_base or video.stream.time_base),
-        "pixel_aspect": f"{shape.numerator}/{shape.denominator}",
-        "colorspace": str(frame.colorspace),
-        "range": str(frame.color_range),
-    }
-    if rate := video.stream.guessed_rate or video.stream.average_rate:
-        options["frame_rate"] = f"{rate.numerator}/{rate.denominator}"
-    source = graph.add("buffer", **options)
-    turns = [(name, arguments) for name, arguments in orientation(frame, video.path).filters]
-    steps = [*turns, *((one.name, one.arguments) for one in parse_chain(chain))]
+    graph.threads = threads or 0
+    source = graph.add(
+        "buffer",
+        video_size=f"{frame.width}x{frame.height}",
+        pix_fmt=frame.format.name,
+        # Without it and the range, swscale would take full range for limited and compress it.
+        colorspace=str(frame.colorspace),
+        **options,
+    )
     nodes = [graph.add(name, arguments or None) for name, arguments in steps]
     graph.link_nodes(source, *nodes, graph.add("buffersink"))
     graph.configure()
     return graph
+
+
+def _chain_graph(video: Video, frame: VideoFrame, chain: str) -> Graph:
+    shape = video.stream.sample_aspect_ratio or Fraction(1)
+    options = {
+        "time_base": str(frame.time_base or video.stream.time_base),
+        "pixel_aspect": f"{shape.numerator}/{shape.denominator}",
+        "range": str(frame.color_range),
+    }
+    if rate := video.stream.guessed_rate or video.stream.average_rate:
+        options["frame_rate"] = f"{rate.numerator}/{rate.denominator}"
+    steps = [(one.name, one.arguments) for one in parse_chain(chain)]
+    return build_graph(frame, [*orientation(frame, video.path).filters, *steps], options)
 
 
 def _layout(frame: VideoFrame) -> tuple[int, int, str, int, int]:

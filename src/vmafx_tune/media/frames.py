@@ -16,6 +16,7 @@ from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.media.container import open_source
 from vmafx_tune.media.damage import checked_frames
 from vmafx_tune.media.excerpts import ExcerptCutter, skip_frames
+from vmafx_tune.media.filtering import build_graph
 from vmafx_tune.media.pixel_formats import RANGES, SPACES, UPRIGHT, orientation
 from vmafx_tune.model import Resolution
 
@@ -194,7 +195,11 @@ class _Converter:
         # Pictures stored from the bottom up have a negative stride, which a copy rights.
         if not self._filters and (layout.bottom_up or ("vflip", "") in turn.filters):
             filters.append(("copy", ""))
-        return _graph(layout, filters, self._threads) if filters else None
+        if not filters:
+            return None
+        # Frames go through one by one, so their times do not matter.
+        options = {"time_base": "1/1", "pixel_aspect": "1/1", "range": str(layout.color_range)}
+        return build_graph(frame, filters, options, threads=self._threads)
 
     def _changed(self, index: int, layout: _Layout) -> str:
         excerpt = self._source.excerpt
@@ -221,28 +226,6 @@ def _examine(frame: VideoFrame) -> _Layout:
         bottom_up=frame.planes[0].line_size < 0,
         turn_deg=frame.rotation,
     )
-
-
-def _graph(layout: _Layout, filters: list[tuple[str, str]], threads: int | None) -> Graph:
-    from av.filter import Graph
-
-    graph = Graph()
-    graph.threads = threads or 0
-    source = graph.add(
-        "buffer",
-        video_size=f"{layout.width}x{layout.height}",
-        pix_fmt=layout.pix_fmt,
-        # Frames go through one by one, so their times do not matter.
-        time_base="1/1",
-        pixel_aspect="1/1",
-        # Without these, swscale would take full range for limited and compress it.
-        colorspace=str(layout.color_space),
-        range=str(layout.color_range),
-    )
-    steps = [graph.add(name, args or None) for name, args in filters]
-    graph.link_nodes(source, *steps, graph.add("buffersink"))
-    graph.configure()
-    return graph
 
 
 def _range(frame: VideoFrame) -> int:

@@ -19,6 +19,7 @@ from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.model import PixelFormat
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from av.video.format import VideoFormat
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHROMA_LOCATIONS",
+    "CHROMA_STEPS",
     "PRIMARIES",
     "RANGES",
     "SPACES",
@@ -43,6 +45,11 @@ __all__ = [
     "planar_depth",
     "planar_format",
 ]
+
+CHROMA_STEPS: Mapping[str, tuple[int, int]] = MappingProxyType(
+    {"420": (2, 2), "422": (2, 1), "444": (1, 1), "400": (1, 1)}
+)
+"""By chroma format, the multiples that width and height have to be, in samples."""
 
 _SCORING_DEPTHS = (8, 10, 12, 16)
 _PALETTE_BYTES = 1024

@@ -28,7 +28,7 @@ from vmafx_tune.media.cleanup import guardian
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Completed", "Conversation", "ProcessRunner"]
+__all__ = ["Completed", "Conversation", "ProcessRunner", "describe_exit"]
 
 ToolErrorT = TypeVar("ToolErrorT", bound=ToolError)
 
@@ -66,6 +66,20 @@ class Completed:
         return kind(
             message, argv=self.argv, returncode=self.returncode, stderr_tail=self.stderr_tail
         )
+
+
+def describe_exit(returncode: int) -> str:
+    """Say how a process ended: `exit status 1`, `killed by SIGKILL`.
+
+    Args:
+        returncode: Its exit status, negative for a signal.
+    """
+    if returncode >= 0:
+        return f"exit status {returncode}"
+    try:
+        return f"killed by {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"killed by signal {-returncode}"
 
 
 class ProcessRunner:

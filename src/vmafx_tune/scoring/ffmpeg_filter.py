@@ -32,6 +32,7 @@ from vmafx_tune.media.ffmpeg import (
 )
 from vmafx_tune.media.filter_chain import keeps_frames
 from vmafx_tune.media.frames import check_steady
+from vmafx_tune.media.process import describe_exit
 from vmafx_tune.scoring.alignment import as_planar, conversion
 
 if TYPE_CHECKING:
@@ -398,7 +399,7 @@ def explain_failure(done: Completed, model: VmafModel | None, ffmpeg: Path) -> V
     if complaint := libvmaf_complaint(text):
         return ScoringError(f"libvmaf could not score these clips: {complaint}.")
     task = "decoding" if model is None else "scoring"
-    return done.error(ToolError, f"ffmpeg failed while {task} ({_ending(done.returncode)}).")
+    return done.error(ToolError, f"ffmpeg failed while {task} ({describe_exit(done.returncode)}).")
 
 
 def _model_refused(model: VmafModel, ffmpeg: Path) -> str:
@@ -419,7 +420,3 @@ def _input_refused(text: str) -> str | None:
     if no_video := _NO_VIDEO.search(text):
         return f"A clip has no video stream; ffmpeg says: {no_video[0].strip()}"
     return None
-
-
-def _ending(returncode: int) -> str:
-    return f"killed by signal {-returncode}" if returncode < 0 else f"exit status {returncode}"

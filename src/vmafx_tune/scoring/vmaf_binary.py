@@ -26,6 +26,7 @@ from vmafx_tune.errors import (
 from vmafx_tune.media.cleanup import scratch_folder, written_bytes
 from vmafx_tune.media.ffmpeg import FrameCounter
 from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
+from vmafx_tune.media.process import describe_exit
 from vmafx_tune.model import Comparison, Resolution
 from vmafx_tune.scoring.alignment import ScoringPlan, is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_filter import (
@@ -232,7 +233,7 @@ class VmafBinaryScorer:
                 "newer one, another --backend, or another model."
             )
         return done.error(
-            ToolError, f"'{self._vmaf}' failed while scoring (exit status {done.returncode})."
+            ToolError, f"'{self._vmaf}' failed while scoring ({describe_exit(done.returncode)})."
         )
 
     def _headerless(self, source: Source, plan: ScoringPlan, decoded: Path) -> Path:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
 import threading
 from contextlib import ExitStack, contextmanager
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from vmafx_tune import errors
 from vmafx_tune.cpus import CoreShares, available_cpus, bytes_needed, default_threads, visible_cpus
 from vmafx_tune.errors import ScorerCrashedError, ToolError, VmafxTuneError
-from vmafx_tune.media.process import Conversation
+from vmafx_tune.media.process import Conversation, describe_exit
 from vmafx_tune.model import Resolution
 from vmafx_tune.server.admission import MemoryBudget
 from vmafx_tune.server.scorer import FileScorer, Scored
@@ -191,7 +190,7 @@ class _ScoringProcess:
             status = self._talk.close()
             cancel.raise_if_cancelled()
             raise ScorerCrashedError(
-                f"The process that read the clips {_ended(status)}. It printed: "
+                f"The process that read the clips ended ({describe_exit(status)}). It printed: "
                 f"{self._talk.stderr_tail or 'nothing'}"
             )
         return message
@@ -268,12 +267,3 @@ def _error(failure: dict[str, Any]) -> VmafxTuneError:
     if isinstance(error, ToolError):
         error.argv, error.returncode, error.stderr_tail = (), None, printed
     return error
-
-
-def _ended(status: int) -> str:
-    if status >= 0:
-        return f"ended with {status}"
-    try:
-        return f"was ended by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was ended by signal {-status}"

@@ -311,12 +311,15 @@ def test_the_reason_is_the_first_error_without_its_prefixes(log: str, reason: st
 
 def test_a_log_without_an_error_gives_the_exit_status() -> None:
     log = "[info] Stream mapping:\n[verbose] decoder not found in cache\n"
-    assert failure_reason(log, 3) == "it exited with status 3 and printed no reason"
+    assert failure_reason(log, 3) == "it printed no reason (exit status 3)"
 
 
 @pytest.mark.parametrize(
     ("returncode", "reason"),
-    [(-signal.SIGSEGV, "it was killed by SIGSEGV"), (-250, "it was killed by signal 250")],
+    [
+        (-signal.SIGSEGV, "it printed no reason (killed by SIGSEGV)"),
+        (-250, "it printed no reason (killed by signal 250)"),
+    ],
 )
 def test_a_crash_without_a_word_names_the_signal(returncode: int, reason: str) -> None:
     assert failure_reason("", returncode) == reason

@@ -50,12 +50,12 @@ def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScoringPool]:
 @pytest.mark.parametrize(
     ("what", "told"),
     [
-        ("crash", "was ended by SIGSEGV"),
-        ("exit", "ended with 3"),
-        ("garbage", "was ended by SIGKILL"),
-        ("an array", "was ended by SIGKILL"),
-        ("deep", "was ended by SIGKILL"),
-        ("endless", "was ended by SIGKILL"),
+        ("crash", "killed by SIGSEGV"),
+        ("exit", "exit status 3"),
+        ("garbage", "killed by SIGKILL"),
+        ("an array", "killed by SIGKILL"),
+        ("deep", "killed by SIGKILL"),
+        ("endless", "killed by SIGKILL"),
     ],
 )
 def test_a_process_that_does_not_answer_is_one_error_and_the_next_score_works(
