@@ -152,7 +152,7 @@ def test_health_is_told(client: ScoringClient) -> None:
 @pytest.mark.parametrize(
     ("config", "error", "words"),
     [
-        (StreamConfig(96, 64, "yuv411p"), errors.InvalidFrameError, "0 is no pixel format"),
+        (StreamConfig(96, 64, "yuv411p"), errors.InvalidFrameError, "0 is not a pixel format"),
         (StreamConfig(96, 62, "yuv420p"), errors.InvalidFrameError, "has 9216 bytes"),
         (StreamConfig(96, 64, "yuv420p", frame_count_hint=2), errors.InvalidFrameError, "after 1"),
         (StreamConfig(96, 64, "yuv420p", model="x"), errors.UsageError, "Unknown VMAF model 'x'"),

@@ -319,10 +319,10 @@ INVALID: dict[str, tuple[list[pb.ScoreStreamRequest], str]] = {
     "two configs": ([config(), config()], "A second config came"),
     "config later": ([config(), pair(0), config()], "A second config came"),
     "neither": ([config(), pb.ScoreStreamRequest()], "neither a config nor a frame pair"),
-    "no format": ([config(pixel_format=0)], "0 is no pixel format"),
-    "unknown format": ([config(pixel_format=7)], "7 is no pixel format"),
-    "no size": ([config(width=0)], "0x64 is no picture size"),
-    "huge": ([config(width=2**32 - 1)], "4294967295x64 is no picture size"),
+    "no format": ([config(pixel_format=0)], "0 is not a pixel format"),
+    "unknown format": ([config(pixel_format=7)], "7 is not a pixel format"),
+    "no size": ([config(width=0)], "0x64 is not a picture size"),
+    "huge": ([config(width=2**32 - 1)], "4294967295x64 is not a picture size"),
     "too large": ([config(width=8000, height=8000)], "takes 99532800"),
     "short reference": ([config(), pair(0, raw_reference=SHORT)], "reference picture of frame 0"),
     "long distorted": ([config(), pair(0, raw_distorted=SHORT + b"xx")], "has 9217 bytes, where"),
@@ -334,7 +334,10 @@ INVALID: dict[str, tuple[list[pb.ScoreStreamRequest], str]] = {
     "ends early": ([config(frame_count_hint=3), pair(0)], "after 1 pairs of pictures, where 3"),
     "goes on": ([config(frame_count_hint=1), pair(0), pair(1)], "where 1"),
     "unknown model": ([config(model="nonsense"), pair(0)], "Unknown VMAF model 'nonsense'"),
-    "path as model": ([config(model="/etc/passwd"), pair(0)], "is no name of a VMAF model"),
+    "path as model": (
+        [config(model="/etc/passwd"), pair(0)],
+        "is not a valid name of a VMAF model",
+    ),
 }
 
 
@@ -782,7 +785,7 @@ def test_what_is_no_message_is_an_invalid_argument_and_leaves_no_line_but_the_lo
         list(anything.stream_stream(f"/{method}")(iter([b"\xff"]), timeout=TIMEOUT_S))
     error: Any = caught.value
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert error.details().startswith("The request is no message of the method's type.")
+    assert error.details().startswith("The request is not a message of the method's type.")
     assert not caplog.records
 
 

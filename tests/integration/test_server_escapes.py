@@ -32,7 +32,7 @@ from vmafx_tune.media.process import ProcessRunner
 from vmafx_tune.model import Resolution, ScoreRequest, VmafModel
 from vmafx_tune.options import ScoringOptions, ToolOptions
 from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer
-from vmafx_tune.server.media_roots import MediaRoots, telling_shown_names
+from vmafx_tune.server.media_roots import MediaRoots, with_shown_names
 from vmafx_tune.server.scoring_pool import ScoringPool
 from vmafx_tune.server.settings import ServerSettings
 
@@ -78,7 +78,7 @@ class Site:
         with (
             self.media.open("reference.mp4") as reference,
             self.media.open(name) as distorted,
-            telling_shown_names(reference, distorted),
+            with_shown_names(reference, distorted),
         ):
             return score(
                 reference.path,

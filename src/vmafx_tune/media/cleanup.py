@@ -3,8 +3,8 @@
 A guardian is a shell, started before the first child, that reads from a pipe which process groups
 begin and end, and which folders hold work files. Nobody but the guarded process holds the other
 end, so the pipe closes when that process is gone, by SIGKILL too; the shell then kills the groups
-that are left, removes the folders, and ends. See docs/adr/0012-orphans.md for why it is no
-parent-death signal.
+that are left, removes the folders, and ends. docs/adr/0012-orphans.md says why it is not
+a parent-death signal.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ def codec_string(path: Path) -> str:
         path: An MP4 with H.264, HEVC, AV1, VP9 or VVC.
 
     Raises:
-        UnreadableSourceError: It is no MP4 with video in one of these codecs.
+        UnreadableSourceError: It is not an MP4 with video in one of these codecs.
     """
     entry = video_sample_entry(path)
     if entry.kind not in _WRITERS:

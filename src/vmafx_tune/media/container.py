@@ -1,4 +1,4 @@
-"""Opening video files with PyAV: local regular files only, and every failure a plain sentence."""
+"""Opening video files with PyAV: local regular files only; every failure is a plain sentence."""
 
 from __future__ import annotations
 
@@ -125,7 +125,8 @@ class Video:
         these are skipped, as every player does. Any other packet that fails is an error.
 
         Args:
-            on_error: Told of each such packet, which is then left out; None raises.
+            on_error: Called with the reason for each such packet, which is then left out; None
+                raises.
 
         Raises:
             UnreadableSourceError: The file is damaged.

@@ -2,8 +2,8 @@
 
 Decoders conceal what they cannot decode and go on, so that a damaged clip has all of its frames.
 They flag those frames, which costs nothing to look at where a clip is decoded anyway; FFV1 alone
-leaves its checksums to its log, so they are checked here. Some formats have nothing to tell damage
-by: HEVC and VP9 decode almost any bytes to some picture.
+leaves its checksums to its log, so they are checked here. In some formats damage
+cannot be detected: HEVC and VP9 decode almost any bytes to some picture.
 """
 
 from __future__ import annotations

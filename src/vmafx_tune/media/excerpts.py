@@ -59,7 +59,7 @@ _TRIED_PACKETS = 16
 _REORDERING_S = Fraction(3, 23)
 _TICKS_PER_SECOND = 1_000_000
 # Cutting from keyframes in the middle of the parts costs less.
-_DEAR_TIMES = 2
+_COSTLY_TIMES = 2
 
 
 def cut_excerpt(source: Source, first_frame: int, n_frames: int) -> Source:
@@ -138,7 +138,7 @@ class ExcerptCutter:
             cut = self.cut(segment.first_frame, segment.n_frames)
             n_decoded += cut.n_frames + (cut.excerpt.lead_frames if cut.excerpt else 0)
         times = n_decoded / self._source.n_frames
-        if times < _DEAR_TIMES:
+        if times < _COSTLY_TIMES:
             return None
         path = self._source.path
         copy: tuple[str, ...] = ("-fflags", "+genpts", "-i", str(path), "-map", "0:v:0")
@@ -185,7 +185,7 @@ def decode_excerpt(
     Args:
         video: The source's file, just opened.
         source: The source.
-        on_error: Told of each packet that cannot be decoded; None raises.
+        on_error: Called with the reason for each packet that cannot be decoded; None raises.
 
     Raises:
         UnreadableSourceError: While iterating: the file is damaged.
@@ -237,7 +237,7 @@ class _Places:
         start_s: Time of the first frame, from the start of the container.
         frames: Numbers of those frames, ascending from 0; None where it may start at any.
         by_container: Whether it is the container that keeps it from starting at more places.
-        is_sure: Tells whether a seek for such a frame lands where it should; None where all do.
+        is_sure: Returns whether a seek for such a frame lands where it should; None where all do.
     """
 
     start_s: Fraction = Fraction(0)
@@ -306,7 +306,7 @@ class _Trial:
         return sorted(frame for frame in self._keyframes if 0 < frame < self._source.n_frames)
 
     def lands(self, frame: int) -> bool:
-        """Tell whether a seek for a frame leads to a keyframe at or before it."""
+        """Whether a seek for a frame leads to a keyframe at or before it."""
         index = self._keyframes[frame]
         # Where all are keyframes, half a frame may be rounded up to the frame itself.
         indices = range(index, index + 2) if self._only_keyframes else (index,)
@@ -391,7 +391,7 @@ def _is_even(ticks: Sequence[int], tick_s: Fraction, source: Source) -> bool:
 
 
 def _is_idr(packet: Packet[VideoStream], stream: VideoStream) -> bool:
-    """Tell whether a packet holds an IDR picture.
+    """Whether a packet holds an IDR picture.
 
     ISO/IEC 14496-15, as MP4 and Matroska store H.264: NAL units follow each other, each after its
     size; the size's own length is in the decoder configuration record. Elsewhere, as in annex B of

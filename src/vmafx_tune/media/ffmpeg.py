@@ -1,4 +1,4 @@
-"""Finding ffmpeg, asking what it can do, telling it about a source, and what it may open."""
+"""Finding ffmpeg, what it can do, its arguments for a source, and what it may open."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _ANSWER_TIMEOUT_S = 60.0
 _OWN_NAME = "ffmpeg"
 _SCRIPT = b"#!"
 _LINKER_CACHE = Path("/etc/ld.so.cache")
-# Words of the operating system, which every layer of ffmpeg passes on.
+# Messages of the operating system, which every layer of ffmpeg passes on.
 _DISK_FULL = re.compile(r"No space left on device|Disk quota exceeded|File too large")
 # 5.1 brought -fps_mode.
 _OLDEST = (5, 1)
@@ -72,7 +72,7 @@ _LISTED = re.compile(r"^ *[A-Z.|]{2,} +(?P<name>\w[\w-]*) ", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Ffmpeg:
-    """An ffmpeg that answered.
+    """An ffmpeg that runs on this machine.
 
     Attributes:
         path: The program, absolute.
@@ -100,7 +100,7 @@ def find_ffmpeg(
         explicit: A path, or a name to look up on `PATH`.
         runner: Runs `ffmpeg -version`.
         environ: Environment to read; None for this process's.
-        facts: What is known of programs; None for nothing.
+        facts: Cached facts about programs; None for none.
 
     Raises:
         ToolNotFoundError: None is installed, or the one given does not work.
@@ -131,9 +131,9 @@ def ffmpeg_is_named(explicit: Path | None, environ: Mapping[str, str] | None = N
 
 
 def fact_name(ffmpeg: Ffmpeg, *circumstances: str) -> str:
-    """Name a fact of an ffmpeg by all that decides it beside the content of the program's file."""
-    told = [ffmpeg.version, _libraries(ffmpeg.path), *circumstances]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    """Build a key for a fact about an ffmpeg, of all that decides it beside the file's content."""
+    facts = [ffmpeg.version, _libraries(ffmpeg.path), *circumstances]
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
 def _named(
@@ -184,7 +184,7 @@ def _examine(path: Path, origin: str, runner: ProcessRunner, facts: FileFacts) -
 
 
 def _is_itself(path: Path) -> bool:
-    """Tell whether a file is ffmpeg and not what starts it, which may start another one tomorrow.
+    """Whether a file is ffmpeg itself and not a launcher, which may start another one tomorrow.
 
     Scripts do that, and launchers that go by the name of the link to them.
     """
@@ -198,7 +198,7 @@ def _is_itself(path: Path) -> bool:
 
 
 def _libraries(path: Path) -> str:
-    """Tell whether a program's libraries may have changed: when any was installed last.
+    """Return when a library of a program was last installed, which tells whether any may differ.
 
     That is written down by the dynamic linker, and in the folder of those beside the program.
     """
@@ -229,7 +229,7 @@ _encoders: dict[Ffmpeg, frozenset[str]] = {}
 
 
 def list_encoders(ffmpeg: Ffmpeg, runner: ProcessRunner) -> frozenset[str]:
-    """Ask an ffmpeg, once, for the names of the encoders compiled into it.
+    """List the encoders compiled into an ffmpeg; each ffmpeg is asked once.
 
     Raises:
         ToolError: It cannot be run.
@@ -283,7 +283,7 @@ GRAIN_LEFT_OUT = {"export_side_data": "film_grain"}
 
 
 def input_options(source: Source) -> dict[str, Any]:
-    """Tell ffmpeg what a source does not say of itself, as keywords for `ffmpeg.input`.
+    """Return what ffmpeg must know of a source that its file does not say, for `ffmpeg.input`.
 
     Geometry for files without a header, and where to seek to for an excerpt; else empty. What an
     excerpt takes beyond that is in `source_filters`.
@@ -384,7 +384,7 @@ class FrameCounter:
 
 
 def is_disk_full(log: str, returncode: int) -> bool:
-    """Tell whether ffmpeg failed because its output met the end of the disk, a quota or a limit."""
+    """Whether ffmpeg failed because the disk is full, or a quota or a size limit is reached."""
     return returncode == -signal.SIGXFSZ or _DISK_FULL.search(log) is not None
 
 

@@ -1,9 +1,8 @@
-"""What is known of files for as long as they stay the same: their hash, and what was read of them.
+"""Facts about files, cached for as long as a file stays the same: its hash, what was read of it.
 
-Hashing or reading a long source takes a while, and so does running a program, so that what came of
-it is kept for as long as the file system says that the file is the same. A time of modification can
-be put back; the time of the last change of the inode (ctime) cannot, which is why an edit shows
-whatever was done to hide it.
+Hashing or reading a long source takes a while, and so does running a program, so results are kept
+for as long as the file system says that the file is the same. A time of modification can be put
+back; the time of the last change of the inode (ctime) cannot, so no edit stays hidden.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ _DIGEST = "digest"
 
 
 class FactMemory(Protocol):
-    """Keeps facts from one run to the next: plain values of JSON."""
+    """Keeps facts from one run to the next, as plain JSON values."""
 
     def recall(self, name: str, max_age_s: float | None = None) -> Any:
-        """Return what was kept under a name, unless that is too long ago; None for nothing."""
+        """Return the fact kept under a name; None where there is none, or it is too old."""
         ...
 
     def keep(self, name: str, fact: Any) -> None:
@@ -71,12 +70,12 @@ def _is_settled(signature: Signature) -> bool:
 
 
 class FileFacts:
-    """Finds facts of files, each once for as long as the file stays the same. Thread-safe.
+    """Finds facts about files, each once for as long as the file stays the same. Thread-safe.
 
     Args:
-        memory: Keeps them beyond this run; None forgets them with it.
-        refresh: Whether to find again what earlier runs found, but for the content of files, and to
-            keep that instead.
+        memory: Keeps them beyond this run; None keeps them for this run only.
+        refresh: Whether to find facts anew and replace those of earlier runs, except for the
+            digests of files.
     """
 
     def __init__(self, memory: FactMemory | None = None, *, refresh: bool = False) -> None:
@@ -108,11 +107,11 @@ class FileFacts:
         max_age_s: float | None = None,
         kind: type[T] | None = None,
     ) -> T:
-        """Return a fact of a file: one that is known, or what is found now.
+        """Return a fact about a file: the cached one, or what is found now.
 
         Args:
             path: The file. Of what is not a regular file nothing is kept.
-            name: Tells the fact from others of the file; has in it whatever else decides it.
+            name: Identifies the fact among those of the file; includes whatever else decides it.
             find: Finds it; what it raises is not kept, nor is None.
             max_age_s: For how long it counts; None for as long as the file is the same.
             kind: Its dataclass; None for a plain value of JSON.

@@ -160,10 +160,10 @@ def _arguments(source: Source, chain: str, *, n_frames: int | None) -> tuple[str
 def _described(
     source: Source, chain: str, picture: re.Match[str], colours: re.Match[str] | None
 ) -> Source:
-    told = {} if colours is None else colours.groupdict()
+    found = {} if colours is None else colours.groupdict()
 
     def colour(name: str, before: str | None) -> str | None:
-        value = told.get(name, "unknown")
+        value = found.get(name, "unknown")
         return before if value in {"unknown", "reserved", "unspecified"} else value
 
     pix_fmt = picture["format"]
@@ -187,10 +187,10 @@ def _described(
     )
 
 
-def _chroma_location(source: Source, told: str | None) -> str | None:
-    if told is None:  # older versions of ffmpeg do not print it
+def _chroma_location(source: Source, printed: str | None) -> str | None:
+    if printed is None:  # older versions of ffmpeg do not print it
         return source.chroma_location
-    return told if told in CHROMA_LOCATIONS else None
+    return printed if printed in CHROMA_LOCATIONS else None
 
 
 def _timed(source: Source, ticks: list[int | None], log: str) -> Source:
@@ -316,7 +316,7 @@ def prepare_source(
         deinterlace: Whether to make frames of fields.
         find_ffmpeg: Finds the ffmpeg that runs the chain; called only when there is one.
         runner: Runs it.
-        note: Told what was chosen, and what has nothing to do.
+        note: Called with what was chosen, and with what has no effect.
         files_of: Finds the files that a chain reads.
 
     Raises:

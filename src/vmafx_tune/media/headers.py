@@ -175,7 +175,7 @@ def video_sample_entry(path: Path, index: int = 0) -> SampleEntry:
         index: Of the track among those of video.
 
     Raises:
-        UnreadableSourceError: The file cannot be read, or is no MP4 with a video track.
+        UnreadableSourceError: The file cannot be read, or is not an MP4 with a video track.
     """
     check_file(path)
     try:

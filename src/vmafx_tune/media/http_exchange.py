@@ -1,4 +1,4 @@
-"""One HTTP request and its answer, which can be given up at any time; failures as clauses."""
+"""One HTTP request and its response, which can be cancelled at any time; errors as clauses."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _LONGEST_SHOWN = 80
 
 
 class TransferError(Exception):
-    """Why a transfer fails, as a clause.
+    """The reason for a failed transfer, as a clause.
 
     Attributes:
         temporary: Whether another attempt may do better.
@@ -56,7 +56,7 @@ class TransferError(Exception):
 
 
 def no_answer(after_s: float) -> TransferError:
-    """Build the error for a server that keeps silent."""
+    """Build the error for a server that does not answer."""
     return TransferError(f"the server does not answer within {after_s:g} s", temporary=True)
 
 
@@ -81,7 +81,7 @@ def explained(error: Exception, patience_s: float) -> TransferError:
 
 
 def shown(text: str) -> str:
-    """Fit what a server said into a sentence."""
+    """Shorten a server's text to fit into a sentence."""
     line = one_line(text).strip()
     return line if len(line) <= _LONGEST_SHOWN else f"{line[:_LONGEST_SHOWN]}…"
 
@@ -146,10 +146,10 @@ _SETTLED_AFTER_S = 60
 
 @dataclass(frozen=True, slots=True)
 class TransferLimits:
-    """When a transfer is given up.
+    """Limits after which a transfer fails.
 
     Attributes:
-        tries: Attempts in a row that bring nothing new.
+        tries: Consecutive attempts without progress.
         pause_s: Between the first two of them; each further pause is twice as long.
         connect_s: Time to connect to one address of a host.
         answer_s: Time until the answer begins, redirects included; and for each read.
@@ -192,13 +192,13 @@ class Answer:
         coding = self.headers.get("Transfer-Encoding", "identity").strip().lower()
         if coding not in {"chunked", "identity"}:
             raise TransferError(f"the server uses an unknown transfer coding, '{shown(coding)}'")
-        told = self.headers.get("Content-Length")
-        if coding == "chunked" or told is None:
+        length = self.headers.get("Content-Length")
+        if coding == "chunked" or length is None:
             return None
         # Repeated headers are joined; equal ones are harmless.
-        numbers = {part.strip() for part in told.split(",")}
+        numbers = {part.strip() for part in length.split(",")}
         if len(numbers) != 1 or not _LENGTH.fullmatch(number := numbers.pop()):
-            raise TransferError(f"the server sends a Content-Length of '{shown(told)}'")
+            raise TransferError(f"the server sends a Content-Length of '{shown(length)}'")
         return int(number)
 
     @property
@@ -235,20 +235,20 @@ def exchange(
         url: Where it is.
         headers: To send beside the usual ones.
         cancel: Ends it within a fraction of a second, whatever it waits for.
-        limits: When to give up.
+        limits: Timeouts, rates and attempts.
 
     Raises:
         TransferError: The server does not answer.
         CancelledError: The work was cancelled.
     """
-    pump = _Pump(partial(_opened, url, headers, limits), cancel, limits)
+    waiter = _Waiter(partial(_opened, url, headers, limits), cancel, limits)
     try:
-        yield pump.answer()
+        yield waiter.answer()
     finally:
-        pump.close()
+        waiter.close()
 
 
-class _Pump:
+class _Waiter:
     """Does the waiting on a thread of its own.
 
     A look-up of a name, a handshake, and a read from a server that sends a byte now and then cannot
@@ -291,13 +291,13 @@ class _Pump:
                 self._items.get_nowait()
 
     def _blocks(self) -> Iterator[bytes]:
-        pace = _Pace(self._limits)
+        rate = _RateCheck(self._limits)
         while True:
             started = time.monotonic()
             block = self._next()
             if block == b"":
                 return
-            pace.add(len(block or b""), time.monotonic() - started)
+            rate.add(len(block or b""), time.monotonic() - started)
             if block is not None:
                 yield block
 
@@ -331,8 +331,8 @@ class _Pump:
                 self._response.close()
 
 
-class _Pace:
-    """Notices a transfer that is too slow to go on with.
+class _RateCheck:
+    """Detects a transfer that is too slow to continue.
 
     Only time that is spent waiting counts: a disk may be slow.
     """

@@ -110,7 +110,7 @@ def measure_packets(path: Path) -> PacketSummary:
 
 
 def is_far_larger(source: Source, encode_bytes: int) -> bool:
-    """Tell by the size of its file that a source's video is larger than an encode of it.
+    """Whether the size of its file alone shows that a source is larger than an encode of it.
 
     No sound beside the video takes so much of a file, and reading terabytes would take too long.
     """
@@ -260,7 +260,11 @@ _CUT_RATIO = 4.0
 
 
 def measure_complexity(source: Source) -> Complexity:
-    """Tell how hard each frame of a source is to encode.
+    """Estimate how hard each frame of a source is to encode, at little cost.
+
+    Sizes of packets show it, and reading them takes no decoding. Sources that code each picture by
+    itself, or not at all, show nothing of motion; of these, a few small pictures a second are
+    compared.
 
     Args:
         source: A whole file.

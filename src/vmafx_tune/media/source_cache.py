@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "SOURCES_VARIABLE",
-    "Room",
     "SourceCache",
+    "SourceQuota",
     "clear_sources",
     "explaining_disk",
     "prune_sources",
@@ -48,11 +48,11 @@ _LOCK_PAUSE_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """What is known of the copy of a URL.
+    """The record of a downloaded copy of a URL.
 
     Attributes:
         file: Where it is: folder and name, relative to the cache.
-        validator: Tells its version at the server; None where nothing does.
+        validator: Identifies its version at the server; None where nothing does.
     """
 
     file: str
@@ -64,14 +64,14 @@ class _Copy:
 class SourceCache:
     """Fetches sources into a folder. Safe among threads and processes.
 
-    Copies that it has given stay until it is closed.
+    Copies that it has returned are kept until it is closed.
 
     Args:
         cancel: Ends a transfer.
         folder: Where copies go; None for the user's cache folder.
-        limit_bytes: Room that they may take; None for `VMAFX_SOURCES_LIMIT`.
-        limits: When to give up a transfer; None for those that suit any network.
-        digest_of: Tells the digest of a file's content, which names its copy.
+        limit_bytes: SourceQuota that they may take; None for `VMAFX_SOURCES_LIMIT`.
+        limits: Timeouts of transfers; None for the defaults.
+        digest_of: Returns the digest of a file's content, which names its copy.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class SourceCache:
         self._held = ExitStack()
 
     def close(self) -> None:
-        """Let go of the copies that were given."""
+        """Release the copies that were returned."""
         self._held.close()
 
     def hold(self, path: Path) -> None:
@@ -184,8 +184,10 @@ class SourceCache:
             return None
         whole = (stat.st_size, stat.st_mtime_ns) == (copy.size_bytes, copy.mtime_ns)
         # A time alone does not distinguish what different users or signatures get.
-        told = copy.validator is not None and (copy.validator.endswith('"') or not url.is_personal)
-        return copy if whole and told and self._hold(path) else None
+        identified = copy.validator is not None and (
+            copy.validator.endswith('"') or not url.is_personal
+        )
+        return copy if whole and identified and self._hold(path) else None
 
     def _remember(self, entry: str, path: Path, validator: str | None) -> None:
         stat = path.stat()
@@ -209,7 +211,7 @@ class SourceCache:
             url,
             partial,
             cancel=self._cancel,
-            reserve=Room(self._folder, self._limit_bytes).reserve,
+            reserve=SourceQuota(self._folder, self._limit_bytes).reserve,
             limits=self._limits or TransferLimits(),
         )
         try:
@@ -222,7 +224,7 @@ class SourceCache:
 
     @contextmanager
     def _sole(self, name: str) -> Iterator[None]:
-        """Be the only one who works on an entry, of all threads and processes."""
+        """Lock an entry against all other threads and processes."""
         self._folder.mkdir(parents=True, exist_ok=True)
         while (lock := locked(self._folder / f"{name}.lock", create=True)) is None:
             self._cancel.raise_if_cancelled()
@@ -260,7 +262,7 @@ _STEP_BYTES = 64 << 20
 _DAY_S = 24 * 3600.0
 
 
-class Room:
+class SourceQuota:
     """Makes room for one copy, at the cost of those that were not used for long."""
 
     def __init__(self, folder: Path, limit_bytes: int | None) -> None:
@@ -376,7 +378,7 @@ def sweep(folder: Path) -> None:
 
 
 def _forget_lost(folder: Path) -> None:
-    """Remove what is known of URLs that have no copy any more."""
+    """Remove the records of URLs that have no copy any more."""
     for path in folder.glob("*.lock"):
         lock = locked(path)
         if lock is None:

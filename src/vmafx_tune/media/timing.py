@@ -126,7 +126,7 @@ def packet_timing(video: Video) -> Timing:
 
 
 def codes_fields(video: Video) -> bool:
-    """Tell whether the packets of an H.264 stream are fields, by decoding the first few.
+    """Whether the packets of an H.264 stream are fields, found by decoding the first few.
 
     In H.264 each field of a picture may be an access unit of its own, which makes two packets of a
     frame. Other codecs have both fields in one.
@@ -167,7 +167,7 @@ def decoded_timing(video: Video) -> Timing:
 def pulled_down_timing(
     durations: Sequence[int], tick_s: Fraction | None, declared: Sequence[Fraction]
 ) -> Timing | None:
-    """Tell the timing of MPEG-2 that repeats fields, such as film on a DVD: 3 and 2 fields a frame.
+    """Compute the timing of MPEG-2 that repeats fields, such as film on a DVD (3:2 pulldown).
 
     Program streams have few timestamps, but each packet says how long its picture is shown.
 
@@ -257,7 +257,7 @@ def frame_timing(
 
 
 def is_regular(ticks: Sequence[int], tick_s: Fraction) -> bool:
-    """Tell whether timestamps lie on an even grid but for rounding.
+    """Whether timestamps lie on an even grid, apart from rounding.
 
     Each is held against the straight line from the first to the last, so rounding that alternates
     (41 ms, 42 ms, …) passes, while one missing frame bends the line by more than a quarter of one.

@@ -35,7 +35,17 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import Probe, ProbeKey, ScoreSet
 
-__all__ = ["DEFAULT_LIMIT", "LIMIT_VARIABLE", "evict", "store_limit", "used_bytes"]
+T = TypeVar("T")
+
+__all__ = [
+    "DEFAULT_LIMIT",
+    "LIMIT_VARIABLE",
+    "STORE_NAME",
+    "SqliteProbeStore",
+    "evict",
+    "store_limit",
+    "used_bytes",
+]
 
 LIMIT_VARIABLE = "VMAFX_CACHE_LIMIT"
 """Environment variable with the size that the store may have."""
@@ -51,7 +61,7 @@ def store_limit() -> int:
     """Read how large the store may become, in bytes.
 
     Raises:
-        UsageError: `VMAFX_CACHE_LIMIT` is no size.
+        UsageError: `VMAFX_CACHE_LIMIT` is not a valid size.
     """
     return parse_size_bytes(os.environ.get(LIMIT_VARIABLE) or DEFAULT_LIMIT)
 
@@ -93,10 +103,6 @@ def _pragma(connection: sqlite3.Connection, name: str) -> int:
     (value,) = connection.execute(f"PRAGMA {name}").fetchone()
     return int(value)
 
-
-T = TypeVar("T")
-
-__all__ = ["STORE_NAME", "SqliteProbeStore"]
 
 STORE_NAME = "probes.sqlite"
 """Name of the store's file in the cache folder."""

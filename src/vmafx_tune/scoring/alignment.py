@@ -52,7 +52,7 @@ class EncodeFacts:
     def of(cls, distorted: Source, display: Resolution) -> EncodeFacts:
         """State the facts of `distorted` as far as CAMBI accepts them.
 
-        An encode that is wider but lower than the display, or the other way round, is told of as
+        An encode that is wider but lower than the display, or the other way round, counts as
         one of the display's size.
         """
         encoded = distorted.resolution

@@ -1,4 +1,4 @@
-"""Which backend scores."""
+"""Choosing the backend that scores."""
 
 from __future__ import annotations
 
@@ -73,10 +73,10 @@ def choose_scorer(
         vmaf: The `vmaf` program; None where there is none, which `auto` then passes over.
         work_dir: Where scratch folders are made; None for the system's temporary folder.
         at_once: Whether scoring is all there is to do and starts right away. The model is then
-            not tried out beforehand: scoring itself tells, with the same errors.
+            not tried beforehand: scoring itself raises the same errors.
         copies: Returns what keeps references decoded, called by a backend that can read them; None
             decodes each time.
-        facts: What is known of programs; None for nothing.
+        facts: Cached facts about programs; None for none.
 
     Raises:
         UsageError: There is no such backend, or `vmaf` is asked for without naming the program.
@@ -93,7 +93,7 @@ def choose_scorer(
 
             return FfmpegScorer(ffmpeg, runner, work_dir, copies=copies)
 
-        return _Known("ffmpeg", ffmpeg, facts, make) if facts else make()
+        return _CachedFfmpeg("ffmpeg", ffmpeg, facts, make) if facts else make()
 
     def libvmaf_scorer() -> CheckedScorer:
         from vmafx_tune.scoring.libvmaf.session import LibvmafFileScorer
@@ -109,7 +109,7 @@ def choose_scorer(
     if backend == AUTO and vmaf is None:
         del makers["vmaf"]
     if at_once and backend == AUTO:
-        return _Untried(makers)
+        return _FirstThatWorks(makers)
     return pick(backend, model, makers)
 
 
@@ -132,7 +132,7 @@ def pick(
     return _require(makers[backend](), model)
 
 
-class _Untried:
+class _FirstThatWorks:
     """Scores with the first of several backends that can, found out by scoring."""
 
     def __init__(self, makers: Mapping[str, Callable[[], CheckedScorer]]) -> None:
@@ -159,8 +159,8 @@ class _Untried:
         return _first_usable(request.model, self._makers, score)
 
 
-class _Known:
-    """Scores with the ffmpeg of which it may be known that it has the model."""
+class _CachedFfmpeg:
+    """Scores with an ffmpeg that may be cached as having the model; loads its backend late."""
 
     def __init__(
         self, name: str, ffmpeg: Ffmpeg, facts: FileFacts, make: Callable[[], CheckedScorer]
@@ -178,7 +178,7 @@ class _Known:
         return self._scorer().version if self._version is None else self._version
 
     def require_model(self, model: VmafModel) -> None:
-        """Make sure that it has a model, from what is known or by scoring a blank frame."""
+        """Make sure that it has a model, from the cache or by scoring a blank frame."""
 
         def find() -> str:
             self._scorer().require_model(model)

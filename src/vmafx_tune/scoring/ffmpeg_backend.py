@@ -128,7 +128,7 @@ class FfmpegScorer:
             except OutputError:
                 if copy is None or copy.is_made:
                     raise
-                # It may be what there is no room for.
+                # The copy may be what does not fit.
                 copy.discard()
         return self._score(request, plan, None, on_progress)
 

@@ -72,7 +72,7 @@ MODEL_NAME = "model.json"
 # Any rate will do, as long as both clips have it: frames meet by index.
 _PAIRING_TIME_BASE = "1/25"
 _QUIET = ("-hide_banner", "-nostdin", "-nostats")
-_TELLING = ("-v", "verbose", "-progress", "pipe:1", "-stats_period", "0.25")
+_VERBOSE = ("-v", "verbose", "-progress", "pipe:1", "-stats_period", "0.25")
 _ONE_LABEL = {"range": "limited", "colorspace": "bt709"}
 _CHECK_SIDE = 64
 # Each thread of a decoder holds pictures. Up to 1080p they are small, and ffmpeg's own choice of
@@ -125,12 +125,12 @@ def score_arguments(
         n_subsample=request.subsample,
         log_fmt="json",
         log_path=LOG_NAME,
-        # More frames are decoded than belong to an excerpt, so that they do not tell which clip is
-        # the longer one; pairs do, if the filter makes none of a repeated frame.
+        # More frames are decoded than belong to an excerpt, so their number does not show which
+        # clip is longer; that of pairs does, if the filter makes none of a repeated frame.
         **({"shortest": 1} if is_part(request) else {}),
     )
     outputs = [scored.output("-", format="null"), *written]
-    return (*_QUIET, *_TELLING, *plain_names(ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))))
+    return (*_QUIET, *_VERBOSE, *plain_names(ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))))
 
 
 def is_one_clip(request: ScoreRequest) -> bool:
@@ -164,7 +164,7 @@ def decode_arguments(source: Source, plan: ScoringPlan, name: str) -> tuple[str,
     import ffmpeg
 
     written = _headerless(_prepared(source, plan, None), name)
-    return (*_QUIET, *_TELLING, *plain_names(ffmpeg.get_args(written)))
+    return (*_QUIET, *_VERBOSE, *plain_names(ffmpeg.get_args(written)))
 
 
 def model_check_arguments(model: VmafModel) -> tuple[str, ...]:
@@ -195,8 +195,8 @@ def model_option(model: VmafModel, facts: EncodeFacts | None) -> str:
         facts: What CAMBI needs to know of the encode.
     """
     which = f"version={model.name}" if model.path is None else f"path={MODEL_NAME}"
-    told = facts.options() if facts is not None else {}
-    return ":".join([which, *(f"cambi.{name}={value}" for name, value in told.items())])
+    options = facts.options() if facts is not None else {}
+    return ":".join([which, *(f"cambi.{name}={value}" for name, value in options.items())])
 
 
 def _decoder_threads(request: ScoreRequest, source: Source, threads: int) -> int | None:
@@ -352,7 +352,7 @@ def check_run(
 
 
 def shows_damage(stderr: str) -> bool:
-    """Tell whether a clip may be damaged.
+    """Whether a clip may be damaged.
 
     It may also be a clip that was cut out of a longer one, so the caller has to look closer.
 
@@ -363,7 +363,7 @@ def shows_damage(stderr: str) -> bool:
 
 
 def libvmaf_complaint(stderr: str) -> str | None:
-    """Find the first thing that libvmaf or its filter complained of; None if there is none.
+    """Find the first error of libvmaf or its filter; None if there is none.
 
     libvmaf's threads swallow the errors of its feature extractors, so that ffmpeg may well end
     with status 0 after one.

@@ -72,7 +72,7 @@ def _fill(column: array[float], n_frames: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FrameLog:
-    """What one log says.
+    """The contents of one log.
 
     Attributes:
         version: libvmaf's release, or `git-` and the commit where it was built from a checkout;
@@ -188,15 +188,15 @@ def parse_frame_log(file: TextIO) -> FrameLog:
     )
 
 
-def version_name(told: str) -> str:
+def version_name(reported: str) -> str:
     """Name the version that libvmaf reports.
 
     Built from a checkout without tags, it reports a commit, in seven digits or more as git saw
     fit. That is `git-` and seven digits here, whichever backend asks.
     """
-    if _GIT_HASH.fullmatch(told):
-        return f"git-{told[:7]}"
-    return told if _VERSION.fullmatch(told) else ""
+    if _GIT_HASH.fullmatch(reported):
+        return f"git-{reported[:7]}"
+    return reported if _VERSION.fullmatch(reported) else ""
 
 
 def _read_frames(file: TextIO, take: Callable[[dict[str, Any]], None]) -> dict[str, Any]:

@@ -94,7 +94,7 @@ class ReferenceCopies:
             plan: What it is converted to.
 
         Yields:
-            None where the clip has to be decoded: there is no room, or another thread is at it.
+            None where the clip has to be decoded: it does not fit, or another thread writes it.
         """
         key = _key(reference, plan)
         copy = None if key is None else self._lend(key)

@@ -10,7 +10,7 @@ import grpc.aio
 
 from vmafx_tune.errors import ServiceError, VmafxTuneError
 from vmafx_tune.server.access import tls_context
-from vmafx_tune.server.grpc_calls import Desk
+from vmafx_tune.server.grpc_calls import Calls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,19 +82,19 @@ class GrpcListener:
         port: Where it listens.
     """
 
-    def __init__(self, server: grpc.aio.Server, doors: _Doors, port: int) -> None:
+    def __init__(self, server: grpc.aio.Server, dispatcher: _Dispatcher, port: int) -> None:
         self.port = port
         self._server = server
-        self._doors = doors
+        self._dispatcher = dispatcher
 
     def set_serving(self, serving: bool) -> None:  # noqa: FBT001 - its only meaning
         """Tell those who ask for the server's health whether it takes work."""
-        self._doors.state.set(serving=serving)
+        self._dispatcher.state.set(serving=serving)
 
     def begin_drain(self) -> None:
         """Tell those who watch the server's health that it takes no work, and let go of them."""
         self.set_serving(False)
-        self._doors.state.close()
+        self._dispatcher.state.close()
 
     async def close(self, grace_s: float) -> None:
         """Stop listening; what is not answered within `grace_s` seconds is cancelled."""
@@ -122,23 +122,23 @@ async def start_grpc(
         ServiceError: The port cannot be had.
         UsageError: Certificate and key cannot be used.
     """
-    doors = _Doors(Desk(service, log, metrics))
+    dispatcher = _Dispatcher(Calls(service, log, metrics))
     server = grpc.aio.server(options=_options(settings, connections))
-    server.add_generic_rpc_handlers((doors,))
+    server.add_generic_rpc_handlers((dispatcher,))
     try:
         port = _bind(server, settings)
     except VmafxTuneError:
         await server.stop(None)
         raise
     await server.start()
-    return GrpcListener(server, doors, port)
+    return GrpcListener(server, dispatcher, port)
 
 
-class _Doors(GenericHandler):
+class _Dispatcher(GenericHandler):
     """Finds the handler of a method; loads a service's when one of them is first called."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
         self._loaded: dict[str, Handlers] = {}
         self.state = Serving()
 
@@ -157,10 +157,10 @@ class _Doors(GenericHandler):
         from vmafx_tune.server import grpc_services
 
         if service == _SCORING:
-            return grpc_services.scoring_handlers(self._desk)
+            return grpc_services.scoring_handlers(self._calls)
         if service == _HEALTH:
-            return grpc_services.health_handlers(self._desk, self.state)
-        return grpc_services.reflection_handlers(self._desk)
+            return grpc_services.health_handlers(self._calls, self.state)
+        return grpc_services.reflection_handlers(self._calls)
 
 
 def _options(settings: ServerSettings, connections: int) -> list[tuple[str, int]]:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vmafx_tune.server.metrics import Metrics
     from vmafx_tune.server.service import ScoringService
 
-__all__ = ["Call", "Desk", "Messages", "read_message"]
+__all__ = ["Call", "Calls", "Messages", "read_message"]
 
 T = TypeVar("T")
 
@@ -80,8 +80,8 @@ class Messages:
         return bytes(message)
 
 
-class Desk:
-    """Where calls come in and go out.
+class Calls:
+    """Answers calls: reads their messages, checks their token, logs their end.
 
     Args:
         service: Does the work.
@@ -111,7 +111,7 @@ class Desk:
     async def next_message(
         self, arrivals: Arrivals[bytes], parse: Callable[[bytes], T]
     ) -> T | None:
-        """Read and parse a message that is no picture, as `first_message` does."""
+        """Read and parse a message other than a picture, as `first_message` does."""
         data = await self._first_messages.read(arrivals)
         return None if data is None else read_message(parse, data)
 
@@ -185,14 +185,14 @@ class Desk:
 
 
 def read_message(parse: Callable[[bytes], T], data: bytes) -> T:
-    """Read what a client sent; grpc would call a bad message unknown, and log lines of its own.
+    """Parse a client's message; grpc would report a bad one as unknown, and log lines of its own.
 
     Args:
         parse: `FromString` of the message's class.
         data: The message on the wire.
 
     Raises:
-        UsageError: It is no such message.
+        UsageError: It is not such a message.
     """
     from google.protobuf.message import DecodeError
 
@@ -200,8 +200,8 @@ def read_message(parse: Callable[[bytes], T], data: bytes) -> T:
         return parse(data)
     except DecodeError as error:
         raise UsageError(
-            "The request is no message of the method's type. Send what its .proto file says, with "
-            "all text in UTF-8."
+            "The request is not a message of the method's type. Send what its .proto file says, "
+            "with all text in UTF-8."
         ) from error
 
 

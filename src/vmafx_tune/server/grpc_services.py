@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vmafx_tune.server.grpc_app import Serving
-    from vmafx_tune.server.grpc_calls import Call, Desk
+    from vmafx_tune.server.grpc_calls import Call, Calls
     from vmafx_tune.server.streams import FrameScore
 
     Context = grpc.aio.ServicerContext[Any, Any]
@@ -40,9 +40,9 @@ __all__ = [
 ]
 
 
-def scoring_handlers(desk: Desk) -> Mapping[str, grpc.RpcMethodHandler[Any, Any]]:
+def scoring_handlers(calls: Calls) -> Mapping[str, grpc.RpcMethodHandler[Any, Any]]:
     """Make the handlers of scoring, by the names of its methods."""
-    scoring = _Scoring(desk)
+    scoring = _Scoring(calls)
     return {
         "Score": grpc.stream_unary_rpc_method_handler(
             scoring.score,
@@ -60,13 +60,13 @@ def scoring_handlers(desk: Desk) -> Mapping[str, grpc.RpcMethodHandler[Any, Any]
 
 
 class _Scoring:
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-        self._service = desk.service
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._service = calls.service
 
     async def score(self, _messages: object, context: Context) -> pb.ScoreResponse:
-        async with self._desk.call(context, "Score") as call:
-            request = await self._desk.only_message(call, pb.ScoreRequest.FromString)
+        async with self._calls.call(context, "Score") as call:
+            request = await self._calls.only_message(call, pb.ScoreRequest.FromString)
             call.model = request.model or None
             scored = await self._service.score(
                 ScoreCall(
@@ -81,7 +81,7 @@ class _Scoring:
             return pb.ScoreResponse(**asdict(scored))
 
     async def score_stream(self, _messages: object, context: Context) -> None:
-        async with self._desk.call(context, "ScoreStream") as call:
+        async with self._calls.call(context, "ScoreStream") as call:
             config = await self._config(call)
             call.model = config.model or None
             answers = self._service.stream(config, _Pairs(context), deadline_s=call.deadline_s)
@@ -90,15 +90,15 @@ class _Scoring:
                     await self._write(call, _response(answer))
 
     async def health(self, _messages: object, context: Context) -> pb.HealthResponse:
-        async with self._desk.call(context, "Health", level="debug") as call:
-            await self._desk.only_message(call, pb.HealthRequest.FromString)
-            self._desk.metrics.count(Counter.HEALTH_REQUESTS)
+        async with self._calls.call(context, "Health", level="debug") as call:
+            await self._calls.only_message(call, pb.HealthRequest.FromString)
+            self._calls.metrics.count(Counter.HEALTH_REQUESTS)
             reason = self._service.not_ready
             return pb.HealthResponse(ok=reason is None, message=reason or "ready")
 
     async def _config(self, call: Call) -> StreamConfig:
         # The pictures after it stay with the client until there is a slot for them.
-        first = await self._desk.first_message(call, pb.ScoreStreamRequest.FromString)
+        first = await self._calls.first_message(call, pb.ScoreStreamRequest.FromString)
         if first is None:
             raise InvalidFrameError("The stream is empty. Its first message has to be a config.")
         if first.WhichOneof("message") != "config":
@@ -121,7 +121,7 @@ def _stream_config(config: pb.StreamConfig) -> StreamConfig:
     number = int(config.pixel_format)
     if not 1 <= number <= len(PIXEL_FORMATS):
         raise InvalidFrameError(
-            f"{number} is no pixel format. Send 1 to {len(PIXEL_FORMATS)}: "
+            f"{number} is not a pixel format. Send 1 to {len(PIXEL_FORMATS)}: "
             f"{', '.join(PIXEL_FORMATS)}."
         )
     return StreamConfig(
@@ -177,9 +177,9 @@ def _response(answer: FrameScore | Aggregate) -> pb.ScoreStreamResponse:
 _KNOWN = ("", "vmafx.v1.VmafxScoring")
 
 
-def health_handlers(desk: Desk, state: Serving) -> Mapping[str, grpc.RpcMethodHandler[Any, Any]]:
+def health_handlers(calls: Calls, state: Serving) -> Mapping[str, grpc.RpcMethodHandler[Any, Any]]:
     """Make the handlers of health, by the names of its methods."""
-    health = _Health(desk, state)
+    health = _Health(calls, state)
     return {
         "Check": grpc.stream_unary_rpc_method_handler(
             health.check,
@@ -195,28 +195,28 @@ def health_handlers(desk: Desk, state: Serving) -> Mapping[str, grpc.RpcMethodHa
 class _Health:
     """Answers without a token, as probes have none."""
 
-    def __init__(self, desk: Desk, state: Serving) -> None:
-        self._desk = desk
+    def __init__(self, calls: Calls, state: Serving) -> None:
+        self._calls = calls
         self._state = state
 
     async def check(self, _messages: object, context: Context) -> health_pb2.HealthCheckResponse:
-        async with self._desk.call(context, "Check", needs_token=False, level="debug") as call:
-            request = await self._desk.only_message(call, health_pb2.HealthCheckRequest.FromString)
-            self._desk.metrics.count(Counter.HEALTH_REQUESTS)
+        async with self._calls.call(context, "Check", needs_token=False, level="debug") as call:
+            request = await self._calls.only_message(call, health_pb2.HealthCheckRequest.FromString)
+            self._calls.metrics.count(Counter.HEALTH_REQUESTS)
             answer = self._answer(request)
         if request.service not in _KNOWN:
             await context.abort(grpc.StatusCode.NOT_FOUND, "There is no such service here.")
         return answer
 
     async def watch(self, _messages: object, context: Context) -> None:
-        async with self._desk.call(context, "Watch", needs_token=False, level="debug") as call:
-            request = await self._desk.only_message(call, health_pb2.HealthCheckRequest.FromString)
-            told = None
+        async with self._calls.call(context, "Watch", needs_token=False, level="debug") as call:
+            request = await self._calls.only_message(call, health_pb2.HealthCheckRequest.FromString)
+            sent = None
             while True:
                 changed = self._state.changed
                 answer = self._answer(request)
-                if answer.status != told:
-                    told = answer.status
+                if answer.status != sent:
+                    sent = answer.status
                     await context.write(answer)
                 if self._state.closed:
                     return
@@ -234,7 +234,7 @@ class _Health:
         return health_pb2.HealthCheckResponse(status=status)
 
 
-def reflection_handlers(desk: Desk) -> Mapping[str, grpc.RpcMethodHandler[Any, Any]]:
+def reflection_handlers(calls: Calls) -> Mapping[str, grpc.RpcMethodHandler[Any, Any]]:
     """Make the handler of the only method; the messages of both versions are the same bytes."""
     names = [
         service.full_name
@@ -246,10 +246,10 @@ def reflection_handlers(desk: Desk) -> Mapping[str, grpc.RpcMethodHandler[Any, A
 
     async def server_reflection_info(_messages: object, context: Context) -> None:
         async with (
-            desk.call(context, "ServerReflectionInfo", level="debug"),
-            desk.service.arrivals(Messages(context), ahead=False) as arrivals,
+            calls.call(context, "ServerReflectionInfo", level="debug"),
+            calls.service.arrivals(Messages(context), ahead=False) as arrivals,
         ):
-            while request := await desk.next_message(
+            while request := await calls.next_message(
                 arrivals, reflection_pb2.ServerReflectionRequest.FromString
             ):
                 # It takes requests as they come, and this one is here already.

@@ -177,7 +177,7 @@ class HttpLimits(NamedTuple):
         body_bytes: Request body; past it 413.
         ahead_bytes: What a client may send while its last request is being answered; a client
             that sends more is cut off, because reading no further would hide that it left.
-        connections: Open connections; one more is told 503 and closed.
+        connections: Open connections; one more gets 503 and is closed.
         idle_s: A connection without a request for so long is closed.
         head_s: Time for a whole head, from its first byte; past it 408.
         body_s: Time for a whole body, from the end of its head; past it 408.
@@ -222,8 +222,8 @@ class RequestReader:
     Attributes:
         phase: What the next byte belongs to.
         requests: Whole requests that nobody has taken yet, oldest first.
-        expects_continue: The client holds its body back until it is told to go on; whoever tells
-            it sets this to False.
+        expects_continue: The client holds its body back until it gets `100 Continue`; whoever sends
+            that sets this to False.
     """
 
     def __init__(self, limits: HttpLimits) -> None:

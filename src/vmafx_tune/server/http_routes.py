@@ -49,7 +49,7 @@ _ON_EVERY_ANSWER = {
 
 @dataclasses.dataclass(slots=True)
 class _Exchange:
-    """A request on its way to an answer, and what its log line will tell.
+    """A request on its way to an answer, and what its log line will say.
 
     Attributes:
         operation: What it asks for; None where there is no such path.
@@ -106,7 +106,7 @@ class HttpRoutes:
         return _signed(response, request.request_id, close=self._service.draining)
 
     def refuse(self, refused: Refused) -> Response:
-        """Answer what is no whole request."""
+        """Answer what is not a whole request."""
         request_id = choose_request_id(None)
         self._log.info("refused", request_id=request_id, status=refused.status, error=str(refused))
         return _signed(_response_to(refused), request_id, close=True)
@@ -114,7 +114,7 @@ class HttpRoutes:
     async def _answer(self, exchange: _Exchange) -> Response:
         operation, request = exchange.operation, exchange.request
         if operation is None:
-            raise Refused(404, "There is nothing here. /docs tells what there is.")
+            raise Refused(404, "There is nothing here. /docs lists what there is.")
         if request.method not in operation.methods:
             allow = ", ".join(operation.methods)
             raise Refused(405, f"{operation.path} takes {allow} only.", {"allow": allow})

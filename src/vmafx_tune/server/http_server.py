@@ -45,7 +45,7 @@ class HttpHandler(Protocol):
         """Answer a request. Is cancelled when the client leaves."""
 
     def refuse(self, refused: Refused) -> Response:
-        """Answer what is no whole request."""
+        """Answer what is not a whole request."""
 
 
 class ConnectionPool:
@@ -186,7 +186,7 @@ class Connection(asyncio.Protocol):
         self._advance()
 
     def end_now(self) -> None:
-        """End without another byte sent."""
+        """Close without sending another byte."""
         self._ended = True
         self._pool.connections.pop(self, None)
         self._cancel_task()

@@ -9,7 +9,7 @@ Elsewhere the resolved path is what is given, and it is looked at again when the
 result is thrown away if another file stands there by then. Someone who can write to a root, and
 puts a file back in time, is not found out there.
 
-A hard link in a root to a file outside of it is a file of the root: nothing tells the two apart.
+A hard link in a root to a file outside of it is a file of the root: they cannot be distinguished.
 Linux lets users make one to files of their own only (`fs.protected_hardlinks`).
 """
 
@@ -28,7 +28,7 @@ from vmafx_tune.errors import MediaNotAllowedError, VmafxTuneError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["MediaRoots", "OpenedMedia", "in_shown_names", "telling_shown_names"]
+__all__ = ["MediaRoots", "OpenedMedia", "in_shown_names", "with_shown_names"]
 
 _MAX_NAME_BYTES = 4096
 _MAX_SHOWN_CHARS = 200
@@ -47,7 +47,7 @@ _KERNEL_FILE_SYSTEMS = frozenset(
 
 
 class _RefusedError(OSError):
-    """It can be opened, but may not be; told to nobody."""
+    """It can be opened, but may not be; clients never see this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +97,8 @@ class MediaRoots:
             The file, which is a regular one.
 
         Raises:
-            MediaNotAllowedError: There is no such file, or it is none that may be read. Which of
-                the two, and why, is not to be told from the error.
+            MediaNotAllowedError: There is no such file, or it may not be read. The error does not
+                say which of the two, or why.
         """
         shown = _fit_to_show(name)
         opened = self._open(name, shown)
@@ -138,7 +138,7 @@ def in_shown_names(text: str, opened: Sequence[OpenedMedia]) -> str:
 
 
 @contextmanager
-def telling_shown_names(*opened: OpenedMedia) -> Iterator[None]:
+def with_shown_names(*opened: OpenedMedia) -> Iterator[None]:
     """Let errors in the block speak of files by the names that the client knows.
 
     Raises:

@@ -79,7 +79,7 @@ def read_score_fields(request: Request) -> Mapping[str, Any]:
         A value for each property of `SCORE_REQUEST`, the default for one that is not there.
 
     Raises:
-        Refused: With 415 for another media type, 400 for what is no JSON, 422 for other fields.
+        Refused: With 415 for another media type, 400 for what is not JSON, 422 for other fields.
     """
     _check_content_type(request.headers)
     document = _parse(_decode(request.body))
@@ -143,7 +143,7 @@ def _without_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise Refused(400, f"The body is not JSON: {name} is no number there.")
+    raise Refused(400, f"The body is not JSON: {name} is not a number there.")
 
 
 def _value(name: str, field: Mapping[str, Any], document: Mapping[str, object]) -> str | int:

@@ -42,7 +42,7 @@ _LEAST_CONNECTIONS = 16
 _NOTICE_S = 0.25
 # For answers that are on their way when all work is done or cancelled.
 _CLOSING_S = 1.0
-# For the lines that tell of the end, where somebody reads the log.
+# For the last lines of the log, where somebody reads it.
 _LOG_CLOSING_S = 1.0
 _STDERR = 2
 # glibc's malloc.h.

@@ -190,7 +190,7 @@ class ModelNames:
         self._folders = tuple(folders)
 
     def find(self, name: str, has: Callable[[str], bool] = lambda _: True) -> str:
-        """Find what the scorer is to be told for `name`.
+        """Find the model that `name` stands for, as the scorer takes it.
 
         Args:
             name: What a client sent; empty for the default model.
@@ -208,7 +208,7 @@ class ModelNames:
             return name
         if not _PLAIN_NAME.fullmatch(name):
             raise UsageError(
-                f"{name[:100]!a} is no name of a VMAF model: a name has letters, digits, "
+                f"{name[:100]!a} is not a valid name of a VMAF model: use letters, digits, "
                 "'_', '.', '+' and '-' only."
             )
         custom = self._custom()

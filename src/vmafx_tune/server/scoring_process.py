@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST_MESSAGE_CHARS", "main"]
 
 MOST_MESSAGE_CHARS = 4000
-"""Longest text of an error, and of what a program printed, that is told."""
+"""Longest text of an error, and of what a program printed, that is passed on."""
 
 # ffmpeg's and libav's words for it.
 _NO_MEMORY = ("Cannot allocate memory", "cannot allocate memory", "bad_alloc", "out of memory")
@@ -150,9 +150,9 @@ class _SharedScorer:
 
 
 def _known(error: Exception) -> Exception:
-    """Tell a want of memory, whoever noticed it, from other failures."""
-    told = f"{error} {error.stderr_tail}" if isinstance(error, ToolError) else str(error)
-    if isinstance(error, MemoryError) or any(words in told for words in _NO_MEMORY):
+    """Turn any sign of too little memory into one error; others stay as they are."""
+    text = f"{error} {error.stderr_tail}" if isinstance(error, ToolError) else str(error)
+    if isinstance(error, MemoryError) or any(words in text for words in _NO_MEMORY):
         return MemoryLimitError(
             "Scoring these clips takes more memory than their pictures should take. Use smaller "
             "pictures, and check that both play."

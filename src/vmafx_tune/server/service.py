@@ -16,7 +16,7 @@ from vmafx_tune.cpus import CoreShares, available_cpus
 from vmafx_tune.errors import CancelledError, DeadlineError, DrainingError, UsageError
 from vmafx_tune.server.admission import Admission, Arrivals, MemoryBudget, Nothing
 from vmafx_tune.server.logs import severity_of
-from vmafx_tune.server.media_roots import telling_shown_names
+from vmafx_tune.server.media_roots import with_shown_names
 from vmafx_tune.server.metrics import Counter
 from vmafx_tune.server.scorer import ModelNames, Scored, checked_subsample
 from vmafx_tune.server.streams import (
@@ -54,7 +54,7 @@ _POLL_S = (0.005, 0.25)
 
 @dataclass(frozen=True, slots=True)
 class ScoreCall:
-    """A client's wish to have two files compared.
+    """A request to compare two files.
 
     Attributes:
         reference: The clip as it should look, by the name that the client knows.
@@ -138,10 +138,10 @@ class ScoringService:
         processes are gone.
 
         Raises:
-            BusyError: There is no room for it.
+            BusyError: The queue is full.
             DrainingError: The server is shutting down.
             DeadlineError: It took too long.
-            MediaNotAllowedError: A name is no file that may be read.
+            MediaNotAllowedError: A name is not a file that may be read.
             UsageError: The name of the model or of the pooling, or the subsampling makes no sense.
             VmafxTuneError: The clips cannot be scored.
         """
@@ -285,7 +285,7 @@ class ScoringService:
         with (
             self._media.open(call.reference) as reference,
             self._media.open(call.distorted) as distorted,
-            telling_shown_names(reference, distorted),
+            with_shown_names(reference, distorted),
         ):
             return self._scorer(reference.path, distorted.path, scoring, token)
 

@@ -1,4 +1,4 @@
-"""What `serve` can be told, by flags and environment: each setting once, as a row."""
+"""The settings of `serve`, from flags and environment: each declared once, as a row."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A row: how one field of `ServerSettings` is told from outside.
+    """A row: where one field of `ServerSettings` comes from.
 
     Attributes:
         field: The field it sets.

@@ -22,8 +22,8 @@ class Status:
     Attributes:
         http: HTTP status code.
         grpc: Name of the gRPC status code.
-        sentence: What the client is told; None tells it the error's own message. Messages that
-            may hold paths, command lines or output of programs of the server are not told.
+        sentence: What the client gets to read; None for the error's own message. Messages that may
+            hold paths, command lines or output of programs of the server never leave it.
     """
 
     http: int
@@ -109,7 +109,7 @@ def status_of(error: BaseException) -> Status:
 
 
 def public_sentence(error: BaseException) -> str:
-    """Say what a client may know about an error."""
+    """Return the sentence about an error that a client may read."""
     return status_of(error).sentence or str(error)
 
 

@@ -136,13 +136,13 @@ def picture_format(
 
     if config.pix_fmt not in PIXEL_FORMATS:
         raise InvalidFrameError(
-            f"'{config.pix_fmt}' is no pixel format that this server takes. Send one of "
+            f"'{config.pix_fmt}' is not a pixel format that this server accepts. Send one of "
             f"{', '.join(PIXEL_FORMATS)}."
         )
     if not (1 <= config.width <= _MAX_SIDE and 1 <= config.height <= _MAX_SIDE):
         raise InvalidFrameError(
-            f"{config.width}x{config.height} is no picture size that this server takes: each side "
-            f"is from 1 to {_MAX_SIDE}."
+            f"{config.width}x{config.height} is not a picture size that this server accepts: each "
+            f"side is from 1 to {_MAX_SIDE}."
         )
     if config.width * config.height > max_pixels:
         raise InvalidFrameError(
@@ -223,11 +223,11 @@ class FrameSession:
                     "after the other, without padding."
                 )
         split = self._layout.split
-        return self._told(self._scorer.feed(split(pair.reference), split(pair.distorted)))
+        return self._reported(self._scorer.feed(split(pair.reference), split(pair.distorted)))
 
     def poll(self) -> list[FrameScore]:
         """Return the scores that have become available meanwhile."""
-        return self._told(self._scorer.poll())
+        return self._reported(self._scorer.poll())
 
     def finish(self) -> list[FrameScore]:
         """Return the last scores; no more pairs can be fed.
@@ -244,7 +244,7 @@ class FrameSession:
                 f"The stream ended after {n_fed} pairs of pictures, where {self._hint} were "
                 "announced. Send them all, or announce 0 where their number is not known."
             )
-        return self._told(self._scorer.finish())
+        return self._reported(self._scorer.finish())
 
     def aggregate(self) -> Aggregate:
         """Sum the stream up, after `finish`."""
@@ -272,8 +272,8 @@ class FrameSession:
         """Free everything; pairs that are being scored are waited for."""
         self._scorer.close()
 
-    def _told(self, frames: Iterable[SessionScore]) -> list[FrameScore]:
-        told = [
+    def _reported(self, frames: Iterable[SessionScore]) -> list[FrameScore]:
+        scored = [
             FrameScore(
                 frame.index,
                 frame.vmaf,
@@ -281,10 +281,10 @@ class FrameSession:
             )
             for frame in frames
         ]
-        for frame in told:
+        for frame in scored:
             self._scores.append(frame.score)
             self._features.add(frame.features)
-        return told
+        return scored
 
 
 class _Means:
@@ -303,14 +303,14 @@ class _Means:
 
 
 def has_model(config: StreamConfig, name: str) -> bool:
-    """Tell whether a stream can be scored with a built-in model or what an alias stands for."""
+    """Whether a stream can be scored with a built-in model or what an alias stands for."""
     from vmafx_tune.errors import ModelNotFoundError
     from vmafx_tune.model import Resolution
     from vmafx_tune.scoring.libvmaf.handles import open_model
     from vmafx_tune.scoring.libvmaf.library import load_libvmaf
     from vmafx_tune.scoring.models import resolve_model
 
-    # Pictures that are too small for a model are told so.
+    # That pictures are too small for a model is reported by itself.
     size = Resolution(max(config.width, _LARGE_ENOUGH), max(config.height, _LARGE_ENOUGH))
     try:
         with open_model(load_libvmaf(), resolve_model(name, size, ())):

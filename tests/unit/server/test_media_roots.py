@@ -12,7 +12,7 @@ from vmafx_tune.server.media_roots import (
     MediaRoots,
     OpenedMedia,
     in_shown_names,
-    telling_shown_names,
+    with_shown_names,
 )
 
 WAYS = pytest.mark.parametrize("by_descriptor", [None, False], ids=["usual", "path"])
@@ -158,7 +158,7 @@ def test_messages_name_files_as_the_client_did() -> None:
 def test_errors_in_the_block_name_files_as_the_client_did() -> None:
     opened = OpenedMedia(Path("/proc/7/fd/1"), "clip.mp4", 1)
     expected = pytest.raises(UnreadableSourceError, match=r"^'clip\.mp4' is empty\.$")
-    with expected, telling_shown_names(opened):
+    with expected, with_shown_names(opened):
         raise UnreadableSourceError("'/proc/7/fd/1' is empty.")
 
 

@@ -298,7 +298,7 @@ def open_model(
     Args:
         library: Loads it.
         model: Which one.
-        facts: What CAMBI is told of the encode; None leaves it out.
+        facts: What CAMBI needs to know of the encode; None leaves it out.
 
     Raises:
         ModelNotFoundError: The library does not have the model, or cannot read its file.
@@ -315,7 +315,7 @@ def open_model(
         raise ModelNotFoundError(_refused(library, model))
     try:
         if facts is not None:
-            _tell_of_encode(library, handle, facts)
+            _set_encode_facts(library, handle, facts)
         yield handle
     finally:
         library.release("vmaf_model_destroy", handle)
@@ -330,7 +330,7 @@ def _refused(library: Libvmaf, model: VmafModel) -> str:
     )
 
 
-def _tell_of_encode(library: Libvmaf, model: ctypes.c_void_p, facts: EncodeFacts) -> None:
+def _set_encode_facts(library: Libvmaf, model: ctypes.c_void_p, facts: EncodeFacts) -> None:
     if not library.has("vmaf_model_feature_overload"):
         raise LibvmafCallError(
             "vmaf_model_feature_overload", 0, f"libvmaf {library.version} does not have it"
