@@ -139,12 +139,18 @@ class Guardian:
                 self._tell(f"!{folder}")
 
     def close(self) -> None:
-        """End every group that is still under guard, and the guardian."""
+        """End every group that is still under guard, remove every folder, and end the guardian.
+
+        A folder is still under guard where a signal came between its making and its use.
+        """
         with self._lock:
             for group in self._groups:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(group, signal.SIGKILL)
             self._groups.clear()
+            for folder in self._folders:
+                shutil.rmtree(folder, ignore_errors=True)
+            self._folders.clear()
             self._end()
 
     def forget(self) -> None:

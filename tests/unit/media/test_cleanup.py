@@ -210,17 +210,19 @@ def test_the_folders_of_a_killed_process_are_removed_but_those_that_were_release
     assert [folder.exists() for folder in folders] == [False, True, False, False]
 
 
-def test_a_process_that_ends_well_removes_its_folders_itself_or_keeps_them(tmp_path: Path) -> None:
+def test_a_process_that_ends_removes_the_folders_that_are_still_under_guard(
+    tmp_path: Path,
+) -> None:
     code = (
         "import pathlib\n"
         "from vmafx_tune.media.cleanup import guardian\n"
-        f"guardian.watch_folder(pathlib.Path({str(tmp_path / 'kept')!r}))\n"
+        f"guardian.watch_folder(pathlib.Path({str(tmp_path / 'orphan')!r}))\n"
         "R().run(['true'])\n"
     )
-    (tmp_path / "kept").mkdir()
+    (tmp_path / "orphan").mkdir()
     with parent(code) as ended:
         assert ended.wait() == 0
-    assert (tmp_path / "kept").exists()
+    assert not (tmp_path / "orphan").exists()
 
 
 def test_a_guardian_that_was_killed_is_followed_by_another(
@@ -254,6 +256,20 @@ def test_without_a_shell_children_run_all_the_same(sleeper: subprocess.Popen[byt
     unguarded.close()
     assert n_descriptors() <= before
     assert is_alive(sleeper.pid)
+
+
+def test_folders_that_are_still_under_guard_at_the_end_are_removed(tmp_path: Path) -> None:
+    kept, released = tmp_path / "kept", tmp_path / "released"
+    own = Guardian()
+    for folder in (kept, released):
+        folder.mkdir()
+        (folder / "file").touch()
+        own.watch_folder(folder)
+    own.release_folder(released)
+
+    own.close()
+    assert not kept.exists()
+    assert released.exists()
 
 
 def n_descriptors() -> int:
