@@ -90,7 +90,7 @@ def test_on_smooth_curves_the_hull_is_nearly_that_of_all_encodes() -> None:
 def test_no_smooth_curves_mislead_it_altogether(
     encoder: Encoder, ends: tuple[float, float]
 ) -> None:
-    assert abs(excess_of(encoder, ends)) < 0.25
+    assert abs(excess_of(encoder, ends)) < 0.35
 
 
 @given(films(), RANGES)
