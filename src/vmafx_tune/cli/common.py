@@ -29,17 +29,29 @@ if TYPE_CHECKING:
 __all__ = [
     "CLUSTER_VARIABLE",
     "MISSED_TARGET",
+    "Codec",
     "Commands",
     "DisplayOptions",
     "MaxBitrate",
     "OutputOptions",
     "Reference",
     "Run",
+    "Target",
     "running",
 ]
 
 Reference: TypeAlias = Annotated[
     str, typer.Option("-r", "--reference", metavar="FILE|URL", help="Video to encode.")
+]
+
+Codec: TypeAlias = Annotated[
+    str,
+    typer.Option("-c", "--codec", metavar="NAME", help="Encoder, by ffmpeg's name or an alias."),
+]
+
+Target: TypeAlias = Annotated[
+    float,
+    typer.Option("-t", "--target", metavar="VMAF", help="Pooled VMAF score to reach, from 1 up."),
 ]
 
 MaxBitrate: TypeAlias = Annotated[

@@ -10,9 +10,11 @@ import typer
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import (
     MISSED_TARGET,
+    Codec,
     DisplayOptions,
     MaxBitrate,
     Reference,
+    Target,
     running,
 )
 from vmafx_tune.cli.output import Destination, choose_format
@@ -42,18 +44,8 @@ def encode(
             help="File to write: .mkv, .mp4, .m4v, .mov or .webm.",
         ),
     ],
-    codec: Annotated[
-        str,
-        typer.Option(
-            "-c", "--codec", metavar="NAME", help="Encoder, by ffmpeg's name or an alias."
-        ),
-    ] = DEFAULT_ENCODERS[0],
-    target: Annotated[
-        float,
-        typer.Option(
-            "-t", "--target", metavar="VMAF", help="Pooled VMAF score to reach, from 1 up."
-        ),
-    ] = DEFAULT_TARGET,
+    codec: Codec = DEFAULT_ENCODERS[0],
+    target: Target = DEFAULT_TARGET,
     fallback_targets: Annotated[
         str | None,
         typer.Option(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import (
     MISSED_TARGET,
+    Codec,
     MaxBitrate,
     OutputOptions,
     Reference,
+    Target,
     running,
 )
 from vmafx_tune.options import (
@@ -31,18 +29,8 @@ __all__ = ["search"]
 def search(
     *,
     reference: Reference,
-    codec: Annotated[
-        str,
-        typer.Option(
-            "-c", "--codec", metavar="NAME", help="Encoder, by ffmpeg's name or an alias."
-        ),
-    ] = DEFAULT_ENCODERS[0],
-    target: Annotated[
-        float,
-        typer.Option(
-            "-t", "--target", metavar="VMAF", help="Pooled VMAF score to reach, from 1 up."
-        ),
-    ] = DEFAULT_TARGET,
+    codec: Codec = DEFAULT_ENCODERS[0],
+    target: Target = DEFAULT_TARGET,
     max_bitrate: MaxBitrate = None,
     encoding: EncodingOptions,
     scoring: ScoringOptions,

@@ -56,7 +56,7 @@ class Muxer:
         subtitles: str,
     ) -> None:
         self.container = container
-        self._session = session
+        self.session = session
         self._source = source
         self._contents = _contents(source)
         self.plan = plan_streams(
@@ -68,6 +68,8 @@ class Muxer:
             chapters=self._contents.chapters > 0,
             fits=self._fits,
         )
+        for lost in self.notes:
+            session.warn(lost)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -81,15 +83,15 @@ class Muxer:
 
     def _fits(self, parts: Sequence[Part]) -> bool:
         """Try whether the container takes streams of the source, by their first second."""
-        with scratch_folder(self._session.tools.work_dir) as folder:
+        with scratch_folder(self.session.tools.work_dir) as folder:
             command = trial_command(
-                self._session.ffmpeg.path,
+                self.session.ffmpeg.path,
                 self._source.path,
                 self.container,
                 parts,
                 folder / "trial",
             )
-            return self._session.runner.run(command).returncode == 0
+            return self.session.runner.run(command).returncode == 0
 
     def write(
         self,
@@ -120,12 +122,12 @@ class Muxer:
         others = [stream.start_s for stream in timed if stream.start_s is not None]
         # What begins before 0 is for the muxer to write, or to move.
         zero_s = max(0.0, min([begins_s, *others]))
-        with scratch_folder(self._session.tools.work_dir) as folder:
+        with scratch_folder(self.session.tools.work_dir) as folder:
             covers = [folder / f"cover-{cover.index}" for cover in self.plan.covers]
             for picture, cover in zip(covers, self.plan.covers, strict=True):
                 picture.write_bytes(cover_picture(source.path, cover.index))
             command = mux_command(
-                self._session.ffmpeg.path,
+                self.session.ffmpeg.path,
                 encoded,
                 source.path,
                 self.container,
@@ -139,7 +141,7 @@ class Muxer:
                 settings=settings,
             )
             counter = FrameCounter(source.n_frames, on_progress)
-            done = self._session.runner.run(command, progress=counter)
+            done = self.session.runner.run(command, progress=counter)
         if done.returncode != 0:
             raise self._failure(done, output)
 
@@ -156,10 +158,10 @@ class Muxer:
             ToolOutputError: ffmpeg cannot write it.
         """
         command = join_command(
-            spec, encoder_row(spec.encoder), self._session.ffmpeg.path, list(map(str, parts)),
+            spec, encoder_row(spec.encoder), self.session.ffmpeg.path, list(map(str, parts)),
             output=file_url(joined),
         )  # fmt: skip
-        done = self._session.runner.run(command)
+        done = self.session.runner.run(command)
         if done.returncode != 0:
             raise self._failure(done, joined)
 

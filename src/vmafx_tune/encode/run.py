@@ -15,14 +15,14 @@ from vmafx_tune.choices import Proof
 from vmafx_tune.encode.delivery import check_output, deliver
 from vmafx_tune.encode.kept import KeptEncodes
 from vmafx_tune.encode.muxing import Muxer
-from vmafx_tune.encode.streams import audio_form, container_of
+from vmafx_tune.encode.streams import audio_form, checked_subtitles, container_of
 from vmafx_tune.errors import ToolOutputError, UsageError
 from vmafx_tune.events import FramesDone, JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.formatting import given
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.options import DEFAULT_ENCODERS, DEFAULT_TARGET, DeliveryOptions
 from vmafx_tune.prepared_source import PreparedSource, checked_max_bitrate, row_of
-from vmafx_tune.results.encode import EncodeResult
+from vmafx_tune.results.encode import EncodeResult, Output
 from vmafx_tune.search.engine import search
 from vmafx_tune.search.targets import checked_score
 from vmafx_tune.session import open_session
@@ -99,56 +99,52 @@ def encode(
     started = time.monotonic()
     delivery, path = delivery or DeliveryOptions(), Path(output)
     container, audio = container_of(path), audio_form(delivery.audio)
-    if delivery.subtitles not in {"copy", "none"}:
-        raise UsageError(f"--subtitles '{delivery.subtitles}' is not valid. Use copy or none.")
+    subtitles = checked_subtitles(delivery.subtitles)
     check_output(path, force=delivery.force)
-    if encoding is not None and encoding.sample is not None:
-        encoding = replace(encoding, verify=True)
     with open_session(session, tools, sources, observe) as session:
         probed = open_source(source, scoring, session)
         _check_apart(path, probed)
-        prepared = PreparedSource.prepare(probed, encoding, scoring, session)
-        row = row_of(encoder)
-        goal, *fallbacks = (
-            checked_score(each, prepared.model, "A target")
-            for each in (target, *sorted(fallback_targets, reverse=True))
-        )
-        _check_fallbacks(goal, fallbacks)
-        limit_kbps = _limit_kbps(prepared, checked_max_bitrate(max_bitrate_kbps), delivery)
-        request = prepared.request(row, goal, max_bitrate_kbps=limit_kbps)
+        prepared = PreparedSource.prepare(probed, _measured_whole(encoding), scoring, session)
+        row, targets = row_of(encoder), (target, *sorted(fallback_targets, reverse=True))
         _check_codec(row, container, path)
-        prepared.require(row)
-        prepared.require_arguments(request)
-        muxer = Muxer(
-            session, prepared.source, container, audio=audio, subtitles=delivery.subtitles
-        )
-        for lost in muxer.notes:
-            session.warn(lost)
-        with _keeping(prepared, row, request) as kept:
-            result = _searched(prepared, row, request, fallbacks, delivery, kept)
+        requests = _requests(prepared, row, targets, max_bitrate_kbps, delivery)
+        muxer = Muxer(session, prepared.source, container, audio=audio, subtitles=subtitles)
+        with _keeping(prepared, row, requests[0]) as kept:
+            result = _searched(prepared, row, requests, delivery, kept)
             notes = (*source_notes(probed), *prepared.notes, *muxer.notes, *result.notes)
             result = prepared.noted(replace(result, notes=notes))
-            answer = _deliverable(result, delivery)
-            if answer is None:
-                return result
-            spec = replace(request.template.encode, quality=answer.quality)
-            with _shown(result, session) as on_progress:
-                written = deliver(
-                    answer,
-                    kept.files(answer),
-                    spec,
-                    muxer,
-                    path,
-                    settings=_settings(spec, answer, session) if delivery.tag else None,
-                    cancel=session.cancel,
-                    on_progress=on_progress,
-                )
-            return replace(
-                result,
-                output=written,
-                worst_second=kept.worst_second(answer),
-                wall_time_ms=(time.monotonic() - started) * 1000,
-            )
+            written = _delivered(result, requests[0], muxer, path, delivery, kept)
+            wall_time_ms = (time.monotonic() - started) * 1000
+            return replace(result, output=written, wall_time_ms=wall_time_ms)
+
+
+def _measured_whole(encoding: EncodingOptions | None) -> EncodingOptions | None:
+    """Have a sample show the way only: what is delivered is measured on the whole source."""
+    if encoding is None or encoding.sample is None:
+        return encoding
+    return replace(encoding, verify=True)
+
+
+def _requests(
+    prepared: PreparedSource,
+    row: EncoderRow,
+    targets: Sequence[float],
+    max_bitrate_kbps: float | None,
+    delivery: DeliveryOptions,
+) -> list[SearchRequest]:
+    """Build the search for each target, and make sure that the encoder can do it.
+
+    Raises:
+        UsageError: A target, a limit or an argument makes no sense.
+        EncoderUnavailableError: The encoder does not run here.
+    """
+    goals = [checked_score(each, prepared.model, "A target") for each in targets]
+    _check_fallbacks(*goals)
+    limit_kbps = _limit_kbps(prepared, checked_max_bitrate(max_bitrate_kbps), delivery)
+    request = prepared.request(row, goals[0], max_bitrate_kbps=limit_kbps)
+    prepared.require(row)
+    prepared.require_arguments(request)
+    return [request.at_target(goal) for goal in goals]
 
 
 @contextmanager
@@ -169,13 +165,12 @@ def _keeping(
 def _searched(
     prepared: PreparedSource,
     row: EncoderRow,
-    request: SearchRequest,
-    fallbacks: Sequence[float],
+    requests: Sequence[SearchRequest],
     delivery: DeliveryOptions,
     kept: KeptEncodes,
 ) -> EncodeResult:
     """Search until the answer's encode is at hand, just as it was measured."""
-    observe = prepared.session.observe
+    observe, request = prepared.session.observe, requests[0]
 
     def see(event: Event) -> None:
         kept.see(event)
@@ -183,6 +178,7 @@ def _searched(
 
     usual = Proof.FULL if request.sample is None else Proof.NONE
     prove = (delivery.proof or usual) is Proof.FULL
+    fallbacks = [each.target for each in requests[1:]]
     for measured_anew in range(_MOST_ATTEMPTS):
         prober, prescan = prepared.probers([row])
         found = search(
@@ -191,14 +187,43 @@ def _searched(
         facts = {field.name: getattr(found, field.name) for field in fields(found)}
         result = EncodeResult(**facts | {"new_probes": found.new_probes + measured_anew})
         answer = _deliverable(result, delivery)
-        if answer is None or kept.has(answer):
+        if answer is None:
             return result
+        if kept.has(answer):
+            return replace(result, worst_second=kept.worst_second(answer))
         # The encoder does not write the same again, so what it writes now is what counts.
         kept.measure_anew(answer)
     raise ToolOutputError(
         f"{row.name} does not write the same encode twice, so what was measured cannot be "
         "delivered. Use --threads 1, or another encoder."
     )
+
+
+def _delivered(
+    result: EncodeResult,
+    request: SearchRequest,
+    muxer: Muxer,
+    path: Path,
+    delivery: DeliveryOptions,
+    kept: KeptEncodes,
+) -> Output | None:
+    """Deliver the answer's encode; returns None where nothing is to be delivered."""
+    answer, session = _deliverable(result, delivery), muxer.session
+    if answer is None:
+        return None
+    spec = replace(request.template.encode, quality=answer.quality)
+    settings = _settings(spec, answer, session) if delivery.tag else None
+    with _shown(result, session) as on_progress:
+        return deliver(
+            answer,
+            kept.files(answer),
+            spec,
+            muxer,
+            path,
+            settings=settings,
+            cancel=session.cancel,
+            on_progress=on_progress,
+        )
 
 
 def _deliverable(result: EncodeResult, delivery: DeliveryOptions) -> Probe | None:
@@ -215,7 +240,7 @@ def _check_apart(path: Path, source: Source) -> None:
         )
 
 
-def _check_fallbacks(target: float, fallbacks: Sequence[float]) -> None:
+def _check_fallbacks(target: float, *fallbacks: float) -> None:
     if not_lower := [given(each) for each in fallbacks if each >= target]:
         raise UsageError(
             f"The fallback target {' and '.join(not_lower)} is not below the target, "

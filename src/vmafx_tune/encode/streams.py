@@ -24,6 +24,7 @@ __all__ = [
     "Part",
     "StreamPlan",
     "audio_form",
+    "checked_subtitles",
     "container_of",
     "plan_streams",
 ]
@@ -106,6 +107,17 @@ def audio_form(text: str) -> AudioForm:
             f"--audio '{text}' is not valid. Use copy, none, opus:128 or aac:160 (kb/s), or flac."
         )
     return AudioForm(match["codec"], None if match["kbps"] is None else int(match["kbps"]))
+
+
+def checked_subtitles(text: str) -> str:
+    """Check what `--subtitles` says.
+
+    Raises:
+        UsageError: It is neither `copy` nor `none`.
+    """
+    if text not in {COPY, "none"}:
+        raise UsageError(f"--subtitles '{text}' is not valid. Use copy or none.")
+    return text
 
 
 def container_of(path: Path) -> Container:
