@@ -73,7 +73,7 @@ def encode(
 
     Examples:
         vmafx-tune encode -r film.mkv -t 95 -o film-95.mkv
-        vmafx-tune encode -r film.mkv -c libsvtav1 -t 93 -o film.mp4 --audio opus:128
+        vmafx-tune encode -r film.mkv -c libsvtav1 -t 93 -o film-av1.mp4 --audio opus:128
     """
     with running(display, "encode", tools=tools, sources=sources) as run:
         import vmafx_tune
