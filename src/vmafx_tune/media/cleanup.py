@@ -231,6 +231,10 @@ def make_scratch(parent: Path | None = None) -> Path:
     Raises:
         OutputError: `parent` does not exist, or cannot be written.
     """
+    # It knows how to start one, and needs this module itself.
+    from vmafx_tune.media.process import prepare_guardian
+
+    prepare_guardian()
     try:
         folder = Path(tempfile.mkdtemp(prefix="vmafx-tune-", dir=parent)).resolve()
     except OSError as error:

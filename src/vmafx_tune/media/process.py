@@ -28,7 +28,13 @@ from vmafx_tune.media.cleanup import guardian
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Completed", "Conversation", "ProcessRunner", "describe_exit"]
+__all__ = [
+    "Completed",
+    "Conversation",
+    "ProcessRunner",
+    "describe_exit",
+    "prepare_guardian",
+]
 
 ToolErrorT = TypeVar("ToolErrorT", bound=ToolError)
 
@@ -183,7 +189,7 @@ class _Group:
     ) -> None:
         self._lock = threading.Lock()
         self._reaped = False
-        guardian.prepare(_start_guardian)
+        prepare_guardian()
         self.process = _start(argv, cwd=cwd, env=env, stdin=stdin)
         guardian.watch(self.process.pid)
         self.stderr = _Reader(self.process.stderr)
@@ -355,6 +361,11 @@ def _start(
     except OSError as error:
         reason = error.strerror or str(error)
         raise ToolNotFoundError(f"'{argv[0]}' cannot be run: {reason}.", argv=argv) from error
+
+
+def prepare_guardian() -> None:
+    """Start what cleans up should this process be killed, unless it is there."""
+    guardian.prepare(_start_guardian)
 
 
 def _start_guardian(argv: tuple[str, ...], stdin: int) -> subprocess.Popen[bytes]:

@@ -311,3 +311,19 @@ def test_a_forked_process_leaves_its_parents_children_alone_and_guards_its_own(
         assert is_alive(kept)
         first.kill()
     wait_until(lambda: not is_alive(kept))
+
+
+def test_a_folder_is_guarded_before_any_child_is_run(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, sys\n"
+        "from vmafx_tune.media.cleanup import make_scratch\n"
+        f"folder = make_scratch(pathlib.Path({str(tmp_path)!r}))\n"
+        "print(folder, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=-1, stdout=-1, text=True) as made:
+        assert made.stdout is not None
+        folder = Path(made.stdout.readline().strip())
+        assert folder.is_dir()
+        made.kill()
+    wait_until(lambda: not folder.exists())
