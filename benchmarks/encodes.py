@@ -96,7 +96,7 @@ def _compare(clip: Path, encoder: str, folder: Path, *, sampled: bool) -> float:
         [
             "ab-av1", "auto-encode", "-i", str(clip), "-o", str(output), "-e", encoder,
             "--preset", preset, "--min-vmaf", TARGET, "--pix-format", "yuv420p", "--cache", "false",
-            "--max-encoded-percent", "1000", "--temp-dir", str(folder),
+            "--max-encoded-percent", "1000", "--vmaf-scale", "none", "--temp-dir", str(folder),
         ],
         PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
     )  # fmt: skip
