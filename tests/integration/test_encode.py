@@ -20,6 +20,7 @@ from tests.support.cli import command, run_cli
 from tests.support.full_sources import NAMES, FullSources
 from tests.support.programs import make_program
 from vmafx_tune.media.streams import read_contents
+from vmafx_tune.model import Resolution
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -154,6 +155,30 @@ def test_drop_frame_time_code_stays(sources: FullSources, tmp_path: Path) -> Non
         encode(sources["drop-frame.mov"], output)
 
         assert read_contents(output).timecode == "01:00:00;00"
+
+
+def test_a_headerless_source_is_delivered(clips: ClipFactory, tmp_path: Path) -> None:
+    output = tmp_path / "output.mkv"
+    raw = clips.raw(n_frames=12, size=Resolution(160, 90), pix_fmt="yuv420p")
+    document = encode(raw, output, "--size", "160x90", "--pix-fmt", "yuv420p", "--fps", "25")
+
+    assert document["output"]["verified"]["frames"] == 12
+    assert [stream["type"] for stream in document["output"]["streams"]] == ["video"]
+
+
+def test_statistics_of_the_source_are_not_those_of_the_encode(
+    sources: FullSources, tmp_path: Path, ffmpeg_exe: Path
+) -> None:
+    source, output = tmp_path / "source.mkv", tmp_path / "output.mkv"
+    tags = ("BPS-eng=12345", "NUMBER_OF_FRAMES-eng=7", "_STATISTICS_WRITING_APP-eng=x")
+    words = [word for tag in tags for word in ("-metadata:s:v:0", tag)]
+    files = str(sources["full.mkv"]), str(source)
+    copy = [str(ffmpeg_exe), "-v", "error", "-i", files[0], "-c", "copy", *words, files[1]]
+    subprocess.run(copy, check=True)
+    encode(source, output)
+
+    kept = read_contents(output).streams[0].tags
+    assert not [name for name in kept if name.startswith(("bps", "number_of", "_statistics"))]
 
 
 def test_no_tag_leaves_out_how_it_was_encoded(sources: FullSources, tmp_path: Path) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmafx_tune.media.ffmpeg import file_url, input_guard
+from vmafx_tune.media.ffmpeg import file_url, input_arguments, input_guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from vmafx_tune.encode.streams import Container, Part, StreamPlan
-    from vmafx_tune.model import Stream
+    from vmafx_tune.model import Source, Stream
 
 __all__ = ["COVER_TYPES", "mux_command", "trial_command"]
 
@@ -29,10 +29,12 @@ COVER_TYPES = {
 _UNKNOWN_TYPE = "application/octet-stream"
 # What a container or a muxer says of how it holds a stream, which is not true of another.
 _TECHNICAL = frozenset(
-    {"bps", "compatible_brands", "creation_time", "duration", "encoder", "encoder_settings",
-     "handler_name", "language", "major_brand", "minor_version", "name", "number_of_bytes",
-     "number_of_frames", "rotate", "source_id", "timecode", "title", "vendor_id"}
+    {"compatible_brands", "creation_time", "encoder", "encoder_settings", "handler_name",
+     "language", "major_brand", "minor_version", "name", "rotate", "source_id", "timecode",
+     "title", "vendor_id"}
 )  # fmt: skip
+# Of mkvmerge, with or without a language behind: `BPS-eng`.
+_STATISTICS = ("bps", "duration", "number_of_", "_statistics_")
 _BRANDS = ("major_brand", "minor_version", "compatible_brands", "encoder")
 
 
@@ -59,7 +61,7 @@ def trial_command(
 def mux_command(
     ffmpeg: Path,
     encoded: Path,
-    source: Path,
+    source: Source,
     container: Container,
     plan: StreamPlan,
     output: Path,
@@ -89,7 +91,7 @@ def mux_command(
     """
     words = [str(ffmpeg), *_PROGRAM, *_PROGRESS, "-copyts"]
     words += ["-itsoffset", f"{encoded_offset_s:.6f}", *_guarded(encoded)]
-    words += ["-itsoffset", f"{source_offset_s:.6f}", *_guarded(source)]
+    words += ["-itsoffset", f"{source_offset_s:.6f}", *input_arguments(source)]
     for index, part in enumerate(plan.parts):
         words += _stream(index, part, source_input=1)
         words += _disposition(index, part.stream)
@@ -139,14 +141,16 @@ def _tags(index: int, part: Part) -> Iterator[str]:
     stream = part.stream
     told: dict[str, str] = {}
     if part.codec is None:
-        told = {name: value for name, value in stream.tags.items() if name not in _TECHNICAL}
+        told = {
+            name: value
+            for name, value in stream.tags.items()
+            if name not in _TECHNICAL and not name.startswith(_STATISTICS)
+        }
         told |= {"handler_name": "", "vendor_id": ""}
         told |= {"language": stream.language or "und"}
     elif part.codec != "copy":
         # Statistics of what it was before.
-        told = dict.fromkeys(
-            (name for name in stream.tags if name.startswith(("bps", "number_of_"))), ""
-        )
+        told = dict.fromkeys((name for name in stream.tags if name.startswith(_STATISTICS)), "")
     if stream.title:
         told["title"] = stream.title
     for name, value in told.items():

@@ -129,7 +129,7 @@ class Muxer:
             command = mux_command(
                 self.session.ffmpeg.path,
                 encoded,
-                source.path,
+                source,
                 self.container,
                 self.plan,
                 output,

@@ -179,13 +179,15 @@ def _searched(
     usual = Proof.FULL if request.sample is None else Proof.NONE
     prove = (delivery.proof or usual) is Proof.FULL
     fallbacks = [each.target for each in requests[1:]]
-    for measured_anew in range(_MOST_ATTEMPTS):
+    made = 0
+    for _ in range(_MOST_ATTEMPTS):
         prober, prescan = prepared.probers([row])
         found = search(
             request, prober, observe=see, prescan=prescan, fallbacks=fallbacks, prove=prove
         )
+        made += found.new_probes
         facts = {field.name: getattr(found, field.name) for field in fields(found)}
-        result = EncodeResult(**facts | {"new_probes": found.new_probes + measured_anew})
+        result = EncodeResult(**facts | {"new_probes": made})
         answer = _deliverable(result, delivery)
         if answer is None:
             return result
@@ -193,6 +195,7 @@ def _searched(
             return replace(result, worst_second=kept.worst_second(answer))
         # The encoder does not write the same again, so what it writes now is what counts.
         kept.measure_anew(answer)
+        made += 1
     raise ToolOutputError(
         f"{row.name} does not write the same encode twice, so what was measured cannot be "
         "delivered. Use --threads 1, or another encoder."

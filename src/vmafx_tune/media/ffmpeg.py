@@ -36,6 +36,7 @@ __all__ = [
     "ffmpeg_is_named",
     "file_url",
     "find_ffmpeg",
+    "input_arguments",
     "input_guard",
     "input_options",
     "is_disk_full",
@@ -309,15 +310,25 @@ def reading_arguments(source: Source, log_level: str, seek: Sequence[str] = ()) 
         log_level: As `-v` takes it.
         seek: Further arguments of the input.
     """
+    return (
+        *("-hide_banner", "-nostdin", "-nostats", "-v", log_level),
+        *(*input_arguments(source, seek), "-map", f"0:{stream_specifier(source)}"),
+    )
+
+
+def input_arguments(source: Source, seek: Sequence[str] = ()) -> tuple[str, ...]:
+    """Write a source as an input of ffmpeg, held to its own file.
+
+    Args:
+        source: Its filters are left out.
+        seek: Further arguments of the input.
+    """
     options = {**input_guard(), **input_options(source)}
     if (raw := source.raw) is not None:
         # As the command line has them, not ffmpeg-python.
         options |= {"f": options.pop("format"), "video_size": raw.resolution}
     flags = (part for name, value in options.items() for part in (f"-{name}", str(value)))
-    return (
-        *("-hide_banner", "-nostdin", "-nostats", "-v", log_level, *flags, *seek),
-        *("-i", file_url(source.path.absolute()), "-map", f"0:{stream_specifier(source)}"),
-    )
+    return (*flags, *seek, "-i", file_url(source.path.absolute()))
 
 
 def _seeking(source: Source) -> dict[str, str]:
