@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
 
 from vmafx_tune._version import __version__
 
+# Importing `typing` takes as long as all else that `--version` does; type checkers know the name.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.choices import ScoreAt, SearchStrategy, Spacing
     from vmafx_tune.compare.run import compare

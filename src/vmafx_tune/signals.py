@@ -10,8 +10,8 @@ import signal
 import sys
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as in `__init__`
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType

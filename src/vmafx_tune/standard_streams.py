@@ -11,8 +11,8 @@ import io
 import os
 import select
 import sys
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as in `__init__`
 if TYPE_CHECKING:
     from typing import TextIO
 

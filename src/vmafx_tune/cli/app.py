@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -15,17 +16,28 @@ from vmafx_tune.cli.values import read_plainly
 from vmafx_tune.formatting import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 __all__ = ["COMMANDS", "app", "function_of", "run"]
 
 _MistypedError: Any = typer.BadParameter.__base__
 
-COMMANDS = (
-    "encode", "search", "compare", "ladder", "score",
-    "serve", "encoders", "doctor", "cache", "schema",
-)  # fmt: skip
-"""Names of the commands, in the order of the help."""
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    {
+        "encode": "Encode a source at the cheapest setting that reaches a target.",
+        "search": "Find the cheapest setting that reaches a target, with proof.",
+        "compare": "Rank encoders by bitrate at equal quality.",
+        "ladder": "Choose the renditions of an adaptive ladder.",
+        "score": "Score an encode against its source.",
+        "serve": "Run the scoring server over gRPC and HTTP.",
+        "encoders": "List encoders, and which of them work on this machine.",
+        "doctor": "Check what is installed, and say how to fix what is missing.",
+        "cache": "Show, prune or clear the cache of measured encodes.",
+        "schema": "Print the JSON Schema of a command's output.",
+    }
+)
+"""What each command does, by its name and in the order of the help. Its docstring says it again, so
+that the help loads none of them; a test compares the two."""
 
 
 def function_of(command: str) -> Callable[..., None]:
@@ -46,6 +58,11 @@ class _Commands(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as declared
         """Return the names, in the order of the help."""
         return [*COMMANDS]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as declared
+        """Write the names with what the commands do."""
+        with formatter.section("Commands"):
+            formatter.write_dl([*COMMANDS.items()])
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as declared
         """Return a command; None where there is none of that name."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 
 import pytest
 from typer.testing import CliRunner
 
-from vmafx_tune.cli.app import app
-
-COMMANDS = ("score", "search", "compare", "ladder", "serve", "encoders", "doctor", "cache")
+from vmafx_tune.cli.app import COMMANDS, app, function_of
 
 
 def sections(command: str) -> dict[str, list[str]]:
@@ -26,6 +25,11 @@ def sections(command: str) -> dict[str, list[str]]:
 
 def flags(lines: list[str]) -> list[str]:
     return [flag for line in lines for flag in re.findall(r"^  (?:-\w, )?(--[\w-]+)", line)]
+
+
+def test_the_list_of_commands_says_of_each_what_its_own_help_says() -> None:
+    stated = {name: inspect.getdoc(function_of(name)) or "" for name in COMMANDS}
+    assert {name: text.partition("\n")[0] for name, text in stated.items()} == COMMANDS
 
 
 @pytest.mark.parametrize(
