@@ -209,9 +209,8 @@ class Session:
     def encoder(self) -> Encoder:
         """Make encodes without scores, on this machine."""
         from vmafx_tune.encoders.runner import FfmpegEncoder
-        from vmafx_tune.media.probe import probe_source
 
-        return FfmpegEncoder(self.ffmpeg, self.runner, probe_source)
+        return FfmpegEncoder(self.ffmpeg, self.runner)
 
     def prober(self) -> Prober:
         """Make the probes that are not known already, with the scorer that `probing` has chosen.

@@ -28,7 +28,7 @@ each_software = pytest.mark.parametrize("row", SOFTWARE, ids=lambda row: row.nam
 @pytest.fixture(scope="module")
 def encoder() -> FfmpegEncoder:
     runner = ProcessRunner()
-    return FfmpegEncoder(find_ffmpeg(None, runner, {}), runner, probe_source)
+    return FfmpegEncoder(find_ffmpeg(None, runner, {}), runner)
 
 
 def packets_of(path: Path) -> list[tuple[int, bool]]:

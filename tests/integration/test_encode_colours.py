@@ -67,7 +67,7 @@ def ffmpeg(ffmpeg_exe: Path) -> Ffmpeg:
 
 
 def encoded(spec: EncodeSpec, ffmpeg: Ffmpeg, target: Path) -> Source:
-    return FfmpegEncoder(ffmpeg, ProcessRunner(), probe_source).encode(spec, target).encoded
+    return FfmpegEncoder(ffmpeg, ProcessRunner()).encode(spec, target).encoded
 
 
 def a_spec(source: Source, encoder: str, size: Resolution | None = None) -> EncodeSpec:

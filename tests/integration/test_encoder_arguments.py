@@ -179,7 +179,7 @@ def test_arguments_are_not_blamed_for_a_size_that_the_encoder_cannot_code(
 def test_an_encode_that_goes_on_without_an_argument_is_no_probe(
     source: Source, ffmpeg: Ffmpeg, runner: ProcessRunner, tmp_path: Path
 ) -> None:
-    encoder = FfmpegEncoder(ffmpeg, runner, probe_source)
+    encoder = FfmpegEncoder(ffmpeg, runner)
     with pytest.raises(UsageError, match="Error parsing option 'foo = 1'"):
         encoder.encode(spec_of(source, "libx264", "-x264-params", "foo=1"), tmp_path / "out.mp4")
     assert list(tmp_path.iterdir()) == []

@@ -56,7 +56,7 @@ def ffmpeg(runner: ProcessRunner) -> Ffmpeg:
 
 @pytest.fixture(scope="module")
 def encoder(ffmpeg: Ffmpeg, runner: ProcessRunner) -> FfmpegEncoder:
-    return FfmpegEncoder(ffmpeg, runner, probe_source)
+    return FfmpegEncoder(ffmpeg, runner)
 
 
 @pytest.fixture(scope="module")
@@ -377,9 +377,7 @@ def test_a_limit_on_file_sizes_is_told_as_a_full_disk(
     work.mkdir()
     spec = spec_of(encoder_row("libx264"), source, quality=1)
     with pytest.raises(OutputError, match="The encode does not fit"):
-        FfmpegEncoder(replace(ffmpeg, path=limited), runner, probe_source).encode(
-            spec, work / "out.mp4"
-        )
+        FfmpegEncoder(replace(ffmpeg, path=limited), runner).encode(spec, work / "out.mp4")
     assert list(work.iterdir()) == []
 
 
@@ -427,7 +425,7 @@ def test_cancelling_in_the_middle_leaves_no_file_and_no_child(
     thread = threading.Thread(target=cancel)
     thread.start()
     with pytest.raises(CancelledError):
-        FfmpegEncoder(ffmpeg, runner, probe_source).encode(
+        FfmpegEncoder(ffmpeg, runner).encode(
             endless_spec(clips), tmp_path / "out.mp4", on_progress=lambda _: running.set()
         )
     thread.join()
@@ -453,7 +451,7 @@ from vmafx_tune.model import EncodeSpec, Resolution
 source = probe_source(Path({str(spec.source.path)!r}))
 spec = EncodeSpec(source, "libx264", 23, "placebo", {spec.extra_args!r}, {spec.size!r})
 ffmpeg = Ffmpeg(Path({str(ffmpeg.path)!r}), {ffmpeg.version!r}, "--ffmpeg")
-encoder = FfmpegEncoder(ffmpeg, ProcessRunner(), probe_source)
+encoder = FfmpegEncoder(ffmpeg, ProcessRunner())
 tell = lambda frames: print(frames, flush=True)
 try:
     encoder.encode(spec, Path({str(tmp_path)!r}, "out.mp4"), on_progress=tell)

@@ -269,7 +269,7 @@ def test_an_encode_of_an_excerpt_is_that_of_its_frames_cut_without_loss(
     kind = Kind("encoded", (*X264, "-g", "10"), suffix)
     excerpt = cut_excerpt(kind.make(clips), 13, 30)
     alone = cut_without_loss(clips)
-    encode = FfmpegEncoder(ffmpeg, runner, probe_source).encode
+    encode = FfmpegEncoder(ffmpeg, runner).encode
 
     for source, name in ((excerpt, "excerpt.mp4"), (alone, "alone.mp4")):
         outcome = encode(EncodeSpec(source, encoder, 30, "ultrafast", size=size), tmp_path / name)

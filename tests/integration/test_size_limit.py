@@ -35,7 +35,7 @@ def reporting(tmp_path: Path) -> FfmpegEncoder:
     runner = ProcessRunner()
     real = find_ffmpeg(None, runner, {})
     program = make_program(tmp_path, f"exec '{real.path}' -stats_period 0.01 \"$@\"", "ffmpeg")
-    return FfmpegEncoder(replace(real, path=program), runner, probe_source)
+    return FfmpegEncoder(replace(real, path=program), runner)
 
 
 def spec_of(clip: Path, row: EncoderRow, **changes: Any) -> EncodeSpec:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vmafx_tune import formatting
 from vmafx_tune.choices import ProgressMode
 from vmafx_tune.cli.failure import say
-from vmafx_tune.eta import Eta
 from vmafx_tune.events import (
     CellFinished,
     CompareStarted,
@@ -120,6 +119,8 @@ class _LiveLines:
     """One line a job, and above them one for a ladder or a comparison as a whole."""
 
     def __init__(self, progress: Progress) -> None:
+        from vmafx_tune.eta import Eta
+
         self._progress = progress
         self._whole: LadderStarted | CompareStarted | None = None
         self._lines: dict[str, _Line] = {}

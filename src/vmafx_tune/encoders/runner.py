@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import secrets
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -29,7 +28,6 @@ from vmafx_tune.errors import (
 )
 from vmafx_tune.media.cleanup import written_bytes
 from vmafx_tune.media.ffmpeg import FrameCounter, is_disk_full
-from vmafx_tune.media.packets import PacketSummary, measure_packets
 from vmafx_tune.model import EncodeOutcome
 
 if TYPE_CHECKING:
@@ -38,6 +36,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.encoders.row import EncoderRow
     from vmafx_tune.media.ffmpeg import Ffmpeg
+    from vmafx_tune.media.packets import PacketSummary
     from vmafx_tune.media.process import Completed, ProcessRunner
     from vmafx_tune.model import EncodeSpec, Source
     from vmafx_tune.ports import FrameProgress
@@ -111,15 +110,11 @@ class FfmpegEncoder:
     Args:
         ffmpeg: The program.
         runner: Runs it, and cancels it.
-        probe: Probes what it wrote.
     """
 
-    def __init__(
-        self, ffmpeg: Ffmpeg, runner: ProcessRunner, probe: Callable[[Path], Source]
-    ) -> None:
+    def __init__(self, ffmpeg: Ffmpeg, runner: ProcessRunner) -> None:
         self._ffmpeg = ffmpeg
         self._runner = runner
-        self._probe = probe
 
     def encode(
         self, spec: EncodeSpec, target: Path, *, on_progress: FrameProgress | None = None
@@ -155,10 +150,7 @@ class FfmpegEncoder:
 
     def _outcome(self, spec: EncodeSpec, partial: Path, done: Completed) -> EncodeOutcome:
         row = encoder_row(spec.encoder)
-        from vmafx_tune.media.probe import leave_out_grain
-
-        packets, encoded = self._examine(partial, done)
-        encoded = leave_out_grain(encoded)
+        packets, encoded = _examine(partial, done)
         check_labels(spec, row, encoded)
         return EncodeOutcome(
             encoded=encoded,
@@ -173,13 +165,18 @@ class FfmpegEncoder:
             peak_bitrate_kbps=_peak_bitrate_kbps(packets, spec),
         )
 
-    def _examine(self, partial: Path, done: Completed) -> tuple[PacketSummary, Source]:
-        if written_bytes(partial) is None:
-            raise _no_video(done)
-        try:
-            return measure_packets(partial), self._probe(partial)
-        except UnreadableSourceError as error:
-            raise _no_video(done) from error
+
+def _examine(partial: Path, done: Completed) -> tuple[PacketSummary, Source]:
+    # A search that is answered from the cache makes an encoder, and examines nothing.
+    from vmafx_tune.media.packets import measure_packets
+    from vmafx_tune.media.probe import leave_out_grain, probe_source
+
+    if written_bytes(partial) is None:
+        raise _no_video(done)
+    try:
+        return measure_packets(partial), leave_out_grain(probe_source(partial))
+    except UnreadableSourceError as error:
+        raise _no_video(done) from error
 
 
 def _codecs(encoded: Path) -> str:
@@ -215,7 +212,8 @@ def _following(spec: EncodeSpec, on_progress: FrameProgress | None) -> Callable[
 @contextmanager
 def _appearing(target: Path) -> Iterator[Path]:
     """Give the block a file beside `target` to fill; it takes that name if the block ends well."""
-    partial = target.with_name(f".{target.stem}.{secrets.token_hex(4)}.part{target.suffix}")
+    unique = os.urandom(4).hex()
+    partial = target.with_name(f".{target.stem}.{unique}.part{target.suffix}")
     with _writing(target):
         partial.touch(exist_ok=False)
     try:

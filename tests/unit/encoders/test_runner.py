@@ -21,7 +21,6 @@ from vmafx_tune.errors import (
     ToolNotFoundError,
     ToolOutputError,
     ToolTimeoutError,
-    UnreadableSourceError,
     UsageError,
 )
 from vmafx_tune.media.ffmpeg import Ffmpeg
@@ -34,24 +33,15 @@ if TYPE_CHECKING:
 
     from tests.support.clips import ClipFactory
     from vmafx_tune.errors import VmafxTuneError
-    from vmafx_tune.model import Source
 
 # The last argument is the output, as `file:PATH`; what comes before leaves it half-written.
 HALF_WRITTEN = 'for last; do :; done; printf half > "${last#file:}"'
 DISK_FULL = "echo '[out#0/mp4 @ 0x1] [error] Error writing trailer: No space left on device' >&2"
 
 
-def encoder_of(
-    program: Path, runner: ProcessRunner | None = None, probed: Source | None = None
-) -> FfmpegEncoder:
-    """Encode with a program in place of ffmpeg; probing gives `probed`, or fails."""
-
-    def probe(path: Path) -> Source:
-        if probed is None:
-            raise UnreadableSourceError(f"'{path}' is not a video.")
-        return probed
-
-    return FfmpegEncoder(Ffmpeg(program, "7.1", "--ffmpeg"), runner or ProcessRunner(), probe)
+def encoder_of(program: Path, runner: ProcessRunner | None = None) -> FfmpegEncoder:
+    """Encode with a program in place of ffmpeg."""
+    return FfmpegEncoder(Ffmpeg(program, "7.1", "--ffmpeg"), runner or ProcessRunner())
 
 
 def failure_of(folder: Path, body: str, runner: ProcessRunner | None = None) -> VmafxTuneError:
@@ -221,7 +211,7 @@ def test_a_target_that_cannot_be_replaced_is_an_output_error(tmp_path: Path, cli
     target.mkdir()
     program = make_program(tmp_path, f'for last; do :; done; cp {clip} "${{last#file:}}"')
     with pytest.raises(OutputError, match=r"out\.mp4' cannot be written"):
-        encoder_of(program, probed=make_source()).encode(make_spec(), target)
+        encoder_of(program).encode(make_spec(), target)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.mp4", "program"]
 
 
@@ -232,8 +222,7 @@ def test_frames_are_told_as_they_grow(tmp_path: Path, clip: Path) -> None:
         f'for last; do :; done; cp {clip} "${{last#file:}}"'
     )
     told: list[int] = []
-    source = make_source()
-    outcome = encoder_of(make_program(tmp_path, body), probed=source).encode(
+    outcome = encoder_of(make_program(tmp_path, body)).encode(
         make_spec(), tmp_path / "out.mp4", on_progress=told.append
     )
     assert told == [3, 12]
