@@ -37,8 +37,12 @@ def _run(arguments: list[str]) -> int:
         from vmafx_tune.server.run import main as serve
 
         return serve(arguments[1:])
+    import gc
     import os
 
+    # Loading a command makes many objects and drops few: by default, they are searched for garbage
+    # some fifty times meanwhile.
+    gc.set_threshold(50_000)
     # Looking for plugins of pydantic reads the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from vmafx_tune.cli.app import run
