@@ -67,9 +67,11 @@ class Session:
     Attributes:
         probing: Makes the probes.
         keep: Told of each trial encode that this machine makes; None to keep none.
+        wrap_scorer: Called with the backend that was chosen; returns what scores in its place.
     """
 
     keep: KeepEncode | None = None
+    wrap_scorer: Callable[[Scorer], Scorer] | None = None
 
     def __init__(
         self,
@@ -166,7 +168,7 @@ class Session:
 
         if backend == AUTO:
             self._require_named()
-        return choose_scorer(
+        scorer = choose_scorer(
             backend,
             model,
             find_ffmpeg=lambda: self.ffmpeg,
@@ -177,6 +179,7 @@ class Session:
             copies=(lambda: self.reference_copies) if often else None,
             facts=self.facts,
         )
+        return scorer if self.wrap_scorer is None else self.wrap_scorer(scorer)
 
     def _require_named(self) -> None:
         """Refuse what the user named and cannot be used: `auto` would score with something else."""

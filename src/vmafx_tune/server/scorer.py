@@ -162,12 +162,13 @@ class FileScorer:
 
     def _session(self, cancel: CancelToken) -> Session:
         from vmafx_tune.options import ToolOptions
-        from vmafx_tune.server.served_session import ServedSession
+        from vmafx_tune.session import Session
 
         tools = ToolOptions(
             ffmpeg=self._settings.ffmpeg, vmaf=self._settings.vmaf_binary, cache=False
         )
-        session = ServedSession(tools, cancel, self._share)
+        session = Session(tools, cancel=cancel)
+        session.wrap_scorer = self._share
         session.reader.max_pixels = self._settings.max_pixels
         if self._ffmpeg is not None:
             # Looked for already: a process for each score would only be in the way.

@@ -18,7 +18,6 @@ from vmafx_tune import errors
 from vmafx_tune.cpus import CoreShares, available_cpus, bytes_needed, default_threads, visible_cpus
 from vmafx_tune.errors import ScorerCrashedError, ToolError, VmafxTuneError
 from vmafx_tune.media.process import Conversation, describe_exit
-from vmafx_tune.model import Resolution
 from vmafx_tune.server.admission import MemoryBudget
 from vmafx_tune.server.scorer import FileScorer, Scored
 from vmafx_tune.server.status import STATUSES
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vmafx_tune.cancel import CancelToken
+    from vmafx_tune.model import Resolution
     from vmafx_tune.options import ScoringOptions
     from vmafx_tune.server.settings import ServerSettings
 
@@ -111,6 +111,9 @@ class ScoringPool:
             return _scored(answer)
 
     def _grant(self, asked: Any, share: ExitStack, cancel: CancelToken) -> dict[str, int]:
+        # Loaded behind the first score, not before the server is ready.
+        from vmafx_tune.model import Resolution
+
         width, height, bit_depth = (min(int(number), _MOST_SIDE) for number in asked)
         size = Resolution(max(1, width), max(1, height))
         needed = partial(_bytes_needed, size, bit_depth)
