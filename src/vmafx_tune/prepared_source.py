@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.ports import Prober, Scorer
-    from vmafx_tune.results.sample import Sample
+    from vmafx_tune.results.measurement import Sample
     from vmafx_tune.results.search import Answer
     from vmafx_tune.sampling.parts import SamplePlan, Segment
     from vmafx_tune.session import Session

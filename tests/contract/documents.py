@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.unit.reports import factories, ladder_factories
 from vmafx_tune.reports.render import render
-from vmafx_tune.results.sample import Sample, SampledPart, SampleEstimate
+from vmafx_tune.results.measurement import Sample, SampledPart, SampleEstimate
 from vmafx_tune.results.search import SearchLimit
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from tests.support.programs import wait_until
 from vmafx_tune import score
 from vmafx_tune.model import PoolMethod, Resolution
 from vmafx_tune.options import ScoringOptions
-from vmafx_tune.results.pooled import PooledScores
+from vmafx_tune.results.measurement import PooledScores
 from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
 from vmafx_tune.server.proto import vmafx_pb2 as pb
 from vmafx_tune.server.proto import vmafx_pb2_grpc

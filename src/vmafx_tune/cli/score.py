@@ -139,7 +139,7 @@ def _score_remotely(
 ) -> None:
     with running(output, "remote_score") as run:
         from vmafx_tune.client import ScoringClient
-        from vmafx_tune.results.pooled import PooledScores
+        from vmafx_tune.results.measurement import PooledScores
         from vmafx_tune.results.score import RemoteScoreResult
         from vmafx_tune.search.targets import checked_score
 

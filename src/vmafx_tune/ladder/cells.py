@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import PoolMethod, Probe, ProbeSpec, Resolution, ScoreSet
     from vmafx_tune.ports import ProbeProgress, Prober
-    from vmafx_tune.results.pooled import PooledScores
+    from vmafx_tune.results.measurement import PooledScores
     from vmafx_tune.results.search import SearchResult
     from vmafx_tune.search.request import SearchRequest
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Comparison, Resolution, Source
     from vmafx_tune.results.compare import CompareResult
     from vmafx_tune.results.ladder import LadderResult, MeasuredEncode
-    from vmafx_tune.results.sample import Sample
+    from vmafx_tune.results.measurement import Sample
     from vmafx_tune.results.search import Answer, SearchResult
 
 __all__ = [

@@ -11,8 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from vmafx_tune.choices import Sampling, ScoreAt
 from vmafx_tune.model import Comparison, Damage, Resolution
-from vmafx_tune.results.pooled import PooledScores
-from vmafx_tune.results.provenance import Provenance
+from vmafx_tune.results.measurement import PooledScores, Provenance, Sample
 from vmafx_tune.results.record import (
     Command,
     Count,
@@ -31,7 +30,6 @@ from vmafx_tune.results.record import (
     one_of,
 )
 from vmafx_tune.results.rung_choice import LENIENT, RungChoice
-from vmafx_tune.results.sample import Sample
 from vmafx_tune.results.search import StrategyText
 
 __all__ = [

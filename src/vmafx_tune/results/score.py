@@ -7,8 +7,7 @@ from typing import ClassVar, Literal
 
 from vmafx_tune._version import __version__
 from vmafx_tune.model import Damage, ScoreSet, Source, VmafModel
-from vmafx_tune.results.pooled import PooledScores
-from vmafx_tune.results.provenance import Provenance
+from vmafx_tune.results.measurement import PooledScores, Provenance
 from vmafx_tune.results.record import (
     Count,
     OmittedWhenEmpty,

@@ -7,8 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.model import Damage, Probe, Source
-from vmafx_tune.results.pooled import PooledScores
-from vmafx_tune.results.provenance import Provenance
+from vmafx_tune.results.measurement import PooledScores, Provenance, Sample
 from vmafx_tune.results.record import (
     Command,
     Count,
@@ -22,7 +21,6 @@ from vmafx_tune.results.record import (
     Span,
     one_of,
 )
-from vmafx_tune.results.sample import Sample
 
 __all__ = [
     "Answer",

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from vmafx_tune.model import PoolMethod
-from vmafx_tune.results.sample import Sample, SampledPart, SampleEstimate
+from vmafx_tune.results.measurement import Sample, SampledPart, SampleEstimate
 from vmafx_tune.scoring.pooling import pool_scores
 
 if TYPE_CHECKING:

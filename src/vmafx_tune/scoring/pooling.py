@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import ScoringError
 from vmafx_tune.model import PoolMethod
-from vmafx_tune.results.pooled import PooledScores
+from vmafx_tune.results.measurement import PooledScores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

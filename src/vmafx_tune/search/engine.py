@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vmafx_tune.ports import Prober
-    from vmafx_tune.results.pooled import PooledScores
-    from vmafx_tune.results.sample import SampleEstimate
+    from vmafx_tune.results.measurement import PooledScores, SampleEstimate
     from vmafx_tune.search.bisect import SearchOutcome
     from vmafx_tune.search.plateau import Plateau
     from vmafx_tune.search.prescan import Prescan

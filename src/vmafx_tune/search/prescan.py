@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vmafx_tune.events import Observer
     from vmafx_tune.model import Probe
     from vmafx_tune.ports import Prober
-    from vmafx_tune.results.sample import Sample
+    from vmafx_tune.results.measurement import Sample
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.search.state import SearchProblem
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import EncodeSpec, Probe
     from vmafx_tune.ports import Prober
-    from vmafx_tune.results.pooled import PooledScores
+    from vmafx_tune.results.measurement import PooledScores
     from vmafx_tune.search.bisect import SearchOutcome, Strategy
     from vmafx_tune.search.grid import KnobGrid
     from vmafx_tune.search.request import SearchRequest

@@ -30,7 +30,7 @@ from vmafx_tune.scoring.pooling import pool_scores, summarize
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from vmafx_tune.results.pooled import PooledScores
+    from vmafx_tune.results.measurement import PooledScores
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
 

@@ -24,7 +24,7 @@ from vmafx_tune.results.ladder import (
     LadderSource,
     MeasuredEncode,
 )
-from vmafx_tune.results.pooled import PooledScores
+from vmafx_tune.results.measurement import PooledScores
 from vmafx_tune.results.rung_choice import RungChoice
 
 if TYPE_CHECKING:

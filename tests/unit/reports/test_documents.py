@@ -15,7 +15,7 @@ from tests.unit.reports import factories
 from vmafx_tune.model import ScoreSet
 from vmafx_tune.reports.render import render
 from vmafx_tune.results.machine import DoctorResult
-from vmafx_tune.results.pooled import PooledScores
+from vmafx_tune.results.measurement import PooledScores
 from vmafx_tune.results.search import NonMonotone, SearchLimit
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.ladder.rung_options import default_choice
 from vmafx_tune.reports.render import render
 from vmafx_tune.reports.saved_ladder import read_ladder
-from vmafx_tune.results.sample import Sample, SampledPart
+from vmafx_tune.results.measurement import Sample, SampledPart
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from vmafx_tune.reports.html.pages import compare_html
 from vmafx_tune.reports.markdown import compare_markdown
 from vmafx_tune.reports.tables import print_result, table_text, terminal_text
 from vmafx_tune.reports.text import ABSENT
-from vmafx_tune.results.sample import Sample, SampledPart, SampleEstimate
+from vmafx_tune.results.measurement import Sample, SampledPart, SampleEstimate
 from vmafx_tune.results.search import NonMonotone, SearchLimit
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from vmafx_tune.errors import ScoringError
 from vmafx_tune.model import PoolMethod
-from vmafx_tune.results.pooled import PooledScores
+from vmafx_tune.results.measurement import PooledScores
 from vmafx_tune.scoring.pooling import mean, pool_scores, summarize
 
 GOLDEN = Path(__file__).parents[4] / "shared" / "golden"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from vmafx_tune.reports.tables import Part
-    from vmafx_tune.results.pooled import PooledScores
+    from vmafx_tune.results.measurement import PooledScores
     from vmafx_tune.results.score import RemoteScoreResult, ScoreResult
 
 __all__ = ["remote_score_parts", "score_parts"]
