@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UsageError
@@ -22,7 +21,6 @@ __all__ = [
     "HARMLESS",
     "RATE_KEYS",
     "OutputOption",
-    "Touches",
     "caps_among",
     "check_extra_args",
     "check_gop_args",
@@ -36,75 +34,70 @@ __all__ = [
 ]
 
 
-class Touches(Enum):
-    """What an option changes that is not up to encoder arguments."""
-
-    ENCODER = "chooses the encoder, which is what --codec does"
-    PICTURE = (
-        "changes the encode but not the reference. Filter both with --filter, --crop, "
-        "--deinterlace or --depth"
-    )
-    TIME = (
-        "changes which frames are encoded or their timestamps, but frames are compared one by "
-        "one. Prepare the source first"
-    )
-    STREAMS = (
-        "applies to other streams or the container, but only the video is encoded and measured"
-    )
-    FILES = "adds another input or output, but an encode is one file"
-    PROGRAM = "is an option of ffmpeg itself, not of the encoder"
-    RATE = (
-        "sets a quality or bitrate, which is what the search varies. Narrow the search with "
-        "--crf-lo and --crf-hi, or limit the bitrate with --max-bitrate"
-    )
-
+# What an option changes that is not up to encoder arguments.
+_ENCODER = "chooses the encoder, which is what --codec does"
+_PICTURE = (
+    "changes the encode but not the reference. Filter both with --filter, --crop, --deinterlace or "
+    "--depth"
+)
+_TIME = (
+    "changes which frames are encoded or their timestamps, but frames are compared one by one. "
+    "Prepare the source first"
+)
+_STREAMS = "applies to other streams or the container, but only the video is encoded and measured"
+_FILES = "adds another input or output, but an encode is one file"
+_PROGRAM = "is an option of ffmpeg itself, not of the encoder"
+_RATE = (
+    "sets a quality or bitrate, which is what the search varies. Narrow the search with --crf-lo "
+    "and --crf-hi, or limit the bitrate with --max-bitrate"
+)
 
 _NAMES = {
-    Touches.ENCODER: "c codec vcodec",
-    Touches.PICTURE: (
+    _ENCODER: "c codec vcodec",
+    _PICTURE: (
         "vf filter filter_complex filter_complex_script filter_script lavfi s aspect autorotate "
         "noautorotate autoscale noautoscale apply_cropping display_rotation display_hflip "
         "display_vflip reinit_filter drop_changed bsf vbsf auto_conversion_filters "
         "noauto_conversion_filters canvas_size"
     ),
-    Touches.TIME: (
+    _TIME: (
         "r fpsmax fps_mode vsync force_fps t to ss sseof fs frames vframes shortest "
         "shortest_buf_duration itsoffset itsscale isync copyts copytb start_at_zero time_base "
         "enc_time_base frame_drop_threshold re readrate readrate_initial_burst readrate_catchup "
         "stream_loop seek_timestamp accurate_seek noaccurate_seek muxdelay muxpreload "
         "dts_delta_threshold dts_error_threshold"
     ),
-    Touches.STREAMS: (
+    _STREAMS: (
         "map map_metadata map_chapters vn attach dump_attachment program stream_group streamid "
         "disposition discard copyinkf copypriorss ignore_unknown copy_unknown recast_media target "
         "timestamp timecode fix_sub_duration fix_sub_duration_heartbeat find_stream_info "
         "acodec ab ac ar aq af aframes apad atag sample_fmt channel_layout ch_layout "
         "guess_layout_max apre scodec stag spre dcodec dframes"
     ),
-    Touches.FILES: (
+    _FILES: (
         "i f y n pre vpre fpre vstats vstats_file vstats_version sdp_file passlogfile "
         "print_graphs print_graphs_file print_graphs_format stats_enc_pre stats_enc_post "
         "stats_mux_pre stats_enc_pre_fmt stats_enc_post_fmt stats_mux_pre_fmt"
     ),
-    Touches.PROGRAM: (
+    _PROGRAM: (
         "v loglevel report progress stats nostats stats_period hide_banner stdin nostdin benchmark "
         "benchmark_all timelimit dump hex debug_ts max_alloc cpuflags cpucount xerror abort_on "
         "max_error_rate filter_threads filter_complex_threads filter_buffered_frames "
         "thread_queue_size hwaccel hwaccel_device hwaccel_output_format vaapi_device qsv_device "
         "init_hw_device filter_hw_device"
     ),
-    Touches.RATE: (
+    _RATE: (
         "b q qscale pass rc_override qp cqp qp_i qp_p qp_b crf cq global_quality quality_level "
         "qvbr_quality_level rc rc_mode lossless"
     ),
 }
-_TOUCHES = {name: kind for kind, names in _NAMES.items() for name in names.split()}
+_TOUCHED = {name: change for change, names in _NAMES.items() for name in names.split()}
 
 RATE_KEYS = frozenset(
     {"qp", "qp_constant", "crf", "cq-level", "bitrate", "tbr", "target-bitrate", "targetbitrate"}
     | {"rc", "end-usage", "pass", "passes", "lossless", "costmode"}
 )
-"""Keys of encoders' own parameters (`-x264-params qp=20`) that are of the kind `Touches.RATE`."""
+"""Keys of encoders' own parameters (`-x264-params qp=20`) that set a quality or bitrate."""
 
 HARMLESS = frozenset(
     {"an", "sn", "dn", "bitexact", "metadata", "tag", "vtag", "profile", "force_key_frames"}
@@ -166,18 +159,18 @@ def output_options(args: Sequence[str]) -> Iterator[OutputOption]:
         index += 2 if takes_value else 1
 
 
-def touched(option: OutputOption) -> Touches | None:
-    """Tell what an option changes that encoder arguments may not; None for one that is fine."""
+def touched(option: OutputOption) -> str | None:
+    """Say, as a clause, what an option changes that encoder arguments may not; None for nothing."""
     if not option.name:
-        return Touches.FILES
+        return _FILES
     if option.stream[:1] in {"a", "s", "d", "t"}:
-        return Touches.STREAMS
-    kind = _TOUCHES.get(option.name)
+        return _STREAMS
+    change = _TOUCHED.get(option.name)
     if option.name in _MODES and "lossless" in (option.value or ""):
-        return Touches.RATE
-    if kind is Touches.PICTURE and option.name in {"vf", "filter"} and _only_labels(option.value):
+        return _RATE
+    if change == _PICTURE and option.name in {"vf", "filter"} and _only_labels(option.value):
         return None
-    return kind
+    return change
 
 
 def _only_labels(chain: str | None) -> bool:
@@ -216,11 +209,11 @@ def check_extra_args(args: Sequence[str], reserved: Collection[str]) -> None:
     for option in output_options(args):
         if option.name in reserved:
             raise UsageError(_searched_for(option.name))
-        kind = touched(option)
-        if kind is Touches.ENCODER:
+        change = touched(option)
+        if change == _ENCODER:
             raise UsageError(f"the encoder is chosen with --codec, so leave {option.text} out.")
-        if kind is not None:
-            raise UsageError(f"{option.text} {kind.value}. Leave it out of the encoder arguments.")
+        if change is not None:
+            raise UsageError(f"{option.text} {change}. Leave it out of the encoder arguments.")
         if option.is_incomplete:
             raise UsageError(f"{option.text} has no value in the encoder arguments. Add one.")
         if is_dictionary(option.name):
@@ -232,7 +225,7 @@ def _check_keys(option: str, keys: set[str], reserved: Collection[str]) -> None:
         raise UsageError(_searched_for(min(taken)))
     if taken := keys & RATE_KEYS:
         raise UsageError(
-            f"{min(taken)} in {option} {Touches.RATE.value}. Leave it out of the encoder arguments."
+            f"{min(taken)} in {option} {_RATE}. Leave it out of the encoder arguments."
         )
 
 
