@@ -1,8 +1,8 @@
 """Find the cheapest encode that still looks right, measured with VMAF.
 
-`encode`, `search`, `compare`, `ladder` and `score` do what the commands of the same name do, and
-return frozen results (`vmafx_tune.results`). Names load when they are first used, so importing the
-package is cheap.
+`encode`, `search`, `compare`, `ladder`, `package` and `score` do what the commands of the same name
+do, and return frozen results (`vmafx_tune.results`). Names load when they are first used, so
+importing the package is cheap.
 """
 
 from __future__ import annotations
@@ -27,14 +27,17 @@ if TYPE_CHECKING:
     from vmafx_tune.options import (
         DeliveryOptions,
         EncodingOptions,
+        PackageOptions,
         RungOptions,
         ScoringOptions,
         SourceOptions,
         ToolOptions,
     )
+    from vmafx_tune.package.run import package
     from vmafx_tune.results.compare import CompareResult, CompareRow
     from vmafx_tune.results.encode import EncodeResult
     from vmafx_tune.results.ladder import LadderCell, LadderPoint, LadderResult, LadderRung
+    from vmafx_tune.results.package import PackageResult
     from vmafx_tune.results.score import ScoreResult
     from vmafx_tune.results.search import SearchResult
     from vmafx_tune.score.run import score
@@ -53,6 +56,8 @@ __all__ = [
     "LadderResult",
     "LadderRung",
     "LibvmafScorer",
+    "PackageOptions",
+    "PackageResult",
     "PoolMethod",
     "Resolution",
     "RungOptions",
@@ -69,6 +74,7 @@ __all__ = [
     "compare",
     "encode",
     "ladder",
+    "package",
     "reselect",
     "score",
     "search",
@@ -86,6 +92,8 @@ _HOMES = {
     "LadderResult": "results.ladder",
     "LadderRung": "results.ladder",
     "LibvmafScorer": "scoring.libvmaf.session",
+    "PackageOptions": "options",
+    "PackageResult": "results.package",
     "PoolMethod": "model",
     "SourceOptions": "options",
     "Resolution": "model",
@@ -101,6 +109,7 @@ _HOMES = {
     "compare": "compare.run",
     "encode": "encode.run",
     "ladder": "ladder.run",
+    "package": "package.run",
     "reselect": "ladder.run",
     "score": "score.run",
     "search": "search.run",

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 __all__ = [
     "CacheAction",
+    "HlsScore",
     "PoolMethod",
     "ProgressMode",
     "Proof",
@@ -26,6 +27,15 @@ class CacheAction(StrEnum):
     LIST = "list"
     CLEAR = "clear"
     PRUNE = "prune"
+
+
+class HlsScore(StrEnum):
+    """What HLS playlists give as SCORE."""
+
+    NONE = "none"
+    TIER = "tier"
+    """One value for all renditions of a codec, higher for the more efficient one."""
+    VMAF = "vmaf"
 
 
 class PoolMethod(StrEnum):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
 
-from vmafx_tune.choices import PoolMethod, Proof, SearchStrategy, Spacing
+from vmafx_tune.choices import HlsScore, PoolMethod, Proof, SearchStrategy, Spacing
 
 __all__ = [
     "DEFAULT_ENCODERS",
@@ -19,6 +19,7 @@ __all__ = [
     "ClusterOptions",
     "DeliveryOptions",
     "EncodingOptions",
+    "PackageOptions",
     "RungOptions",
     "ScoringOptions",
     "SourceOptions",
@@ -324,6 +325,74 @@ class DeliveryOptions:
         help="full: measure the next worse setting too. none: stop at a setting that reaches the "
         "target and should be near the worst that does. Default: full, with --sample none.",
     )
+
+
+@option_group
+class PackageOptions:
+    """Package: what the folder holds, and how it is made."""
+
+    segment_s: float = option(
+        "--segment",
+        default=6.0,
+        metavar="SECONDS",
+        help="Length of segments; the nearest whole number of GOPs is taken.",
+    )
+    audio: str = option(
+        "--audio",
+        default="aac:128",
+        metavar="CODEC:KBPS,…",
+        help="Audio: forms that each language is delivered in, such as aac:128,aac:64; or copy, or "
+        "none.",
+    )
+    subtitles: bool = option(
+        "--subtitles/--no-subtitles",
+        default=True,
+        help="Deliver text subtitles, as WebVTT.",
+    )
+    maxrate_factor: float | None = option(
+        "--maxrate-factor",
+        default=None,
+        metavar="FACTOR",
+        help="Cap the bitrate of each rendition at this multiple of its average. Default: no cap.",
+    )
+    bufsize_factor: float | None = option(
+        "--bufsize-factor",
+        default=None,
+        metavar="SECONDS",
+        help="Buffer of the cap, in seconds of the average bitrate. Default: twice "
+        "--maxrate-factor.",
+    )
+    verify: bool = option(
+        "--verify/--no-verify",
+        default=True,
+        help="Score each delivery encode, as the ladder's were.",
+    )
+    hls_score: HlsScore = option(
+        "--hls-score",
+        default=HlsScore.TIER,
+        help="SCORE of HLS variants: tier is one value per codec, vmaf one per rendition, with "
+        "which some players stay at the top one.",
+    )
+    jobs: int | None = option(
+        "--jobs",
+        default=None,
+        metavar="N",
+        min=1,
+        help="Renditions to encode in parallel. Default: as many as keep the cores busy.",
+    )
+    packager: Path | None = option(
+        "--packager",
+        default=None,
+        metavar="PATH",
+        help="Shaka Packager to use. Default: that of the extra [package], else PATH.",
+    )
+    packager_args: str = option(
+        "--packager-args",
+        default="",
+        metavar="ARGS",
+        help="More arguments for Shaka Packager, such as those for encryption.",
+    )
+    force: bool = option("--force", default=False, help="Replace an existing folder.")
 
 
 @option_group

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.unit.reports import factories, ladder_factories
+from tests.unit.reports import factories, ladder_factories, package_factories
 from vmafx_tune.reports.render import render
 from vmafx_tune.results.measurement import Sample, SampledPart, SampleEstimate
 from vmafx_tune.results.search import SearchLimit
@@ -96,6 +96,7 @@ CASES = (
     Case("ladder_adaptive", "ladder", ladder_factories.adaptive_ladder_result()),
     Case("ladder_unreachable", "ladder", ladder_factories.unreachable_ladder_result()),
     Case("ladder_failed", "ladder", ladder_factories.failed_ladder_result()),
+    Case("package", "package", package_factories.package_result()),
     Case("encoders", "encoders", factories.encoders_result()),
     Case("doctor", "doctor", factories.doctor_result()),
     Case("cache", "cache", factories.cache_result()),

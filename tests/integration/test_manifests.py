@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import m3u8
 import pytest
 
+from vmafx_tune.choices import HlsScore
 from vmafx_tune.manifests.dash import media_presentation
 from vmafx_tune.manifests.hls import multivariant_playlist
 from vmafx_tune.manifests.variant import Variant, packaging_command
@@ -157,7 +158,7 @@ def title(clips: ClipFactory, tmp_path_factory: pytest.TempPathFactory, ffmpeg_e
     folder = tmp_path_factory.mktemp("title")
     variants = tuple(packaged(folder, crf, clips, ffmpeg_exe) for crf in CRFS)
     made = Title(folder, variants)
-    made.hls.write_text(multivariant_playlist(variants), encoding="utf-8")
+    made.hls.write_text(multivariant_playlist(variants, score=HlsScore.VMAF), encoding="utf-8")
     made.dash.write_text(media_presentation(variants), encoding="utf-8")
     return made
 

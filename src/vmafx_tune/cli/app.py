@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "search": "Find the cheapest setting that reaches a target, with proof.",
         "compare": "Rank encoders by bitrate at equal quality.",
         "ladder": "Choose the renditions of an adaptive ladder.",
+        "package": "Make a folder that HLS and DASH players play, from saved ladders.",
         "score": "Score an encode against its source.",
         "serve": "Run the scoring server over gRPC and HTTP.",
         "encoders": "List encoders, and which of them work on this machine.",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from vmafx_tune import shell
-from vmafx_tune.choices import ProgressMode
+from vmafx_tune.choices import HlsScore, ProgressMode
 from vmafx_tune.cli.failure import say
 from vmafx_tune.cli.output import Destination, choose_format
 from vmafx_tune.cli.typed import refuse_undecodable
@@ -139,6 +139,7 @@ class Run:
         exit_code: int = 0,
         frames: bool = False,
         commands: bool = False,
+        hls_score: HlsScore = HlsScore.TIER,
     ) -> None:
         """Write `result`, and exit unless all is well.
 
@@ -147,6 +148,7 @@ class Run:
             exit_code: How the command ends; 0 returns.
             frames: Whether per-frame scores come with it.
             commands: Whether a table has the encode commands.
+            hls_score: What SCORE is in an HLS playlist.
         """
         from vmafx_tune.reports.render import fit_encoding, render
 
@@ -157,6 +159,7 @@ class Run:
             terminal=destination.is_terminal,
             frames=frames,
             commands=commands,
+            hls_score=hls_score,
         )
         destination.write(fit_encoding(text, self.format, destination.encoding))
         if exit_code:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from vmafx_tune.choices import Sampling, ScoreAt
+from vmafx_tune.choices import HlsScore, Sampling, ScoreAt
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import MISSED_TARGET, Commands, OutputOptions, Run, running
 from vmafx_tune.cli.failure import say
+from vmafx_tune.cli.saved import saved_ladder
 from vmafx_tune.cli.typed import given_besides
-from vmafx_tune.errors import InvalidLadderError, UsageError
-from vmafx_tune.files import read_input, read_standard_input
+from vmafx_tune.errors import UsageError
 from vmafx_tune.formatting import given
 from vmafx_tune.options import (
     DEFAULT_ENCODERS,
@@ -88,6 +87,12 @@ class LadderOptions:
         min=1,
         help="Resolutions to search in parallel. Default: as many as keep the cores busy.",
     )
+    hls_score: HlsScore = option(
+        "--hls-score",
+        default=HlsScore.TIER,
+        help="SCORE in --format hls: tier is one value per codec, vmaf one per rung, with which "
+        "some players stay at the top rung.",
+    )
     from_json: str | None = option(
         "--from-json",
         default=None,
@@ -124,8 +129,8 @@ def ladder(
 
         if asked.from_json is not None:
             _refuse_measuring()
-            result = vmafx_tune.reselect(_saved(asked.from_json), rungs)
-            _finish(run, output, result, commands=commands)
+            result = vmafx_tune.reselect(saved_ladder(asked.from_json), rungs)
+            _finish(run, output, result, asked.hls_score, commands=commands)
             return
         if asked.reference is None:
             raise UsageError("Name the clip with -r, or a saved ladder with --from-json.")
@@ -146,7 +151,7 @@ def ladder(
                 observe=observe,
                 session=run.session,
             )
-        _finish(run, output, result, commands=commands)
+        _finish(run, output, result, asked.hls_score, commands=commands)
 
 
 def exit_code(result: LadderResult) -> int:
@@ -163,7 +168,7 @@ def exit_code(result: LadderResult) -> int:
 
 def _refuse_measuring() -> None:
     names = (field.name for group in (RungOptions, OutputOptions) for field in fields(group))
-    if named := given_besides({"from_json", "commands", *names}):
+    if named := given_besides({"from_json", "commands", "hls_score", *names}):
         raise UsageError(
             "--from-json chooses rungs from a saved ladder and measures nothing, so "
             f"{', '.join(named)} would have no effect. Leave it out, or measure again without "
@@ -177,26 +182,9 @@ def _sizes(text: str) -> tuple[Resolution, ...]:
     return tuple(parse_resolution(size) for size in text.split(","))
 
 
-def _saved(name: str) -> LadderResult:
-    from vmafx_tune.reports.saved_ladder import read_ladder
-
-    shown = "standard input" if name == "-" else f"'{name}'"
-    try:
-        data = read_standard_input() if name == "-" else read_input(Path(name))
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InvalidLadderError(f"The ladder in {shown} cannot be read: {reason}.") from error
-    return read_ladder(_decoded(data, shown), shown)
-
-
-def _decoded(data: bytes, name: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidLadderError(f"{name} is not a ladder in JSON: it is not text.") from error
-
-
-def _finish(run: Run, output: OutputOptions, result: LadderResult, *, commands: bool) -> None:
+def _finish(
+    run: Run, output: OutputOptions, result: LadderResult, score: HlsScore, *, commands: bool
+) -> None:
     if not output.quiet and run.format != "table":
         _print_notes(result)
     ends_with = exit_code(result)
@@ -206,7 +194,7 @@ def _finish(run: Run, output: OutputOptions, result: LadderResult, *, commands: 
             "what was measured."
         )
         raise typer.Exit(ends_with)
-    run.finish(result, exit_code=ends_with, commands=commands)
+    run.finish(result, exit_code=ends_with, commands=commands, hls_score=score)
 
 
 def _print_notes(result: LadderResult) -> None:

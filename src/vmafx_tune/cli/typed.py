@@ -59,15 +59,14 @@ class Typed:
     @property
     def files(self) -> Iterator[str]:
         """What in its value may be files' names."""
-        text = self.value if isinstance(self.value, str | Path) else None
-        if text is None:
-            return
-        if self.names_file:
-            yield str(text)
-            if found := shutil.which(text):
-                yield found
-        elif self.holds in {"ARGS", "CHAIN"}:
-            yield from _pieces(str(text))
+        values = self.value if isinstance(self.value, list | tuple) else (self.value,)
+        for text in values:
+            if isinstance(text, str | Path) and self.names_file:
+                yield str(text)
+                if found := shutil.which(text):
+                    yield found
+            elif isinstance(text, str | Path) and self.holds in {"ARGS", "CHAIN"}:
+                yield from _pieces(str(text))
 
 
 _LINE: ContextVar[tuple[Typed, ...]] = ContextVar("_LINE", default=())

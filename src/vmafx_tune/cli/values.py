@@ -28,7 +28,8 @@ def read_plainly(parameters: Iterable[Any]) -> None:
 def _value_of(parameter: Any, read: Callable[..., Any], context: Any, value: Any) -> Any:
     """Read a value; `read` is Typer's way, for what is not known here."""
     kind = parameter.type_descriptor.annotation
-    if value is None and parameter.required:
+    # Of a list, such as that of an argument that takes several values, there is no plain class.
+    if (value is None and parameter.required) or not isinstance(kind, type):
         return read(context, value)
     if value is None or isinstance(value, kind):
         # Callbacks, such as that of --version, have nothing to do where nothing is typed.

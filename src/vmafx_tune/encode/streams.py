@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONTAINERS",
     "COPY",
+    "TEXT_SUBTITLES",
     "AudioForm",
     "Container",
     "Part",
@@ -26,6 +27,7 @@ __all__ = [
     "audio_form",
     "checked_subtitles",
     "container_of",
+    "encoded_audio",
     "plan_streams",
 ]
 
@@ -69,10 +71,12 @@ CONTAINERS: Mapping[str, Container] = MappingProxyType(
 )
 """Containers by the suffix of their files."""
 
-_TEXT_SUBTITLES = frozenset(
+TEXT_SUBTITLES = frozenset(
     {"ass", "microdvd", "mov_text", "sami", "srt", "ssa", "subrip", "subviewer", "text", "ttml",
      "webvtt"}
 )  # fmt: skip
+"""Codecs of subtitles that are text, by ffmpeg's names."""
+
 _STYLED = frozenset({"ass", "ssa"})
 _AUDIO_ENCODERS = MappingProxyType({"aac": "aac", "flac": "flac", "opus": "libopus"})
 # Transparent to most ears, for each channel.
@@ -282,21 +286,31 @@ def _is_made_anew(stream: Stream, container: Container, *, chapters: bool) -> bo
 def _forms(stream: Stream, container: Container, audio: AudioForm) -> list[Part]:
     """List the forms that a stream may have in the output, the best first."""
     if stream.kind == "audio" and audio.codec != COPY:
-        kbps = audio.kbps or _KBPS_PER_CHANNEL.get(audio.codec, 0) * max(1, stream.channels)
-        options: tuple[tuple[str, str], ...] = (("b", f"{kbps}k"),) if kbps else ()
-        if audio.codec == "opus" and stream.channels > 2:
-            # libopus takes the layouts of Vorbis only, and not 5.1(side).
-            options += (("filter", "aformat=channel_layouts=7.1|6.1|5.1|5.0|quad|3.0|stereo"),)
-        if audio.codec == "flac":
-            # Else ffmpeg gives all frames the length of the first one, which an edit may have cut
-            # to 16 samples: fifteen times the size.
-            options += (("filter", "asetnsamples=n=4096:p=0"),)
-        return [Part(stream, _AUDIO_ENCODERS[audio.codec], options)]
-    if stream.kind == "subtitle" and stream.codec in _TEXT_SUBTITLES:
+        return [encoded_audio(stream, audio)]
+    if stream.kind == "subtitle" and stream.codec in TEXT_SUBTITLES:
         copied, converted = Part(stream, COPY), Part(stream, container.text)
         same = stream.codec == container.text
         return [copied] if same else [copied, converted]
     return [Part(stream, COPY)]
+
+
+def encoded_audio(stream: Stream, audio: AudioForm) -> Part:
+    """Choose encoder and options for an audio stream.
+
+    Args:
+        stream: What is encoded.
+        audio: A codec, with or without a bitrate.
+    """
+    kbps = audio.kbps or _KBPS_PER_CHANNEL.get(audio.codec, 0) * max(1, stream.channels)
+    options: tuple[tuple[str, str], ...] = (("b", f"{kbps}k"),) if kbps else ()
+    if audio.codec == "opus" and stream.channels > 2:
+        # libopus takes the layouts of Vorbis only, and not 5.1(side).
+        options += (("filter", "aformat=channel_layouts=7.1|6.1|5.1|5.0|quad|3.0|stereo"),)
+    if audio.codec == "flac":
+        # Else ffmpeg gives all frames the length of the first one, which an edit may have cut
+        # to 16 samples: fifteen times the size.
+        options += (("filter", "asetnsamples=n=4096:p=0"),)
+    return Part(stream, _AUDIO_ENCODERS[audio.codec], options)
 
 
 def _described(stream: Stream) -> str:

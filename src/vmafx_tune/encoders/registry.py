@@ -68,6 +68,7 @@ _X264 = EncoderRow(
     lines_per_thread=32,
     effort=1.0,
     typical=TypicalCurve(midpoint=38.4, width=4.8),
+    caps=True,
 )
 
 _X265 = EncoderRow(
@@ -93,6 +94,7 @@ _X265 = EncoderRow(
     lines_per_thread=64,
     effort=2.0,
     typical=TypicalCurve(midpoint=39.6, width=5.2),
+    caps=True,
 )
 
 _SVT_AV1 = EncoderRow(
@@ -121,6 +123,7 @@ _SVT_AV1 = EncoderRow(
     typical=TypicalCurve(midpoint=60, width=7.6),
     # Its keyframes, every five seconds or so, take a few pictures' bits wherever they are.
     opening_weight=1.0,
+    caps=True,
 )
 
 _AOM = EncoderRow(

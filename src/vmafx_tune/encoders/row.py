@@ -110,6 +110,7 @@ class EncoderRow:
         opening_weight: How much of the first keyframe of a part of a clip counts for the clip's
             bitrate, from 0 to 1: most encoders spend more on it than on any keyframe later on, and
             the whole clip has one of them.
+        caps: Whether ffmpeg's `-maxrate` and `-bufsize` limit it at constant quality.
     """
 
     name: str
@@ -139,6 +140,7 @@ class EncoderRow:
     effort: float = 0.0
     typical: TypicalCurve | None = None
     opening_weight: float = 0.0
+    caps: bool = False
 
     @property
     def summary(self) -> str:

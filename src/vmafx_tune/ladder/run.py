@@ -262,7 +262,11 @@ def _measured(
     found = _with_cells(asked, cells)
     return replace(
         found,
-        source=replace(found.source, bitrate_kbps=_source_kbps(prepared, found.probes)),
+        source=replace(
+            found.source,
+            bitrate_kbps=_source_kbps(prepared, found.probes),
+            digest=session.facts.digest(prepared.source.path),
+        ),
         notes=(*found.notes, *prepared.notes, *notes),
         score_at=score_at,
         strategy=None if asked.sampling is Sampling.ADAPTIVE else prepared.encoding.strategy,

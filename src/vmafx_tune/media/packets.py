@@ -28,10 +28,12 @@ __all__ = [
     "SEGMENT_S",
     "PacketSummary",
     "Segment",
+    "average_rate",
     "is_far_larger",
     "measure_complexity",
     "measure_packets",
     "peak_bitrate_kbps",
+    "peak_segment_rate",
     "segment_length",
     "split_segments",
     "video_bitrate_kbps",
@@ -149,7 +151,7 @@ _TOLERANCE_S = 1e-5
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A part of an encode that begins with a keyframe; sizes are of the packets in it alone."""
+    """A part of an encode that begins with a keyframe; its size is that of packets or a file."""
 
     size_bytes: int
     duration_s: float
@@ -195,8 +197,27 @@ def peak_bitrate_kbps(packets: PacketSummary, segment_s: Fraction | float = SEGM
     """
     segments = split_segments(packets, segment_s)
     target_s = max(1, int(max(segment.duration_s for segment in segments) + 0.5))
-    rates = (_rate(part) for part in _windows(segments, 0.5 * target_s, 1.5 * target_s))
-    return max(_rate(segments), max(rates, default=0.0)) / 1000
+    return peak_segment_rate(segments, target_s) / 1000
+
+
+def peak_segment_rate(segments: Sequence[Segment], target_s: float) -> float:
+    """Compute the peak of segments, as HLS defines it (RFC 8216bis, 4.4.6.2).
+
+    Args:
+        segments: In order, at least one.
+        target_s: Target duration of their playlist.
+
+    Returns:
+        Bits per second; not below the average.
+    """
+    rates = (average_rate(part) for part in _windows(segments, 0.5 * target_s, 1.5 * target_s))
+    return max(average_rate(segments), max(rates, default=0.0))
+
+
+def average_rate(segments: Sequence[Segment]) -> float:
+    """Compute the average of segments in bits per second."""
+    duration_s = sum(segment.duration_s for segment in segments)
+    return 8 * sum(segment.size_bytes for segment in segments) / duration_s
 
 
 def split_segments(packets: PacketSummary, segment_s: Fraction | float) -> tuple[Segment, ...]:
@@ -246,12 +267,6 @@ def _windows(
                 break
             if duration_s >= shortest_s - _TOLERANCE_S:
                 yield segments[start : end + 1]
-
-
-def _rate(segments: Sequence[Segment]) -> float:
-    """Bits per second."""
-    duration_s = sum(segment.duration_s for segment in segments)
-    return 8 * sum(segment.size_bytes for segment in segments) / duration_s
 
 
 _LOOKS_PER_SECOND = 2

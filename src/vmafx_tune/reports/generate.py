@@ -18,6 +18,7 @@ from vmafx_tune.results.compare import CompareOneTarget, CompareTargets
 from vmafx_tune.results.encode import EncodeResult
 from vmafx_tune.results.ladder import LadderResult
 from vmafx_tune.results.machine import DoctorResult, EncodersResult
+from vmafx_tune.results.package import PackageResult
 from vmafx_tune.results.record import json_fields
 from vmafx_tune.results.score import RemoteScoreResult, ScoreResult
 from vmafx_tune.results.search import SearchResult
@@ -34,6 +35,7 @@ _TITLES = {
     "encode": "vmafx-tune encode",
     "compare": "vmafx-tune compare, for one target or several",
     "ladder": "vmafx-tune ladder",
+    "package": "vmafx-tune package",
     "encoders": "vmafx-tune encoders",
     "doctor": "vmafx-tune doctor",
     "cache": "vmafx-tune cache",
@@ -45,6 +47,7 @@ _RESULTS: Mapping[str, Any] = {
     "encode": EncodeResult,
     "compare": CompareOneTarget | CompareTargets,
     "ladder": LadderResult,
+    "package": PackageResult,
     "encoders": EncodersResult,
     "doctor": DoctorResult,
     "cache": CacheResult,

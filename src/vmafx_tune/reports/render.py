@@ -8,6 +8,7 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from vmafx_tune.choices import HlsScore
 from vmafx_tune.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "encode": ("table", "json"),
         "compare": ("table", "json", "markdown", "csv", "html"),
         "ladder": ("table", "json", "markdown", "hls", "dash", "html"),
+        "package": ("table", "json"),
         "encoders": ("table", "json"),
         "doctor": ("table", "json"),
         "cache": ("table", "json"),
@@ -48,6 +50,7 @@ def render(
     frames: bool = False,
     commands: bool = False,
     terminal: bool = False,
+    hls_score: HlsScore = HlsScore.TIER,
 ) -> str:
     """Write a result as text, with a newline at its end.
 
@@ -58,6 +61,7 @@ def render(
         commands: Whether a table of `compare` or `ladder` brings the encode commands; JSON,
             Markdown and HTML always do.
         terminal: Whether a table is for the terminal, with its width and colours, or for a file.
+        hls_score: What SCORE is in the HLS playlist of a ladder.
 
     Raises:
         UsageError: The result cannot be written in that format.
@@ -75,7 +79,7 @@ def render(
         case "score":
             return _score_csv(written, frames=frames)
         case "ladder":
-            return _ladder(written, fmt)
+            return _ladder(written, fmt, hls_score)
         case _:
             return _comparison(written, fmt)
 
@@ -134,7 +138,7 @@ def _comparison(result: CompareResult, fmt: str) -> str:
     return compare_html(result)
 
 
-def _ladder(result: LadderResult, fmt: str) -> str:
+def _ladder(result: LadderResult, fmt: str, hls_score: HlsScore) -> str:
     if fmt == "markdown":
         from vmafx_tune.reports.markdown import ladder_markdown
 
@@ -143,17 +147,17 @@ def _ladder(result: LadderResult, fmt: str) -> str:
         from vmafx_tune.reports.html.pages import ladder_html
 
         return ladder_html(result)
-    return _manifest(result, fmt)
+    return _manifest(result, fmt, hls_score)
 
 
-def _manifest(result: LadderResult, fmt: str) -> str:
+def _manifest(result: LadderResult, fmt: str, hls_score: HlsScore) -> str:
     from vmafx_tune.manifests.variant import ladder_variants
 
     variants = ladder_variants(result)
     if fmt == "hls":
         from vmafx_tune.manifests.hls import multivariant_playlist
 
-        return multivariant_playlist(variants)
+        return multivariant_playlist(variants, score=hls_score)
     from vmafx_tune.manifests.dash import media_presentation
 
     return media_presentation(variants)

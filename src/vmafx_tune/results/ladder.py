@@ -237,6 +237,8 @@ class LadderSource(_Part):
     """Frames per second, exactly: `25`, `30000/1001`."""
     n_frames: Count | None = None
     """Frames of the source and of each rendition."""
+    digest: str | None = None
+    """Hash of its file, by which a changed source is found out."""
     pix_fmt: str | None = None
     """ffmpeg's name of its pixel format."""
     color_transfer: str | None = None

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from mpegdash.parser import MPEGDASHParser
 
 from tests.unit.manifests.ladders import ladder, variant
+from vmafx_tune.choices import HlsScore
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.manifests.dash import media_presentation
 from vmafx_tune.manifests.hls import multivariant_playlist
@@ -70,7 +71,9 @@ def test_the_presentation_is_static_and_buffers_two_segments() -> None:
 
 def test_quality_ranking_runs_against_the_scores_of_hls() -> None:
     ranks = {one.id: one.quality_ranking for one in representations(media_presentation(ladder()))}
-    pairs = re.findall(r"SCORE=([\d.]+),.*\n(.*)\.m3u8", multivariant_playlist(ladder()))
+    pairs = re.findall(
+        r"SCORE=([\d.]+),.*\n(.*)\.m3u8", multivariant_playlist(ladder(), score=HlsScore.VMAF)
+    )
     scores = {name: float(score) for score, name in pairs}
     assert sorted(ranks, key=lambda name: ranks[name]) == ["1080p", "720p", "360p"]
     assert sorted(scores, key=lambda name: -scores[name]) == ["1080p", "720p", "360p"]

@@ -9,6 +9,7 @@ import m3u8
 import pytest
 
 from tests.unit.manifests.ladders import ladder, variant
+from vmafx_tune.choices import HlsScore
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.manifests.hls import multivariant_playlist
 from vmafx_tune.manifests.variant import VideoRange
@@ -46,14 +47,22 @@ def test_bandwidth_is_never_below_average_bandwidth() -> None:
         assert one.stream_info.bandwidth >= one.stream_info.average_bandwidth
 
 
-def test_the_score_is_the_vmaf_of_each_variant() -> None:
-    text = multivariant_playlist(ladder())
+def test_the_score_is_the_same_for_all_variants_of_a_codec() -> None:
+    assert multivariant_playlist(ladder()).count("SCORE=1.000,") == 3
+
+
+def test_the_score_is_the_vmaf_of_each_variant_where_that_is_asked_for() -> None:
+    text = multivariant_playlist(ladder(), score=HlsScore.VMAF)
     assert [f"SCORE={score}," in text for score in ("90.000", "70.250", "95.500")] == [True] * 3
 
 
-def test_without_all_scores_none_is_written() -> None:
-    text = multivariant_playlist([*ladder(), variant("other", vmaf=None)])
-    assert "SCORE" not in text
+def test_without_all_scores_of_vmaf_none_is_written() -> None:
+    variants = [*ladder(), variant("other", vmaf=None)]
+    assert "SCORE" not in multivariant_playlist(variants, score=HlsScore.VMAF)
+
+
+def test_no_score_is_written_where_none_is_asked_for() -> None:
+    assert "SCORE" not in multivariant_playlist(ladder(), score=HlsScore.NONE)
 
 
 def test_the_video_range_is_left_out_where_all_is_sdr() -> None:

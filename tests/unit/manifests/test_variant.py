@@ -21,6 +21,7 @@ from tests.unit.reports.ladder_factories import (
     failed_ladder_result,
     ladder_result,
 )
+from vmafx_tune.choices import HlsScore
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.manifests.dash import media_presentation
 from vmafx_tune.manifests.hls import multivariant_playlist
@@ -187,7 +188,7 @@ def test_hls_writes_a_frame_rate_with_three_decimals() -> None:
 
 def test_hls_scores_every_variant_with_its_vmaf() -> None:
     result = ladder_result()
-    text = multivariant_playlist(ladder_variants(result))
+    text = multivariant_playlist(ladder_variants(result), score=HlsScore.VMAF)
     scores = {name: float(score) for score, name in re.findall(r"SCORE=(.*?),.*\n(.*).m3u8", text)}
     assert scores == {rung.name: rung.vmaf for rung in result.renditions}
 

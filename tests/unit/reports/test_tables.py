@@ -11,6 +11,7 @@ from rich.console import Console
 
 from tests.unit.reports import factories
 from tests.unit.reports.ladder_factories import ladder_result
+from tests.unit.reports.package_factories import package_result
 from vmafx_tune.reports import text
 from vmafx_tune.reports.facts import HDR_NOTE
 from vmafx_tune.reports.html.pages import compare_html
@@ -318,3 +319,12 @@ def test_an_encode_in_chunks_says_so_and_shows_the_commands_at_both_ends() -> No
         assert "of 50 frames (2 s)" in line_with("Chunks", lines(result, width=120))
     for whole in (factories.search_result(), found, ladder_result()):
         assert not any(line.startswith("Chunks") for line in lines(whole))
+
+
+def test_a_package_shows_its_renditions_with_both_scores_and_where_it_is() -> None:
+    text = table_text(package_result())
+    assert "avc1.64001f  1280x720   crf 31    975.3  1,170.3  85.50   85.75" in text
+    assert "The attachment stream 3 is left out: HLS and DASH have no attachment streams." in text
+    assert "title is written" in text
+    assert "1 encode made, 1 kept from an earlier run" in text
+    assert "aac-128 eng" in text

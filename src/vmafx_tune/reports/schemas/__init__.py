@@ -15,7 +15,8 @@ from vmafx_tune.errors import UsageError
 __all__ = ["NAMES", "schema", "schema_text"]
 
 NAMES = (
-    "score", "remote_score", "search", "encode", "compare", "ladder", "encoders", "doctor", "cache",
+    "score", "remote_score", "search", "encode", "compare", "ladder", "package",
+    "encoders", "doctor", "cache",
 )  # fmt: skip
 """What there is a schema of."""
 

@@ -124,6 +124,10 @@ def _parts(result: Result, *, frames: bool, commands: bool) -> Iterator[Part]:
             from vmafx_tune.reports.tables.ladder import ladder_parts
 
             return ladder_parts(shown, with_commands=commands)
+        case "package":
+            from vmafx_tune.reports.tables.package import package_parts
+
+            return package_parts(shown)
         case "encoders":
             from vmafx_tune.reports.tables.machine import encoders_parts
 

@@ -1,0 +1,1 @@
+"""From saved ladders to a folder that plays: delivery encodes, packager, manifests."""

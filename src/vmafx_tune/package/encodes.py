@@ -1,0 +1,373 @@
+"""The files that a package is made of: delivery encodes with their scores, audio, subtitles.
+
+They are made in a work folder beside the package, which a run that ends early leaves behind; the
+next run takes from it what is finished.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Self
+
+from vmafx_tune.coding import build, plain
+from vmafx_tune.encode.streams import COPY, encoded_audio
+from vmafx_tune.encoders.availability import failure_reason
+from vmafx_tune.errors import (
+    EncodeFailedError,
+    OutputError,
+    ToolOutputError,
+    UnreadableSourceError,
+    VmafxTuneError,
+)
+from vmafx_tune.files import locked
+from vmafx_tune.formatting import counted
+from vmafx_tune.media.cleanup import scratch_folder
+from vmafx_tune.media.codec_strings import codec_string
+from vmafx_tune.media.ffmpeg import FrameCounter, file_url, input_guard, is_disk_full
+from vmafx_tune.media.packets import measure_packets
+from vmafx_tune.media.probe import leave_out_grain, probe_source
+from vmafx_tune.media.streams import first_frame_s
+from vmafx_tune.model import ScoreRequest
+from vmafx_tune.scoring.pooling import pool_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vmafx_tune.media.process import Completed
+    from vmafx_tune.model import Source
+    from vmafx_tune.package.plan import AudioTrack, Rendition, TextTrack
+    from vmafx_tune.ports import FrameProgress, Scorer
+    from vmafx_tune.results.ladder import LadderResult
+    from vmafx_tune.session import Session
+
+__all__ = ["Delivered", "EncodeMaker", "WorkFolder"]
+
+_LOG = ("-v", "level+info", "-nostats", "-progress", "pipe:1")
+_QUIET = ("-hide_banner", "-nostdin", "-y", "-v", "level+info")
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """A finished delivery encode.
+
+    Attributes:
+        path: Its file.
+        vmaf: Pooled score; None where it was not scored.
+        reused: Whether an earlier run had made it.
+    """
+
+    path: Path
+    command: tuple[str, ...]
+    video_sha256: str
+    bitrate_kbps: float
+    codecs: str
+    vmaf: float | None = None
+    reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """What is kept beside an encode: the hash of its packets, and scores by how they were made."""
+
+    video_sha256: str
+    scores: dict[str, float]
+
+
+class WorkFolder:
+    """The folder where one run makes the parts of a package; `with` holds it for this process.
+
+    Args:
+        output: The package, beside which it is.
+    """
+
+    def __init__(self, output: Path) -> None:
+        self.path = output.parent / f".{output.name}.vmafx-tune"
+        self._lock: IO[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        """Make it, unless an earlier run has left it.
+
+        Raises:
+            OutputError: It cannot be made, or another process works in it.
+        """
+        try:
+            self.path.mkdir(exist_ok=True)
+            self._lock = locked(self.path / "lock", create=True)
+        except OSError as error:
+            raise OutputError(
+                f"The work folder '{self.path}' cannot be made: {error.strerror or error}."
+            ) from error
+        if self._lock is None:
+            raise OutputError(
+                f"Another run is making this package, in '{self.path}'. Wait until it has ended."
+            )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave what is finished for the next run; nothing is left where nothing is."""
+        if self._lock is not None:
+            self._lock.close()
+        with suppress(OSError):
+            if {entry.name for entry in self.path.iterdir()} == {"lock"}:
+                shutil.rmtree(self.path)
+
+    def remove(self) -> None:
+        """Remove it: the package is done."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def file(self, key: str, suffix: str) -> Path:
+        """Name a file by what it is made of."""
+        return self.path / f"{key}{suffix}"
+
+    def note(self, key: str) -> _Note | None:
+        """Read what is kept beside an encode; None where there is nothing, or it is damaged."""
+        try:
+            text = self.file(key, ".json").read_text(encoding="utf-8")
+            return build(_Note, json.loads(text))
+        except (OSError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
+            return None
+
+    def keep(self, key: str, note: _Note) -> None:
+        """Write what is to be kept beside an encode."""
+        partial = self.file(key, ".json.part")
+        partial.write_text(json.dumps(plain(note)), encoding="utf-8")
+        partial.replace(self.file(key, ".json"))
+
+
+class EncodeMaker:
+    """Makes the files of one source's package. Thread-safe.
+
+    Args:
+        session: Has ffmpeg, and runs it.
+        source: As probed, behind the ladder's filters.
+        ladder: How renditions are scored, and how long their GOPs are.
+        work: Where the files go.
+        scorer: Scores delivery encodes; None to leave that out.
+        segment_frames: Frames between the keyframes that segments begin with.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        source: Source,
+        ladder: LadderResult,
+        work: WorkFolder,
+        scorer: Scorer | None,
+        *,
+        segment_frames: int,
+    ) -> None:
+        self._session = session
+        self._source = source
+        self._ladder = ladder
+        self._work = work
+        self._scorer = scorer
+        self._segment_frames = segment_frames
+        self._digest = session.facts.digest(source.path)
+        self._starts_s = first_frame_s(source.path, source.stream, source.raw)
+
+    def rendition(
+        self,
+        rendition: Rendition,
+        *,
+        on_encode: FrameProgress | None = None,
+        on_score: FrameProgress | None = None,
+    ) -> Delivered:
+        """Make a delivery encode, and score it.
+
+        Raises:
+            EncodeFailedError: ffmpeg ended with an error.
+            ToolOutputError: The encode is not made of segments, or has frames too many or too few.
+            OutputError: There is no room for it.
+        """
+        key = self._key("video", [*rendition.chunks, rendition.command], rendition.caps)
+        path, command = self._work.file(key, ".mp4"), self._command(rendition)
+        note = self._work.note(key)
+        if reused := note is not None and _is_intact(path, note):
+            assert note is not None
+        else:
+            self._encode(rendition, path, on_encode)
+            note = _Note(self._checked(rendition, path), {})
+            self._work.keep(key, note)
+        packets = measure_packets(path)
+        duration_s = packets.n_packets / self._source.frame_rate
+        delivered = Delivered(
+            path,
+            command,
+            note.video_sha256,
+            float(8 * packets.size_bytes / duration_s / 1000),
+            codec_string(path),
+            reused=reused,
+        )
+        return replace(delivered, vmaf=self._scored(rendition, key, note, path, on_score))
+
+    def audio(self, track: AudioTrack) -> Path:
+        """Make the file of an audio track: it begins when the video does.
+
+        Raises:
+            ToolOutputError: ffmpeg cannot.
+        """
+        part = encoded_audio(track.stream, track.form) if track.form.codec != COPY else None
+        end = f"{self._source.duration_s:.6f}"
+        if part is None:
+            options: list[str] = ["-c:a", "copy", "-t", end]
+        else:
+            ours = f"aresample=async=1:first_pts=0,atrim=end={end}"
+            theirs = dict(part.options)
+            filters = ",".join(filter(None, (ours, theirs.pop("filter", ""))))
+            options = ["-c:a", str(part.codec), "-af", filters]
+            options += [word for name, value in theirs.items() for word in (f"-{name}:a", value)]
+            if part.codec == "aac" and track.stream.channels > 2:
+                options += ["-ac", "2"]
+        return self._extracted(track.stream.index, (*options, "-f", "mp4"), ".m4a")
+
+    def text(self, track: TextTrack) -> Path:
+        """Make the WebVTT file of a subtitle track, on the clock of the video.
+
+        Raises:
+            ToolOutputError: ffmpeg cannot, or there is no text in it.
+        """
+        path = self._extracted(track.stream.index, ("-c:s", "webvtt", "-f", "webvtt"), ".vtt")
+        if "-->" not in path.read_text(encoding="utf-8", errors="replace"):
+            raise ToolOutputError("There is no text in it.")
+        return path
+
+    def _extracted(self, index: int, options: Sequence[str], suffix: str) -> Path:
+        key = self._key("stream", [(str(index), *options)], f"{self._starts_s:.6f}")
+        path = self._work.file(key, suffix)
+        if path.exists():
+            return path
+        guard = [word for name, value in input_guard().items() for word in (f"-{name}", value)]
+        inputs = ("-copyts", "-itsoffset", f"{-self._starts_s:.6f}", *guard)
+        read = ("-i", file_url(self._source.path.absolute()), "-map", f"0:{index}")
+        tags = ("-map_metadata", "-1", "-map_chapters", "-1")
+        with scratch_folder(self._work.path) as folder:
+            partial = folder / f"partial{suffix}"
+            argv = (*_QUIET, *inputs, *read, *tags, *options, file_url(partial))
+            done = self._session.runner.run([str(self._session.ffmpeg.path), *argv])
+            if done.returncode != 0:
+                raise self._failure(done, "It cannot be converted")
+            partial.replace(path)
+        return path
+
+    def _encode(self, rendition: Rendition, path: Path, progress: FrameProgress | None) -> None:
+        counter = FrameCounter(self._source.n_frames, progress)
+        with scratch_folder(self._work.path) as folder:
+            for command in rendition.chunks:
+                output = str(folder / command[-1].removeprefix("file:"))
+                self._run(self._placed(command, rendition, output), rendition, counter)
+            whole = str(folder / "whole.mp4")
+            command = self._placed(rendition.command, rendition, whole)
+            # The command that joins chunks names them as their own commands do.
+            joining = folder if rendition.chunks else None
+            self._run(command, rendition, counter, cwd=joining)
+            Path(whole).replace(path)
+
+    def _placed(self, command: Sequence[str], rendition: Rendition, output: str) -> tuple[str, ...]:
+        """Have a ladder's command read the source, keep the caps, and write where it should."""
+        words = list(command[1:-1])
+        joins = bool(rendition.chunks) and command is rendition.command
+        if not joins:
+            words[words.index("-i") + 1] = file_url(self._source.path.absolute())
+        capped = () if joins or rendition.caps is None else rendition.caps.arguments
+        program = str(self._session.ffmpeg.path)
+        return (program, *_LOG, *words, *capped, file_url(Path(output)))
+
+    def _command(self, rendition: Rendition) -> tuple[str, ...]:
+        """Write a rendition's command as a user would repeat it."""
+        capped = () if rendition.chunks or rendition.caps is None else rendition.caps.arguments
+        return (*rendition.command[:-1], *capped, rendition.command[-1])
+
+    def _run(
+        self,
+        command: Sequence[str],
+        rendition: Rendition,
+        counter: FrameCounter,
+        cwd: Path | None = None,
+    ) -> None:
+        done = self._session.runner.run(command, cwd=cwd, progress=counter)
+        if done.returncode != 0:
+            raise self._failure(done, f"Rendition '{rendition.name}' cannot be encoded")
+
+    def _failure(self, done: Completed, what: str) -> VmafxTuneError:
+        log = f"{done.stderr}\n{done.stderr_tail}"
+        if is_disk_full(log, done.returncode):
+            return OutputError(
+                f"The package does not fit into '{self._work.path.parent}': the disk is full. Free "
+                "some space, and run the command again: finished encodes are kept."
+            )
+        reason = failure_reason(log, done.returncode)
+        return done.error(EncodeFailedError, f"{what}: {reason}.")
+
+    def _checked(self, rendition: Rendition, path: Path) -> str:
+        """Make sure that an encode can be cut into segments; returns the hash of its packets."""
+        packets, wanted = measure_packets(path), self._source.n_frames
+        if packets.n_packets != wanted:
+            raise ToolOutputError(
+                f"Rendition '{rendition.name}' has {counted(packets.n_packets, 'frame')}, and the "
+                f"source {wanted}."
+            )
+        starts = packets.keyframes[:: self._segment_frames]
+        if not all(starts):
+            frame = starts.index(False) * self._segment_frames
+            raise ToolOutputError(
+                f"Rendition '{rendition.name}' has no keyframe at frame {frame}, where a segment "
+                "begins. Measure the ladder without encoder arguments that move keyframes."
+            )
+        return packets.sha256
+
+    def _scored(
+        self,
+        rendition: Rendition,
+        key: str,
+        note: _Note,
+        path: Path,
+        progress: FrameProgress | None,
+    ) -> float | None:
+        if self._scorer is None:
+            return None
+        ladder = self._ladder
+        display = ladder.display or self._source.resolution
+        if ladder.score_at == "rendition":
+            display = rendition.resolution
+        how = f"{ladder.model} {ladder.pool} {ladder.subsample} {display} {self._scorer.version}"
+        if how not in note.scores:
+            request = ScoreRequest(
+                reference=self._source,
+                distorted=leave_out_grain(probe_source(path)),
+                model=self._session.model(ladder.model, display),
+                display=display,
+                subsample=ladder.subsample or 1,
+                cpus=self._session.shares.share(),
+            )
+            scores = self._scorer.score(request, on_progress=progress)
+            assert ladder.pool is not None
+            note.scores[how] = pool_scores(scores.frames, ladder.pool)
+            self._work.keep(key, note)
+        return note.scores[how]
+
+    def _key(self, *facts: object) -> str:
+        made_of = [self._digest, self._session.ffmpeg.version, *facts]
+        return hashlib.sha256(json.dumps(plain(made_of)).encode()).hexdigest()[:32]
+
+
+def _is_intact(path: Path, note: _Note) -> bool:
+    try:
+        return measure_packets(path).sha256 == note.video_sha256
+    except UnreadableSourceError:
+        return False
+
+
+def folder_size(folder: Path) -> int:
+    """Add up the sizes of all files in a folder."""
+    return sum(path.stat().st_size for path in _files(folder))
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for place, _, names in os.walk(folder):
+        yield from (Path(place, name) for name in names)

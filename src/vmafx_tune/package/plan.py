@@ -1,0 +1,364 @@
+"""What a packaged folder is made of: renditions of saved ladders, tracks of their source. Pure."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vmafx_tune import shell
+from vmafx_tune.encode.streams import COPY, TEXT_SUBTITLES, AudioForm, audio_form
+from vmafx_tune.errors import InvalidLadderError, UsageError
+from vmafx_tune.formatting import given
+from vmafx_tune.results.encode import DroppedStream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from fractions import Fraction
+
+    from vmafx_tune.model import Resolution, Stream
+    from vmafx_tune.results.ladder import LadderResult, LadderRung
+
+__all__ = [
+    "AudioTrack",
+    "Caps",
+    "Rendition",
+    "TextTrack",
+    "Tracks",
+    "audio_forms",
+    "check_ladders",
+    "check_segment",
+    "plan_renditions",
+    "plan_tracks",
+    "safe_name",
+]
+
+_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._~]+")
+# What players take as audio in fragmented MP4, on one platform or another.
+_AUDIO_CODECS = frozenset({"aac", "ac3", "eac3", "flac", "mp3", "opus"})
+_BUFSIZE_PER_MAXRATE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """What a delivery encode may have at most.
+
+    Attributes:
+        maxrate_kbps: Rate at which its buffer is filled.
+        bufsize_kbits: Size of that buffer.
+    """
+
+    maxrate_kbps: float
+    bufsize_kbits: float
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Ffmpeg's output options for it."""
+        rates = (round(1000 * self.maxrate_kbps), round(1000 * self.bufsize_kbits))
+        return ("-maxrate", str(rates[0]), "-bufsize", str(rates[1]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rendition:
+    """A rung to encode for delivery.
+
+    Attributes:
+        name: What its folder is called; no other rendition has it.
+        encoder: ffmpeg's encoder name.
+        rung: As measured.
+        chunks: Commands that encode its chunks, in order; empty for an encode of the whole source.
+        command: Encodes it, or joins its chunks.
+        caps: None leaves the bitrate to the quality knob.
+    """
+
+    name: str
+    encoder: str
+    rung: LadderRung
+    chunks: tuple[tuple[str, ...], ...]
+    command: tuple[str, ...]
+    caps: Caps | None
+
+    @property
+    def resolution(self) -> Resolution:
+        """Size of its pictures."""
+        return self.rung.resolution
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AudioTrack:
+    """An audio stream of the source in one form.
+
+    Attributes:
+        name: What its folder is called; no other track has it.
+        group: What players choose from together: all languages in one form.
+        is_default: Whether players begin with it.
+    """
+
+    stream: Stream
+    form: AudioForm
+    name: str
+    group: str
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TextTrack:
+    """A text subtitle stream of the source."""
+
+    stream: Stream
+    name: str
+
+    @property
+    def forced(self) -> bool:
+        """Whether it is shown even where subtitles are off."""
+        return "forced" in self.stream.dispositions
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """What becomes of the source's streams beside its video."""
+
+    audio: tuple[AudioTrack, ...]
+    text: tuple[TextTrack, ...]
+    dropped: tuple[DroppedStream, ...]
+
+
+def safe_name(text: str) -> str:
+    """Make a name that neither a URL nor a shell gives another meaning: `My clip` → `My-clip`."""
+    return _NOT_IN_NAMES.sub("-", text).strip("-._~") or "rendition"
+
+
+def check_ladders(ladders: Sequence[LadderResult]) -> None:
+    """Make sure that ladders can share their manifests.
+
+    Raises:
+        InvalidLadderError: There are none, they are not of one source, or one has no rungs.
+    """
+    if not ladders:
+        raise InvalidLadderError("A package needs at least one saved ladder.")
+    for ladder in ladders:
+        if not ladder.renditions:
+            raise InvalidLadderError(f"The ladder of '{ladder.src}' has no rungs to package.")
+    first = ladders[0]
+    for other in ladders[1:]:
+        for what, ours, theirs in _to_share(first, other):
+            if ours != theirs:
+                raise InvalidLadderError(
+                    f"The ladders of {first.encoder} and {other.encoder} cannot share manifests: "
+                    f"the {what} is {ours} in one and {theirs} in the other. Measure both alike."
+                )
+
+
+def _to_share(one: LadderResult, other: LadderResult) -> Iterator[tuple[str, object, object]]:
+    yield "source", str(one.src), str(other.src)
+    yield "content of the source", one.source.digest, other.source.digest
+    yield "number of frames", one.source.n_frames, other.source.n_frames
+    yield "frame rate", one.source.frame_rate, other.source.frame_rate
+    yield "filter", one.filter or "none", other.filter or "none"
+    yield "length of GOPs", one.gop_frames, other.gop_frames
+    yield "VMAF model", one.model, other.model
+    yield "pooling", one.pool, other.pool
+    yield "display size", one.display, other.display
+
+
+def check_segment(segment_s: float, gop_frames: int, frame_rate: Fraction) -> None:
+    """Make sure that segments are not shorter than what they are made of.
+
+    Raises:
+        UsageError: They are, or make no sense.
+    """
+    if not (math.isfinite(segment_s) and segment_s > 0):
+        raise UsageError(f"--segment {given(segment_s)} is not a valid duration. Use more than 0.")
+    gop_s = float(gop_frames / frame_rate)
+    # 29.97 frames per second make 2.002 s of what was asked for as 2.
+    if segment_s < gop_s * 0.99:
+        raise UsageError(
+            f"--segment {given(segment_s)} is shorter than the GOPs of the ladder, {gop_s:.4g} s: "
+            "a segment begins with a keyframe. Use a longer segment, or measure the ladder with a "
+            "shorter --gop."
+        )
+
+
+def plan_renditions(
+    ladders: Sequence[LadderResult],
+    *,
+    maxrate_factor: float | None = None,
+    bufsize_factor: float | None = None,
+) -> tuple[Rendition, ...]:
+    """List what is to be encoded, ladder by ladder, by ascending bitrate.
+
+    Args:
+        ladders: As saved; `check_ladders` has passed them.
+        maxrate_factor: Cap on the bitrate, in that of the rung; None for none.
+        bufsize_factor: Buffer of the cap, in seconds of the rung's bitrate; None for twice the cap.
+
+    Raises:
+        InvalidLadderError: A rung does not say how it was encoded.
+        UsageError: A factor makes no sense.
+    """
+    _check_factors(maxrate_factor, bufsize_factor)
+    taken: set[str] = set()
+    return tuple(
+        _rendition(ladder, rung, _caps(rung, maxrate_factor, bufsize_factor), taken)
+        for ladder in ladders
+        for rung in sorted(ladder.renditions, key=lambda rung: rung.bitrate_kbps)
+    )
+
+
+def _check_factors(maxrate: float | None, bufsize: float | None) -> None:
+    if maxrate is None and bufsize is not None:
+        raise UsageError("--bufsize-factor has no effect without --maxrate-factor. Give both.")
+    if maxrate is not None and not (math.isfinite(maxrate) and maxrate >= 1):
+        raise UsageError(
+            f"--maxrate-factor {given(maxrate)} is not valid: a cap below a rung's average "
+            "changes the rung. Use 1 or more."
+        )
+    if bufsize is not None and not (math.isfinite(bufsize) and bufsize > 0):
+        raise UsageError(f"--bufsize-factor {given(bufsize)} is not valid. Use more than 0.")
+
+
+def _caps(rung: LadderRung, maxrate: float | None, bufsize: float | None) -> Caps | None:
+    if maxrate is None:
+        return None
+    buffer = bufsize or _BUFSIZE_PER_MAXRATE * maxrate
+    return Caps(rung.bitrate_kbps * maxrate, rung.bitrate_kbps * buffer)
+
+
+def _rendition(
+    ladder: LadderResult, rung: LadderRung, caps: Caps | None, taken: set[str]
+) -> Rendition:
+    if rung.encode_command is None:
+        raise InvalidLadderError(
+            f"Rendition '{rung.name}' of the ladder of '{ladder.src}' has no encode command, so it "
+            "cannot be encoded. Measure the source with `vmafx-tune ladder`, which stores it."
+        )
+    commands = [_checked(text, rung) for text in (*rung.chunk_commands, rung.encode_command)]
+    name = _unused(safe_name(rung.name or str(rung.resolution)), taken)
+    return Rendition(name, ladder.encoder, rung, tuple(commands[:-1]), commands[-1], caps)
+
+
+def _checked(text: str, rung: LadderRung) -> tuple[str, ...]:
+    """Split a command, and make sure that it is one of ffmpeg's that writes one plain file."""
+    words = shell.split(text)
+    if words.count("-i") != 1 or "/" in words[-1] or words[-1].startswith("-"):
+        raise InvalidLadderError(
+            f"The encode command of rendition '{rung.name}' is not one that ffmpeg makes one file "
+            f"of one source with: {text}"
+        )
+    return words
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    number, unused = 1, name
+    while unused in taken:
+        number += 1
+        unused = f"{name}-{number}"
+    taken.add(unused)
+    return unused
+
+
+def audio_forms(text: str) -> tuple[AudioForm, ...]:
+    """Read what `--audio` says: `copy`, `none`, or codecs with bitrates.
+
+    Raises:
+        UsageError: It is none of these, or has a form twice.
+    """
+    forms = tuple(audio_form(part) for part in text.split(","))
+    alone = [form.codec for form in forms if form.codec in {COPY, "none"}]
+    if alone and len(forms) > 1:
+        raise UsageError(f"--audio '{text}' is not valid: {alone[0]} stands alone.")
+    if len(set(forms)) < len(forms):
+        raise UsageError(f"--audio '{text}' names a form twice. Name each once.")
+    return forms
+
+
+def plan_tracks(
+    streams: Sequence[Stream],
+    encoded: int,
+    *,
+    audio: Sequence[AudioForm],
+    subtitles: bool,
+) -> Tracks:
+    """Choose what becomes of the source's other streams.
+
+    Args:
+        streams: The source's.
+        encoded: Index of the one that is encoded.
+        audio: Forms that each audio stream is delivered in.
+        subtitles: Whether there are any.
+
+    Returns:
+        Tracks, and the streams that are left out, with the reasons.
+    """
+    refusals = {
+        stream.index: reason
+        for stream in streams
+        if stream.index != encoded and (reason := _refusal(stream, audio, subtitles=subtitles))
+    }
+    kept = [s for s in streams if s.index != encoded and s.index not in refusals]
+    return Tracks(
+        tuple(_audio_tracks([s for s in kept if s.kind == "audio"], audio)),
+        tuple(_text_tracks([s for s in kept if s.kind == "subtitle"])),
+        tuple(
+            DroppedStream(s.index, s.kind, s.codec, refusals[s.index])
+            for s in streams
+            if s.index in refusals
+        ),
+    )
+
+
+def _refusal(stream: Stream, audio: Sequence[AudioForm], *, subtitles: bool) -> str | None:
+    match stream.kind:
+        case "audio":
+            return _audio_refusal(stream, audio[0].codec)
+        case "subtitle":
+            return _text_refusal(stream, subtitles=subtitles)
+        case "video" if stream.is_cover:
+            return "HLS and DASH have no cover pictures."
+        case "video":
+            return "A package has one video: that of the ladder, chosen with --video-stream."
+        case kind:
+            return f"HLS and DASH have no {kind} streams."
+
+
+def _audio_refusal(stream: Stream, codec: str) -> str | None:
+    if codec == "none":
+        return "--audio none leaves it out."
+    if not stream.codec:
+        return "ffmpeg does not know its codec."
+    if codec == COPY and stream.codec not in _AUDIO_CODECS:
+        return f"Players of HLS and DASH do not play {stream.codec}. --audio aac:128 converts it."
+    return None
+
+
+def _text_refusal(stream: Stream, *, subtitles: bool) -> str | None:
+    if not subtitles:
+        return "--no-subtitles leaves it out."
+    if not stream.codec:
+        return "ffmpeg does not know its codec."
+    if stream.codec not in TEXT_SUBTITLES:
+        return f"It is made of pictures ({stream.codec}), and WebVTT is text."
+    return None
+
+
+def _audio_tracks(streams: Sequence[Stream], forms: Sequence[AudioForm]) -> Iterator[AudioTrack]:
+    default = _default(streams)
+    for form in forms:
+        group = form.codec if form.kbps is None else f"{form.codec}-{form.kbps}"
+        taken: set[str] = set()
+        for stream in streams:
+            language = _unused(safe_name(stream.language or "und"), taken)
+            yield AudioTrack(stream, form, f"{language}-{group}", group, stream is default)
+
+
+def _default(streams: Sequence[Stream]) -> Stream | None:
+    marked = (stream for stream in streams if "default" in stream.dispositions)
+    return next(marked, streams[0] if streams else None)
+
+
+def _text_tracks(streams: Sequence[Stream]) -> Iterator[TextTrack]:
+    taken: set[str] = set()
+    for stream in streams:
+        forced = "-forced" if "forced" in stream.dispositions else ""
+        yield TextTrack(stream, _unused(f"{safe_name(stream.language or 'und')}{forced}", taken))

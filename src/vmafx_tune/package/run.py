@@ -1,0 +1,543 @@
+"""Make a folder that plays of saved ladders."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, TypeVar
+
+from vmafx_tune import shell
+from vmafx_tune.cancel import together
+from vmafx_tune.cpus import LocalCores
+from vmafx_tune.errors import (
+    EncoderUnavailableError,
+    FormatMismatchError,
+    InvalidLadderError,
+    OutputError,
+    ToolError,
+    UnreadableSourceError,
+    UsageError,
+)
+from vmafx_tune.events import FramesDone, JobFinished, JobStarted, Observer, ignore
+from vmafx_tune.formatting import counted
+from vmafx_tune.manifests.variant import VideoRange
+from vmafx_tune.media.cleanup import scratch_folder
+from vmafx_tune.media.packets import segment_length
+from vmafx_tune.media.streams import Contents, read_contents
+from vmafx_tune.model import Stream
+from vmafx_tune.options import PackageOptions, SourceOptions
+from vmafx_tune.package.encodes import EncodeMaker, WorkFolder, folder_size
+from vmafx_tune.package.manifests import (
+    AudioFacts,
+    VideoFacts,
+    complete_dash,
+    complete_hls,
+    measure_playlist,
+)
+from vmafx_tune.package.packager import (
+    DASH,
+    HLS,
+    audio_playlist,
+    find_packager,
+    packager_command,
+    run_packager,
+    text_playlist,
+    video_playlist,
+)
+from vmafx_tune.package.plan import (
+    AudioTrack,
+    TextTrack,
+    audio_forms,
+    check_ladders,
+    check_segment,
+    plan_renditions,
+    plan_tracks,
+)
+from vmafx_tune.parsing import is_url, parse_arguments
+from vmafx_tune.prepared_source import row_of
+from vmafx_tune.results.encode import DroppedStream
+from vmafx_tune.results.package import (
+    PackagedAudio,
+    PackagedRendition,
+    PackagedText,
+    PackageResult,
+)
+from vmafx_tune.session import open_session
+from vmafx_tune.source_reader import SourceReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from fractions import Fraction
+
+    from vmafx_tune.model import Source
+    from vmafx_tune.options import ToolOptions
+    from vmafx_tune.package.encodes import Delivered
+    from vmafx_tune.package.packager import Packager
+    from vmafx_tune.package.plan import Rendition, Tracks
+    from vmafx_tune.ports import FrameProgress, Scorer
+    from vmafx_tune.results.ladder import LadderResult
+    from vmafx_tune.session import Session
+
+__all__ = ["package"]
+
+TrackT = TypeVar("TrackT", AudioTrack, TextTrack)
+
+_JOB = "package"
+
+
+def package(
+    ladders: Sequence[LadderResult],
+    output: str | Path,
+    *,
+    options: PackageOptions | None = None,
+    tools: ToolOptions | None = None,
+    observe: Observer = ignore,
+    session: Session | None = None,
+) -> PackageResult:
+    """Make a folder that HLS and DASH players play, of saved ladders of one source.
+
+    Each rung is encoded as the ladder measured it, with caps on its bitrate if they are asked for,
+    and scored again. Shaka Packager cuts the encodes, audio and subtitles into segments, which
+    both manifests share. What an earlier run of the same command has finished is not made again.
+
+    Args:
+        ladders: One for each codec, as `ladder` returned them or as they were saved.
+        output: The folder to make.
+        options: What it holds, and how it is made.
+        tools: Which programs to use.
+        observe: Receives progress and warnings, perhaps from other threads.
+        session: Use these adapters instead of ones made from `tools`.
+
+    Returns:
+        What the folder holds, with the score of each delivery encode.
+
+    Raises:
+        UsageError: An option makes no sense, or the folder exists and may not be replaced.
+        InvalidLadderError: The ladders cannot share manifests, or do not say how to encode.
+        ToolNotFoundError: There is no Shaka Packager, or no ffmpeg.
+        MediaError: The source is missing, or is not the one that the ladder measured.
+        OutputError: The folder cannot be written, or the disk is full.
+        ToolError: An encode or the packager failed.
+    """
+    started, options, path = time.monotonic(), options or PackageOptions(), Path(output)
+    check_ladders(ladders)
+    plan = _planned(ladders, options)
+    _check_output(path, force=options.force)
+    with open_session(session, tools, None, observe) as session:
+        packager = find_packager(options.packager, session.runner, plan.packager_args)
+        _require_encoders(plan.renditions, session)
+        with _read(ladders[0], plan.renditions[0], session) as source:
+            _require_same(source, ladders[0], session)
+            tracks = _tracks(source, options)
+            with WorkFolder(path) as work:
+                made = _made(plan, tracks, source, ladders[0], options, work, session)
+                result = _packaged(made, plan, packager, path, options, session)
+                work.remove()
+    wall_time_ms = (time.monotonic() - started) * 1000
+    return replace(result, wall_time_ms=wall_time_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is to be made, as far as the ladders tell."""
+
+    renditions: tuple[Rendition, ...]
+    segment_s: Fraction
+    frame_rate: Fraction
+    packager_args: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The files that the packager takes."""
+
+    ladder: LadderResult
+    source: Source
+    scorer: Scorer | None
+    video: Mapping[Rendition, Delivered]
+    audio: Mapping[AudioTrack, Path]
+    text: Mapping[TextTrack, Path]
+    dropped: tuple[DroppedStream, ...]
+
+
+def _planned(ladders: Sequence[LadderResult], options: PackageOptions) -> _Plan:
+    first = ladders[0]
+    rate, gop = first.source.frame_rate, first.gop_frames
+    if rate is None or gop is None:
+        missing = "frame rate" if rate is None else "length of GOPs"
+        raise InvalidLadderError(
+            f"The ladder of '{first.src}' has no {missing}, which segments need. Measure the "
+            "source with `vmafx-tune ladder`, which stores it."
+        )
+    check_segment(options.segment_s, gop, rate)
+    audio_forms(options.audio)
+    renditions = plan_renditions(
+        ladders,
+        maxrate_factor=options.maxrate_factor,
+        bufsize_factor=options.bufsize_factor,
+    )
+    segment_s = segment_length(rate, gop, options.segment_s)
+    return _Plan(renditions, segment_s, rate, parse_arguments(options.packager_args))
+
+
+def _check_output(path: Path, *, force: bool) -> None:
+    """Make sure that a folder can be made, before anything else is done.
+
+    Raises:
+        UsageError: There is something in it, and it may not be replaced.
+        OutputError: It cannot be made.
+    """
+    if path.exists() and not path.is_dir():
+        raise OutputError(f"The output '{path}' is a file. Name a folder.")
+    if not path.parent.is_dir():
+        raise OutputError(f"The folder of the output '{path}' does not exist. Create it first.")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"The output '{path}' cannot be written: permission denied.")
+    if path.is_dir() and any(path.iterdir()) and not force:
+        raise UsageError(f"The folder '{path}' is not empty. Use --force to replace it.")
+
+
+def _require_encoders(renditions: Sequence[Rendition], session: Session) -> None:
+    for name in dict.fromkeys(rendition.encoder for rendition in renditions):
+        row = row_of(name)
+        reason = session.probing.availability(row).why_not
+        if reason is not None:
+            raise EncoderUnavailableError(reason)
+        if renditions[0].caps is not None and not row.caps:
+            raise UsageError(
+                f"--maxrate-factor has no effect on {name}, which takes no cap beside its "
+                f"{row.knob.name}. Leave it out."
+            )
+
+
+@contextmanager
+def _read(ladder: LadderResult, rendition: Rendition, session: Session) -> Iterator[Source]:
+    """Read the source of a ladder, as the ladder did."""
+    name = str(ladder.src)
+    if is_url(name) or not Path(name).exists():
+        raise UnreadableSourceError(
+            f"The source '{name}' of the ladder is not there. Run the command in the folder in "
+            "which the ladder was measured, or put the source back."
+        )
+    command = (*rendition.chunks, rendition.command)[0]
+    with closing(SourceReader(session, _source_options(ladder, command))) as reader:
+        source = reader.filtered(reader.source(Path(name)))
+        yield reader.with_field_order(source)
+
+
+def _source_options(ladder: LadderResult, command: Sequence[str]) -> SourceOptions:
+    """Find out how the source was read when the ladder was measured."""
+    return SourceOptions(
+        filter=ladder.filter or None,
+        size=_value(command, "-video_size"),
+        pix_fmt=_value(command, "-pixel_format") or "yuv420p",
+        fps=_value(command, "-framerate") or "25",
+        video_stream=int((_value(command, "-map") or "0").rpartition(":")[2]),
+        allow_damage=ladder.source.damage is not None,
+    )
+
+
+def _value(command: Sequence[str], option: str) -> str | None:
+    return command[command.index(option) + 1] if option in command else None
+
+
+def _require_same(source: Source, ladder: LadderResult, session: Session) -> None:
+    """Make sure that a source is the one that was measured.
+
+    Raises:
+        FormatMismatchError: It has changed.
+    """
+    told = ladder.source
+    pairs = [
+        ("content", told.digest, session.facts.digest(source.path)),
+        ("size", told.resolution, source.resolution),
+        ("number of frames", told.n_frames, source.n_frames),
+        ("frame rate", told.frame_rate, source.frame_rate),
+    ]
+    for what, before, now in pairs:
+        if before is not None and before != now:
+            values = "" if what == "content" else f", from {before} to {now}"
+            raise FormatMismatchError(
+                f"The source '{ladder.src}' has changed since the ladder was measured: its {what} "
+                f"is another one{values}. Measure the ladder again."
+            )
+
+
+def _tracks(source: Source, options: PackageOptions) -> Tracks:
+    contents = (
+        read_contents(source.path)
+        if source.raw is None
+        else Contents((Stream(0, "video", source.codec),), 0, {})
+    )
+    return plan_tracks(
+        contents.streams,
+        contents.video(source.stream).index,
+        audio=audio_forms(options.audio),
+        subtitles=options.subtitles,
+    )
+
+
+def _made(
+    plan: _Plan,
+    tracks: Tracks,
+    source: Source,
+    ladder: LadderResult,
+    options: PackageOptions,
+    work: WorkFolder,
+    session: Session,
+) -> _Made:
+    """Make all files that the packager takes: first those that show at once what is missing."""
+    scorer = None
+    if options.verify:
+        model = session.model(ladder.model, ladder.display or source.resolution)
+        scorer = session.scorer("auto", model, often=True)
+    segment_frames = int(plan.segment_s * plan.frame_rate)
+    maker = EncodeMaker(session, source, ladder, work, scorer, segment_frames=segment_frames)
+    dropped = list(tracks.dropped)
+    audio = _extracted(tracks.audio, maker.audio, dropped)
+    text = _extracted(tracks.text, maker.text, dropped)
+    for each in dropped:
+        if not each.reason.startswith("--"):
+            session.warn(f"The {each.type} stream {each.index} is left out: {each.reason}")
+    video = _encoded(plan.renditions, maker, source, options, session)
+    by_index = tuple(sorted(dropped, key=lambda each: each.index))
+    return _Made(ladder, source, scorer, video, audio, text, by_index)
+
+
+def _extracted(
+    tracks: Sequence[TrackT], make: Callable[[TrackT], Path], dropped: list[DroppedStream]
+) -> dict[TrackT, Path]:
+    """Make the files of tracks; one that cannot be made is left out."""
+    made: dict[TrackT, Path] = {}
+    for track in tracks:
+        try:
+            made[track] = make(track)
+        except ToolError as error:
+            stream = track.stream
+            if all(stream.index != each.index for each in dropped):
+                reason = str(error)
+                dropped.append(DroppedStream(stream.index, stream.kind, stream.codec, reason))
+    return made
+
+
+def _encoded(
+    renditions: Sequence[Rendition],
+    maker: EncodeMaker,
+    source: Source,
+    options: PackageOptions,
+    session: Session,
+) -> dict[Rendition, Delivered]:
+    """Make all delivery encodes, several at a time."""
+    jobs = [(row_of(each.encoder), each.resolution) for each in renditions]
+    workers = options.jobs or LocalCores(source.resolution).workers(jobs)
+    passes = 2 if options.verify else 1
+    session.observe(JobStarted(_JOB, passes * source.n_frames * len(renditions)))
+    done = _FramesOfAll(session.observe)
+
+    def make(rendition: Rendition) -> Delivered:
+        with session.shares.taken():
+            return maker.rendition(
+                rendition,
+                on_encode=done.counting(f"encode {rendition.name}"),
+                on_score=done.counting(f"score {rendition.name}"),
+            )
+
+    with ThreadPoolExecutor(min(workers, len(renditions)), thread_name_prefix="package") as pool:
+        futures = [pool.submit(make, rendition) for rendition in renditions]
+        with together(futures, session.cancel.cancel):
+            found = [future.result() for future in futures]
+    summary = f"{counted(len(renditions), 'rendition')} encoded"
+    session.observe(JobFinished(_JOB, ok=True, summary=summary))
+    return dict(zip(renditions, found, strict=True))
+
+
+class _FramesOfAll:
+    """Adds up the frames of what goes on side by side."""
+
+    def __init__(self, observe: Observer) -> None:
+        self._observe = observe
+        self._frames: dict[str, int] = {}
+        self._lock = Lock()
+
+    def counting(self, part: str) -> FrameProgress:
+        """Count the frames of one part of the work."""
+
+        def count(frames: int) -> None:
+            with self._lock:
+                self._frames[part] = frames
+                total = sum(self._frames.values())
+            self._observe(FramesDone(_JOB, "encode", total))
+
+        return count
+
+
+def _packaged(
+    made: _Made,
+    plan: _Plan,
+    packager: Packager,
+    path: Path,
+    options: PackageOptions,
+    session: Session,
+) -> PackageResult:
+    """Have the packager write the folder under another name, complete it, and give it its name."""
+    with _writing(path), scratch_folder(path.parent) as scratch:
+        folder = scratch / "package"
+        folder.mkdir()
+        command = packager_command(
+            packager.path,
+            video={each: delivered.path.resolve() for each, delivered in made.video.items()},
+            audio={track: file.resolve() for track, file in made.audio.items()},
+            text={track: file.resolve() for track, file in made.text.items()},
+            segment_s=plan.segment_s,
+            extra=plan.packager_args,
+        )
+        run_packager(command, folder, session.runner)
+        video, audio = _video_facts(made, plan, folder), _audio_facts(made, folder)
+        subtitles = [measure_playlist(folder / text_playlist(track.name)) for track in made.text]
+        text_bps = max((rates.peak_bps for rates in subtitles), default=0.0)
+        complete_hls(folder, video, audio, text_bps, options.hls_score)
+        complete_dash(folder, video, audio)
+        size_bytes = folder_size(folder)
+        _put(folder, path)
+    return _result(made, plan, packager, path, video, audio, size_bytes, session)
+
+
+def _video_facts(made: _Made, plan: _Plan, folder: Path) -> dict[str, VideoFacts]:
+    facts = {}
+    for rendition, delivered in made.video.items():
+        playlist = video_playlist(rendition.name)
+        facts[playlist] = VideoFacts(
+            delivered.codecs,
+            rendition.resolution,
+            plan.frame_rate,
+            VideoRange.of_transfer(made.source.color_transfer),
+            rendition.rung.vmaf if delivered.vmaf is None else delivered.vmaf,
+            measure_playlist(folder / playlist),
+            measure_playlist((folder / playlist).with_name("iframes.m3u8")),
+        )
+    return facts
+
+
+def _audio_facts(made: _Made, folder: Path) -> dict[str, AudioFacts]:
+    facts = {}
+    for track in made.audio:
+        playlist = audio_playlist(track.name)
+        rates = measure_playlist(folder / playlist)
+        facts[playlist] = AudioFacts(track.group, track.is_default, rates)
+    return facts
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"The folder '{path}' cannot be written: {error.strerror or error}."
+        ) from error
+
+
+def _put(folder: Path, path: Path) -> None:
+    """Give a finished folder its name; what has it now goes only when the new one is whole."""
+    # Scratch folders are private, and what is delivered is not.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    folder.chmod(0o777 & ~mask)
+    if path.exists():
+        path.rename(folder.with_name("before"))
+    folder.rename(path)
+
+
+def _result(
+    made: _Made,
+    plan: _Plan,
+    packager: Packager,
+    path: Path,
+    video: Mapping[str, VideoFacts],
+    audio: Mapping[str, AudioFacts],
+    size_bytes: int,
+    session: Session,
+) -> PackageResult:
+    ladder, scorer = made.ladder, made.scorer
+    return PackageResult(
+        src=Path(ladder.src),
+        output=path,
+        hls=HLS,
+        dash=DASH,
+        segment_duration=plan.segment_s,
+        renditions=tuple(
+            _rendition(each, delivered, video[video_playlist(each.name)])
+            for each, delivered in made.video.items()
+        ),
+        audio=tuple(_audio(track, audio[audio_playlist(track.name)]) for track in made.audio),
+        text=tuple(map(_text, made.text)),
+        dropped=made.dropped,
+        size_bytes=size_bytes,
+        ffmpeg_bin=session.ffmpeg.path,
+        ffmpeg_version=session.ffmpeg.version,
+        packager_version=packager.version,
+        notes=(),
+        model=ladder.model,
+        pool=ladder.pool,
+        display=ladder.display,
+        comparison=None,
+        subsample=ladder.subsample,
+        backend=None if scorer is None else scorer.name,
+        backend_version=None if scorer is None else scorer.version,
+        hdr=made.source.is_hdr,
+        filter=made.source.filters,
+        wall_time_ms=None,
+    )
+
+
+def _rendition(rendition: Rendition, delivered: Delivered, facts: VideoFacts) -> PackagedRendition:
+    rung, caps = rendition.rung, rendition.caps
+    return PackagedRendition(
+        name=rendition.name,
+        encoder=rendition.encoder,
+        codecs=delivered.codecs,
+        width=rung.width,
+        height=rung.height,
+        crf=rung.crf,
+        bitrate_kbps=delivered.bitrate_kbps,
+        vmaf=delivered.vmaf,
+        ladder_vmaf=rung.vmaf,
+        bandwidth_bps=round(facts.rates.peak_bps),
+        average_bandwidth_bps=round(facts.rates.average_bps),
+        maxrate_kbps=None if caps is None else caps.maxrate_kbps,
+        bufsize_kbits=None if caps is None else caps.bufsize_kbits,
+        segments=facts.rates.segments,
+        video_sha256=delivered.video_sha256,
+        reused=delivered.reused,
+        encode_command=shell.join(delivered.command),
+    )
+
+
+def _audio(track: AudioTrack, facts: AudioFacts) -> PackagedAudio:
+    stream, form = track.stream, track.form
+    return PackagedAudio(
+        name=track.name,
+        stream=stream.index,
+        codec=stream.codec if form.codec == "copy" else form.codec,
+        group=track.group,
+        language=stream.language,
+        title=stream.title,
+        bandwidth_bps=round(facts.rates.peak_bps),
+        average_bandwidth_bps=round(facts.rates.average_bps),
+    )
+
+
+def _text(track: TextTrack) -> PackagedText:
+    stream = track.stream
+    return PackagedText(
+        name=track.name,
+        stream=stream.index,
+        language=stream.language,
+        title=stream.title,
+        forced=track.forced,
+    )
