@@ -18,7 +18,7 @@ from vmafx_tune.events import Observer, ignore
 from vmafx_tune.options import DEFAULT_ENCODERS, DEFAULT_TARGET
 from vmafx_tune.prepared_source import PreparedSource, checked_max_bitrate, row_of
 from vmafx_tune.results.compare import CompareResult
-from vmafx_tune.search.targets import checked_targets
+from vmafx_tune.scoring.models import checked_targets
 from vmafx_tune.session import open_session
 from vmafx_tune.source import open_source, source_notes
 

@@ -23,8 +23,8 @@ from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.options import DEFAULT_ENCODERS, DEFAULT_TARGET, DeliveryOptions
 from vmafx_tune.prepared_source import PreparedSource, checked_max_bitrate, row_of
 from vmafx_tune.results.encode import EncodeResult, Output
+from vmafx_tune.scoring.models import checked_score
 from vmafx_tune.search.engine import search
-from vmafx_tune.search.targets import checked_score
 from vmafx_tune.session import open_session
 from vmafx_tune.source import open_source, source_notes
 

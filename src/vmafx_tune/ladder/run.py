@@ -32,8 +32,7 @@ from vmafx_tune.options import (
 )
 from vmafx_tune.prepared_source import PreparedSource, row_of
 from vmafx_tune.results.ladder import LadderResult, LadderSource
-from vmafx_tune.scoring.models import BUILT_IN_MODELS
-from vmafx_tune.search.targets import checked_score, checked_targets
+from vmafx_tune.scoring.models import BUILT_IN_MODELS, checked_score, checked_targets
 from vmafx_tune.session import open_session
 from vmafx_tune.source import check_woven, open_source, source_notes
 

@@ -14,8 +14,8 @@ from vmafx_tune.model import ScoreRequest
 from vmafx_tune.options import ScoringOptions, SourceOptions, ToolOptions
 from vmafx_tune.results.score import ScoreResult
 from vmafx_tune.score.offset import overlap, step_notes, with_step_hint
+from vmafx_tune.scoring.models import checked_score
 from vmafx_tune.scoring.pooling import mean, pool_scores, summarize
-from vmafx_tune.search.targets import checked_score
 from vmafx_tune.session import open_session
 from vmafx_tune.source import display_size, open_source, pair_notes, read_source, source_notes
 

@@ -14,7 +14,7 @@ from vmafx_tune.errors import ScoringError, ToolOutputError
 from vmafx_tune.formatting import counted
 from vmafx_tune.media.cleanup import written_bytes
 from vmafx_tune.model import ScoreSet
-from vmafx_tune.scoring.models import check_score, features_of
+from vmafx_tune.scoring.models import check_frame_score, features_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,7 +110,7 @@ class FrameLog:
                 f"{counted(n_frames, 'frame')}."
             )
         for index, score in zip(self.indices, self.scores, strict=True):
-            check_score(request.model, index, score)
+            check_frame_score(request.model, index, score)
         names = features_of(request.model, self.features)
         return ScoreSet(
             frames=self.scores,

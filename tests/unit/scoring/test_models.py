@@ -12,8 +12,8 @@ from vmafx_tune.model import Resolution, VmafModel
 from vmafx_tune.scoring.models import (
     BUILT_IN_MODELS,
     MODEL_DIR_VARIABLE,
+    check_frame_score,
     check_picture_size,
-    check_score,
     copy_model,
     features_of,
     load_custom_model,
@@ -159,7 +159,7 @@ def test_the_ceiling_of_a_custom_model_is_where_it_clips(
 
 @pytest.mark.parametrize("score", [0.0, 50.0, 100.0, 100.0000005])
 def test_a_score_within_the_models_range_passes(score: float) -> None:
-    assert check_score(BUILT_IN_MODELS["vmaf_v0.6.1"], 7, score) == score
+    assert check_frame_score(BUILT_IN_MODELS["vmaf_v0.6.1"], 7, score) == score
 
 
 @pytest.mark.parametrize("score", [-1.0, -0.0001, 100.0001, 1e9, math.nan, math.inf])
@@ -169,14 +169,14 @@ def test_a_score_outside_of_the_models_range_is_an_error_with_frame_and_value(
     with pytest.raises(
         ScoringError, match=re.escape(f"the score {score:g} for frame 7, ")
     ) as caught:
-        check_score(BUILT_IN_MODELS["vmaf_v0.6.1"], 7, score)
+        check_frame_score(BUILT_IN_MODELS["vmaf_v0.6.1"], 7, score)
     assert "outside of the range of vmaf_v0.6.1 (0 to 100)" in str(caught.value)
 
 
 def test_the_range_is_the_models_own() -> None:
-    assert check_score(BUILT_IN_MODELS["vmaf_v1.0.16_3d0h_2160"], 0, 109.9) == 109.9
+    assert check_frame_score(BUILT_IN_MODELS["vmaf_v1.0.16_3d0h_2160"], 0, 109.9) == 109.9
     unclipped = VmafModel("mine", floor=-math.inf, ceiling=math.inf)
-    assert check_score(unclipped, 0, -3.5) == -3.5
+    assert check_frame_score(unclipped, 0, -3.5) == -3.5
 
 
 def test_features_are_those_that_every_libvmaf_has() -> None:

@@ -29,7 +29,7 @@ from vmafx_tune.scoring.libvmaf.handles import (
     read_pair,
 )
 from vmafx_tune.scoring.libvmaf.library import Libvmaf, load_libvmaf
-from vmafx_tune.scoring.models import check_picture_size, check_score, resolve_model
+from vmafx_tune.scoring.models import check_frame_score, check_picture_size, resolve_model
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -289,7 +289,7 @@ class LibvmafScorer:
         if not self._finished and any(map(math.isnan, features.values())):
             # Features that the model itself does not use may look further ahead than it does.
             return None
-        return FrameScore(index, check_score(self._vmaf_model, index, value.value), features)
+        return FrameScore(index, check_frame_score(self._vmaf_model, index, value.value), features)
 
     def _feature_of(self, feature: FeatureName, index: int) -> float:
         value = ctypes.c_double()
