@@ -231,6 +231,8 @@ class Stream:
         dispositions: ffmpeg's names, such as `default` and `forced`.
         tags: Names in lower case: `language`, `title`, and what else the container says.
         channels: Of audio; 0 for others.
+        place: Where in the file the bytes lie of an attachment that ffmpeg does not list; None for
+            all others.
     """
 
     index: int
@@ -240,6 +242,7 @@ class Stream:
     dispositions: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     channels: int = 0
+    place: range | None = None
 
     @property
     def is_cover(self) -> bool:

@@ -18,7 +18,7 @@ import pytest
 
 from tests.support.cli import command, run_cli
 from tests.support.full_sources import NAMES, FullSources
-from tests.support.programs import make_program
+from tests.support.programs import make_program, wait_until
 from vmafx_tune.media.streams import read_contents
 from vmafx_tune.model import Resolution
 
@@ -249,6 +249,20 @@ def test_webm_takes_opus_and_text_and_names_what_it_cannot_hold(
         "WebM has no attachments.",
     ]
     assert "The audio stream 1 is left out: WebM cannot hold aac audio." in document["notes"]
+
+
+def test_an_attachment_that_ffmpeg_does_not_list_is_kept(
+    sources: FullSources, tmp_path: Path
+) -> None:
+    encode(sources["untyped.mkv"], tmp_path / "output.mkv")
+
+    (found,) = (
+        s
+        for s in read_contents(tmp_path / "output.mkv").streams
+        if s.tags.get("filename") == "notes.txt"
+    )
+    assert found.tags["mimetype"] == "application/octet-stream"
+    assert sources["styled.ass"].read_bytes() in (tmp_path / "output.mkv").read_bytes()
 
 
 def test_styles_that_subtitles_lose_are_said(sources: FullSources, tmp_path: Path) -> None:
@@ -614,20 +628,16 @@ def test_a_run_that_is_ended_leaves_nothing_and_is_taken_up_again(
 
     for part in range(1, 5):
         ended = run_for(slow_encode, whole_s * part / 5, number)
-        files = leftovers(tmp_path / "out")
-        deadline = time.monotonic() + 30
-        while (files and files != ["output.mkv"]) and time.monotonic() < deadline:
-            time.sleep(0.1)  # the guardian is at work
-            files = leftovers(tmp_path / "out")
-        assert files in ([], ["output.mkv"])
-        if files:
+        # The guardian may still be at work.
+        wait_until(lambda: leftovers(tmp_path / "out") in ([], ["output.mkv"]))
+        if leftovers(tmp_path / "out"):
             assert ended in {0, 130, -signal.SIGKILL}
             read_contents(tmp_path / "out" / "output.mkv")
             (tmp_path / "out" / "output.mkv").unlink()
     done = subprocess.run(slow_encode, check=True, capture_output=True)
     assert leftovers(tmp_path / "out") == ["output.mkv"]
     assert done.returncode == 0
-    assert leftovers(tmp_path / "work") == []
+    wait_until(lambda: not leftovers(tmp_path / "work"))
 
 
 def test_two_runs_of_one_source_share_their_probes(slow_encode: list[str], tmp_path: Path) -> None:

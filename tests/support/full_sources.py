@@ -61,8 +61,8 @@ HDR = (
 
 NAMES = (
     "full.mkv", "full.mp4", "cover.mp4", "cover.mkv", "two-videos.mkv", "subtitles.mkv",
-    "styled.mkv", "unknown.mkv", "late-video.mp4", "edited.mp4", "stream.ts", "variable.mkv",
-    "open-gop.mkv", "drop-frame.mov", "rotated.mp4", "hdr.mp4",
+    "styled.mkv", "unknown.mkv", "untyped.mkv", "late-video.mp4", "edited.mp4", "stream.ts",
+    "variable.mkv", "open-gop.mkv", "drop-frame.mov", "rotated.mp4", "hdr.mp4",
 )  # fmt: skip
 """Names of the sources."""
 
@@ -181,6 +181,19 @@ class FullSources:
             "-c", "copy", path,
         )  # fmt: skip
         path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_XYZ"))
+
+    def _untyped_mkv(self, path: Path) -> None:
+        """It has two attachments, of which one has no media type."""
+        full = self["full.mkv"]
+        self._run(
+            "-i", full, "-map", "0", "-c", "copy", "-attach", "styled.ass",
+            "-metadata:s:t:1", "filename=notes.txt", "-metadata:s:t:1", "mimetype=text/plain", path,
+        )  # fmt: skip
+        # The element becomes one of no meaning (RFC 8794, 11.3.2).
+        data = path.read_bytes()
+        typed = b"\x46\x60\x8atext/plain"
+        assert data.count(typed) == 1
+        path.write_bytes(data.replace(typed, b"\xec\x8b" + bytes(11)))
 
     def _late_video_mp4(self, path: Path) -> None:
         """Audio starts half a second before the video."""

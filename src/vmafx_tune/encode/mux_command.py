@@ -68,7 +68,7 @@ def mux_command(
     *,
     encoded_offset_s: float,
     source_offset_s: float,
-    covers: Sequence[Path] = (),
+    attached: Sequence[Path] = (),
     tags: Mapping[str, str],
     timecode: str | None,
     settings: str | None,
@@ -84,7 +84,7 @@ def mux_command(
         output: The file to write.
         encoded_offset_s: What is added to the times of the encode.
         source_offset_s: What is added to those of the source.
-        covers: Files of the plan's covers.
+        attached: The files that the plan attaches.
         tags: Of the source itself; names in lower case.
         timecode: Of the first frame; None where the source has none.
         settings: How the video was encoded, for a tag; None for no such tag.
@@ -96,10 +96,10 @@ def mux_command(
         words += _stream(index, part, source_input=1)
         words += _disposition(index, part.stream)
         words += _tags(index, part)
-    for index, (stream, picture) in enumerate(
-        zip(plan.covers, covers, strict=True), start=len(plan.parts)
+    for index, (stream, file) in enumerate(
+        zip(plan.attached, attached, strict=True), start=len(plan.parts)
     ):
-        words += ["-attach", file_url(picture), *_cover_tags(index, stream)]
+        words += ["-attach", file_url(file), *_attached_tags(index, stream)]
     words += ["-map_metadata", "1", "-map_chapters", "1"]
     if timecode is not None:
         words += ["-metadata", f"timecode={timecode}"]
@@ -121,13 +121,6 @@ def _stream(index: int, part: Part, *, source_input: int) -> Iterator[str]:
     yield from (f"-c:{index}", part.codec or "copy")
     for name, value in part.options:
         yield from (f"-{name}:{index}", value)
-    if part.stream.kind == "attachment":
-        # Matroska's muxer asks for both.
-        kept = part.stream.tags
-        names = {"mimetype": _UNKNOWN_TYPE, "filename": f"attachment-{part.stream.index}"}
-        for name, value in names.items():
-            if not kept.get(name):
-                yield from (f"-metadata:s:{index}", f"{name}={value}")
 
 
 def _disposition(index: int, stream: Stream) -> Iterator[str]:
@@ -157,12 +150,13 @@ def _tags(index: int, part: Part) -> Iterator[str]:
         yield from (f"-metadata:s:{index}", f"{name}={value}")
 
 
-def _cover_tags(index: int, stream: Stream) -> Iterator[str]:
+def _attached_tags(index: int, stream: Stream) -> Iterator[str]:
+    """Name an attached file and its type, both of which Matroska's muxer asks for."""
     mimetype = stream.tags.get("mimetype") or COVER_TYPES.get(stream.codec, _UNKNOWN_TYPE)
     suffix = mimetype.rpartition("/")[2].replace("jpeg", "jpg")
-    name = stream.tags.get("filename") or f"cover.{suffix}"
+    usual = f"cover.{suffix}" if stream.is_cover else f"attachment-{stream.index}"
     yield from (f"-metadata:s:{index}", f"mimetype={mimetype}")
-    yield from (f"-metadata:s:{index}", f"filename={name}")
+    yield from (f"-metadata:s:{index}", f"filename={stream.tags.get('filename') or usual}")
 
 
 def _settings(

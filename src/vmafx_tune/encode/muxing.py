@@ -12,7 +12,7 @@ from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import OutputError, ToolOutputError
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.media.ffmpeg import FrameCounter, file_url, is_disk_full
-from vmafx_tune.media.streams import Contents, cover_picture, first_frame_s, read_contents
+from vmafx_tune.media.streams import Contents, attached_bytes, first_frame_s, read_contents
 from vmafx_tune.model import Stream
 
 if TYPE_CHECKING:
@@ -123,9 +123,9 @@ class Muxer:
         # What begins before 0 is for the muxer to write, or to move.
         zero_s = max(0.0, min([begins_s, *others]))
         with scratch_folder(self.session.tools.work_dir) as folder:
-            covers = [folder / f"cover-{cover.index}" for cover in self.plan.covers]
-            for picture, cover in zip(covers, self.plan.covers, strict=True):
-                picture.write_bytes(cover_picture(source.path, cover.index))
+            files = [folder / f"attached-{stream.index}" for stream in self.plan.attached]
+            for file, stream in zip(files, self.plan.attached, strict=True):
+                file.write_bytes(attached_bytes(source.path, stream))
             command = mux_command(
                 self.session.ffmpeg.path,
                 encoded,
@@ -135,7 +135,7 @@ class Muxer:
                 output,
                 encoded_offset_s=begins_s - first_frame_s(encoded) - zero_s,
                 source_offset_s=-zero_s,
-                covers=covers,
+                attached=files,
                 tags=self._contents.tags,
                 timecode=self._contents.timecode,
                 settings=settings,

@@ -160,12 +160,13 @@ class StreamPlan:
 
     Attributes:
         parts: Its streams, in the order of the source's.
-        covers: Pictures to attach, which come after all other streams.
+        attached: Cover pictures, and attachments that ffmpeg does not list: files to attach, which
+            come after all other streams.
         dropped: What is left out.
     """
 
     parts: tuple[Part, ...]
-    covers: tuple[Stream, ...]
+    attached: tuple[Stream, ...]
     dropped: tuple[DroppedStream, ...]
 
     @property
@@ -182,7 +183,7 @@ class StreamPlan:
     def streams(self) -> Iterator[Stream]:
         """The streams of the source that the output has in one form or another."""
         yield from (part.stream for part in self.parts)
-        yield from self.covers
+        yield from self.attached
 
 
 def plan_streams(
@@ -220,20 +221,23 @@ def plan_streams(
         for stream in streams
         if stream.index not in refusals and not _is_made_anew(stream, container, chapters=chapters)
     ]
-    attached = container.attachments
-    covers = tuple(stream for stream in wanted if stream.is_cover and attached)
-    muxed = [stream for stream in wanted if stream not in covers]
+    attached = tuple(
+        stream
+        for stream in wanted
+        if (stream.is_cover and container.attachments) or stream.place is not None
+    )
+    muxed = [stream for stream in wanted if stream not in attached]
     forms = {s.index: _forms(s, container, audio) for s in muxed if s.index != encoded}
     chosen = _choose(forms, fits)
     for stream in muxed:
         if stream.index != encoded and chosen[stream.index] is None:
-            refusals[stream.index] = f"{container.name} cannot hold {_described(stream)}."
+            refusals[stream.index] = _misfit(stream, container)
     parts = [
         Part(stream, None) if stream.index == encoded else chosen[stream.index] for stream in muxed
     ]
     return StreamPlan(
         tuple(part for part in parts if part is not None),
-        covers,
+        attached,
         tuple(
             DroppedStream(stream.index, stream.kind, stream.codec, refusals[stream.index])
             for stream in streams
@@ -272,8 +276,6 @@ def _refusal(
             return None if container.tracks else "Its time code is kept as a tag."
         if chapters:
             return None if container.tracks else "Its titles are kept as chapters."
-    if not stream.codec and stream.kind not in {"attachment", "data"}:
-        return "ffmpeg does not know its codec."
     return None
 
 
@@ -313,5 +315,10 @@ def encoded_audio(stream: Stream, audio: AudioForm) -> Part:
     return Part(stream, _AUDIO_ENCODERS[audio.codec], options)
 
 
-def _described(stream: Stream) -> str:
-    return f"{stream.codec} {stream.kind}" if stream.codec else f"this kind of {stream.kind}"
+def _misfit(stream: Stream, container: Container) -> str:
+    """Say why a stream is left out that no form of it fits."""
+    if stream.codec:
+        return f"{container.name} cannot hold {stream.codec} {stream.kind}."
+    if stream.kind == "data":
+        return f"{container.name} cannot hold this kind of data."
+    return f"ffmpeg does not know its codec, or how to put it into {container.name}."

@@ -60,7 +60,7 @@ def verify(
         found = _decoded(path, _place(streams, video), cancel, on_progress)
     except UnreadableSourceError as error:
         raise ToolOutputError(f"The file that was written cannot be read: {error}") from error
-    wanted = [part.stream.kind for part in plan.parts] + ["video"] * len(plan.covers)
+    wanted = [stream.kind for stream in plan.streams]
     kinds = [stream.kind for stream in streams]
     if missing := [kind for kind in set(wanted) if kinds.count(kind) < wanted.count(kind)]:
         raise ToolOutputError(

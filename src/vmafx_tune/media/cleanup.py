@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import secrets
 import shutil
 import signal
 import stat
@@ -39,7 +40,8 @@ __all__ = [
 
 # Polite signals are ignored, as they may be sent to all the processes of a service at once; the
 # guardian goes when the one that it guards is gone. Every command in it but the last is built into
-# the shell. Folders are kept in "$@", the one list that takes any name.
+# the shell. Folders are kept in "$@", the one list that takes any name; they are removed twice, for
+# the sake of a file that a dying child makes while its folder is emptied.
 _SCRIPT = """\
 trap '' HUP INT QUIT TERM
 groups=' '
@@ -60,7 +62,7 @@ while IFS= read -r line; do
   esac
 done
 for group in $groups; do kill -9 "-$group"; done
-[ "$#" = 0 ] || exec /bin/rm -rf -- "$@"
+[ "$#" = 0 ] || /bin/rm -rf -- "$@" || exec /bin/rm -rf -- "$@"
 """
 _ARGV = ("/bin/sh", "-c", _SCRIPT, "vmafx-tune-guardian")
 
@@ -125,7 +127,7 @@ class Guardian:
             self._tell(f"-{group}")
 
     def watch_folder(self, folder: Path) -> None:
-        """Guard a folder of work files that was just made; one whose name is a line."""
+        """Guard a folder of work files that is about to be made; one whose name is a line."""
         if folder.is_absolute() and "\n" not in str(folder):
             with self._lock:
                 self._folders.add(folder)
@@ -236,13 +238,16 @@ def make_scratch(parent: Path | None = None) -> Path:
 
     prepare_guardian()
     try:
-        folder = Path(tempfile.mkdtemp(prefix="vmafx-tune-", dir=parent)).resolve()
+        name = f"vmafx-tune-{secrets.token_hex(8)}"
+        folder = Path(os.path.realpath(parent or tempfile.gettempdir()), name)
+        # Before it is made: a process can be killed between any two calls.
+        guardian.watch_folder(folder)
+        folder.mkdir(mode=0o700)
     except OSError as error:
         raise OutputError(
             f"The work folder '{parent or tempfile.gettempdir()}' cannot be used: "
             f"{error.strerror or error}. Use another one with --work-dir."
         ) from error
-    guardian.watch_folder(folder)
     return folder
 
 

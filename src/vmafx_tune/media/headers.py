@@ -1,4 +1,4 @@
-"""What the headers of a file say that PyAV does not show: tracks, crops, and how long it should be.
+"""What headers say that PyAV does not show: crops, attachments, how long a file should be.
 
 Matroska and WebM have elements (RFC 8794, RFC 9559), MP4 and MOV boxes (ISO/IEC 14496-12). Sizes
 are those of whoever wrote the file: a box ends where its parent does at the latest, and only the
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 __all__ = [
+    "Attachment",
     "SampleEntry",
     "check_complete",
     "count_y4m_frames",
     "cropped_margins",
     "ends_early",
+    "incomplete_attachments",
     "promised_end",
     "video_sample_entry",
 ]
@@ -32,6 +34,9 @@ __all__ = [
 _SEGMENT = 0x18538067
 _TRACKS = 0x1654AE6B
 _CLUSTER = 0x1F43B675
+_ATTACHMENTS = 0x1941A469
+_ATTACHED_FILE = 0x61A7
+_FILE_NAME, _MEDIA_TYPE, _FILE_DATA = 0x466E, 0x4660, 0x465C
 _TRACK = 0xAE
 _TRACK_TYPE = 0x83
 _VIDEO_TYPE = 1
@@ -42,6 +47,7 @@ _MARGINS = (0x54CC, 0x54DD, 0x54BB, 0x54AA)
 _NUMBER_BYTES = 8
 # Tracks take some hundred bytes each; what claims more is damaged.
 _MOST_TRACKS_BYTES = 1 << 24
+_MOST_NAME_BYTES = 1 << 12
 
 
 def cropped_margins(path: Path, index: int = 0) -> tuple[int, int, int, int]:
@@ -94,18 +100,87 @@ def promised_end(path: Path) -> int:
     return end
 
 
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that is attached to another.
+
+    Attributes:
+        name: Empty where it has none.
+        media_type: Likewise.
+        place: Where its bytes lie.
+    """
+
+    name: str
+    media_type: str
+    place: range
+
+
+def incomplete_attachments(path: Path) -> list[Attachment]:
+    """Find the attachments of a Matroska file without a name or a media type.
+
+    ffmpeg lists only those that have both.
+
+    Raises:
+        UnreadableSourceError: The file cannot be read.
+    """
+    check_file(path)
+    try:
+        with path.open("rb") as file:
+            return [
+                attachment
+                for name, place in _in_segment(file, path.stat().st_size)
+                if name == _ATTACHMENTS
+                for name, place in list(_children(file, place))
+                if name == _ATTACHED_FILE
+                if (attachment := _attachment(file, place)).place
+                and not (attachment.name and attachment.media_type)
+            ]
+    except OSError as error:
+        raise UnreadableSourceError(f"'{path}' cannot be read: {error.strerror}.") from error
+
+
+def _attachment(file: IO[bytes], place: range) -> Attachment:
+    parts = dict(_children(file, place))
+    texts = []
+    for name in (_FILE_NAME, _MEDIA_TYPE):
+        text = parts.get(name, range(0))
+        file.seek(text.start)
+        texts.append(file.read(min(len(text), _MOST_NAME_BYTES)).decode(errors="replace"))
+    return Attachment(texts[0].rstrip("\0"), texts[1].rstrip("\0"), parts.get(_FILE_DATA, range(0)))
+
+
 def _find_tracks(file: IO[bytes], file_bytes: int) -> bytes:
     """Skip to the tracks, which come before the pictures; empty where they do not."""
-    while (head := _head(file)) is not None:
-        name, size = head
-        if name == _SEGMENT:
-            continue
-        if name == _TRACKS and size is not None:
-            return file.read(min(size, _MOST_TRACKS_BYTES))
-        if name == _CLUSTER or size is None or size > file_bytes:
+    for name, place in _in_segment(file, file_bytes):
+        if name == _TRACKS:
+            return file.read(min(len(place), _MOST_TRACKS_BYTES))
+        if name == _CLUSTER:
             break
-        file.seek(size, io.SEEK_CUR)
     return b""
+
+
+def _in_segment(file: IO[bytes], file_bytes: int) -> Iterator[tuple[int, range]]:
+    """Walk over the elements of a file's segment."""
+    for name, place in _children(file, range(file_bytes)):
+        if name == _SEGMENT:
+            yield from _children(file, place)
+
+
+def _children(file: IO[bytes], within: range) -> Iterator[tuple[int, range]]:
+    """Walk over the elements in a part of a file, each with the place of its content.
+
+    One of unknown size, or of more than there is, is the last one.
+    """
+    start = within.start
+    while start < within.stop:
+        file.seek(start)
+        if (head := _head(file)) is None:
+            return
+        name, size = head
+        start = file.tell()
+        end = within.stop if size is None else min(start + size, within.stop)
+        yield name, range(start, end)
+        start = end
 
 
 def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.media.container import check_file, lenient_tags, open_video
 from vmafx_tune.media.ffmpeg import file_url, input_guard
+from vmafx_tune.media.headers import incomplete_attachments
 from vmafx_tune.model import Stream
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import RawFormat
 
-__all__ = ["Contents", "cover_picture", "first_frame_s", "read_contents"]
+__all__ = ["Contents", "attached_bytes", "first_frame_s", "read_contents"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Contents:
     """All that a file holds.
 
     Attributes:
-        streams: In their order.
+        streams: In ffmpeg's order, and behind them the attachments that it does not list.
         chapters: How many it has.
         tags: Of the file itself; names in lower case.
     """
@@ -55,28 +56,29 @@ def read_contents(path: Path) -> Contents:
         UnreadableSourceError: It cannot be read.
     """
     with _opened(path) as container:
+        streams = tuple(_stream(stream) for stream in container.streams)
+        matroska = "matroska" in container.format.name
+        unlisted = _unlisted(path, len(streams)) if matroska else ()
         return Contents(
-            tuple(_stream(stream) for stream in container.streams),
-            len(container.chapters()),
-            _lower(container.metadata),
+            (*streams, *unlisted), len(container.chapters()), _lower(container.metadata)
         )
 
 
-def cover_picture(path: Path, index: int) -> bytes:
-    """Read a cover picture as it is in the file.
-
-    Args:
-        path: The file.
-        index: Of the picture's stream among all of the file's.
+def attached_bytes(path: Path, stream: Stream) -> bytes:
+    """Read a cover picture, or an attachment that ffmpeg does not list, as it is in the file.
 
     Raises:
         UnreadableSourceError: It cannot be read.
     """
+    if stream.place is not None:
+        with path.open("rb") as file:
+            file.seek(stream.place.start)
+            return file.read(len(stream.place))
     with _opened(path) as container:
-        for packet in container.demux(container.streams[index]):
+        for packet in container.demux(container.streams[stream.index]):
             if packet.size:
                 return bytes(packet)
-    raise UnreadableSourceError(f"'{path}' has no picture in its stream {index}.")
+    raise UnreadableSourceError(f"'{path}' has no picture in its stream {stream.index}.")
 
 
 def first_frame_s(path: Path, stream: int = 0, raw: RawFormat | None = None) -> float:
@@ -114,6 +116,13 @@ def _opened(path: Path) -> Iterator[InputContainer]:
         raise UnreadableSourceError(
             f"'{path}' cannot be read: {getattr(error, 'strerror', None) or error}."
         ) from error
+
+
+def _unlisted(path: Path, first: int) -> Iterator[Stream]:
+    for index, found in enumerate(incomplete_attachments(path), start=first):
+        tags = {"filename": found.name, "mimetype": found.media_type}
+        told = {name: value for name, value in tags.items() if value}
+        yield Stream(index, "attachment", "", tags=told, place=found.place)
 
 
 def _stream(stream: Any) -> Stream:

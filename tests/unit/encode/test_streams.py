@@ -115,7 +115,7 @@ def test_nothing_is_tried_where_there_is_only_the_video() -> None:
 
 
 def test_covers_are_attached_to_matroska_and_streams_of_mp4() -> None:
-    assert plan(COVER).covers == (COVER,)
+    assert plan(COVER).attached == (COVER,)
     assert forms(plan(COVER, suffix=".mp4")) == {0: None, 5: "copy"}
     assert reasons(plan(COVER, suffix=".mov")) == {5: "QuickTime has no cover pictures."}
 

@@ -327,3 +327,35 @@ def test_a_folder_is_guarded_before_any_child_is_run(tmp_path: Path) -> None:
         assert folder.is_dir()
         made.kill()
     wait_until(lambda: not folder.exists())
+
+
+def test_a_process_that_is_killed_as_it_makes_a_folder_leaves_none(tmp_path: Path) -> None:
+    code = (
+        "import os, pathlib\n"
+        "from vmafx_tune.media.cleanup import make_scratch\n"
+        "mkdir = os.mkdir\n"
+        "def mkdir_and_die(*args, **options):\n"
+        "    mkdir(*args, **options)\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "os.mkdir = mkdir_and_die\n"
+        f"make_scratch(pathlib.Path({str(tmp_path)!r}))\n"
+    )
+    with parent(code) as killed:
+        assert killed.wait() == -signal.SIGKILL
+    wait_until(lambda: not list(tmp_path.iterdir()))
+
+
+def test_a_file_that_is_made_while_its_folder_is_emptied_goes_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder := tmp_path / "work").mkdir()
+    rm = make_program(
+        tmp_path,
+        f"""/bin/rm "$@"; [ -e '{tmp_path}/late' ] && exit
+touch '{tmp_path}/late'; mkdir '{folder}'; exit 1""",
+    )
+    script = cleanup._SCRIPT.replace("/bin/rm", str(rm))
+    subprocess.run(["sh", "-c", script], input=f"{folder}\n", text=True, check=True)
+
+    assert (tmp_path / "late").exists()
+    assert not folder.exists()
