@@ -19,6 +19,7 @@ import pytest
 from tests.support.cli import command, run_cli
 from tests.support.full_sources import NAMES, FullSources
 from tests.support.programs import make_program, wait_until
+from vmafx_tune.media.probe import probe_source
 from vmafx_tune.media.streams import read_contents
 from vmafx_tune.model import Resolution
 
@@ -325,6 +326,38 @@ def test_hdr10_metadata_is_that_of_the_source(
             side_data: Any = next(container.decode(video=0)).side_data
             kinds = {data.type.name for data in side_data}
         assert {"MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"} <= kinds
+
+
+def test_hlg_is_labelled_as_in_the_source(
+    sources: FullSources, tmp_path: Path, ffmpeg_exe: Path
+) -> None:
+    for suffix in (".mkv", ".mp4"):
+        output = tmp_path / f"output{suffix}"
+        encode(sources["hlg.mkv"], output, "-c", "libsvtav1")
+
+        listed = subprocess.run(
+            [ffmpeg_exe, "-hide_banner", "-i", output], capture_output=True, text=True, check=False
+        ).stderr
+        assert "yuv420p10le(tv, bt2020nc/bt2020/arib-std-b67" in listed
+
+
+@pytest.mark.parametrize(
+    ("name", "called", "kept_by"),
+    [("dolby-vision.mkv", "Dolby Vision", ()), ("hdr10-plus.mkv", "HDR10+", ("libaom-av1",))],
+)
+def test_dynamic_metadata_is_kept_or_missed_in_one_sentence(
+    sources: FullSources, name: str, called: str, kept_by: tuple[str, ...], tmp_path: Path
+) -> None:
+    for encoder in ("libx265", "libaom-av1"):
+        output = tmp_path / f"{encoder}.mkv"
+        document = encode(sources[name], output, "-c", encoder)
+
+        kept = called in probe_source(output).hdr_metadata
+        assert kept == (encoder in kept_by)
+        assert [note for note in document["notes"] if "metadata" in note] == (
+            [] if kept else [f"The {called} metadata of the source is not in the encode."]
+        )
+        assert "mastering display" in probe_source(output).hdr_metadata
 
 
 def test_film_grain_is_left_out_of_scoring_and_delivered(

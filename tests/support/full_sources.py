@@ -5,7 +5,10 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
+from tests.support.dynamic_hdr import with_dolby_vision, with_hdr10_plus
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["NAMES", "FullSources"]
@@ -238,3 +241,26 @@ class FullSources:
 
     def _hdr_mp4(self, path: Path) -> None:
         self._run(*self._video(), *HDR, path)
+
+    def _hlg_mkv(self, path: Path) -> None:
+        colours = "colorprim=bt2020:transfer=arib-std-b67:colormatrix=bt2020nc:range=limited"
+        self._run(
+            *self._video(), "-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le",
+            "-x265-params", f"log-level=none:{colours}", path,
+        )  # fmt: skip
+
+    def _dolby_vision_mkv(self, path: Path) -> None:
+        self._dynamic(path, with_dolby_vision)
+
+    def _hdr10_plus_mkv(self, path: Path) -> None:
+        self._dynamic(path, with_hdr10_plus)
+
+    def _dynamic(self, path: Path, extend: Callable[[bytes], bytes]) -> None:
+        stream, plain = self._folder / "stream.hevc", self._folder / "plain.hevc"
+        delimited = [word.replace("log-level", "aud=1:log-level") for word in HDR]
+        self._run(*self._video(), *delimited, plain)
+        stream.write_bytes(extend(plain.read_bytes()))
+        # Matroska wants times, which raw streams have none of.
+        timed = self._folder / "timed.mp4"
+        self._run("-r", "25", "-i", stream, "-c", "copy", timed)
+        self._run("-i", timed, "-c", "copy", path)
