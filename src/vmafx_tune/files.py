@@ -12,6 +12,8 @@ from typing import IO
 __all__ = [
     "CACHE_VARIABLE",
     "cache_folder",
+    "is_file",
+    "is_folder",
     "locked",
     "read_input",
     "read_standard_input",
@@ -29,6 +31,16 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("vmafx-tune", appauthor=False)
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a regular file; not where access rights hide it, for which `Path` raises."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder; likewise."""
+    return os.path.isdir(path)  # noqa: PTH112
 
 
 _MOST_BYTES = 100_000_000

@@ -6,8 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.users import ordinary_user
 from vmafx_tune import files
-from vmafx_tune.files import read_input
+from vmafx_tune.errors import ModelNotFoundError, OutputError, ToolNotFoundError, UsageError
+from vmafx_tune.files import is_file, is_folder, read_input
+from vmafx_tune.media.ffmpeg import find_ffmpeg
+from vmafx_tune.media.output_file import check_writable
+from vmafx_tune.media.process import ProcessRunner
+from vmafx_tune.model import Resolution
+from vmafx_tune.scoring.models import resolve_model
+from vmafx_tune.server.settings import ServerSettings
+
+HD = Resolution(1280, 720)
 
 needs_pipes = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes")
 
@@ -55,3 +65,36 @@ def test_what_is_written_to_a_pipe_is_read_to_its_end() -> None:
 def test_a_folder_and_what_is_not_there_are_errors(tmp_path: Path, name: str) -> None:
     with pytest.raises(OSError, match=r"directory"):
         read_input(tmp_path / name)
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> Path:
+    """A folder that only its owner may enter."""
+    (folder := tmp_path / "closed" / "inner").mkdir(parents=True)
+    (folder / "file.json").touch()
+    folder.parent.chmod(0o700 if os.geteuid() == 0 else 0)
+    return folder
+
+
+def test_what_may_not_be_looked_at_is_not_there(closed: Path) -> None:
+    with ordinary_user():
+        assert not is_folder(closed)
+        assert not is_file(closed / "file.json")
+    assert is_folder(closed) == is_file(closed / "file.json") == (os.geteuid() == 0)
+
+
+def test_what_a_user_names_in_a_closed_folder_is_refused_in_one_sentence(
+    closed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ordinary_user():
+        with pytest.raises(ToolNotFoundError, match="cannot be run"):
+            find_ffmpeg(closed / "ffmpeg", ProcessRunner())
+        with pytest.raises(ModelNotFoundError, match="There is not a VMAF model file"):
+            resolve_model(str(closed / "file.json"), HD)
+        with pytest.raises(OutputError, match="permission denied"):
+            check_writable(closed / "output.json")
+        with pytest.raises(UsageError, match="VMAFX_MEDIA_ROOTS"):
+            ServerSettings.from_sources({}, {"VMAFX_MEDIA_ROOTS": str(closed)})
+        monkeypatch.setenv("VMAFX_MODEL_DIR", str(closed))
+        with pytest.raises(ModelNotFoundError, match="not a readable folder"):
+            resolve_model("own", HD)

@@ -5,22 +5,18 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cli.typed import named_files
 from vmafx_tune.errors import OutputError, UsageError
+from vmafx_tune.media.output_file import check_writable, written_whole
 from vmafx_tune.standard_streams import check_output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 __all__ = ["Destination", "choose_format", "suffixes_of"]
-
-# Not made of the output's own name, which may be as long as names can be.
-_TEMPORARY = ".vmafx-tune-"
 
 _SUFFIXES = {
     ".json": "json",
@@ -53,7 +49,7 @@ class Destination:
         if path is None:
             check_output()
         else:
-            _check_writable(path)
+            check_writable(path)
 
     @property
     def is_terminal(self) -> bool:
@@ -134,37 +130,12 @@ def _refuse_inputs(path: Path | None, option: str) -> None:
             )
 
 
-def _check_writable(path: Path) -> None:
-    folder = path.parent
-    if path.is_dir():
-        raise OutputError(f"The output '{path}' is a folder. Name a file in it.")
-    if not folder.is_dir():
-        raise OutputError(f"The folder of the output '{path}' does not exist. Create it first.")
-    if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
-        raise OutputError(f"The output '{path}' cannot be written: permission denied.")
-
-
 def _write_whole(path: Path, text: str) -> None:
     if path.exists() and not path.is_file():
         _write_stream(path, text)
         return
-    try:
-        handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=path.parent)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
+    with written_whole(path) as unnamed:
+        unnamed.write_text(text, encoding="utf-8")
 
 
 def _write_stream(path: Path, text: str) -> None:
@@ -172,15 +143,6 @@ def _write_stream(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"The output '{path}' cannot be written: {error.strerror or error}.")
-
-
-def _umask() -> int:
-    # The only portable way to read it is to set it.
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+        raise OutputError(
+            f"The output '{path}' cannot be written: {error.strerror or error}."
+        ) from error

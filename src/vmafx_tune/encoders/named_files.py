@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.encoders.extra_args import output_options
+from vmafx_tune.files import is_file
 from vmafx_tune.media.filter_chain import take_token
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def filter_files(chain: str) -> list[Path]:
 
 def _existing(names: Iterable[str]) -> list[Path]:
     paths = (Path(name.removeprefix("file:")) for name in names if name)
-    return [path for path in paths if path.is_file()]
+    return [path for path in paths if is_file(path)]
 
 
 def _in_arguments(args: Sequence[str]) -> Iterator[str]:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Guardian",
+    "guarded_folder",
     "guardian",
     "make_scratch",
     "remove_scratch",
@@ -233,21 +234,38 @@ def make_scratch(parent: Path | None = None) -> Path:
     Raises:
         OutputError: `parent` does not exist, or cannot be written.
     """
-    # It knows how to start one, and needs this module itself.
-    from vmafx_tune.media.process import prepare_guardian
-
-    prepare_guardian()
     try:
-        name = f"vmafx-tune-{secrets.token_hex(8)}"
-        folder = Path(os.path.realpath(parent or tempfile.gettempdir()), name)
-        # Before it is made: a process can be killed between any two calls.
-        guardian.watch_folder(folder)
-        folder.mkdir(mode=0o700)
+        return _made(parent or Path(tempfile.gettempdir()))
     except OSError as error:
         raise OutputError(
             f"The work folder '{parent or tempfile.gettempdir()}' cannot be used: "
             f"{error.strerror or error}. Use another one with --work-dir."
         ) from error
+
+
+@contextmanager
+def guarded_folder(parent: Path) -> Iterator[Path]:
+    """Make a private folder that is not for work files, and remove it with all it holds at the end.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    folder = _made(parent)
+    try:
+        yield folder
+    finally:
+        remove_scratch(folder)
+
+
+def _made(parent: Path) -> Path:
+    # It knows how to start one, and needs this module itself.
+    from vmafx_tune.media.process import prepare_guardian
+
+    prepare_guardian()
+    folder = Path(os.path.realpath(parent), f"vmafx-tune-{secrets.token_hex(8)}")
+    # Before it is made: a process can be killed between any two calls.
+    guardian.watch_folder(folder)
+    folder.mkdir(mode=0o700)
     return folder
 
 

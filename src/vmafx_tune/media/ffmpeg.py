@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import ToolError, ToolNotFoundError
+from vmafx_tune.files import is_folder
 from vmafx_tune.media.file_facts import FileFacts
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ def _bundled() -> Path | None:
 
 
 def _examine(path: Path, origin: str, runner: ProcessRunner, facts: FileFacts) -> Ffmpeg:
-    if path.is_dir():
+    if is_folder(path):
         raise ToolNotFoundError(f"'{path}' is a folder, not a program.")
     path = path.absolute()
     if not _is_itself(path):

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import ModelNotFoundError, OutputError, ScoringError, UsageError
-from vmafx_tune.files import read_input
+from vmafx_tune.files import is_file, is_folder, read_input
 from vmafx_tune.formatting import given
 from vmafx_tune.model import VmafModel
 
@@ -160,7 +160,7 @@ def _model_dirs() -> tuple[Path, ...]:
     named = os.environ.get(MODEL_DIR_VARIABLE, "")
     folders = tuple(Path(folder) for folder in named.split(os.pathsep) if folder)
     for folder in folders:
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise ModelNotFoundError(
                 f"{MODEL_DIR_VARIABLE} is '{folder}', which is not a readable folder. Set it to "
                 "another folder, or unset it."
@@ -373,7 +373,7 @@ def _model_file(wanted: str, model_dirs: Sequence[Path]) -> Path:
     in_folders = [folder / name for folder in model_dirs if path.name == wanted]
     # A name is not a path, whatever lies in the working directory under it.
     for file in [path, *in_folders] if names_file else [*in_folders, path]:
-        if file.is_file():
+        if is_file(file):
             return file
     raise ModelNotFoundError(_unknown(wanted, model_dirs))
 

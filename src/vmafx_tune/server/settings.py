@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cpus import available_cpus, available_memory_bytes
 from vmafx_tune.errors import UsageError
-from vmafx_tune.files import read_input
+from vmafx_tune.files import is_file, is_folder, read_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -227,7 +227,7 @@ def _host(text: str) -> str:
 
 def _file(text: str) -> Path:
     path = Path(text).expanduser()
-    if not path.is_file():
+    if not is_file(path):
         raise ValueError("there is no such file")
     return path
 
@@ -239,7 +239,7 @@ def _program(text: str) -> Path:
 def _folders(text: str) -> tuple[Path, ...]:
     folders = tuple(Path(name).expanduser() for name in text.split(os.pathsep) if name)
     for folder in folders:
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise ValueError(f"there is no folder '{folder}'")
     if not folders:
         raise ValueError("it names no folder")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from vmafx_tune.errors import LibvmafCallError, LibvmafNotFoundError
+from vmafx_tune.files import is_file
 from vmafx_tune.scoring.frame_log import version_name
 
 if TYPE_CHECKING:
@@ -229,4 +230,4 @@ def _candidates(conda: str | None) -> Iterator[tuple[str, str]]:
     folders = [(folder, "Homebrew") for folder in _HOMEBREW]
     folders += [(f"{prefix}/lib", "conda") for prefix in (conda, sys.prefix) if prefix]
     for folder, origin in folders:
-        yield from ((str(path), origin) for name in names if (path := Path(folder, name)).exists())
+        yield from ((str(path), origin) for name in names if is_file(path := Path(folder, name)))
