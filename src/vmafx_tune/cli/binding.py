@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import Field, fields
+from dataclasses import fields
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -13,7 +13,7 @@ from vmafx_tune.cli.completion import COMPLETERS
 from vmafx_tune.cli.typed import Typed, noted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["takes_options"]
 
@@ -82,26 +82,19 @@ def _parameters(
         for name, parameter in inspect.signature(command).parameters.items()
         if name not in groups
     ]
-    shared = [
-        _parameter(field, get_type_hints(group)[field.name], heading=group.__doc__ or "")
-        for group in groups.values()
-        for field in fields(group)
-    ]
+    shared = [parameter for group in groups.values() for parameter in _of_group(group)]
     return [*own, *shared]
 
 
-def _parameter(field: Field[Any], hint: Any, heading: str) -> inspect.Parameter:
-    more = dict(field.metadata)
-    flags = more.pop("flags")
-    panel = heading.partition(":")[0]
-    return inspect.Parameter(
-        field.name,
-        _KEYWORD,
-        default=field.default,
-        annotation=_completed(
-            field.name, Annotated[hint, typer.Option(*flags, rich_help_panel=panel, **more)]
-        ),
-    )
+def _of_group(group: Any) -> Iterator[inspect.Parameter]:
+    # Once for all fields: each look reads the annotations of the whole group.
+    hints = get_type_hints(group)
+    panel = (group.__doc__ or "").partition(":")[0]
+    for field in fields(group):
+        more = dict(field.metadata)
+        info = typer.Option(*more.pop("flags"), rich_help_panel=panel, **more)
+        hint = _completed(field.name, Annotated[hints[field.name], info])
+        yield inspect.Parameter(field.name, _KEYWORD, default=field.default, annotation=hint)
 
 
 def _completed(name: str, hint: Any) -> Any:
