@@ -6,9 +6,12 @@ import math
 import re
 import shlex
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UsageError
-from vmafx_tune.model import Resolution
+
+if TYPE_CHECKING:
+    from vmafx_tune.model import Resolution
 
 __all__ = [
     "is_url",
@@ -38,6 +41,9 @@ def parse_resolution(text: str) -> Resolution:
     Raises:
         UsageError: It is not two positive whole numbers with an x between them.
     """
+    # Help of commands, and commands that read no source, do without.
+    from vmafx_tune.model import Resolution
+
     match = _RESOLUTION.fullmatch(text.strip())
     sides = tuple(int(side) for side in match.groups()) if match else ()
     if not sides or not all(0 < side <= _MAX_SIDE for side in sides):
