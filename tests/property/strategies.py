@@ -14,8 +14,8 @@ from vmafx_tune.choices import Spacing
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.ladder.throughput import LogNormalThroughput, MeasuredThroughput
 from vmafx_tune.results.rung_choice import RungChoice
-from vmafx_tune.search.bisect import SearchProblem
 from vmafx_tune.search.grid import KnobGrid
+from vmafx_tune.search.state import SearchProblem
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy

@@ -7,7 +7,8 @@ from itertools import combinations, pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.search.bisect import SearchOutcome, SearchProblem, bisect, probes_left, solve
+from vmafx_tune.search.bisect import bisect, probes_left
+from vmafx_tune.search.state import SearchOutcome, SearchProblem, solve
 
 from .strategies import falling_curves, problems, rough_curves
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.search.bisect import SearchOutcome, SearchProblem, solve
 from vmafx_tune.search.bisect import probes_left as bisections_left
 from vmafx_tune.search.expected_curve import Expectation, Prior
 from vmafx_tune.search.interpolate import interpolate, probes_left
 from vmafx_tune.search.prescan import MOST_LOOKS, next_look
+from vmafx_tune.search.state import SearchOutcome, SearchProblem, solve
 
 from .strategies import rough_curves, vmaf_points
 from .test_interpolate_properties import (

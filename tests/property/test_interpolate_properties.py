@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.search.bisect import SearchOutcome, SearchProblem, Strategy, bisect, solve
+from vmafx_tune.search.bisect import bisect
 from vmafx_tune.search.bisect import probes_left as bisections_left
 from vmafx_tune.search.expected_curve import Prior
 from vmafx_tune.search.interpolate import interpolate, probes_left
+from vmafx_tune.search.state import SearchOutcome, SearchProblem, Strategy, solve
 
 from .strategies import falling_curves, problems, rough_curves
 

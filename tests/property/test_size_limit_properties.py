@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmafx_tune.choices import SearchStrategy
-from vmafx_tune.search.bisect import SearchOutcome, SearchProblem, solve
 from vmafx_tune.search.probe_set import Method, method_of
-from vmafx_tune.search.state import TOO_LARGE, Measurement
+from vmafx_tune.search.state import TOO_LARGE, Measurement, SearchOutcome, SearchProblem, solve
 
 from .strategies import falling_curves, problems, rough_curves
 

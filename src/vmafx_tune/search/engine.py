@@ -20,23 +20,22 @@ from vmafx_tune.results.search import (
     SearchResult,
 )
 from vmafx_tune.sampling.estimates import estimate_of, is_close_enough, searched_sample
-from vmafx_tune.search.bisect import SearchProblem
 from vmafx_tune.search.curve import expected_crossing
 from vmafx_tune.search.losses import losses
 from vmafx_tune.search.plateau import MeasuredStep, is_saturated, plateau_at_best, plateau_at_worst
 from vmafx_tune.search.prescan import SamplePrescan, prescan_of
 from vmafx_tune.search.probe_set import ProbeSet, method_of
-from vmafx_tune.search.state import SearchState
+from vmafx_tune.search.state import SearchProblem, SearchState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vmafx_tune.ports import Prober
     from vmafx_tune.results.measurement import PooledScores, SampleEstimate
-    from vmafx_tune.search.bisect import SearchOutcome
     from vmafx_tune.search.plateau import Plateau
     from vmafx_tune.search.prescan import Prescan
     from vmafx_tune.search.request import SearchRequest
+    from vmafx_tune.search.state import SearchOutcome
 
 __all__ = ["describe", "failed_search", "plan_of", "search", "search_with"]
 

@@ -19,9 +19,8 @@ from vmafx_tune.events import (
 from vmafx_tune.ports import Recaller
 from vmafx_tune.scoring.pooling import pool_scores, summarize
 from vmafx_tune.search import bisect, interpolate
-from vmafx_tune.search.bisect import solve
 from vmafx_tune.search.expected_curve import LOWEST_CEILING
-from vmafx_tune.search.state import TOO_LARGE, SearchProblem
+from vmafx_tune.search.state import TOO_LARGE, SearchProblem, solve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,10 +28,9 @@ if TYPE_CHECKING:
     from vmafx_tune.model import EncodeSpec, Probe
     from vmafx_tune.ports import Prober
     from vmafx_tune.results.measurement import PooledScores
-    from vmafx_tune.search.bisect import SearchOutcome, Strategy
     from vmafx_tune.search.grid import KnobGrid
     from vmafx_tune.search.request import SearchRequest
-    from vmafx_tune.search.state import Measurement
+    from vmafx_tune.search.state import Measurement, SearchOutcome, Strategy
 
 __all__ = ["Method", "ProbeSet", "method_of", "stored_scores"]
 

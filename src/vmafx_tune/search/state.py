@@ -1,9 +1,18 @@
-"""What every search strategy keeps: its problem, its measurements, and what follows from them."""
+"""Search: which step is the worst quality that still reaches a target?
+
+A strategy is a generator: it yields the step to measure next, is sent that step's pooled score, or
+that its encode is too large, and returns its outcome. Whoever drives it decides how and where a
+step is measured, so the search itself knows no encoder, no clock and no thread. Steps count from 0,
+the best quality.
+
+Here is what every strategy keeps: its problem, its measurements, and what follows from them.
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from itertools import pairwise
 from types import MappingProxyType
@@ -14,7 +23,16 @@ if TYPE_CHECKING:
 
     from vmafx_tune.search.expected_curve import Prior
 
-__all__ = ["TOO_LARGE", "Bracket", "Measurement", "SearchOutcome", "SearchProblem", "SearchState"]
+__all__ = [
+    "TOO_LARGE",
+    "Bracket",
+    "Measurement",
+    "SearchOutcome",
+    "SearchProblem",
+    "SearchState",
+    "Strategy",
+    "solve",
+]
 
 
 class _Verdict(Enum):
@@ -220,3 +238,58 @@ def _contradictions(scores: Mapping[int, float]) -> tuple[tuple[int, int], ...]:
     return tuple(
         (better, worse) for better, worse in pairwise(scores) if scores[worse] > scores[better]
     )
+
+
+Strategy: TypeAlias = Callable[[SearchProblem], Generator[int, Measurement, SearchOutcome]]
+"""Yields each step to measure, is sent what was found, and returns the outcome."""
+
+
+def solve(
+    strategy: Strategy,
+    problem: SearchProblem,
+    measure: Callable[[int], Measurement],
+    *,
+    is_enough: Callable[[int], bool] = lambda _step: False,
+    is_out_of_reach: Callable[[], bool] = lambda: False,
+) -> SearchOutcome:
+    """Drive a strategy to its outcome, one measurement after the other.
+
+    Args:
+        strategy: Which steps to measure.
+        problem: What to search.
+        measure: Returns the finite pooled score of a step, or that it is too large.
+        is_enough: Says of a measured step that reaches the target whether to end with it, although
+            it may not be the worst one that does: for estimates, which cannot tell.
+        is_out_of_reach: Asked where a step misses and none reaches the target: whether no step is
+            expected to, so that the best quality is measured next.
+
+    Returns:
+        What the strategy found.
+    """
+    asking = strategy(problem)
+    found = dict(problem.known)
+    try:
+        step = next(asking)
+        while True:
+            found[step] = measurement = measure(step)
+            reaches = measurement is not TOO_LARGE and measurement >= problem.target
+            if reaches and is_enough(step):
+                return _settled(problem, found)
+            step = asking.send(measurement)
+            if step and _only_misses(problem, found) and is_out_of_reach():
+                found[0] = measure(0)
+                left = problem.max_probes - len(found.keys() - problem.known.keys())
+                rest = replace(problem, known=found, max_probes=left)
+                return solve(strategy, rest, measure, is_enough=is_enough)
+    except StopIteration as done:
+        solved: SearchOutcome = done.value
+        return solved
+
+
+def _only_misses(problem: SearchProblem, found: Mapping[int, Measurement]) -> bool:
+    return all(one is not TOO_LARGE and one < problem.target for one in found.values())
+
+
+def _settled(problem: SearchProblem, found: Mapping[int, Measurement]) -> SearchOutcome:
+    outcome = SearchState(replace(problem, known=found)).outcome()
+    return replace(outcome, converged=True, ran_out=False, settled=not outcome.proven)

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vmafx_tune.search.bisect import SearchOutcome, SearchProblem, bisect, probes_left, solve
+from vmafx_tune.search.bisect import bisect, probes_left
+from vmafx_tune.search.state import SearchOutcome, SearchProblem, solve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

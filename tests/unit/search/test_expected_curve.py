@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from vmafx_tune.search.bisect import solve
 from vmafx_tune.search.curve import expected_crossing
 from vmafx_tune.search.expected_curve import Expectation, Prior
 from vmafx_tune.search.interpolate import interpolate
-from vmafx_tune.search.state import SearchProblem, SearchState
+from vmafx_tune.search.state import SearchProblem, SearchState, solve
 
 PRIOR = Prior(midpoint=38.0, width=5.0)
 

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vmafx_tune.search.bisect import SearchOutcome, SearchProblem, solve
 from vmafx_tune.search.expected_curve import Prior
 from vmafx_tune.search.interpolate import interpolate, probes_left
-from vmafx_tune.search.state import TOO_LARGE, Measurement
+from vmafx_tune.search.state import TOO_LARGE, Measurement, SearchOutcome, SearchProblem, solve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
