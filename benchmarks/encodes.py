@@ -1,9 +1,10 @@
 """`vmafx-tune encode` against `ab-av1 auto-encode`: processor time from the source to the file.
 
 Both encode the same clip with the same ffmpeg, encoder, preset, pixel format and target, with empty
-caches, and copy the audio. Ours measures the whole file that it delivers; the score of the other's
-is measured afterwards, beside it. Needs `ab-av1` (`cargo install ab-av1 --locked`) and `ffprobe` on
-PATH, and the folder of clips as `VMAFX_BENCHMARK_MEDIA`; it is left out with a word otherwise.
+caches, and copy the audio; a long one is sampled by both, in six parts of ten seconds. Ours
+measures the whole file that it delivers; the score of the other's is measured afterwards, beside
+it. Needs `ab-av1` (`cargo install ab-av1 --locked`) and `ffprobe` on PATH, and the folder of clips
+as `VMAFX_BENCHMARK_MEDIA`; it is left out with a word otherwise.
 """
 
 from __future__ import annotations
@@ -97,6 +98,8 @@ def _compare(clip: Path, encoder: str, folder: Path, *, sampled: bool) -> float:
             "ab-av1", "auto-encode", "-i", str(clip), "-o", str(output), "-e", encoder,
             "--preset", preset, "--min-vmaf", TARGET, "--pix-format", "yuv420p", "--cache", "false",
             "--max-encoded-percent", "1000", "--vmaf-scale", "none", "--temp-dir", str(folder),
+            # Its default is one of 20 s, which says nothing of a long source.
+            *(("--samples", "6", "--sample-duration", "10s") if sampled else ()),
         ],
         PATH=f"{programs}{os.pathsep}{os.environ['PATH']}",
     )  # fmt: skip

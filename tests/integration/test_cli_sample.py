@@ -48,7 +48,7 @@ def test_a_sampled_search_is_near_the_truth_and_a_verified_one_is_the_truth(sour
     for field in ("best_crf", "bitrate_kbps", "vmaf_score"):
         assert verified[field] == whole[field]
     assert verified["sample"]["verified"]
-    assert verified["sample"]["estimate"] == sampled["sample"]["estimate"]
+    assert abs(verified["sample"]["estimate"]["crf"] - whole["best_crf"]) <= 3
     assert whole["sample"] is None
 
 

@@ -14,7 +14,7 @@ from vmafx_tune.events import CompareStarted, JobFinished, JobStarted, Observer,
 from vmafx_tune.results.compare import CompareRow
 from vmafx_tune.results.search import Answer, BestEncode
 from vmafx_tune.search.engine import describe, failed_search, plan_of, search_with
-from vmafx_tune.search.prescan import prescan_of
+from vmafx_tune.search.prescan import Prescan
 from vmafx_tune.search.probe_set import ProbeSet
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from vmafx_tune.ports import Prober
     from vmafx_tune.results.compare import BdRate
     from vmafx_tune.results.search import SearchResult
-    from vmafx_tune.search.prescan import Prescan, SamplePrescan
     from vmafx_tune.search.request import SearchRequest
 
 __all__ = ["bd_rates", "failed_rows", "found_row", "in_turn", "rank", "search_encoders"]
@@ -103,7 +102,7 @@ def _run_encoder(
     observe: Observer,
 ) -> tuple[SearchResult, ...]:
     probe_set = ProbeSet(search, prober, observe)
-    prescan = None if prescan_prober is None else prescan_of(search, prescan_prober, observe)
+    prescan = None if prescan_prober is None else Prescan(search, prescan_prober, observe)
     observe(JobStarted(search.encoder, n_frames=search.n_frames))
     found = tuple(
         _search(search.at_target(target), probe_set, prescan, upcoming=targets[position:])
@@ -120,7 +119,7 @@ def _run_encoder(
 def _search(
     request: SearchRequest,
     probe_set: ProbeSet,
-    prescan: Prescan | SamplePrescan | None,
+    prescan: Prescan | None,
     upcoming: Sequence[float],
 ) -> SearchResult:
     made_before = probe_set.n_made

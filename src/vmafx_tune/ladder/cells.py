@@ -13,7 +13,7 @@ from vmafx_tune.events import Observer, ignore
 from vmafx_tune.ports import Recaller
 from vmafx_tune.results.ladder import LadderCell, LadderPoint
 from vmafx_tune.search.engine import plan_of, search_with
-from vmafx_tune.search.prescan import prescan_of
+from vmafx_tune.search.prescan import Prescan
 from vmafx_tune.search.probe_set import ProbeSet
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class SearchingSampler:
             for size, search in self._searches.items()
         }
         self._prescans = {
-            size: prescan_of(search, prescan, observe, job=str(size))
+            size: Prescan(search, prescan, observe, job=str(size))
             for size, search in self._searches.items()
             if prescan is not None
         }

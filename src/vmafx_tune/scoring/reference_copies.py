@@ -33,6 +33,10 @@ __all__ = ["ReferenceCopies", "ReferenceCopy"]
 # that are in use; encoders and scorers need room there too.
 _MEMORY_SHARE = 8
 _DISK_SHARE = 4
+# Pictures of a file that is so much smaller than they are decoded in less time than it takes to
+# write them down; reading them is a little faster still, which so many scores make up for.
+_COMPRESSED = 20
+_SCORES_BEFORE_COPY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class ReferenceCopies:
     """Keeps copies until it is closed. Thread-safe.
 
     The first score against a reference leaves a copy behind, if there is room; later ones read it.
+    Where decoding it takes little, it is the third.
     What is compared is the same to the last sample, so no score depends on it. Copies of another
     file give way to new ones, those that were used last the longest ago first; copies of the same
     file do not, as they are all needed again for the next encode.
@@ -78,6 +83,7 @@ class ReferenceCopies:
         self._lock = threading.Lock()
         self._folder: Path | None = None
         self._numbers = itertools.count(1)
+        self._asked: Counter[_Key] = Counter()
         self._taken_bytes: dict[_Key, int] = {}
         self._made: dict[_Key, ReferenceCopy] = {}
         self._readers: Counter[_Key] = Counter()
@@ -124,6 +130,9 @@ class ReferenceCopies:
                 # The one that was used last is the last to go.
                 self._made[key] = self._made.pop(key)
                 return self._made[key]
+            self._asked[key] += 1
+            if key.is_decoded_quickly and self._asked[key] <= _SCORES_BEFORE_COPY:
+                return None
             # What did not work out once is not tried again.
             if key in self._taken_bytes or not self._make_room(key):
                 return None
@@ -183,6 +192,14 @@ class _Key:
     @property
     def size_bytes(self) -> int:
         return self.reference.n_frames * frame_size_bytes(self.plan.pix_fmt, self.plan.size)
+
+    @property
+    def is_decoded_quickly(self) -> bool:
+        """Whether the reference is the whole of a small file, as it is."""
+        clip = self.reference
+        as_it_is = clip.excerpt is None and not clip.filters and clip.resolution == self.plan.size
+        _, _, file_bytes, *_ = self.file
+        return as_it_is and file_bytes * _COMPRESSED < self.size_bytes
 
     def clip(self, path: Path) -> Source:
         """Describe the copy, as the file `path`."""

@@ -23,7 +23,7 @@ from vmafx_tune.sampling.estimates import estimate_of, is_close_enough, searched
 from vmafx_tune.search.curve import expected_crossing
 from vmafx_tune.search.losses import losses
 from vmafx_tune.search.plateau import MeasuredStep, is_saturated, plateau_at_best, plateau_at_worst
-from vmafx_tune.search.prescan import SamplePrescan, prescan_of
+from vmafx_tune.search.prescan import Prescan
 from vmafx_tune.search.probe_set import ProbeSet, method_of
 from vmafx_tune.search.state import SearchProblem, SearchState
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from vmafx_tune.ports import Prober
     from vmafx_tune.results.measurement import PooledScores, SampleEstimate
     from vmafx_tune.search.plateau import Plateau
-    from vmafx_tune.search.prescan import Prescan
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.search.state import SearchOutcome
 
@@ -75,7 +74,7 @@ def search(
     probe_set = ProbeSet(request, prober, observe)
     observe(plan_of(request, [request.target], guided=prescan is not None))
     observe(JobStarted(request.encoder, n_frames=request.n_frames))
-    looks = None if prescan is None else prescan_of(request, prescan, observe)
+    looks = None if prescan is None else Prescan(request, prescan, observe)
     result = search_with(request, probe_set, prescan=looks, prove=prove)
     for target in fallbacks:
         if result.ok:
@@ -117,7 +116,7 @@ def search_with(
     probe_set: ProbeSet,
     *,
     upcoming: Sequence[float] = (),
-    prescan: Prescan | SamplePrescan | None = None,
+    prescan: Prescan | None = None,
     prove: bool = True,
 ) -> SearchResult:
     """Search with the probes that `probe_set` already holds, and leave the new ones in it.
@@ -154,7 +153,7 @@ def search_with(
     result = _result(
         request, probe_set, outcome, probe_set.n_made - made_before, time.monotonic() - started
     )
-    if isinstance(prescan, SamplePrescan):
+    if prescan is not None and request.sample is not None:
         return replace(result, sample=prescan.sample(request.target))
     return result
 

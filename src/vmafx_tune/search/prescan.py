@@ -1,20 +1,19 @@
-"""Cheap looks at parts of a clip, which tell a search where to begin."""
+"""Looks at parts of a clip, which tell a search where to begin."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import FramesDone, ProbeFinished, ProbeStarted, Warned
-from vmafx_tune.sampling.estimates import is_close_enough, searched_sample
+from vmafx_tune.sampling.estimates import searched_sample
 from vmafx_tune.sampling.parts import look_plan
 from vmafx_tune.scoring.pooling import pool_scores
 from vmafx_tune.search.curve import expected_crossing, prior_of
 from vmafx_tune.search.interpolate import probes_left, wished_step
-from vmafx_tune.search.probe_set import ProbeSet, stored_scores
+from vmafx_tune.search.probe_set import stored_scores
 from vmafx_tune.search.state import SearchState
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.search.state import SearchProblem
 
-__all__ = ["MOST_LOOKS", "USUAL_LOOKS", "Prescan", "SamplePrescan", "next_look", "prescan_of"]
+__all__ = ["MOST_LOOKS", "USUAL_LOOKS", "Prescan", "next_look"]
 
 MOST_LOOKS = 3
 """Looks at most before a search begins; more would cost what they save."""
@@ -69,8 +68,9 @@ _NONE: Mapping[int, float] = MappingProxyType({})
 class Prescan:
     """Looks at one encoder's curve on parts of the source, before its searches.
 
-    What it sees is no part of any answer: a look that fails or misleads costs time only. Not
-    thread-safe; it goes with one `ProbeSet`.
+    It looks at the sample of a request that has one, else at parts that are as few and short as may
+    stand for the whole. What it sees is no part of any answer: a look that fails or misleads costs
+    time only. Not thread-safe; it goes with one `ProbeSet`.
 
     Args:
         request: Gives the probe template, the grid and the pooling.
@@ -88,9 +88,12 @@ class Prescan:
         self._request = replace(request, template=replace(request.template, encode=encode))
         self._prober = prober
         self._observe = observe
-        plan = look_plan(request.template.encode.source.n_frames, request.n_frames)
+        plan = request.sample or look_plan(
+            request.template.encode.source.n_frames, request.n_frames
+        )
         looking = replace(request, sample=plan, verify=False, chunk_frames=None)
         self._n_frames, self._work = looking.n_frames, looking.work
+        self._probes: dict[int, Probe] = {}
         self._scores: dict[int, float] = {}
         self._failed = False
 
@@ -119,6 +122,12 @@ class Prescan:
             self._observe(Warned(f"The prescan failed and is skipped: {error}"))
         return dict(self._scores)
 
+    def sample(self, target: float) -> Sample | None:
+        """Tell what the sample said of a target, by its probe that is nearest to it."""
+        nearest = min(self._scores, key=lambda step: abs(self._scores[step] - target), default=None)
+        probe = None if nearest is None else self._probes[nearest]
+        return searched_sample(self._request, probe)
+
     def _look_around(self, problem: SearchProblem) -> None:
         stored = stored_scores(self._prober, self._request) if problem.seeds else _NONE
         while (step := next_look(replace(problem, hints=self._scores))) is not None:
@@ -133,77 +142,10 @@ class Prescan:
         self._observe(
             ProbeStarted(job, number, quality, target, True, knob, self._n_frames, self._work)
         )
-        probe = self._prober.probe(
+        probe = self._probes[step] = self._prober.probe(
             replace(template, encode=replace(template.encode, quality=quality)),
             on_progress=lambda stage, frames: self._observe(FramesDone(job, stage, frames)),
         )
         vmaf = self._scores[step] = pool_scores(probe.scores.frames, self._request.pool)
         left, more = probes_left(problem), max(0, USUAL_LOOKS - number)
         self._observe(ProbeFinished(job, number, probe, vmaf, target, left, True, more))
-
-
-def prescan_of(
-    request: SearchRequest, prober: Prober, observe: Observer, *, job: str | None = None
-) -> Prescan | SamplePrescan:
-    """Choose what shows a search its way: the sample that is to be verified, or a few looks.
-
-    Args:
-        request: The search.
-        prober: Probes parts of the source: the sample's, or those of the looks.
-        observe: Receives an event for each probe.
-        job: Name that the events carry; None for the encoder's.
-    """
-    kind = SamplePrescan if request.sample is not None and request.verify else Prescan
-    return kind(request, prober, observe, job=job)
-
-
-class SamplePrescan:
-    """Searches a sample of the clip to the end, before the search of the whole clip.
-
-    Its scores are hints to that search, which measures and proves its answer by itself. Not
-    thread-safe; it goes with one `ProbeSet`.
-
-    Args:
-        request: The search of the whole clip, with its sample.
-        prober: Probes the sample for the whole.
-        observe: Receives the events.
-        job: Name that the events carry; None for the encoder's.
-    """
-
-    def __init__(
-        self, request: SearchRequest, prober: Prober, observe: Observer, *, job: str | None = None
-    ) -> None:
-        self._request = request
-        self._probe_set = ProbeSet(replace(request, verify=False), prober, observe, job=job)
-        self._answers: dict[float, Probe] = {}
-
-    def hints(self, problem: SearchProblem) -> Mapping[int, float]:
-        """Search the sample for a target.
-
-        Args:
-            problem: The search of the whole clip, without hints.
-
-        Returns:
-            Scores of all the sample's probes so far, by step.
-
-        Raises:
-            VmafxTuneError: A probe failed.
-        """
-        own = replace(
-            problem, known=self._probe_set.found(), seeds=self._probe_set.stored(), hints={}
-        )
-        request = self._request.at_target(problem.target)
-        outcome = self._probe_set.solve(
-            own, request.strategy, is_enough=partial(is_close_enough, request)
-        )
-        if outcome.best_step is not None:
-            self._answers[problem.target] = self._probe_set.probe_at(outcome.best_step)
-        return {
-            step: found
-            for step, found in self._probe_set.found().items()
-            if isinstance(found, float)
-        }
-
-    def sample(self, target: float) -> Sample | None:
-        """Tell what the sample's search said of a target."""
-        return searched_sample(self._request, self._answers.get(target))

@@ -86,6 +86,18 @@ def test_what_the_first_one_wrote_the_others_read(
     assert copy.path.read_bytes() == WHOLE
 
 
+def test_what_is_decoded_quickly_is_copied_by_the_third_score(
+    copies: ReferenceCopies, reference: Source
+) -> None:
+    quick = replace(reference, resolution=SIZE)
+    quick.path.write_bytes(b"tiny")
+
+    assert [lent(copies, quick) for _ in range(2)] == [None, None]
+    write(copies, quick)
+    assert lent(copies, quick) is not None
+    assert lent(copies, replace(quick, filters="hqdn3d")) is not None
+
+
 def test_a_copy_is_described_as_what_it_is(copies: ReferenceCopies, reference: Source) -> None:
     clip = write(copies, reference).clip
 
