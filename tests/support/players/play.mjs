@@ -1,0 +1,99 @@
+// Plays a packaged folder in headless Chromium: node play.mjs CHROMIUM FOLDER PLAYER [SCREENSHOT]
+//
+// Steps up and down through every rung, seeks, plays to the end, and prints what it saw as JSON.
+
+import { createReadStream, existsSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import puppeteer from "puppeteer-core";
+
+const [chromium, folder, kind, screenshot] = process.argv.slice(2);
+const here = import.meta.dirname;
+const TYPES = {
+  ".html": "text/html", ".mjs": "text/javascript", ".js": "text/javascript", ".m4s": "video/mp4",
+  ".m3u8": "application/vnd.apple.mpegurl", ".mp4": "video/mp4", ".mpd": "application/dash+xml",
+  ".vtt": "text/vtt",
+};
+const missing = [];
+
+const server = createServer((request, response) => {
+  const path = normalize(decodeURIComponent(new URL(request.url, "http://x").pathname));
+  const file = path.startsWith("/title/") ? join(folder, path.slice(7)) : join(here, path);
+  if (!existsSync(file) || !statSync(file).isFile()) {
+    if (!path.endsWith("favicon.ico")) missing.push(path);
+    response.writeHead(404).end();
+    return;
+  }
+  const size = statSync(file).size;
+  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
+  const [start, end] = range ? [Number(range[1]), Number(range[2] || size - 1)] : [0, size - 1];
+  response.writeHead(range ? 206 : 200, {
+    "Content-Type": TYPES[extname(file)] ?? "application/octet-stream",
+    "Content-Length": size ? end - start + 1 : 0,
+    ...(range ? { "Content-Range": `bytes ${start}-${end}/${size}` } : {}),
+  });
+  createReadStream(file, { start, end }).pipe(response);
+});
+await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+
+const browser = await puppeteer.launch({
+  executablePath: chromium,
+  args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"],
+});
+const page = await browser.newPage();
+const thrown = [];
+page.on("pageerror", (error) => thrown.push(String(error)));
+await page.goto(`http://127.0.0.1:${server.address().port}/page.html?player=${kind}`);
+await page.evaluate(() => window.opening);
+
+const found = await page.evaluate(async () => {
+  const video = document.querySelector("video"), player = window.player;
+  const until = async (test, what) => {
+    const started = performance.now();
+    while (!test()) {
+      if (performance.now() - started > 120000) throw new Error(`Waited in vain for ${what}.`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  const seek = async (time) => {
+    video.currentTime = time;
+    await until(() => !video.seeking && video.readyState > 2, `a seek to ${time}`);
+  };
+  const rungs = player.rungs(), reached = [], sizes = [];
+  window.seen = { rungs, reached, errors: player.errors };
+  const order = [...rungs.keys(), ...[...rungs.keys()].reverse().slice(1)];
+  const cues = new Set();
+  const look = setInterval(() => {
+    for (const track of video.textTracks) {
+      for (const cue of track.activeCues ?? []) cues.add(cue.text);
+    }
+  }, 20);
+  await video.play();
+  await until(() => video.currentTime > 0.1, "the start");
+  for (const rung of order) {
+    player.choose(rung);
+    await seek(0);
+    await video.play();
+    await until(() => player.current() === rung && video.currentTime > 0.3, `rung ${rung}`);
+    reached.push(player.current());
+    sizes.push(`${video.videoWidth}x${video.videoHeight}`);
+  }
+  player.showText();
+  await seek(0);
+  await video.play();
+  await until(() => video.ended, "the end");
+  await seek(video.duration / 2);
+  clearInterval(look);
+  const quality = video.getVideoPlaybackQuality();
+  return {
+    rungs, order, reached, sizes, errors: player.errors, cues: [...cues], ended: true,
+    audio: player.audio(), duration: video.duration,
+    audioBytes: video.webkitAudioDecodedByteCount,
+    frames: quality.totalVideoFrames, dropped: quality.droppedVideoFrames,
+  };
+}).catch((error) => ({ failed: String(error) }));
+if (found.failed) found.seen = await page.evaluate(() => window.seen);
+if (screenshot) await page.screenshot({ path: screenshot });
+await browser.close();
+server.close();
+console.log(JSON.stringify({ ...found, missing, thrown }));
