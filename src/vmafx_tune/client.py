@@ -10,7 +10,7 @@ Example:
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Self
 
 from vmafx_tune.choices import PoolMethod
@@ -31,6 +31,7 @@ from vmafx_tune.errors import (
     VmafxTuneError,
 )
 from vmafx_tune.files import read_input
+from vmafx_tune.frozen import frozen
 from vmafx_tune.server.access import AUTHORIZATION, REQUEST_ID, STATUS_DETAILS
 from vmafx_tune.server.scorer import Scored, checked_subsample
 from vmafx_tune.server.status import error_for
@@ -77,7 +78,7 @@ _NEEDING_MORE = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoteScore(Scored):
     """A server's answer; a server of an earlier version tells score and features only.
 
@@ -88,7 +89,7 @@ class RemoteScore(Scored):
     request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemoteHealth:
     """Whether a server takes work, and in a word why not."""
 

@@ -5,10 +5,10 @@ Pure. This is the only place that decides: filters, notes and results follow it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import FormatMismatchError
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Source
@@ -41,7 +41,7 @@ _SAME = {"bt470bg": "smpte170m"}
 _CONVERTIBLE = frozenset({"bt709", "fcc", "smpte170m", "smpte240m", "bt2020nc"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Colours:
     """How samples stand for light and colour.
 

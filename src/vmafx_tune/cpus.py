@@ -6,9 +6,10 @@ import math
 import os
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -214,7 +215,7 @@ def bytes_needed(size: Resolution, bit_depth: int = 8, *, threads: int = 1) -> i
     return int(held + threads * BYTES_PER_PIXEL * size.pixels)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LocalCores:
     """The processors and the memory of this machine, for jobs that are scored in one way.
 

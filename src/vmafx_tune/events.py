@@ -6,8 +6,9 @@ call the observer from whichever thread the event happens in, so observers must 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Probe
@@ -31,14 +32,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Warned:
     """A warning; the work goes on."""
 
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JobStarted:
     """Work on one job (an encoder, or a pair of clips) begins.
 
@@ -51,7 +52,7 @@ class JobStarted:
     n_frames: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JobPlanned:
     """What a job is expected to take from now on; comes again where that changes.
 
@@ -67,7 +68,7 @@ class JobPlanned:
     encode_cost: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProbeStarted:
     """A trial encode begins.
 
@@ -91,7 +92,7 @@ class ProbeStarted:
     work: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FramesDone:
     """A stage of a job moved on.
 
@@ -105,7 +106,7 @@ class FramesDone:
     frames_done: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProbeFinished:
     """A trial encode is measured.
 
@@ -126,7 +127,7 @@ class ProbeFinished:
     probes_expected: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProbeStopped:
     """A trial encode is above the bitrate that it may have: it was stopped, and is not scored.
 
@@ -147,7 +148,7 @@ class ProbeStopped:
     probes_expected: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProbeFailed:
     """A trial encode, or its score, failed.
 
@@ -161,7 +162,7 @@ class ProbeFailed:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LadderStarted:
     """Work on a ladder begins; its jobs are the resolutions.
 
@@ -178,7 +179,7 @@ class LadderStarted:
     adaptive: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CompareStarted:
     """Work on a comparison begins; its jobs are the encoders.
 
@@ -191,7 +192,7 @@ class CompareStarted:
     workers: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CellFinished:
     """One cell of a ladder, a resolution at a target, has its answer or failed.
 
@@ -215,7 +216,7 @@ class CellFinished:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JobFinished:
     """Work on one job ended.
 

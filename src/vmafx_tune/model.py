@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vmafx_tune.choices import PoolMethod
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +58,7 @@ class Resolution:
         return self.width * self.height
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PixelFormat:
     """A pixel format as ffmpeg names it, with the facts that scoring needs.
 
@@ -81,7 +82,7 @@ class PixelFormat:
         return self.chroma == "400"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RawFormat:
     """What a headerless `.yuv` file does not say of itself."""
 
@@ -90,7 +91,7 @@ class RawFormat:
     frame_rate: Fraction
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Excerpt:
     """A run of frames of a source.
 
@@ -109,7 +110,7 @@ class Excerpt:
     lead_frames: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Damage:
     """Where a clip first does not decode cleanly."""
 
@@ -135,7 +136,7 @@ _PICTURE_CODECS = frozenset(
 _PICTURE_SUFFIXES = frozenset({".avif", ".heic", ".heif"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """A video file as probed: one of its video streams, upright.
 
@@ -219,7 +220,7 @@ class Source:
         return self.n_frames == 1 and is_picture
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stream:
     """One stream of a file: what a muxer has to know of it.
 
@@ -261,7 +262,7 @@ class Stream:
         return self.tags.get("title") or self.tags.get("name", "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Complexity:
     """How hard the frames of a clip are to encode, as far as it is known without encoding them.
 
@@ -274,7 +275,7 @@ class Complexity:
     starts: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VmafModel:
     """A VMAF model, wherever it lives.
 
@@ -300,7 +301,7 @@ class VmafModel:
     floor: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScoreRequest:
     """Two clips to compare, and how.
 
@@ -320,7 +321,7 @@ class ScoreRequest:
     cpus: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comparison:
     """What both clips were brought to before they were compared."""
 
@@ -336,7 +337,7 @@ class Comparison:
     """Height in samples."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScoreSet:
     """Per-frame scores of one comparison, in presentation order.
 
@@ -376,7 +377,7 @@ def _packed(values: Sequence[float]) -> Sequence[float]:
     return values if isinstance(values, array) else array("d", values)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EncodeSpec:
     """One encode, fully determined.
 
@@ -407,7 +408,7 @@ class EncodeSpec:
     max_bitrate_kbps: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EncodeOutcome:
     """What one finished encode measured.
 
@@ -445,7 +446,7 @@ class EncodeOutcome:
         return float(self.size_bytes * 8 / duration_s / 1000)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProbeSpec:
     """One trial encode and how it is scored."""
 
@@ -456,7 +457,7 @@ class ProbeSpec:
     threads: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Probe:
     """A measured point: one trial encode with its scores.
 
@@ -520,7 +521,7 @@ class Probe:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProbeKey:
     """Names what was measured, by everything that decides the outcome.
 

@@ -6,11 +6,12 @@ generated from them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
 
 from vmafx_tune.choices import HlsScore, PoolMethod, Proof, SearchStrategy, Spacing
+from vmafx_tune.frozen import frozen
 
 __all__ = [
     "DEFAULT_ENCODERS",
@@ -55,7 +56,7 @@ def option(*flags: str, default: Any, help: str, **more: Any) -> Any:  # noqa: A
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(option,))
 def option_group(cls: type[T]) -> type[T]:
     """Make a frozen dataclass whose annotations are read at run time by the command line."""
-    return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+    return frozen(cls, kw_only=True)
 
 
 @option_group

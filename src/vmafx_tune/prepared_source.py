@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vmafx_tune.choices import SearchStrategy
@@ -12,6 +12,7 @@ from vmafx_tune.encoders.availability import unused_arguments_error
 from vmafx_tune.encoders.extra_args import caps_among
 from vmafx_tune.errors import EncoderUnavailableError, UsageError
 from vmafx_tune.formatting import given
+from vmafx_tune.frozen import frozen
 from vmafx_tune.model import EncodeSpec, ProbeSpec, Resolution, Source, VmafModel
 from vmafx_tune.options import EncodingOptions, ScoringOptions
 from vmafx_tune.parsing import parse_arguments
@@ -47,7 +48,7 @@ AnswerT = TypeVar("AnswerT", bound="Answer")
 _SAMPLE_LEAD_IN = 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PreparedSource:
     """What every trial encode of one source has in common.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -146,7 +146,8 @@ class SourceReader:
     @cached_property
     def _reader_version(self) -> str:
         """What reads sources here: another version may see other facts in a file, or tell more."""
-        told = zlib.crc32(" ".join((*Source.__slots__, *Excerpt.__slots__)).encode())
+        names = (each.name for each in (*fields(Source), *fields(Excerpt)))
+        told = zlib.crc32(" ".join(names).encode())
         return f"{__version__} {self.decoder} {told}"
 
     def filtered(self, source: Source) -> Source:

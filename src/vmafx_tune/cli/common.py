@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -15,6 +14,7 @@ from vmafx_tune.choices import HlsScore, ProgressMode
 from vmafx_tune.cli.failure import say
 from vmafx_tune.cli.output import Destination, choose_format
 from vmafx_tune.cli.typed import refuse_undecodable
+from vmafx_tune.frozen import frozen
 from vmafx_tune.options import ClusterOptions, SourceOptions, ToolOptions, option, option_group
 from vmafx_tune.signals import unwinding_on_signals
 
@@ -112,7 +112,7 @@ class OutputOptions(DisplayOptions):
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """One command's surroundings.
 

@@ -13,12 +13,12 @@ import shutil
 import sys
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UsageError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.parsing import is_url
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _MODEL_DIRS = "VMAFX_MODEL_DIR"
 _SEPARATORS = re.compile(r"[=:,;|\[\]']")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Typed:
     """One option or argument.
 

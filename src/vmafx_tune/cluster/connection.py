@@ -11,7 +11,7 @@ import time
 import uuid
 import warnings
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vmafx_tune.cluster.messages import PROGRESS
@@ -23,6 +23,7 @@ from vmafx_tune.errors import (
     UsageError,
     VmafxTuneError,
 )
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -129,7 +130,7 @@ def _reason(error: BaseException) -> str:
     return f" ({text})" if text else ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Presence:
     """A worker that the scheduler knows.
 

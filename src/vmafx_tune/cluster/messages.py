@@ -8,11 +8,11 @@ the version outside: a pickle of another version would fail before anyone could 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 from vmafx_tune import coding, errors
 from vmafx_tune._version import __version__
+from vmafx_tune.frozen import frozen
 from vmafx_tune.model import Probe, ProbeSpec, ScoreSet, VmafModel
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def unpack(kind: type[T], data: bytes) -> T:
 @dataclass_transform(frozen_default=True)
 def message(cls: type[T]) -> type[T]:
     """Make a frozen dataclass whose annotations are read at run time by `unpack`."""
-    return dataclass(frozen=True, slots=True)(cls)
+    return frozen(cls)
 
 
 @message

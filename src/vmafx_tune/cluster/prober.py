@@ -8,7 +8,6 @@ import time
 import uuid
 from concurrent.futures import CancelledError as FutureCancelledError
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cluster import worker
@@ -25,6 +24,7 @@ from vmafx_tune.cluster.messages import (
 )
 from vmafx_tune.encoders.named_files import filter_files, named_files
 from vmafx_tune.errors import ClusterWorkersError
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,7 +44,7 @@ __all__ = ["ClusterProber", "file_ref"]
 _LOOK_EVERY_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Assignment:
     """A job, and whom it may be given to.
 

@@ -6,12 +6,13 @@ Being compiled in says little of a hardware encoder, so each one is tried on a f
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.encoders.argv import argument_trial_command, trial_command
 from vmafx_tune.errors import ToolTimeoutError, UsageError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.ffmpeg import fact_name, list_encoders
 from vmafx_tune.media.file_facts import FileFacts
 from vmafx_tune.media.process import describe_exit
@@ -42,7 +43,7 @@ _TRIAL_TIMEOUT_S = 60.0
 _HARDWARE_MAX_AGE_S = 24 * 3600.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Availability:
     """What an encoder is worth with one ffmpeg on this machine.
 

@@ -9,10 +9,10 @@ fractional quality), both are kept.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UsageError
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -117,7 +117,7 @@ _FILTER = re.compile(r"(?:\[[^\]]*\])*\s*(\w+)")
 _OPTION = re.compile(r"-(?P<name>[A-Za-z?][\w-]*)(?::(?P<stream>[\w:]*))?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OutputOption:
     """One option among ffmpeg's arguments.
 

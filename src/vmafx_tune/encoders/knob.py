@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
 
 from vmafx_tune.errors import UsageError
+from vmafx_tune.frozen import frozen
 
 __all__ = ["X264_PRESETS", "Knob", "Presets", "TypicalCurve"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TypicalCurve:
     """What a typical clip scores over a knob: `98 / (1 + exp((value - midpoint) / width))`.
 
@@ -27,7 +27,7 @@ class TypicalCurve:
     width: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Knob:
     """An encoder's constant-quality setting.
 
@@ -116,7 +116,7 @@ X264_PRESETS = (
 """x264's preset names, fastest first: the vocabulary that every encoder understands here."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Presets:
     """An encoder's speeds, in its own words and in x264's.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from vmafx_tune.encoders.extra_args import (
 )
 from vmafx_tune.encoders.knob import Knob, TypicalCurve
 from vmafx_tune.errors import MediaError, UsageError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.pixel_formats import CHROMA_STEPS
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class EncoderKind(StrEnum):
         return self is not EncoderKind.SOFTWARE
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EncoderRow:
     """Every fact about one encoder.
 

@@ -8,10 +8,10 @@ nothing here comes from settings.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.headers import video_sample_entry
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def codec_string(path: Path) -> str:
         ) from error
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Colour:
     """Code points of ITU-T H.273; 2 is "unspecified"."""
 

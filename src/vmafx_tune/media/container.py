@@ -7,11 +7,11 @@ import re
 import stat
 import zlib
 from contextlib import contextmanager
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.ffmpeg import GRAIN_LEFT_OUT, file_url, input_guard
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ _STANDARD_INPUT = re.compile(r"-|pipe:0?")
 _PATTERN = re.compile(r"%\d*d|[*?[]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Video:
     """An open file and the video stream in it that counts.
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune import shell
 from vmafx_tune.errors import MediaError, UsageError
 from vmafx_tune.formatting import counted
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.container import open_source
 from vmafx_tune.media.filter_chain import is_stateless
 from vmafx_tune.media.filtering import filtered_frames
@@ -339,7 +340,7 @@ def _container_start_s(video: Video) -> Fraction:
     return Fraction(video.container.start_time or 0, _TICKS_PER_SECOND)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Survey:
     """What the packets say of seeking.
 

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 from importlib.util import find_spec
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import ToolError, ToolNotFoundError
 from vmafx_tune.files import is_folder
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.file_facts import FileFacts
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ _RELEASE = re.compile(r"n?(\d+)\.(\d+)")
 _LISTED = re.compile(r"^ *[A-Z.|]{2,} +(?P<name>\w[\w-]*) ", re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ffmpeg:
     """An ffmpeg that runs on this machine.
 

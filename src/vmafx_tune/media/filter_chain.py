@@ -6,12 +6,12 @@ https://ffmpeg.org/ffmpeg-filters.html#Notes-on-filtergraph-escaping has the two
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UsageError
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -52,7 +52,7 @@ _REFUSED = {
 _SPACES = " \t\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filter:
     """One filter of a chain.
 

@@ -7,12 +7,12 @@ ffmpeg's command line takes, so that both ways of scoring compare the same sampl
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.container import open_source
 from vmafx_tune.media.damage import checked_frames
 from vmafx_tune.media.excerpts import ExcerptCutter, skip_frames
@@ -35,7 +35,7 @@ __all__ = ["PlanarFrame", "Plane", "Thumbnails", "check_steady", "open_frames"]
 _FULL_RANGE = 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plane:
     """One plane of a picture, in memory that libav owns.
 
@@ -52,7 +52,7 @@ class Plane:
     height: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PlanarFrame:
     """One decoded picture. Its planes stay valid for as long as this object lives.
 
@@ -132,7 +132,7 @@ def _wrap(index: int, frame: VideoFrame) -> PlanarFrame:
     return PlanarFrame(index, planes, 1 if depth <= 8 else 2, frame)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Layout:
     """What a filter graph must know of the frames that it is built for."""
 

@@ -9,7 +9,6 @@ import ssl
 import threading
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import partial
 from http.client import IncompleteRead, RemoteDisconnected
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from urllib3.util import parse_url
 
 from vmafx_tune._version import __version__
 from vmafx_tune.formatting import one_line
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -144,7 +144,7 @@ _STRONG_TAG = re.compile(r'"[\x21\x23-\x7e]*"')
 _SETTLED_AFTER_S = 60
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TransferLimits:
     """Limits after which a transfer fails.
 
@@ -165,7 +165,7 @@ class TransferLimits:
     window_s: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """The head of an answer, and its body as it arrives.
 

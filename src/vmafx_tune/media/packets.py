@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import MediaError, UnreadableSourceError, VmafxTuneError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.ffmpeg import file_url, input_guard
 from vmafx_tune.model import Complexity
 
@@ -42,7 +43,7 @@ __all__ = [
 _FAR_LARGER = 100
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PacketSummary:
     """The video packets of one encode; each holds one picture that is shown.
 
@@ -149,7 +150,7 @@ SEGMENT_S = Fraction(6)
 _TOLERANCE_S = 1e-5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Segment:
     """A part of an encode that begins with a keyframe; its size is that of packets or a file."""
 

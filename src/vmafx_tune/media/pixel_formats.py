@@ -10,12 +10,12 @@ from __future__ import annotations
 import io
 import math
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.model import PixelFormat
 
 if TYPE_CHECKING:
@@ -283,7 +283,7 @@ _MATRIX = struct.Struct("=9i")
 _TOLERANCE_DEG = 1.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Orientation:
     """What brings a decoded picture upright.
 

@@ -17,12 +17,12 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
 
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import CancelledError, ToolError, ToolNotFoundError, ToolTimeoutError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.cleanup import guardian
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _END_S = 10.0
 _DRAIN_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Completed:
     """A child that ended by itself.
 

@@ -16,11 +16,12 @@ import json
 import os
 import time
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import OutputError, UnreadableSourceError
 from vmafx_tune.files import cache_folder, locked, shared
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.urls import parse_url, public_url
 from vmafx_tune.parsing import parse_size_bytes
 
@@ -46,7 +47,7 @@ __all__ = [
 _LOCK_PAUSE_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Copy:
     """The record of a downloaded copy of a URL.
 
@@ -233,7 +234,7 @@ class SourceCache:
             yield
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Fetched:
     partial: Path
     validator: str | None
@@ -330,7 +331,7 @@ def _sources_limit() -> int:
     return parse_size_bytes(os.environ.get(SOURCES_VARIABLE) or _DEFAULT_LIMIT)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Use:
     size_bytes: int
     used_s: float

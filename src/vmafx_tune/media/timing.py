@@ -7,10 +7,12 @@ Only where packets are fields are the frames decoded and counted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice, pairwise, takewhile
 from typing import TYPE_CHECKING
+
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +43,7 @@ _FILM_SHARE = Fraction(4, 5)
 _FILM_TOLERANCE = Fraction(1, 1000)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timing:
     """Frames of a stream over time.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import unquote, unquote_to_bytes, urljoin, urlsplit, urlunsplit
 
 from vmafx_tune.errors import UsageError
 from vmafx_tune.formatting import one_line
+from vmafx_tune.frozen import frozen
 
 __all__ = ["SourceUrl", "parse_url", "public_url"]
 
@@ -35,7 +36,7 @@ q-signature x-cos-security-token
 """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceUrl:
     """An http or https URL.
 

@@ -11,10 +11,11 @@ import hashlib
 import json
 import math
 import zlib
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, fields, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vmafx_tune import coding
+from vmafx_tune.frozen import frozen
 from vmafx_tune.model import PoolMethod, Probe, ProbeKey, ScoreSet
 from vmafx_tune.scoring.pooling import pool_scores
 
@@ -126,7 +127,7 @@ def _require(holds: object) -> None:
         raise DamagedRowError("It is not a measurement.")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProbeRow:
     """A row of `probes`; the columns beside the payload are for look-ups and listings."""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +25,7 @@ _TICKS_PER_DECADE = (
 _MARGIN_OF_DATA = 0.06
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Axes:
     """The span of a chart: bitrate is logarithmic, VMAF linear.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune import shell
 from vmafx_tune.encoders.registry import all_rows
 from vmafx_tune.formatting import counted
+from vmafx_tune.frozen import frozen
 from vmafx_tune.reports import text
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Heading:
     """One column of a sheet.
 
@@ -58,7 +59,7 @@ class Heading:
     rank: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sheet:
     """A table as text, whatever it is written in.
 

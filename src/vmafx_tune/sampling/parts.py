@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.errors import MediaError, UsageError
 from vmafx_tune.formatting import counted
+from vmafx_tune.frozen import frozen
 from vmafx_tune.model import PoolMethod
 from vmafx_tune.parsing import parse_sample
 from vmafx_tune.sampling.estimates import is_estimable
@@ -65,7 +66,7 @@ class Segment:
         return self.first_frame + self.n_frames
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SamplePlan:
     """Which parts of a clip are measured.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vmafx_tune.errors import FrameCountMismatchError, MediaError, UsageError
 from vmafx_tune.formatting import counted
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +42,7 @@ _AGREEING = 0.75
 _FLAT = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Overlap:
     """What two clips have in common when one begins later.
 
@@ -56,7 +57,7 @@ class Overlap:
     n_frames: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Look:
     """Frames to compare, to tell whether two clips are in step.
 

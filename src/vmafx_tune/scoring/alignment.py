@@ -6,11 +6,11 @@ Pure: every backend carries out the same plan, so that they agree.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vmafx_tune.colours import common_colours, same_matrix, stated_colours
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.pixel_formats import (
     common_scoring_format,
     pixel_format,
@@ -40,7 +40,7 @@ _CAMBI_BIT_DEPTHS = (6, 16)
 _CAMBI_MIN_LONG_SIDE = 216
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EncodeFacts:
     """What CAMBI needs of the encode, which upscaling has hidden: its own size and depth."""
 
@@ -71,7 +71,7 @@ class EncodeFacts:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScoringPlan:
     """The common ground of two clips.
 

@@ -7,7 +7,6 @@ names in a folder that ffmpeg is started in.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import (
@@ -19,6 +18,7 @@ from vmafx_tune.errors import (
     UnreadableSourceError,
     VmafxTuneError,
 )
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.damage import require_intact
 from vmafx_tune.media.ffmpeg import (
     file_url,
@@ -276,7 +276,7 @@ _LIBVMAF = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DecodedInput:
     """What ffmpeg decoded of one input.
 

@@ -6,12 +6,12 @@ import json
 import math
 import re
 from array import array
-from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import ScoringError, ToolOutputError
 from vmafx_tune.formatting import counted
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.cleanup import written_bytes
 from vmafx_tune.model import ScoreSet
 from vmafx_tune.scoring.models import check_frame_score, features_of
@@ -70,7 +70,7 @@ def _fill(column: array[float], n_frames: int) -> None:
     column.extend(repeat(math.nan, n_frames - len(column)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FrameLog:
     """The contents of one log.
 

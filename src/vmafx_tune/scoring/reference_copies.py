@@ -9,12 +9,13 @@ import threading
 import weakref
 from collections import Counter
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cpus import available_memory_bytes
 from vmafx_tune.errors import OutputError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.cleanup import make_scratch, remove_scratch, written_bytes
 from vmafx_tune.media.file_facts import file_signature
 from vmafx_tune.media.pixel_formats import frame_size_bytes
@@ -39,7 +40,7 @@ _COMPRESSED = 20
 _SCORES_BEFORE_COPY = 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReferenceCopy:
     """A reference as scores see it: decoded, cut and converted, in a headerless file.
 
@@ -180,7 +181,7 @@ class ReferenceCopies:
         return self._folder
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Key:
     """What decides the content of a copy."""
 

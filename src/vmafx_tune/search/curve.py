@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, TypeVar
 
+from vmafx_tune.frozen import frozen
 from vmafx_tune.search.expected_curve import (
     TYPICAL_CEILING,
     Expectation,
@@ -232,7 +232,7 @@ def prior_of(problem: SearchProblem) -> Prior:
     return problem.prior or Prior.across(0, problem.last_step)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Point:
     """A measured step on the scale on which curves are nearly straight.
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -39,7 +40,7 @@ _GENERIC_MIDPOINT = 0.8
 _GENERIC_WIDTH = 0.1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prior:
     """A logistic fall of the score over steps: `ceiling / (1 + exp((step - midpoint) / width))`.
 
@@ -90,7 +91,7 @@ _FLAT_MARGIN = 1.0
 _FLAT_SHARE = 0.4
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Anchor:
     """A hint: the step at which a typical clip has its score, and the step at which it was."""
 
@@ -98,7 +99,7 @@ class _Anchor:
     step: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expectation:
     """The step at which each score is expected: a scale on which the clip's curve is straight.
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
 
 from vmafx_tune.errors import UsageError
+from vmafx_tune.frozen import frozen
 
 __all__ = ["KnobGrid"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KnobGrid:
     """Maps steps to knob values; a lower step is better quality, whatever way the knob runs.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +19,7 @@ _LEAST_SHARE = 0.05
 _MORE_DOUBLINGS = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MeasuredStep:
     """What a step of the knob gave."""
 
@@ -27,7 +28,7 @@ class MeasuredStep:
     vmaf: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plateau:
     """A run of measured steps with the same bitrate.
 

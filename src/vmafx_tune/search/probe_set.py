@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +16,7 @@ from vmafx_tune.events import (
     ProbeStarted,
     ProbeStopped,
 )
+from vmafx_tune.frozen import frozen
 from vmafx_tune.ports import Recaller
 from vmafx_tune.scoring.pooling import pool_scores, summarize
 from vmafx_tune.search import bisect, interpolate
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Method", "ProbeSet", "method_of", "stored_scores"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Method:
     """A strategy, and what it takes.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil
 from typing import TYPE_CHECKING
 
 from vmafx_tune.choices import SearchStrategy
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from vmafx_tune.model import PoolMethod, ProbeSpec
@@ -23,7 +24,7 @@ _HARDWARE_EFFORT = 0.5
 _START_PIXELS = 24e6
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SearchRequest:
     """One search, fully determined.
 

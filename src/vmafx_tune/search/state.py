@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +48,7 @@ Measurement: TypeAlias = float | Literal[_Verdict.TOO_LARGE]
 """What is learned of a step: its pooled score, or that it is out of the question for its size."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SearchProblem:
     """One search, fully determined but for the scores.
 
@@ -92,7 +94,7 @@ class SearchProblem:
             object.__setattr__(self, name, MappingProxyType(by_step))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SearchOutcome:
     """What a search found.
 
@@ -125,7 +127,7 @@ class SearchOutcome:
     settled: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bracket:
     """The open steps between a passing and a missing one.
 

@@ -19,11 +19,11 @@ import os
 import re
 import stat
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import MediaNotAllowedError, VmafxTuneError
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,7 +50,7 @@ class _RefusedError(OSError):
     """It can be opened, but may not be; clients never see this."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenedMedia:
     """A file that may be read, for as long as the block that opened it lasts.
 

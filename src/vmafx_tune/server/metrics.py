@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from vmafx_tune._version import __version__
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -45,7 +45,7 @@ class Counter(Enum):
     STREAM_FRAMES = "vmafx_stream_frames", "Pairs of pictures received in streams."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scrape:
     """All metrics at one moment.
 

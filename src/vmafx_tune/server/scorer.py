@@ -9,11 +9,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from vmafx_tune.choices import PoolMethod
 from vmafx_tune.errors import ToolNotFoundError, UsageError
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +39,7 @@ MAX_SUBSAMPLE = 1_000_000
 """The sparsest that a client may have frames scored."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scored:
     """How close a clip is to its reference.
 

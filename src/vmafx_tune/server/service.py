@@ -6,7 +6,6 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +13,7 @@ from vmafx_tune.cancel import CancelToken
 from vmafx_tune.choices import PoolMethod
 from vmafx_tune.cpus import CoreShares, available_cpus
 from vmafx_tune.errors import CancelledError, DeadlineError, DrainingError, UsageError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.server.admission import Admission, Arrivals, MemoryBudget, Nothing
 from vmafx_tune.server.logs import severity_of
 from vmafx_tune.server.media_roots import with_shown_names
@@ -52,7 +52,7 @@ _DRAINING_IDLE_S = 0.2
 _POLL_S = (0.005, 0.25)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScoreCall:
     """A request to compare two files.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cpus import available_cpus, available_memory_bytes
 from vmafx_tune.errors import UsageError
 from vmafx_tune.files import is_file, is_folder, read_input
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +38,7 @@ def _memory_for_scores() -> int | None:
     return None if available is None else available * part // whole
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ServerSettings:
     """How a server runs. Made with `from_sources`, or by hand in tests.
 
@@ -117,7 +118,7 @@ class ServerSettings:
         return cls(**values)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Setting:
     """A row: where one field of `ServerSettings` comes from.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vmafx_tune import errors
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["STATUSES", "Status", "error_for", "public_sentence", "reason_of", "status_of"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """How an error leaves the server.
 

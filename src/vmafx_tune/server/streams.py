@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import time
 from array import array
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from vmafx_tune.choices import PoolMethod
 from vmafx_tune.errors import InvalidFrameError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.server.scorer import Scored
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ _LOOK_AHEAD = 1
 _LARGE_ENOUGH = 1080
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StreamConfig:
     """What a client says of the pictures that it is going to send.
 
@@ -76,7 +77,7 @@ class StreamConfig:
     subsample: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FramePair:
     """A pair of pictures, each with its planes Y, U and V one after the other without padding.
 
@@ -91,7 +92,7 @@ class FramePair:
     distorted: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FrameScore:
     """The score of a pair.
 
@@ -106,7 +107,7 @@ class FrameScore:
     features: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Aggregate(Scored):
     """The scores of a whole stream, as those of two files, and how it went.
 

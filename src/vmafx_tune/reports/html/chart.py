@@ -6,11 +6,11 @@ The picture takes its colours from the page's style sheet: classes `s0` to `s7` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
 from vmafx_tune.formatting import given
+from vmafx_tune.frozen import frozen
 from vmafx_tune.reports.axes import Axes, axes_around, bitrate_ticks, drawable, vmaf_ticks
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _SHAPES: Sequence[Sequence[tuple[float, float]] | None] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChartPoint:
     """One measured encode on the chart.
 
@@ -52,7 +52,7 @@ class ChartPoint:
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Series:
     """Points that belong together: one encoder's, or one resolution's."""
 

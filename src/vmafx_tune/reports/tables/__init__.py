@@ -7,7 +7,6 @@ of the terminal, is in this one.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
@@ -16,6 +15,7 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from vmafx_tune.frozen import frozen
 from vmafx_tune.reports.text import command_line, one_line
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ _ANY_WIDTH = 10_000
 _STYLES = {"": "", "best": "bold", "failed": "red"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Column:
     """One column of a table.
 
@@ -161,7 +161,7 @@ class Column:
     folds: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unwrapped:
     """A line to print without line breaks of its own, so that it can be copied whole."""
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 import ctypes
 import threading
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vmafx_tune.errors import FormatMismatchError, LibvmafCallError, ModelNotFoundError, UsageError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.media.frames import Plane
 from vmafx_tune.scoring.frame_log import parse_frame_log
@@ -59,7 +59,7 @@ _FORMATS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PictureFormat:
     """Geometry of the pictures that a session takes.
 
@@ -254,7 +254,7 @@ _REHEARSAL_FRAMES = 2
 _REHEARSAL_SIDE = 64
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FeatureName:
     """One elementary feature.
 

@@ -6,7 +6,6 @@ import ctypes
 import math
 import weakref
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from vmafx_tune.cpus import default_threads
@@ -17,6 +16,7 @@ from vmafx_tune.errors import (
     UnreadableSourceError,
     UsageError,
 )
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.frames import open_frames
 from vmafx_tune.model import Resolution, ScoreSet, VmafModel
 from vmafx_tune.scoring.alignment import conversion, plan_scoring
@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FrameScore:
     """One compared pair of pictures.
 
