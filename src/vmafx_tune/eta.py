@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from heapq import heapify, heapreplace
+from math import exp, log, sqrt
 from statistics import fmean
 from typing import TYPE_CHECKING
 
@@ -33,14 +34,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Eta"]
 
-# So much more the progress of a probe counts where only looks tell what it should take.
-_LOOK_DOUBT = 5.0
+# Frames that an encoder takes in before it gives the first one out, as most do about.
+_LOOKAHEAD = 25
 # Before so much of the first probe is done, its progress says little of what it takes.
 _TELLING_SHARE = 0.04
-_NEARLY_ALL = 0.8
 _LATEST = 4
-# Of a probe that may or may not come, so much counts at least: until it is certain that none does.
-_PERHAPS = 0.5
 # What is shown counts down with the clock for as long as it is so near to the estimate.
 _LEAST_SHOWN, _MOST_SHOWN = 0.95, 1.1
 
@@ -72,10 +70,8 @@ class _Running:
     """A probe under way.
 
     Attributes:
-        first: When frames of its encode were first done, for which an encoder reads ahead, and
-            how many.
-        encoded_s: How long its encode took; None before it is done, and where parts are encoded
-            and scored side by side.
+        started_s: When it began, or its encode, where that is known.
+        moved_s: When a stage of it last moved on.
     """
 
     started_s: float
@@ -84,74 +80,40 @@ class _Running:
     look: bool
     encoded: int = 0
     scored: int = 0
-    first: tuple[float, int] | None = None
-    encoded_s: float | None = None
+    moved_s: float = 0.0
 
     def move(self, stage: str, frames_done: int, now_s: float) -> None:
         """Take note of progress."""
-        elapsed_s = now_s - self.started_s
-        if frames_done and self.first is None:
-            self.first = elapsed_s, frames_done
+        self.moved_s = now_s
         if stage == "encode":
             self.encoded = frames_done
+            if not frames_done:
+                self.started_s = now_s
         elif stage == "score":
-            if not self.scored and self.encoded > _NEARLY_ALL * self.n_frames:
-                self.encoded_s = elapsed_s
             self.scored = frames_done
 
-    def done(self, pace: _Pace) -> float:
-        """How much of its time is over, by the frames that are done."""
-        done_s = self.encoded * pace.encode_s + self.scored * pace.score_s
+    def done(self, pace: _Pace, ahead: int = 0) -> float:
+        """What share of it is done, by the frames that are."""
+        encoded = min(self.encoded + ahead, self.n_frames) if self.encoded else 0
+        done_s = encoded * pace.encode_s + self.scored * pace.score_s
         return min(1.0, done_s / (pace.frame_s * self.n_frames))
 
-    def times(self, usual: _Pace, doubt: float, now_s: float) -> _Pace:
-        """What its stages take as a whole: the more is done, the more their own pace counts.
+    def whole_s(self, split: _Pace) -> float:
+        """What all of it takes by its progress, where encode and score share its time so.
 
-        Args:
-            usual: What they are expected to take.
-            doubt: How much more than usual the own pace counts.
-            now_s: The time.
+        0 before anything is done.
         """
-        elapsed_s = now_s - self.started_s
-        if self.scored and self.encoded_s is None:
-            done = self.done(usual)
-            own_s = elapsed_s / done if done else 0.0
-            return usual.times(_blend(own_s, done, usual.frame_s, doubt) / usual.frame_s)
-        encode_s = self.encoded_s
-        if encode_s is None:
-            done = self.encoded / self.n_frames
-            encode_s = _blend(self._own_encode_s(elapsed_s), done, usual.encode_s, doubt)
-        # What looks are wrong about is wrong of both stages.
-        slower = encode_s / usual.encode_s if doubt > 1 and usual.encode_s else 1
-        score_s = usual.score_s * slower
-        if self.encoded_s is not None:
-            done = self.scored / self.n_frames
-            score_s = _blend((elapsed_s - self.encoded_s) / done, done, score_s, doubt)
-        return _Pace(encode_s, score_s)
+        # Looks are encodes of parts, whose frames come out as a whole.
+        done = self.done(split, ahead=0 if self.look else _LOOKAHEAD)
+        return (self.moved_s - self.started_s) / done if done else 0.0
 
-    def whole_s(self, split: _Pace, done: float, now_s: float) -> float:
-        """What all of it takes, where nothing is known but how encode and score share its time."""
-        elapsed_s = now_s - self.started_s
-        return elapsed_s / done if self.scored else self._own_encode_s(elapsed_s) / split.encode_s
-
-    def _own_encode_s(self, elapsed_s: float) -> float:
-        if self.first is None:
-            return 0.0
-        first_s, first = self.first
-        if self.encoded == first:
-            return elapsed_s * self.n_frames / first
-        rest = (self.n_frames - first) / (self.encoded - first)
-        return first_s + (elapsed_s - first_s) * rest
-
-    def seconds_left(self, times: _Pace) -> float:
-        """What is left of a probe whose stages take `times`."""
-        encoded = 1.0 if self.encoded_s is not None else self.encoded / self.n_frames
-        return (1 - encoded) * times.encode_s + (1 - self.scored / self.n_frames) * times.score_s
-
-
-def _blend(own_s: float, done: float, usual_s: float, doubt: float) -> float:
-    trust = min(1.0, doubt * done)
-    return (1 - trust) * usual_s + trust * own_s
+    def likely_s(self, usual: _Pace) -> float:
+        """What all of it takes: the more is done, the more its progress counts."""
+        usual_s, own_s = usual.frame_s * self.work, self.whole_s(usual)
+        if not own_s or not usual_s:
+            return own_s or usual_s
+        trust = sqrt(self.done(usual))
+        return exp((1 - trust) * log(usual_s) + trust * log(own_s))
 
 
 @dataclass(slots=True)
@@ -181,18 +143,19 @@ class _Job:
         if running is None or isinstance(event, ProbeFailed):
             return
         self.left[running.look, running.work] = event.probes_expected
-        if isinstance(event, ProbeStopped) or event.probe.cached or now_s == running.started_s:
+        if isinstance(event, ProbeStopped) or event.probe.cached:
             return
-        encode_s, score_s = event.probe.encode_time_s, event.probe.score_time_s
-        frame_s = (now_s - running.started_s) / running.work
-        share = encode_s / (encode_s + score_s or 1)
-        paces = self.looks if running.look else self.probes
-        paces.append(_Pace(frame_s * share, frame_s * (1 - share)))
+        stages = _Pace(event.probe.encode_time_s, event.probe.score_time_s)
+        # What the first probe does besides, as to check the source, the others do not.
+        took_s = min(now_s - running.started_s, stages.frame_s)
+        if took_s > 0:
+            paces = self.looks if running.look else self.probes
+            paces.append(stages.times(took_s / stages.frame_s / running.work))
 
     @property
     def measured(self) -> _Pace | None:
         """What a frame of a probe took."""
-        return _Pace.mean(self.probes[-_LATEST:])
+        return _Pace.mean(self.probes[1:][-_LATEST:] or self.probes)
 
     @property
     def look_error(self) -> float | None:
@@ -205,29 +168,29 @@ class _Job:
         looks = _Pace.mean(self.looks)
         return looks and looks.times(error)
 
-    def first_pace(self, now_s: float) -> _Pace | None:
+    def first_pace(self) -> _Pace | None:
         """What a frame takes by the progress of a probe alone."""
         score = 1 / (1 + self.encode_cost)
         split, running = _Pace(1 - score, score), self.running
-        if running is None or (done := running.done(split)) < _TELLING_SHARE:
+        if running is None or running.done(split) < _TELLING_SHARE:
             return None
-        whole_s = running.whole_s(split, done, now_s)
-        return split.times(whole_s / running.work)
+        whole_s = running.whole_s(split)
+        return split.times(whole_s / running.work) if whole_s else None
 
-    def seconds_left(self, pace: _Pace, now_s: float) -> float:
+    def seconds_left(self, pace: _Pace) -> float:
         """What the job takes from now on, at a pace."""
         left_s, running = 0.0, self.running
         if running is not None:
-            doubt = 1.0 if self.probes else _LOOK_DOUBT
-            times = running.times(pace.times(running.work), doubt, now_s)
-            left_s = running.seconds_left(times)
+            likely_s = running.likely_s(pace)
+            left_s = (1 - running.done(pace)) * likely_s
             if not self.probes and not running.look:
-                pace = times.times(1 / running.work)
+                pace = pace.times(likely_s / running.work / pace.frame_s)
         for (_, work), count in self.left.items():
-            probe_s = work * pace.frame_s
-            left_s += count * probe_s
+            with_one_more_s = left_s + work * pace.frame_s
+            left_s += count * work * pace.frame_s
             if 0 < count < 1:
-                left_s = max(left_s, _PERHAPS * probe_s)
+                # One may come: no less than half of what is left then, until it is certain.
+                left_s = max(left_s, with_one_more_s / 2)
         return left_s
 
 
@@ -252,7 +215,7 @@ class Eta:
             case JobPlanned(name, work, probes, encode_cost):
                 job = self._jobs.setdefault(name, _Job())
                 job.encode_cost = encode_cost
-                job.left[False, work] = probes
+                job.left = {(False, work): probes}
             case JobStarted(name, n_frames) if name not in self._jobs:
                 # It is a score, and nothing else.
                 running = _Running(now_s, max(1, n_frames), n_frames, look=False)
@@ -285,7 +248,7 @@ class Eta:
         Args:
             now_s: On the clock of `see`; no earlier than the last call of either.
         """
-        estimate_s = self._estimate(now_s)
+        estimate_s = self._estimate()
         if estimate_s is None:
             self._shown = None
             return None
@@ -297,13 +260,13 @@ class Eta:
         self._shown = now_s, shown_s
         return shown_s
 
-    def _estimate(self, now_s: float) -> float | None:
+    def _estimate(self) -> float | None:
         jobs = self._jobs.values()
         errors = [error for job in jobs if (error := job.look_error)]
         error = fmean(errors) if errors else 1.0
         own = {id(job): job.measured or job.looked(error) for job in jobs}
         known = [(job, pace) for job in jobs if (pace := own[id(job)])] or [
-            (job, pace) for job in jobs if (pace := job.first_pace(now_s))
+            (job, pace) for job in jobs if (pace := job.first_pace())
         ]
         # What a frame takes, but for how the jobs' encodes differ in cost.
         usual = _Pace.mean(
@@ -314,7 +277,7 @@ class Eta:
         lefts_s = []
         for job in (job for job in jobs if not job.finished):
             likely = replace(usual, encode_s=usual.encode_s * job.encode_cost)
-            lefts_s.append(job.seconds_left(own[id(job)] or likely, now_s))
+            lefts_s.append(job.seconds_left(own[id(job)] or likely))
         if not lefts_s:
             return 0.0
         workers = min(self._workers, len(lefts_s))

@@ -58,7 +58,7 @@ class JobPlanned:
 
     Attributes:
         work: What each of its probes takes, in that of a frame.
-        probes_expected: How many probes it should take on average, after one that is under way.
+        probes_expected: About how many probes it takes, after one that is under way.
         encode_cost: What the encode of a frame should take, where its score takes 1.
     """
 
@@ -99,6 +99,7 @@ class FramesDone:
     Attributes:
         stage: `encode`, `score`, `wait` for another process's probe, or `ceiling`: the source is
             scored against itself, of which no frames are counted.
+        frames_done: Of the stage; 0 when it begins.
     """
 
     job: str
@@ -114,7 +115,7 @@ class ProbeFinished:
         vmaf: Its pooled score.
         probes_left: How many more the search may need at most.
         look: Whether it was a look, and all it measured are parts of the clip.
-        probes_expected: How many more probes of its kind should come, on average.
+        probes_expected: About how many more probes of its kind come.
     """
 
     job: str
@@ -135,7 +136,7 @@ class ProbeStopped:
         limit_kbps: What it may have.
         recalled: Whether an earlier run found that out, and nothing was encoded.
         probes_left: How many more probes the search may need at most.
-        probes_expected: How many more should come, on average.
+        probes_expected: About how many more come.
     """
 
     job: str

@@ -23,6 +23,7 @@ from vmafx_tune.model import PoolMethod, Resolution
 from vmafx_tune.options import ScoringOptions
 from vmafx_tune.results.measurement import PooledScores
 from vmafx_tune.scoring.libvmaf.session import LibvmafScorer
+from vmafx_tune.server import grpc_app
 from vmafx_tune.server.proto import vmafx_pb2 as pb
 from vmafx_tune.server.proto import vmafx_pb2_grpc
 from vmafx_tune.server.scorer import Scored
@@ -495,6 +496,26 @@ def test_a_client_that_leaves_cancels_its_score(clips: ClipFactory, held: Held) 
         wait_until(lambda: held.cancelled == 1)
         wait_until(lambda: server.service.admission.running == 0)
         assert server.sample("vmafx_server_score_errors_total") == 1
+
+
+def test_a_client_that_asks_during_a_long_score_whether_the_server_is_there_keeps_its_call(
+    clips: ClipFactory, held: Held, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grpc_app, "_LEAST_PING_INTERVAL_MS", 100)
+    # Without a policy of its own, a server ends the connection at the third ping, after 3 s: no
+    # client sends more than one a second.
+    often = [("grpc.keepalive_time_ms", 300), ("grpc.http2.max_pings_without_data", 0)]
+    with (
+        running_server(settings_for(clips.folder), held) as server,
+        grpc.insecure_channel(server.address, options=often) as channel,
+    ):
+        call = stub_of(channel).Score.future(a_score(clips), timeout=TIMEOUT_S)
+        with pytest.raises(grpc.FutureTimeoutError):
+            call.result(timeout=5)
+
+        held.go.set()
+
+        assert call.result().score == 50
 
 
 def test_a_client_that_leaves_a_stream_frees_its_slot(server: RunningServer, stub: Any) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+import random
+from dataclasses import dataclass, field, replace
+from functools import partial
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.eta_runs import RUNS, at_share, shown
-from tests.unit.search.fakes import scores_of
+from tests.unit.search.fakes import SOURCE, CurveProber, request, scores_of
 from vmafx_tune.eta import Eta
 from vmafx_tune.events import (
     CompareStarted,
@@ -22,11 +27,15 @@ from vmafx_tune.events import (
     ProbeStopped,
 )
 from vmafx_tune.model import Probe
+from vmafx_tune.search.engine import search
+from vmafx_tune.search.expected_curve import Prior
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from vmafx_tune.events import Event
+    from vmafx_tune.model import ProbeSpec
+    from vmafx_tune.ports import ProbeProgress
 
 RECORDED = sorted(RUNS.glob("*.json"))
 
@@ -75,9 +84,35 @@ def test_nothing_is_said_before_anything_tells_how_fast_it_is() -> None:
 def test_the_progress_of_the_first_probe_tells() -> None:
     eta = planned("x264")
     eta.see(ProbeStarted("x264", 1, 30, 90, n_frames=100), 0)
-    eta.see(FramesDone("x264", "encode", 50), 5)
-    # A quarter of the first probe took 5 s, and two more come.
-    assert eta.seconds_left(5) == pytest.approx(15 + 40)
+    eta.see(FramesDone("x264", "encode", 100), 5)
+    # Half of the first probe took 5 s, and two more come.
+    assert eta.seconds_left(5) == pytest.approx(5 + 20)
+
+
+def test_frames_that_an_encoder_has_taken_in_count_as_done() -> None:
+    eta = planned("x264", probes=1)
+    eta.see(ProbeStarted("x264", 1, 30, 90, n_frames=100), 0)
+    eta.see(FramesDone("x264", "encode", 35), 3)
+    # It reads 25 frames ahead: 60 took 3 s, and as many scores will.
+    assert eta.seconds_left(3) == pytest.approx((1 - 0.35 / 2) * 10)
+
+
+def test_what_goes_before_the_first_encode_is_not_taken_for_its_pace() -> None:
+    eta = planned("x264", probes=2)
+    eta.see(ProbeStarted("x264", 1, 30, 90, n_frames=100), 0)
+    eta.see(FramesDone("x264", "encode", 0), 20)
+    eta.see(FramesDone("x264", "encode", 100), 25)
+    assert eta.seconds_left(25) == pytest.approx(5 + 10)
+    eta.see(finished(expected=1), 30)
+    assert eta.seconds_left(30) == pytest.approx(10)
+
+
+def test_the_first_probe_counts_only_where_there_is_no_other() -> None:
+    eta = planned("x264")
+    probe(eta, "x264", start=0, end=10, expected=2)
+    eta.see(ProbeStarted("x264", 2, 31, 90, n_frames=100), 10)
+    eta.see(finished(expected=1, encode_s=1), 16)
+    assert eta.seconds_left(16) == pytest.approx(6)
 
 
 def test_looks_tell_before_the_first_probe() -> None:
@@ -127,13 +162,13 @@ def test_what_is_no_whole_probe_says_nothing_of_the_others(end: Event) -> None:
     assert eta.seconds_left(11) == pytest.approx(10)
 
 
-def test_a_probe_that_may_not_come_counts_until_it_is_certain() -> None:
+def test_no_less_than_half_of_what_is_left_is_shown_where_one_more_probe_may_come() -> None:
     eta = planned("x264")
-    probe(eta, "x264", start=0, end=10, expected=1.3)
+    probe(eta, "x264", start=0, end=10, expected=1.2)
     eta.see(ProbeStarted("x264", 2, 31, 90, n_frames=100), 10)
     eta.see(FramesDone("x264", "encode", 100), 15)
-    eta.see(FramesDone("x264", "score", 99), 20)
-    assert eta.seconds_left(20) == pytest.approx(5, abs=0.5)
+    eta.see(FramesDone("x264", "score", 100), 20)
+    assert eta.seconds_left(20) == pytest.approx(5)
 
 
 def test_a_score_is_told_by_its_frames() -> None:
@@ -141,6 +176,55 @@ def test_a_score_is_told_by_its_frames() -> None:
     eta.see(JobStarted("score", 100), 0)
     eta.see(FramesDone("score", "score", 25), 5)
     assert eta.seconds_left(5) == pytest.approx(15)
+
+
+@dataclass
+class TimedProber(CurveProber):
+    """Takes ten seconds a probe, and notes what is shown in each."""
+
+    eta: Eta = field(default_factory=Eta)
+    now_s: float = 0.0
+    shown: list[float | None] = field(default_factory=list)
+
+    def see(self, event: Event) -> None:
+        self.eta.see(event, self.now_s)
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        assert on_progress is not None
+        for second in range(1, 11):
+            self.now_s += 1
+            stage, done = ("encode", second) if second <= 5 else ("score", second - 5)
+            on_progress(stage, done * spec.encode.source.n_frames // 5)
+            self.shown.append(self.eta.seconds_left(self.now_s))
+        made = super().probe(spec)
+        return replace(made, encode_time_s=5.0, score_time_s=5.0)
+
+    @property
+    def moments(self) -> list[float]:
+        """What is shown after a quarter, half and three quarters, in what is left."""
+        n = len(self.shown)
+        seconds = [int(share * n) for share in (0.25, 0.5, 0.75)]
+        return [(self.shown[second] or 0.0) / (n - second - 1) for second in seconds]
+
+
+def test_of_19_moments_in_20_of_searches_what_is_shown_is_within_a_factor_of_two() -> None:
+    clips, moments = random.Random(7), []
+    template = request().template
+    encode = replace(template.encode, source=replace(SOURCE, n_frames=1000))
+    asked = replace(
+        request(), template=replace(template, encode=encode), prior=Prior(38.4, 4.8), effort=1.0
+    )
+    for _ in range(100):
+        ceiling, width = clips.uniform(96, 100), clips.uniform(3.5, 7)
+        curve = partial(logistic, ceiling=ceiling, midpoint=clips.gauss(38, 4), width=width)
+        prober = TimedProber(curve, ceiling=ceiling)
+        search(asked.at_target(clips.uniform(70, 95)), prober, observe=prober.see)
+        moments += prober.moments
+    assert fmean(0.5 <= moment <= 2 for moment in moments) >= 0.95
+
+
+def logistic(quality: float, *, ceiling: float, midpoint: float, width: float) -> float:
+    return ceiling / (1 + math.exp((quality - midpoint) / width))
 
 
 def test_a_new_plan_replaces_the_old_one() -> None:

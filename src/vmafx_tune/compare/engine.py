@@ -13,7 +13,7 @@ from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import CompareStarted, JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.results.compare import CompareRow
 from vmafx_tune.results.search import Answer, BestEncode
-from vmafx_tune.search.engine import describe, failed_search, plan_of, search_with
+from vmafx_tune.search.engine import describe, failed_search, plan_of_searches, search_with
 from vmafx_tune.search.prescan import Prescan
 from vmafx_tune.search.probe_set import ProbeSet
 
@@ -63,7 +63,7 @@ def search_encoders(
     observe(CompareStarted(len(searches), workers))
     begun = in_turn(searches)
     for search in begun:
-        observe(plan_of(search, targets, guided=prescan is not None))
+        observe(plan_of_searches(search, targets))
     with ThreadPoolExecutor(workers, thread_name_prefix="compare") as pool:
         futures = {
             search.encoder: pool.submit(_run_encoder, search, targets, prober, prescan, observe)

@@ -20,9 +20,9 @@ from vmafx_tune.ladder.cells import (
 )
 from vmafx_tune.ladder.engine import cell_finished
 from vmafx_tune.results.ladder import LadderCell
-from vmafx_tune.search.engine import plan_of, search_with
+from vmafx_tune.search.engine import search_with
 from vmafx_tune.search.expected_curve import Prior
-from vmafx_tune.search.probe_set import ProbeSet, ProbesLeft
+from vmafx_tune.search.probe_set import ProbeSet, ProbesLeft, plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -188,8 +188,8 @@ class _AdaptiveSampling:
 
     def _tell_plans(self) -> None:
         for size, rendition in enumerate(self._renditions):
-            plan = plan_of(rendition.search, (), guided=False, job=str(rendition.resolution))
-            self._observe(replace(plan, probes_expected=self._expected[size]))
+            expected, job = self._expected[size], str(rendition.resolution)
+            self._observe(plan_of(rendition.search, expected, job=job))
 
     def _cell(self, rendition: _Rendition, target: float, failure: str | None) -> LadderCell:
         """Read a cell from the measured points, as a search that may measure nothing would."""

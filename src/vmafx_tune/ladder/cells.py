@@ -12,7 +12,7 @@ from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.ports import Recaller
 from vmafx_tune.results.ladder import LadderCell, LadderPoint
-from vmafx_tune.search.engine import plan_of, search_with
+from vmafx_tune.search.engine import plan_of_searches, search_with
 from vmafx_tune.search.prescan import Prescan
 from vmafx_tune.search.probe_set import ProbeSet
 
@@ -77,7 +77,7 @@ class SearchingSampler:
             if prescan is not None
         }
         for size, search in self._searches.items():
-            observe(plan_of(search, targets, guided=prescan is not None, job=str(size)))
+            observe(plan_of_searches(search, targets, job=str(size)))
 
     def __call__(self, resolution: Resolution, target: float) -> LadderCell:
         """Search `resolution` for `target`.

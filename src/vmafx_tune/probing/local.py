@@ -75,12 +75,12 @@ class EncodingProber:
         with self._shares.taken(), scratch_folder(self._work_dir) as folder:
             self._check(spec.encode.source)
             outcome = self._encoder.encode(
-                spec.encode, folder / "probe.mp4", on_progress=_stage(on_progress, "encode")
+                spec.encode, folder / "probe.mp4", on_progress=_begun(on_progress, "encode")
             )
             started = time.monotonic()
             with _naming_encode(spec, outcome.encoded):
                 scores = self._scorer.score(
-                    self._request(spec, outcome.encoded), on_progress=_stage(on_progress, "score")
+                    self._request(spec, outcome.encoded), on_progress=_begun(on_progress, "score")
                 )
             if self._keep is not None:
                 self._keep(spec.encode, outcome.encoded.path)
@@ -147,9 +147,12 @@ def _naming_encode(spec: ProbeSpec, encoded: Source) -> Iterator[None]:
         raise
 
 
-def _stage(observer: ProbeProgress | None, stage: str) -> FrameProgress | None:
-    """Adapt a probe's observer to one stage."""
-    return None if observer is None else lambda frames_done: observer(stage, frames_done)
+def _begun(observer: ProbeProgress | None, stage: str) -> FrameProgress | None:
+    """Tell a probe's observer that a stage begins, and adapt it to that stage."""
+    if observer is None:
+        return None
+    observer(stage, 0)
+    return lambda frames_done: observer(stage, frames_done)
 
 
 class LocalProbing:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune import formatting, shell
 from vmafx_tune.choices import SearchStrategy
-from vmafx_tune.events import JobFinished, JobPlanned, JobStarted, Observer, ignore
+from vmafx_tune.events import JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.formatting import counted
 from vmafx_tune.model import Probe
 from vmafx_tune.results.search import (
@@ -24,19 +24,20 @@ from vmafx_tune.search.curve import expected_crossing
 from vmafx_tune.search.losses import losses
 from vmafx_tune.search.plateau import MeasuredStep, is_saturated, plateau_at_best, plateau_at_worst
 from vmafx_tune.search.prescan import Prescan
-from vmafx_tune.search.probe_set import ProbeSet, method_of
+from vmafx_tune.search.probe_set import ProbeSet, method_of, plan_of
 from vmafx_tune.search.state import SearchProblem, SearchState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from vmafx_tune.events import JobPlanned
     from vmafx_tune.ports import Prober
     from vmafx_tune.results.measurement import PooledScores, SampleEstimate
     from vmafx_tune.search.plateau import Plateau
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.search.state import SearchOutcome
 
-__all__ = ["describe", "failed_search", "plan_of", "search", "search_with"]
+__all__ = ["describe", "failed_search", "plan_of_searches", "search", "search_with"]
 
 # As far as an unproven answer may be from the worst setting that reaches the target: a step of most
 # encoders is a twentieth of the bitrate, and another probe takes as long as the first.
@@ -72,7 +73,7 @@ def search(
         VmafxTuneError: A probe failed.
     """
     probe_set = ProbeSet(request, prober, observe)
-    observe(plan_of(request, [request.target], guided=prescan is not None))
+    observe(plan_of_searches(request, [request.target]))
     observe(JobStarted(request.encoder, n_frames=request.n_frames))
     looks = None if prescan is None else Prescan(request, prescan, observe)
     result = search_with(request, probe_set, prescan=looks, prove=prove)
@@ -87,28 +88,23 @@ def search(
     return result
 
 
-def plan_of(
-    request: SearchRequest, targets: Sequence[float], *, guided: bool, job: str | None = None
+def plan_of_searches(
+    request: SearchRequest, targets: Sequence[float], *, job: str | None = None
 ) -> JobPlanned:
     """Tell what searches for all `targets` should take, before the first of them.
 
     Args:
         request: The search to repeat.
         targets: What it is repeated for.
-        guided: Whether looks show the first one its way.
         job: Name that the event carries; None for the encoder's.
     """
-    expected = method_of(request.strategy).probes_expected
-    first = SearchProblem(request.target, request.grid.last_step, max_probes=request.max_iter)
-    # As if looks, or the first search, had left something to go by.
-    later = replace(first, hints={first.last_step // 2: request.target})
-    return JobPlanned(
-        request.encoder if job is None else job,
-        request.work,
-        probes_expected=expected(later if guided else first, {})
-        + (len(targets) - 1) * expected(later, {}),
-        encode_cost=request.encode_cost,
+    problem = SearchProblem(
+        request.target, request.grid.last_step, max_probes=request.max_iter, prior=request.prior
     )
+    expected = method_of(request.strategy).probes_expected(
+        [(replace(problem, target=target), {}) for target in targets]
+    )
+    return plan_of(request, expected, job=request.encoder if job is None else job)
 
 
 def search_with(

@@ -11,7 +11,7 @@ from vmafx_tune.search.curve import expected_crossing
 from vmafx_tune.search.state import Bracket, SearchState
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Generator, Mapping, Sequence
 
     from vmafx_tune.search.state import Measurement, SearchOutcome, SearchProblem
 
@@ -21,10 +21,8 @@ _NOTHING: Mapping[int, Measurement] = MappingProxyType({})
 
 _EXTRA_PROBES = 2
 _REACH = 0.5
-# Mean numbers of probes, over curves that differ from the prior as clips do, of a search without
-# hints; of one that knows some of the curve, whose guess and a neighbour mostly hold the proof; and
-# of one that has measured that neighbour.
-_UNGUIDED, _GUIDED, _BESIDE = 3.2, 2.1, 1.2
+# Scores are not all as expected: so many times the probes come, in the middle of what is likely.
+_SURPRISES = 1.25
 
 
 def interpolate(problem: SearchProblem) -> Generator[int, Measurement, SearchOutcome]:
@@ -63,27 +61,41 @@ def probes_left(problem: SearchProblem, measured: Mapping[int, Measurement] = _N
     return max(0, min(problem.max_probes - n_made, most))
 
 
-def probes_expected(
-    problem: SearchProblem, measured: Mapping[int, Measurement] = _NOTHING
-) -> float:
-    """Tell how many more probes `interpolate` should make on average.
+def probes_expected(searches: Sequence[tuple[SearchProblem, Mapping[int, Measurement]]]) -> float:
+    """Estimate how many more probes searches take that share what they measure.
+
+    Each step counts that is measured if all scores are as expected, and some more, as not all are.
 
     Args:
-        problem: What is searched.
-        measured: What came in since the search began, as for `probes_left`.
+        searches: What is searched, and what came in since the search began, as for `probes_left`.
 
     Returns:
-        From 0 up to what `probes_left` gives.
+        From 0 up to the sum of what `probes_left` gives.
     """
-    state = SearchState(replace(problem, known={**problem.known, **measured}))
-    passing, missing = state.bracket.ends
-    if missing - passing < 2:
-        return 0.0
-    step = wished_step(problem, state, expected_crossing(problem, state))
-    usual = _UNGUIDED
-    if state.found or problem.hints:
-        usual = _BESIDE if step - passing == 1 or missing - step == 1 else _GUIDED
-    return min(probes_left(problem, measured), usual)
+    counts: dict[int, float] = {}
+    for problem, measured in searches:
+        counts |= _steps_expected(problem, measured)
+    return min(sum(probes_left(*search) for search in searches), sum(counts.values()))
+
+
+def _steps_expected(
+    problem: SearchProblem, measured: Mapping[int, Measurement]
+) -> dict[int, float]:
+    """Find the steps that are measured if all scores are as expected, and what each counts."""
+    state = SearchState(problem)
+    for step, measurement in measured.items():
+        state.record(step, measurement)
+    crossing, begins = expected_crossing(problem, state), not state.found
+    if state.scores and (end := _end_within_reach(crossing, state.bracket, problem)) is not None:
+        # It is tried where it may well be the answer: the worst quality passes, or none does.
+        crossing = end or -1.0
+    alone, steps = state.bracket.n_open == 1, []
+    while state.may_probe:
+        steps.append(_guess(problem, state, crossing, made=state))
+        state.record(steps[-1], problem.target + crossing - steps[-1])
+    # Hints that send a search to an end of the range are hardly ever wrong.
+    certain = alone or (begins and problem.hints and len(steps) == 1)
+    return dict.fromkeys(steps, 1.0 if certain else _SURPRISES)
 
 
 def _next_step(problem: SearchProblem, state: SearchState) -> int:
@@ -92,24 +104,25 @@ def _next_step(problem: SearchProblem, state: SearchState) -> int:
     A seed costs nothing, so that it is taken wherever it is met. A search that is repeated thus
     takes the same steps again, however much was stored since.
     """
-    step = _guess(problem, state, made=state)
+    step = _guess(problem, state, expected_crossing(problem, state), made=state)
     inside = _inside(problem.seeds, state.bracket)
     if step in inside or not inside:
         return step
     seeded = SearchState(replace(problem, known={**state.found, **inside}))
     if seeded.bracket.n_open:
-        return _guess(problem, seeded, made=state)
+        return _guess(problem, seeded, expected_crossing(problem, seeded), made=state)
     # The seeds hold the proof: one end of the closed bracket is a seed, if not both.
     return next(step for step in seeded.bracket.ends if step in inside)
 
 
-def _guess(problem: SearchProblem, state: SearchState, *, made: SearchState) -> int:
+def _guess(
+    problem: SearchProblem, state: SearchState, crossing: float, *, made: SearchState
+) -> int:
     """Choose a step by what `state` holds, such that a search that has `made` so much affords it.
 
     Where the neighbour that would close the case could not be afforded any more, it goes first: two
     steps on one side of the crossing would leave a wide bracket, and bisection to search it.
     """
-    crossing = expected_crossing(problem, state)
     wish = wished_step(problem, state, crossing)
     n_left = _budget(problem) - made.n_new
     step = _nearest_affordable(wish, made.bracket, n_left)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import starmap
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,6 +11,7 @@ from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.errors import TooLargeError, VmafxTuneError
 from vmafx_tune.events import (
     FramesDone,
+    JobPlanned,
     Observer,
     ProbeFailed,
     ProbeFinished,
@@ -43,12 +45,12 @@ class Method:
     Attributes:
         strategy: Which steps to measure.
         probes_left: Bounds how many more probes it makes, from what was measured so far.
-        probes_expected: Tells how many more it should make on average, likewise.
+        probes_expected: Estimates how many more several searches make.
     """
 
     strategy: Strategy
     probes_left: Callable[[SearchProblem, Mapping[int, Measurement]], int]
-    probes_expected: Callable[[SearchProblem, Mapping[int, Measurement]], float]
+    probes_expected: Callable[[Sequence[tuple[SearchProblem, Mapping[int, Measurement]]]], float]
 
 
 _METHODS = {
@@ -56,7 +58,11 @@ _METHODS = {
         interpolate.interpolate, interpolate.probes_left, interpolate.probes_expected
     ),
     # Bisection takes all that it may, or one fewer.
-    SearchStrategy.BISECT: Method(bisect.bisect, bisect.probes_left, bisect.probes_left),
+    SearchStrategy.BISECT: Method(
+        bisect.bisect,
+        bisect.probes_left,
+        lambda searches: sum(starmap(bisect.probes_left, searches)),
+    ),
 }
 
 
@@ -88,8 +94,13 @@ def _step(grid: KnobGrid, quality: float) -> int | None:
     return step if on_grid else None
 
 
+def plan_of(request: SearchRequest, probes_expected: float, *, job: str) -> JobPlanned:
+    """Tell what the probes of a job take, and how many should come."""
+    return JobPlanned(job, request.work, probes_expected, request.encode_cost)
+
+
 class ProbesLeft(NamedTuple):
-    """How many more probes a job makes: at most, and on average."""
+    """How many more probes a job makes: at most, and as an estimate."""
 
     at_most: int
     expected: float
@@ -212,8 +223,11 @@ class ProbeSet:
             searches = [(problem, found), *((search, {}) for search in later)]
             return ProbesLeft(
                 sum(method.probes_left(*search) for search in searches),
-                sum(method.probes_expected(*search) for search in searches),
+                method.probes_expected(searches),
             )
+
+        if problem.hints:
+            self._observe(plan_of(self._request, probes_left().expected, job=self._job))
 
         def measure(step: int) -> Measurement:
             return self.measure(step, problem.target, probes_left)

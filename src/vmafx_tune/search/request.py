@@ -20,8 +20,9 @@ __all__ = ["SearchRequest"]
 # Processor time of a score, in that of an encode by libx264; see `EncoderRow.effort`.
 _SCORING_EFFORT = 1.0
 _HARDWARE_EFFORT = 0.5
-# Starting the programs for a part takes as long as scoring so many pixels.
-_START_PIXELS = 24e6
+# Starting the programs for a part takes about as long as scoring so many pixels; machines differ by
+# a factor of three to either side.
+_START_PIXELS = 8e6
 
 
 @frozen

@@ -97,6 +97,14 @@ def test_a_number_of_threads_that_was_asked_for_is_passed_on(tmp_path: Path) -> 
     assert [request.threads for request in scorer.asked] == [3]
 
 
+def test_each_stage_is_told_when_it_begins(tmp_path: Path) -> None:
+    told: list[tuple[str, int]] = []
+    prober_of(Encoder(), Scorer(), tmp_path).probe(
+        SPEC, on_progress=lambda stage, frames: told.append((stage, frames))
+    )
+    assert told == [("encode", 0), ("score", 0)]
+
+
 class Refusing(Scorer):
     """Raises what scorers raise of an encode, which they know by its file."""
 

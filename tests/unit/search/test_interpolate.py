@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from vmafx_tune.search.expected_curve import Prior
-from vmafx_tune.search.interpolate import interpolate, probes_left
+from vmafx_tune.search.interpolate import interpolate, probes_expected, probes_left
 from vmafx_tune.search.state import TOO_LARGE, Measurement, SearchOutcome, SearchProblem, solve
 
 if TYPE_CHECKING:
@@ -177,6 +177,45 @@ def test_probes_left_counts_two_above_bisections_most_and_none_for_a_closed_brac
     assert probes_left(SearchProblem(90, last_step=51)) == 8
     assert probes_left(SearchProblem(90, last_step=51, max_probes=3)) == 3
     assert probes_left(SearchProblem(90, last_step=51), proof) == 0
+
+
+def expected(measured: Mapping[int, float], *targets: float, **changes: Any) -> float:
+    """Estimate how many probes searches for `targets` take, from what was measured."""
+    problems = [SearchProblem(target, 51, prior=PRIOR, **changes) for target in targets]
+    return probes_expected([(problem, measured) for problem in problems])
+
+
+def test_a_guess_and_its_neighbour_are_expected_and_then_one_of_them() -> None:
+    scores = typical()
+    guess = run(scores)[1][0]
+
+    first = expected({}, 90)
+    second = expected({guess: scores[guess]}, 90)
+
+    assert 2 < first < 3
+    assert 1 < second < 2
+
+
+def test_a_step_that_is_open_alone_is_certain() -> None:
+    assert expected({30: 92.0, 32: 88.0}, 90) == 1
+    assert expected({30: 92.0, 31: 88.0}, 90) == 0
+
+
+def test_the_probes_of_a_search_that_is_out_of_guesses_are_those_that_bisect() -> None:
+    # So gentle a curve does not reach the target: step 0 is wished for, 16 is what can be afforded.
+    measured = {41: 83.7, 36: 86.8, 31: 89.3}
+    assert 5 <= expected(measured, 90) <= probes_left(SearchProblem(90, 51), measured)
+
+
+def test_an_end_of_the_range_that_hints_lead_to_is_expected_to_be_the_answer() -> None:
+    assert expected({}, 70, hints={40: 97.0, 51: 95.0}) == 1
+
+
+def test_a_step_that_several_searches_ask_for_counts_once() -> None:
+    alone = expected({}, 90)
+    assert expected({}, 90, 90) == alone
+    assert alone < expected({}, 90, 90.5) < 2 * alone
+    assert expected({}, 70, 90) == 2 * alone
 
 
 def test_a_miss_that_is_better_than_a_step_that_is_too_large_is_no_end_to_interpolate_from() -> (
