@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UsageError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.results.encode import DroppedStream
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ __all__ = [
 COPY = "copy"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Container:
     """A container that encodes are delivered in.
 
@@ -84,7 +84,7 @@ _KBPS_PER_CHANNEL = MappingProxyType({"aac": 80, "opus": 64})
 _AUDIO = re.compile(r"(?P<codec>aac|flac|opus)(?::(?P<kbps>[1-9][0-9]{0,3}))?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AudioForm:
     """What becomes of audio.
 
@@ -139,7 +139,7 @@ def container_of(path: Path) -> Container:
     return container
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """A stream of the output.
 
@@ -154,7 +154,7 @@ class Part:
     options: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StreamPlan:
     """What an output is made of.
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vmafx_tune.frozen import frozen
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.ladder.hull_model import CurveModel, Measured, QualityScale
 from vmafx_tune.search.curve import PchipCurve
@@ -41,7 +41,7 @@ class ProbeWish(NamedTuple):
     step: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HullProblem:
     """One ladder to sample, fully determined but for the measurements.
 

@@ -7,11 +7,11 @@ and an estimate is the surer the nearer it is to something measured.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vmafx_tune.frozen import frozen
 from vmafx_tune.search.expected_curve import TYPICAL_CEILING
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _HEADROOM = 1.0
 _CENTRE = 1.5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Measured:
     """One measured point.
 
@@ -46,7 +46,7 @@ class Measured:
     vmaf: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Estimate:
     """Values with their standard deviations, one for each place asked for."""
 
@@ -54,7 +54,7 @@ class Estimate:
     deviation: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QualityScale:
     """The scale on which curves are nearly straight: log odds of a score below a ceiling.
 
@@ -118,7 +118,7 @@ class CurveModel:
         return np.stack([odds, octaves])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Part:
     """How far curves stray from the mean: deviations of what is constant, linear and bent."""
 
@@ -132,7 +132,7 @@ class _Part:
         return np.asarray(self.level**2 + self.slope**2 * linear + self.bend**2 * alike)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Habits:
     """What is known of curves before anything is measured; a mean and deviations from it.
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import math
 from bisect import bisect_left
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import accumulate
 from typing import TYPE_CHECKING, Protocol
 
 from vmafx_tune.errors import UsageError
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,7 +30,7 @@ class Throughput(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LogNormalThroughput:
     """Throughput whose logarithm is normally distributed.
 
@@ -60,7 +61,7 @@ class LogNormalThroughput:
         return math.erfc(deviations / math.sqrt(2)) / 2
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MeasuredThroughput:
     """Throughput as it was measured, one value per viewer or session.
 

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.ffmpeg import file_url
 
 if TYPE_CHECKING:
@@ -236,7 +237,7 @@ def ladder_variants(result: LadderResult) -> tuple[Variant, ...]:
     return ascending(_variant(rung, delivery, result.encoder) for rung in result.renditions)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Delivery:
     """What all renditions of a ladder share."""
 

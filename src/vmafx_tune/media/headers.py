@@ -8,11 +8,11 @@ contents that are needed are read.
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
 from itertools import islice
 from typing import IO, TYPE_CHECKING, NamedTuple
 
 from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.container import check_file
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def promised_end(path: Path) -> int:
     return end
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attachment:
     """A file that is attached to another.
 
@@ -221,7 +221,7 @@ _ENTRY_FIELDS = 78
 _MOST_BYTES = 1 << 22
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SampleEntry:
     """What an MP4 says of the codec of its video track.
 

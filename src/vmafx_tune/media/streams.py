@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import UnreadableSourceError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.container import check_file, lenient_tags, open_video
 from vmafx_tune.media.ffmpeg import file_url, input_guard
 from vmafx_tune.media.headers import incomplete_attachments
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Contents", "attached_bytes", "first_frame_s", "read_contents"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Contents:
     """All that a file holds.
 

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
@@ -27,6 +27,7 @@ from vmafx_tune.errors import (
 )
 from vmafx_tune.files import locked
 from vmafx_tune.formatting import counted
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.media.codec_strings import codec_string
 from vmafx_tune.media.ffmpeg import FrameCounter, file_url, input_guard, is_disk_full
@@ -52,7 +53,7 @@ _LOG = ("-v", "level+info", "-nostats", "-progress", "pipe:1")
 _QUIET = ("-hide_banner", "-nostdin", "-y", "-v", "level+info")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delivered:
     """A finished delivery encode.
 
@@ -71,7 +72,7 @@ class Delivered:
     reused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Note:
     """What is kept beside an encode: the hash of its packets, and scores by how they were made."""
 

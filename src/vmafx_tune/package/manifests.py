@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 from xml.etree import ElementTree as ET
 
 from vmafx_tune.errors import ToolOutputError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.manifests.hls import FIRST_KBPS, hls_scores
 from vmafx_tune.media.packets import Segment, average_rate, peak_segment_rate
 from vmafx_tune.package.packager import DASH, HLS
@@ -36,7 +36,7 @@ _SWITCHING = "urn:mpeg:dash:adaptation-set-switching:2016"
 _MPD = "{urn:mpeg:dash:schema:mpd:2011}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rates:
     """Bitrates of a media playlist, by the sizes of its files.
 
@@ -51,7 +51,7 @@ class Rates:
     segments: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VideoFacts:
     """What manifests say of a rendition."""
 
@@ -64,7 +64,7 @@ class VideoFacts:
     iframe_rates: Rates
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AudioFacts:
     """What manifests say of an audio track."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import OutputError, ToolNotFoundError, ToolOutputError, UsageError
+from vmafx_tune.frozen import frozen
 from vmafx_tune.media.ffmpeg import is_disk_full
 from vmafx_tune.media.process import describe_exit
 
@@ -51,7 +51,7 @@ _LANGUAGE = re.compile(r"[A-Za-z]{3}(-[A-Za-z0-9]{2,8})*|[a-z]{2}(-[A-Za-z0-9]{2
 _SPECIAL = re.compile(r'[,="\s]+')
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Packager:
     """A Shaka Packager that runs on this machine."""
 

@@ -11,6 +11,7 @@ from vmafx_tune import shell
 from vmafx_tune.encode.streams import COPY, TEXT_SUBTITLES, AudioForm, audio_form
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.formatting import given
+from vmafx_tune.frozen import frozen
 from vmafx_tune.results.encode import DroppedStream
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ _AUDIO_CODECS = frozenset({"aac", "ac3", "eac3", "flac", "mp3", "opus"})
 _BUFSIZE_PER_MAXRATE = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Caps:
     """What a delivery encode may have at most.
 
@@ -115,7 +116,7 @@ class TextTrack:
         return "forced" in self.stream.dispositions
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tracks:
     """What becomes of the source's streams beside its video."""
 

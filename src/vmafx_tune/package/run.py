@@ -6,7 +6,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
@@ -25,6 +25,7 @@ from vmafx_tune.errors import (
 )
 from vmafx_tune.events import FramesDone, JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.formatting import counted
+from vmafx_tune.frozen import frozen
 from vmafx_tune.manifests.variant import VideoRange
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.media.packets import segment_length
@@ -142,7 +143,7 @@ def package(
     return replace(result, wall_time_ms=wall_time_ms)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Plan:
     """What is to be made, as far as the ladders tell."""
 
@@ -152,7 +153,7 @@ class _Plan:
     packager_args: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Made:
     """The files that the packager takes."""
 
