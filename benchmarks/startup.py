@@ -48,7 +48,7 @@ def startup(folder: Path, rounds: int) -> list[Row]:
     # Fills the cache, and leaves compiled modules behind.
     each_turn(runs, 1)
     found = ratios(each_turn(runs, rounds), "pass")
-    bars = {"--version": 2.2, "--help": 10.5, "compare --help": 20}
+    bars = {"--version": 2, "--help": 8, "compare --help": 12}
     return [
         *(_row(f"`vmafx-tune {name}`", found[name], bar) for name, bar in bars.items()),
         _row("`serve`, start to ready", found["serve"], 10.5),
