@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vmafx_tune.ladder.run import ladder, reselect
     from vmafx_tune.model import PoolMethod, Resolution
     from vmafx_tune.options import (
+        CapOptions,
         DeliveryOptions,
         EncodingOptions,
         PackageOptions,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CancelToken",
+    "CapOptions",
     "CompareResult",
     "CompareRow",
     "DeliveryOptions",
@@ -82,6 +84,7 @@ __all__ = [
 
 _HOMES = {
     "CancelToken": "cancel",
+    "CapOptions": "options",
     "CompareResult": "results.compare",
     "CompareRow": "results.compare",
     "DeliveryOptions": "options",

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HDR_TRANSFERS",
+    "CapFactors",
+    "Caps",
     "Comparison",
     "Complexity",
     "Damage",
@@ -378,6 +380,42 @@ def _packed(values: Sequence[float]) -> Sequence[float]:
 
 
 @frozen
+class Caps:
+    """What an encode may have at most.
+
+    Attributes:
+        maxrate_kbps: Rate at which its buffer is filled.
+        bufsize_kbits: Size of that buffer.
+    """
+
+    maxrate_kbps: float
+    bufsize_kbits: float
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Output options of ffmpeg for it."""
+        rates = (round(1000 * self.maxrate_kbps), round(1000 * self.bufsize_kbits))
+        return ("-maxrate", str(rates[0]), "-bufsize", str(rates[1]))
+
+
+@frozen
+class CapFactors:
+    """Caps on an encode, in what it takes on average without them.
+
+    Attributes:
+        maxrate: Rate at which its buffer is filled, as a multiple of the average.
+        bufsize: Size of that buffer, in seconds of the average.
+    """
+
+    maxrate: float
+    bufsize: float
+
+    def at(self, bitrate_kbps: float) -> Caps:
+        """Return the caps of an encode with this average bitrate."""
+        return Caps(self.maxrate * bitrate_kbps, self.bufsize * bitrate_kbps)
+
+
+@frozen
 class EncodeSpec:
     """One encode, fully determined.
 
@@ -394,6 +432,8 @@ class EncodeSpec:
             encoder.
         max_bitrate_kbps: Above this average bitrate the encode is of no use, and may be stopped as
             soon as that is certain; None for no limit. It changes no byte of an encode.
+        caps: Caps that follow from the average of the same encode without them, which is made
+            first; None for none.
     """
 
     source: Source
@@ -406,6 +446,13 @@ class EncodeSpec:
     depth: int | None = None
     gop_frames: int | None = None
     max_bitrate_kbps: float | None = None
+    caps: CapFactors | None = None
+
+    def capped(self, caps: Caps | None) -> EncodeSpec:
+        """Return the encode with caps as arguments of its own, in place of factors."""
+        if caps is None:
+            return self
+        return replace(self, caps=None, extra_args=(*self.extra_args, *caps.arguments))
 
 
 @frozen
@@ -426,6 +473,7 @@ class EncodeOutcome:
         keyframe_bytes: Size of each video packet that is a keyframe, in order; the first of them
             begins the encode.
         video_sha256: Hash of the video packets, one after the other.
+        caps: What it was held to; None for no caps.
     """
 
     encoded: Source
@@ -438,6 +486,7 @@ class EncodeOutcome:
     peak_bitrate_kbps: float | None = None
     keyframe_bytes: tuple[int, ...] = ()
     video_sha256: str = ""
+    caps: Caps | None = None
 
     @property
     def bitrate_kbps(self) -> float:
@@ -486,6 +535,7 @@ class Probe:
         without_grain: Whether its film grain was left out of scoring.
         video_sha256: Hash of the encode's video packets, one after the other; empty where it is not
             known, and for an encode that has parts.
+        caps: What it was held to; None for no caps.
     """
 
     quality: float
@@ -506,6 +556,7 @@ class Probe:
     hdr_metadata: tuple[str, ...] = ()
     video_sha256: str = ""
     without_grain: bool = False
+    caps: Caps | None = None
 
     @property
     def chunk_commands(self) -> tuple[tuple[str, ...], ...]:

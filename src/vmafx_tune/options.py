@@ -17,6 +17,7 @@ __all__ = [
     "DEFAULT_ENCODERS",
     "DEFAULT_LADDER_TARGETS",
     "DEFAULT_TARGET",
+    "CapOptions",
     "ClusterOptions",
     "DeliveryOptions",
     "EncodingOptions",
@@ -329,6 +330,26 @@ class DeliveryOptions:
 
 
 @option_group
+class CapOptions:
+    """Caps: what encodes may have at most, where players must not stall."""
+
+    maxrate_factor: float | None = option(
+        "--maxrate-factor",
+        default=None,
+        metavar="FACTOR",
+        help="Cap the bitrate of each encode at this multiple of its average. Default: no cap, or "
+        "that of a saved ladder.",
+    )
+    bufsize_factor: float | None = option(
+        "--bufsize-factor",
+        default=None,
+        metavar="SECONDS",
+        help="Buffer of the cap, in seconds of the average bitrate. Default: twice "
+        "--maxrate-factor.",
+    )
+
+
+@option_group
 class PackageOptions:
     """Package: what the folder holds, and how it is made."""
 
@@ -349,19 +370,6 @@ class PackageOptions:
         "--subtitles/--no-subtitles",
         default=True,
         help="Deliver text subtitles, as WebVTT.",
-    )
-    maxrate_factor: float | None = option(
-        "--maxrate-factor",
-        default=None,
-        metavar="FACTOR",
-        help="Cap the bitrate of each rendition at this multiple of its average. Default: no cap.",
-    )
-    bufsize_factor: float | None = option(
-        "--bufsize-factor",
-        default=None,
-        metavar="SECONDS",
-        help="Buffer of the cap, in seconds of the average bitrate. Default: twice "
-        "--maxrate-factor.",
     )
     verify: bool = option(
         "--verify/--no-verify",

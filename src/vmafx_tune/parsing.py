@@ -9,11 +9,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UsageError
+from vmafx_tune.formatting import given
 
 if TYPE_CHECKING:
-    from vmafx_tune.model import Resolution
+    from vmafx_tune.model import CapFactors, Resolution
 
 __all__ = [
+    "cap_factors",
     "is_url",
     "parse_arguments",
     "parse_crop",
@@ -32,6 +34,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _MAX_SIDE = 65_536
+_BUFSIZE_PER_MAXRATE = 2.0
 _MAX_FRAME_RATE = 1_000
 
 
@@ -106,6 +109,32 @@ def parse_crop(text: str) -> tuple[int, int, int, int] | None:
         )
     width, height, x, y = (int(number) for number in match.groups())
     return width, height, x, y
+
+
+def cap_factors(maxrate: float | None, bufsize: float | None) -> CapFactors | None:
+    """Check factors of caps.
+
+    Args:
+        maxrate: Multiple of an encode's average; None for no cap.
+        bufsize: Buffer in seconds of the average; None for twice `maxrate`.
+
+    Raises:
+        UsageError: One makes no sense.
+    """
+    if maxrate is None:
+        if bufsize is not None:
+            raise UsageError("--bufsize-factor has no effect without --maxrate-factor. Give both.")
+        return None
+    if not (math.isfinite(maxrate) and maxrate >= 1):
+        raise UsageError(
+            f"--maxrate-factor {given(maxrate)} is not valid: a cap below the average is no cap on "
+            "peaks. Use 1 or more."
+        )
+    if bufsize is not None and not (math.isfinite(bufsize) and bufsize > 0):
+        raise UsageError(f"--bufsize-factor {given(bufsize)} is not valid. Use more than 0.")
+    from vmafx_tune.model import CapFactors
+
+    return CapFactors(maxrate, bufsize or _BUFSIZE_PER_MAXRATE * maxrate)
 
 
 def parse_numbers(text: str, what: str) -> tuple[float, ...]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.model import CapFactors
     from vmafx_tune.ports import Prober, Scorer
     from vmafx_tune.results.measurement import Sample
     from vmafx_tune.results.search import Answer
@@ -58,6 +59,7 @@ class PreparedSource:
         chunks: What the source is divided into; empty to encode it as a whole.
         gop_frames: Length of closed GOPs; None leaves keyframes to the encoder.
         notes: What results have to say of the parts.
+        caps: Caps on all encodes; None for none.
     """
 
     session: Session
@@ -71,6 +73,7 @@ class PreparedSource:
     chunks: tuple[Segment, ...] = ()
     gop_frames: int | None = None
     notes: tuple[str, ...] = ()
+    caps: CapFactors | None = None
 
     @classmethod
     def prepare(
@@ -81,6 +84,7 @@ class PreparedSource:
         session: Session,
         *,
         gop_frames: int | None = None,
+        caps: CapFactors | None = None,
     ) -> PreparedSource:
         """Choose model and scorer for a source, and the parts of it to measure.
 
@@ -113,6 +117,7 @@ class PreparedSource:
             chunks,
             gop_frames,
             notes,
+            caps,
         )
 
     def request(
@@ -147,6 +152,7 @@ class PreparedSource:
             depth=_checked_depth(self.encoding.depth),
             gop_frames=self.gop_frames,
             max_bitrate_kbps=max_bitrate_kbps,
+            caps=self.caps,
         )
         row.check(encode)
         row.check_location(encode)

@@ -272,3 +272,41 @@ def test_a_format_that_asks_for_nothing_does_not_load_the_encoders(saved: Path) 
     loaded = set(done.stderr.split())
     assert "vmafx_tune.reports.saved_ladder" in loaded
     assert not loaded & {"av", "ffmpeg", "vmafx_tune.encoders.registry"}
+
+
+def test_probes_are_capped_as_deliveries_will_be(source: Path) -> None:
+    caps = ("--maxrate-factor", "1", "--bufsize-factor", "0.2")
+    asked = ("-r", source, "-t", "90", "--resolutions", "320x180", *FAST, *EVERYTHING)
+    for cached in (False, True):
+        done = run_cli("ladder", *asked, *caps)
+        assert done.exit_code == 0, done.stderr
+        assert (done.document["maxrate_factor"], done.document["bufsize_factor"]) == (1, 0.2)
+        assert (done.document["new_probes"] == 0) is cached
+        for probe in done.document["probes"]:
+            words = shlex.split(probe["encode_command"])
+            maxrate, bufsize = (
+                int(words[words.index(f"-{x}") + 1]) for x in ("maxrate", "bufsize")
+            )
+            assert maxrate == pytest.approx(1000 * probe["maxrate_kbps"], abs=1)
+            assert bufsize == pytest.approx(0.2 * maxrate, abs=1)
+            # Within a buffer this small, the encode falls short of its average.
+            assert probe["bitrate_kbps"] < 1.02 * probe["maxrate_kbps"]
+    free = run_cli("ladder", *asked).document["probes"]
+    assert {probe["maxrate_kbps"] for probe in free} == {None}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--bufsize-factor", "2"), "no effect without --maxrate-factor"),
+        (("--maxrate-factor", "0.5"), "--maxrate-factor 0.5 is not valid"),
+        (("--maxrate-factor", "2", "--chunk", "1"), "--chunk encodes parts"),
+        (("--maxrate-factor", "2", "--sample", "2x1s"), "--sample encodes parts"),
+        (("--maxrate-factor", "2", "-c", "libvpx-vp9"), "has no effect on libvpx-vp9"),
+    ],
+)
+def test_caps_that_make_no_sense_are_refused(
+    source: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    done = run_cli("ladder", "-r", source, *arguments)
+    assert (done.exit_code, message in done.stderr) == (2, True), done.stderr

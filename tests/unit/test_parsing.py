@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmafx_tune.errors import UsageError
-from vmafx_tune.model import Resolution
+from vmafx_tune.model import CapFactors, Resolution
 from vmafx_tune.parsing import (
+    cap_factors,
     parse_arguments,
     parse_frame_rate,
     parse_names,
@@ -98,3 +99,24 @@ def test_a_size_is_a_number_with_or_without_a_unit(text: str, size: int) -> None
 def test_anything_else_is_no_size(text: str) -> None:
     with pytest.raises(UsageError, match="500M or 2G"):
         parse_size_bytes(text)
+
+
+def test_the_buffer_of_a_cap_is_twice_the_cap_by_default() -> None:
+    assert cap_factors(1.5, None) == CapFactors(1.5, 3.0)
+    assert cap_factors(None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("maxrate", "bufsize", "message"),
+    [
+        (None, 2.0, "--bufsize-factor has no effect without --maxrate-factor"),
+        (0.9, None, "--maxrate-factor 0.9 is not valid"),
+        (float("nan"), None, "--maxrate-factor nan is not valid"),
+        (1.5, 0.0, "--bufsize-factor 0 is not valid"),
+    ],
+)
+def test_a_factor_of_a_cap_that_makes_no_sense_is_refused(
+    maxrate: float | None, bufsize: float | None, message: str
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        cap_factors(maxrate, bufsize)

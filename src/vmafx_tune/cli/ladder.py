@@ -18,6 +18,7 @@ from vmafx_tune.formatting import given
 from vmafx_tune.options import (
     DEFAULT_ENCODERS,
     DEFAULT_LADDER_TARGETS,
+    CapOptions,
     ClusterOptions,
     EncodingOptions,
     RungOptions,
@@ -107,6 +108,7 @@ def ladder(
     asked: LadderOptions,
     commands: Commands = False,
     rungs: RungOptions,
+    caps: CapOptions,
     encoding: EncodingOptions,
     scoring: ScoringOptions,
     sources: SourceOptions,
@@ -144,6 +146,7 @@ def ladder(
                 sampling=asked.sampling,
                 score_at=asked.score_at,
                 gop_s=asked.gop,
+                caps=caps,
                 rungs=rungs,
                 workers=asked.workers,
                 encoding=encoding,

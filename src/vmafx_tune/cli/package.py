@@ -11,7 +11,7 @@ from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import DisplayOptions, running
 from vmafx_tune.cli.output import Destination, choose_format
 from vmafx_tune.cli.saved import saved_ladder
-from vmafx_tune.options import PackageOptions, ToolOptions
+from vmafx_tune.options import CapOptions, PackageOptions, ToolOptions
 
 __all__ = ["package"]
 
@@ -32,6 +32,7 @@ def package(
         typer.Option("--report", metavar="FILE", help="Write the result to this file, too."),
     ] = None,
     options: PackageOptions,
+    caps: CapOptions,
     tools: ToolOptions,
     display: DisplayOptions,
 ) -> None:
@@ -56,6 +57,7 @@ def package(
                 [saved_ladder(name) for name in ladders],
                 output,
                 options=options,
+                caps=caps,
                 observe=observe,
                 session=run.session,
             )

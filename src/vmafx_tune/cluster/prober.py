@@ -113,7 +113,8 @@ class ClusterProber:
         answer = self._run(assignment, on_progress)
         assert answer.probe is not None
         # The worker's would name its own ffmpeg and its own copy of the source.
-        return dataclasses.replace(answer.probe, command=self._command(spec.encode))
+        encode = spec.encode.capped(answer.probe.caps)
+        return dataclasses.replace(answer.probe, command=self._command(encode))
 
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
         """Have the source scored against itself; see `ports.Prober`."""

@@ -154,6 +154,18 @@ class EncoderRow:
         names = {name for name, template in self.templates if "{quality}" in template}
         return frozenset(name.partition(":")[0] for name in names | {self.knob.name})
 
+    def require_caps(self) -> None:
+        """Make sure that its bitrate can be capped.
+
+        Raises:
+            UsageError: It cannot.
+        """
+        if not self.caps:
+            raise UsageError(
+                f"--maxrate-factor has no effect on {self.name}, which takes no cap beside its "
+                f"{self.knob.name}. Leave it out."
+            )
+
     def useful_threads(self, size: Resolution) -> int:
         """Estimate how many threads the encoder can keep busy with pictures of a size.
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.media.packets import PacketSummary
     from vmafx_tune.media.process import Completed, ProcessRunner
-    from vmafx_tune.model import EncodeSpec, Source
+    from vmafx_tune.model import CapFactors, EncodeSpec, Source
     from vmafx_tune.ports import FrameProgress
 
 __all__ = ["FfmpegEncoder", "check_size", "watch_size"]
@@ -136,6 +136,8 @@ class FfmpegEncoder:
         """
         row = encoder_row(spec.encoder)
         row.check(spec)
+        if spec.caps is not None:
+            return self._encode_capped(spec, spec.caps, target, on_progress)
         with _appearing(target) as partial:
             command = run_command(spec, row, self._ffmpeg.path, partial)
             done = self._runner.run(command, progress=_following(spec, on_progress))
@@ -147,6 +149,22 @@ class FfmpegEncoder:
         return dataclasses.replace(
             outcome, encoded=dataclasses.replace(outcome.encoded, path=target)
         )
+
+    def _encode_capped(
+        self,
+        spec: EncodeSpec,
+        factors: CapFactors,
+        target: Path,
+        on_progress: FrameProgress | None,
+    ) -> EncodeOutcome:
+        """Encode twice: the first time to find out what the caps are."""
+        free = dataclasses.replace(spec, caps=None, max_bitrate_kbps=None)
+        try:
+            caps = factors.at(self.encode(free, target, on_progress=on_progress).bitrate_kbps)
+        finally:
+            target.unlink(missing_ok=True)
+        outcome = self.encode(spec.capped(caps), target, on_progress=on_progress)
+        return dataclasses.replace(outcome, caps=caps)
 
     def _outcome(self, spec: EncodeSpec, partial: Path, done: Completed) -> EncodeOutcome:
         row = encoder_row(spec.encoder)

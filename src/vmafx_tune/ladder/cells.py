@@ -192,6 +192,8 @@ def measured_point(
         cached=probe.cached,
         chunk_commands=tuple(map(shell.join, probe.chunk_commands)),
         comparison=probe.scores.comparison,
+        maxrate_kbps=None if probe.caps is None else probe.caps.maxrate_kbps,
+        bufsize_kbits=None if probe.caps is None else probe.caps.bufsize_kbits,
     )
 
 

@@ -24,12 +24,14 @@ from vmafx_tune.model import VmafModel
 from vmafx_tune.options import (
     DEFAULT_ENCODERS,
     DEFAULT_LADDER_TARGETS,
+    CapOptions,
     EncodingOptions,
     RungOptions,
     ScoringOptions,
     SourceOptions,
     ToolOptions,
 )
+from vmafx_tune.parsing import cap_factors
 from vmafx_tune.prepared_source import PreparedSource, row_of
 from vmafx_tune.results.ladder import LadderResult, LadderSource
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, checked_score, checked_targets
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.ladder.engine import Sampler
-    from vmafx_tune.model import Resolution, Source
+    from vmafx_tune.model import CapFactors, Resolution, Source
     from vmafx_tune.results.ladder import LadderCell, LadderPoint
     from vmafx_tune.session import Session
 
@@ -61,6 +63,7 @@ def ladder(
     score_at: ScoreAt = ScoreAt.DISPLAY,
     gop_s: float = 2.0,
     rungs: RungOptions | None = None,
+    caps: CapOptions | None = None,
     workers: int | None = None,
     encoding: EncodingOptions | None = None,
     scoring: ScoringOptions | None = None,
@@ -88,6 +91,8 @@ def ladder(
             their own.
         gop_s: Duration of the closed GOPs, in seconds.
         rungs: How rungs are chosen.
+        caps: What each encode may have at most, in its average without the caps. Each is then
+            made twice.
         workers: Resolutions worked on at once; None chooses by the number of cores. The result
             does not depend on it.
         encoding: Preset, range of the quality knob, further encoder arguments.
@@ -114,10 +119,14 @@ def ladder(
     with open_session(session, tools, sources, observe) as session:
         _check_sampling(sampling, sampler, encoding)
         row, probed = row_of(encoder), open_source(source, scoring, session)
+        factors = _cap_factors(caps, row, encoding)
         asked = _asked(row, probed, resolutions, gop_s, sampling, observe)
         if sampler is None:
             gop = asked.gop_frames
-            prepared = PreparedSource.prepare(probed, encoding, scoring, session, gop_frames=gop)
+            prepared = PreparedSource.prepare(
+                probed, encoding, scoring, session, gop_frames=gop, caps=factors
+            )
+            asked = _capped(asked, factors)
             asked = _aimed(asked, targets, rungs, prepared.model)
             throughput = read_throughput(asked.selection, read_input)
             found = _measured(asked, prepared, row, score_at, workers, observe)
@@ -299,6 +308,28 @@ def _check_sampling(
             "--verify proves the answers of searches on the whole clip, but --sampling adaptive "
             "makes no searches. Leave it out, or use --sampling grid."
         )
+
+
+def _capped(asked: LadderResult, caps: CapFactors | None) -> LadderResult:
+    if caps is None:
+        return asked
+    return replace(asked, maxrate_factor=caps.maxrate, bufsize_factor=caps.bufsize)
+
+
+def _cap_factors(
+    caps: CapOptions | None, row: EncoderRow, encoding: EncodingOptions | None
+) -> CapFactors | None:
+    factors = None if caps is None else cap_factors(caps.maxrate_factor, caps.bufsize_factor)
+    if factors is None:
+        return None
+    row.require_caps()
+    if encoding is not None and (encoding.sample is not None or encoding.chunk_s is not None):
+        named = "--chunk" if encoding.sample is None else "--sample"
+        raise UsageError(
+            f"--maxrate-factor is in the average of the whole encode, and {named} encodes parts. "
+            "Leave out one of them."
+        )
+    return factors
 
 
 def _checked_rungs(rungs: RungOptions | None, model: VmafModel) -> RungOptions:

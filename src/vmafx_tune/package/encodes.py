@@ -186,7 +186,7 @@ class EncodeMaker:
             ToolOutputError: The encode is not made of segments, or has frames too many or too few.
             OutputError: There is no room for it.
         """
-        key = self._key("video", [*rendition.chunks, rendition.command], rendition.caps)
+        key = self._key("video", [*rendition.chunks, rendition.command], rendition.added)
         path, command = self._work.file(key, ".mp4"), self._command(rendition)
         note = self._work.note(key)
         if reused := note is not None and _is_intact(path, note):
@@ -275,14 +275,14 @@ class EncodeMaker:
         joins = bool(rendition.chunks) and command is rendition.command
         if not joins:
             words[words.index("-i") + 1] = file_url(self._source.path.absolute())
-        capped = () if joins or rendition.caps is None else rendition.caps.arguments
+        added = () if joins else rendition.added
         program = str(self._session.ffmpeg.path)
-        return (program, *_LOG, *words, *capped, file_url(Path(output)))
+        return (program, *_LOG, *words, *added, file_url(Path(output)))
 
     def _command(self, rendition: Rendition) -> tuple[str, ...]:
         """Write a rendition's command as a user would repeat it."""
-        capped = () if rendition.chunks or rendition.caps is None else rendition.caps.arguments
-        return (*rendition.command[:-1], *capped, rendition.command[-1])
+        added = () if rendition.chunks else rendition.added
+        return (*rendition.command[:-1], *added, rendition.command[-1])
 
     def _run(
         self,

@@ -12,18 +12,18 @@ from vmafx_tune.encode.streams import COPY, TEXT_SUBTITLES, AudioForm, audio_for
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.formatting import given
 from vmafx_tune.frozen import frozen
+from vmafx_tune.model import Caps
 from vmafx_tune.results.encode import DroppedStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from fractions import Fraction
 
-    from vmafx_tune.model import Resolution, Stream
+    from vmafx_tune.model import CapFactors, Resolution, Stream
     from vmafx_tune.results.ladder import LadderResult, LadderRung
 
 __all__ = [
     "AudioTrack",
-    "Caps",
     "Rendition",
     "TextTrack",
     "Tracks",
@@ -38,26 +38,6 @@ __all__ = [
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._~]+")
 # What players take as audio in fragmented MP4, on one platform or another.
 _AUDIO_CODECS = frozenset({"aac", "ac3", "eac3", "flac", "mp3", "opus"})
-_BUFSIZE_PER_MAXRATE = 2.0
-
-
-@frozen
-class Caps:
-    """What a delivery encode may have at most.
-
-    Attributes:
-        maxrate_kbps: Rate at which its buffer is filled.
-        bufsize_kbits: Size of that buffer.
-    """
-
-    maxrate_kbps: float
-    bufsize_kbits: float
-
-    @property
-    def arguments(self) -> tuple[str, ...]:
-        """Ffmpeg's output options for it."""
-        rates = (round(1000 * self.maxrate_kbps), round(1000 * self.bufsize_kbits))
-        return ("-maxrate", str(rates[0]), "-bufsize", str(rates[1]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +50,8 @@ class Rendition:
         rung: As measured.
         chunks: Commands that encode its chunks, in order; empty for an encode of the whole source.
         command: Encodes it, or joins its chunks.
-        caps: None leaves the bitrate to the quality knob.
+        caps: What it is held to; None leaves the bitrate to the quality knob.
+        added: Arguments that its commands lack: caps that the ladder was not measured with.
     """
 
     name: str
@@ -79,6 +60,7 @@ class Rendition:
     chunks: tuple[tuple[str, ...], ...]
     command: tuple[str, ...]
     caps: Caps | None
+    added: tuple[str, ...] = ()
 
     @property
     def resolution(self) -> Resolution:
@@ -182,52 +164,33 @@ def check_segment(segment_s: float, gop_frames: int, frame_rate: Fraction) -> No
 
 
 def plan_renditions(
-    ladders: Sequence[LadderResult],
-    *,
-    maxrate_factor: float | None = None,
-    bufsize_factor: float | None = None,
+    ladders: Sequence[LadderResult], factors: CapFactors | None = None
 ) -> tuple[Rendition, ...]:
     """List what is to be encoded, ladder by ladder, by ascending bitrate.
 
     Args:
         ladders: As saved; `check_ladders` has passed them.
-        maxrate_factor: Cap on the bitrate, in that of the rung; None for none.
-        bufsize_factor: Buffer of the cap, in seconds of the rung's bitrate; None for twice the cap.
+        factors: Caps, in the bitrates of the rungs; None for those of the ladders, if any.
 
     Raises:
         InvalidLadderError: A rung does not say how it was encoded.
-        UsageError: A factor makes no sense.
     """
-    _check_factors(maxrate_factor, bufsize_factor)
     taken: set[str] = set()
     return tuple(
-        _rendition(ladder, rung, _caps(rung, maxrate_factor, bufsize_factor), taken)
+        _rendition(ladder, rung, factors, taken)
         for ladder in ladders
         for rung in sorted(ladder.renditions, key=lambda rung: rung.bitrate_kbps)
     )
 
 
-def _check_factors(maxrate: float | None, bufsize: float | None) -> None:
-    if maxrate is None and bufsize is not None:
-        raise UsageError("--bufsize-factor has no effect without --maxrate-factor. Give both.")
-    if maxrate is not None and not (math.isfinite(maxrate) and maxrate >= 1):
-        raise UsageError(
-            f"--maxrate-factor {given(maxrate)} is not valid: a cap below a rung's average "
-            "changes the rung. Use 1 or more."
-        )
-    if bufsize is not None and not (math.isfinite(bufsize) and bufsize > 0):
-        raise UsageError(f"--bufsize-factor {given(bufsize)} is not valid. Use more than 0.")
-
-
-def _caps(rung: LadderRung, maxrate: float | None, bufsize: float | None) -> Caps | None:
-    if maxrate is None:
+def _measured_caps(rung: LadderRung) -> Caps | None:
+    if rung.maxrate_kbps is None or rung.bufsize_kbits is None:
         return None
-    buffer = bufsize or _BUFSIZE_PER_MAXRATE * maxrate
-    return Caps(rung.bitrate_kbps * maxrate, rung.bitrate_kbps * buffer)
+    return Caps(rung.maxrate_kbps, rung.bufsize_kbits)
 
 
 def _rendition(
-    ladder: LadderResult, rung: LadderRung, caps: Caps | None, taken: set[str]
+    ladder: LadderResult, rung: LadderRung, factors: CapFactors | None, taken: set[str]
 ) -> Rendition:
     if rung.encode_command is None:
         raise InvalidLadderError(
@@ -236,7 +199,12 @@ def _rendition(
         )
     commands = [_checked(text, rung) for text in (*rung.chunk_commands, rung.encode_command)]
     name = _unused(safe_name(rung.name or str(rung.resolution)), taken)
-    return Rendition(name, ladder.encoder, rung, tuple(commands[:-1]), commands[-1], caps)
+    *chunks, command = commands
+    if factors is None:
+        caps = _measured_caps(rung)
+        return Rendition(name, ladder.encoder, rung, tuple(chunks), command, caps)
+    caps = factors.at(rung.bitrate_kbps)
+    return Rendition(name, ladder.encoder, rung, tuple(chunks), command, caps, added=caps.arguments)
 
 
 def _checked(text: str, rung: LadderRung) -> tuple[str, ...]:

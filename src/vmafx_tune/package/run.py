@@ -31,7 +31,7 @@ from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.media.packets import segment_length
 from vmafx_tune.media.streams import Contents, read_contents
 from vmafx_tune.model import Stream
-from vmafx_tune.options import PackageOptions, SourceOptions
+from vmafx_tune.options import CapOptions, PackageOptions, SourceOptions
 from vmafx_tune.package.encodes import EncodeMaker, WorkFolder, folder_size
 from vmafx_tune.package.manifests import (
     AudioFacts,
@@ -59,7 +59,7 @@ from vmafx_tune.package.plan import (
     plan_renditions,
     plan_tracks,
 )
-from vmafx_tune.parsing import is_url, parse_arguments
+from vmafx_tune.parsing import cap_factors, is_url, parse_arguments
 from vmafx_tune.prepared_source import row_of
 from vmafx_tune.results.encode import DroppedStream
 from vmafx_tune.results.package import (
@@ -96,6 +96,7 @@ def package(
     output: str | Path,
     *,
     options: PackageOptions | None = None,
+    caps: CapOptions | None = None,
     tools: ToolOptions | None = None,
     observe: Observer = ignore,
     session: Session | None = None,
@@ -110,6 +111,8 @@ def package(
         ladders: One for each codec, as `ladder` returned them or as they were saved.
         output: The folder to make.
         options: What it holds, and how it is made.
+        caps: What encodes may have at most, in the bitrates of the ladders; None for the caps that
+            the ladders were measured with, if any.
         tools: Which programs to use.
         observe: Receives progress and warnings, perhaps from other threads.
         session: Use these adapters instead of ones made from `tools`.
@@ -127,7 +130,7 @@ def package(
     """
     started, options, path = time.monotonic(), options or PackageOptions(), Path(output)
     check_ladders(ladders)
-    plan = _planned(ladders, options)
+    plan = _planned(ladders, options, caps or CapOptions())
     _check_output(path, force=options.force)
     with open_session(session, tools, None, observe) as session:
         packager = find_packager(options.packager, session.runner, plan.packager_args)
@@ -166,7 +169,7 @@ class _Made:
     dropped: tuple[DroppedStream, ...]
 
 
-def _planned(ladders: Sequence[LadderResult], options: PackageOptions) -> _Plan:
+def _planned(ladders: Sequence[LadderResult], options: PackageOptions, caps: CapOptions) -> _Plan:
     first = ladders[0]
     rate, gop = first.source.frame_rate, first.gop_frames
     if rate is None or gop is None:
@@ -177,11 +180,8 @@ def _planned(ladders: Sequence[LadderResult], options: PackageOptions) -> _Plan:
         )
     check_segment(options.segment_s, gop, rate)
     audio_forms(options.audio)
-    renditions = plan_renditions(
-        ladders,
-        maxrate_factor=options.maxrate_factor,
-        bufsize_factor=options.bufsize_factor,
-    )
+    factors = cap_factors(caps.maxrate_factor, caps.bufsize_factor)
+    renditions = plan_renditions(ladders, factors)
     segment_s = segment_length(rate, gop, options.segment_s)
     return _Plan(renditions, segment_s, rate, parse_arguments(options.packager_args))
 
@@ -209,11 +209,8 @@ def _require_encoders(renditions: Sequence[Rendition], session: Session) -> None
         reason = session.probing.availability(row).why_not
         if reason is not None:
             raise EncoderUnavailableError(reason)
-        if renditions[0].caps is not None and not row.caps:
-            raise UsageError(
-                f"--maxrate-factor has no effect on {name}, which takes no cap beside its "
-                f"{row.knob.name}. Leave it out."
-            )
+        if any(each.caps is not None for each in renditions):
+            row.require_caps()
 
 
 @contextmanager

@@ -279,7 +279,9 @@ class CachingProber:
 
     def _recalled(self, probe: Probe, spec: ProbeSpec) -> Probe:
         lean = _without_features(probe)
-        return dataclasses.replace(lean, command=self._command(spec.encode), cached=True)
+        return dataclasses.replace(
+            lean, command=self._command(spec.encode.capped(probe.caps)), cached=True
+        )
 
 
 def _without_features(probe: Probe) -> Probe:

@@ -173,6 +173,7 @@ class ProbeKeys:
             "threads": encode.threads or processors,
             "gop_frames": encode.gop_frames,
             "files": [self._facts.digest(path) for path in named_files(encode.extra_args)],
+            **({} if encode.caps is None else {"caps": dataclasses.asdict(encode.caps)}),
         }
 
     def _source(self, source: Source) -> dict[str, Any]:

@@ -220,7 +220,17 @@ def _encodes(result: LadderResult) -> str:
     rate, segment_s = result.source.frame_rate, result.segment_duration
     seconds = f" ({float(result.gop_frames / rate):.4g} s)" if rate else ""
     segments = f"peaks over segments of {float(segment_s):.4g} s" if segment_s else ""
-    return _joined(f"closed GOPs of {counted(result.gop_frames, 'frame')}{seconds}", segments)
+    gops = f"closed GOPs of {counted(result.gop_frames, 'frame')}{seconds}"
+    return _joined(gops, segments, _caps(result))
+
+
+def _caps(result: LadderResult) -> str:
+    if result.maxrate_factor is None or result.bufsize_factor is None:
+        return ""
+    return (
+        f"capped at {result.maxrate_factor:g} times the average, with a buffer of "
+        f"{result.bufsize_factor:g} s"
+    )
 
 
 def _choice(choice: RungChoice | None) -> str:

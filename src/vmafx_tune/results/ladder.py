@@ -111,6 +111,10 @@ class MeasuredEncode(Encode):
     chunk_commands: tuple[Command, ...] = ()
     """Shell commands that reproduce its chunks, in order; empty for an encode of the whole
     source."""
+    maxrate_kbps: Positive | None = None
+    """Cap on its bitrate; null for none."""
+    bufsize_kbits: Positive | None = None
+    """Buffer of the cap; null for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -317,6 +321,11 @@ class LadderResult(Provenance):
     hdr: bool = False
     gop_frames: Count | None = None
     """Length of the closed GOPs of all encodes."""
+    maxrate_factor: Positive | None = None
+    """Cap on the bitrate of all encodes, as a multiple of their averages without it; null for
+    none."""
+    bufsize_factor: Positive | None = None
+    """Buffer of the cap, in seconds of these averages; null for none."""
     segment_duration: RateText | None = None
     """Seconds of the segments behind the peaks, exactly: `6`, `1001/250`."""
     sampling: Annotated[Sampling, one_of(Sampling)] | None = None

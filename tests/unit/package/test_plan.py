@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.reports.ladder_factories import bare_ladder_result, ladder_result
 from vmafx_tune.errors import InvalidLadderError, UsageError
-from vmafx_tune.model import Stream
+from vmafx_tune.model import CapFactors, Caps, Stream
 from vmafx_tune.package.plan import (
     audio_forms,
     check_ladders,
@@ -38,27 +38,19 @@ def test_names_of_renditions_differ_where_ladders_share_one() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_caps_are_multiples_of_the_rungs_bitrate() -> None:
-    rendition = plan_renditions([ladder_result()], maxrate_factor=1.5)[0]
-    assert rendition.caps is not None
-    assert rendition.caps.maxrate_kbps == pytest.approx(1.5 * rendition.rung.bitrate_kbps)
-    assert rendition.caps.bufsize_kbits == pytest.approx(3 * rendition.rung.bitrate_kbps)
+def test_caps_are_multiples_of_the_rungs_bitrate_and_added_to_its_command() -> None:
+    rendition = plan_renditions([ladder_result()], CapFactors(1.5, 3.0))[0]
+    kbps = rendition.rung.bitrate_kbps
+    assert rendition.caps == Caps(1.5 * kbps, 3 * kbps)
+    assert rendition.added == Caps(1.5 * kbps, 3 * kbps).arguments
 
 
-@pytest.mark.parametrize(
-    ("maxrate", "bufsize", "message"),
-    [
-        (None, 2.0, "--bufsize-factor has no effect without --maxrate-factor"),
-        (0.9, None, "--maxrate-factor 0.9 is not valid"),
-        (float("nan"), None, "--maxrate-factor nan is not valid"),
-        (1.5, 0.0, "--bufsize-factor 0 is not valid"),
-    ],
-)
-def test_a_factor_that_makes_no_sense_is_refused(
-    maxrate: float | None, bufsize: float | None, message: str
-) -> None:
-    with pytest.raises(UsageError, match=message):
-        plan_renditions([ladder_result()], maxrate_factor=maxrate, bufsize_factor=bufsize)
+def test_caps_that_the_ladder_was_measured_with_are_kept() -> None:
+    ladder = ladder_result()
+    rungs = tuple(replace(r, maxrate_kbps=900.0, bufsize_kbits=1800.0) for r in ladder.renditions)
+    rendition = plan_renditions([replace(ladder, renditions=rungs)])[0]
+    assert rendition.caps == Caps(900.0, 1800.0)
+    assert rendition.added == ()
 
 
 def test_a_ladder_without_commands_is_refused() -> None:

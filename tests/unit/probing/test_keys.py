@@ -11,6 +11,7 @@ import pytest
 from tests.unit.encoders.specs import make_source, make_spec
 from vmafx_tune.media.file_facts import FileFacts
 from vmafx_tune.model import (
+    CapFactors,
     EncodeSpec,
     Excerpt,
     PixelFormat,
@@ -100,6 +101,7 @@ ENCODING: dict[str, Callable[[ProbeSpec], ProbeSpec]] = {
     "size": encode_of(size=Resolution(320, 180)),
     "threads": encode_of(threads=1),
     "GOP": encode_of(gop_frames=48),
+    "caps": encode_of(caps=CapFactors(1.5, 3.0)),
 }
 
 
@@ -237,7 +239,7 @@ def test_every_field_of_a_specification_is_accounted_for() -> None:
     encode = {field.name for field in dataclasses.fields(EncodeSpec)}
     assert encode == {
         "source", "encoder", "quality", "preset", "extra_args", "size", "threads", "depth",
-        "gop_frames", "max_bitrate_kbps",
+        "gop_frames", "max_bitrate_kbps", "caps",
     }  # fmt: skip
     probe = {field.name for field in dataclasses.fields(ProbeSpec)}
     assert probe == {"encode", "model", "display", "subsample", "threads"}
