@@ -26,6 +26,7 @@ from vmafx_tune.events import (
     ProbeStarted,
     ProbeStopped,
 )
+from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +44,7 @@ _LATEST = 4
 _LEAST_SHOWN, _MOST_SHOWN = 0.95, 1.1
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Pace:
     """Seconds that a frame takes."""
 

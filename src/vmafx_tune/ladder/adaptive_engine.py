@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cancel import together
 from vmafx_tune.choices import ScoreAt, SearchStrategy
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import JobFinished, JobStarted, LadderStarted, Observer, ignore
+from vmafx_tune.frozen import frozen
 from vmafx_tune.ladder.adaptive import HullProblem, Measured, next_probes, probes_expected
 from vmafx_tune.ladder.cells import (
     SharedCeiling,
@@ -95,7 +96,7 @@ def sample_adaptively(
     return cells
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Rendition:
     """One resolution: how it is searched, and what was measured of it."""
 

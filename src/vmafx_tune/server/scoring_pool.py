@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vmafx_tune.cancel import CancelToken
-    from vmafx_tune.model import Resolution
     from vmafx_tune.options import ScoringOptions
     from vmafx_tune.server.settings import ServerSettings
 
@@ -116,7 +115,10 @@ class ScoringPool:
 
         width, height, bit_depth = (min(int(number), _MOST_SIDE) for number in asked)
         size = Resolution(max(1, width), max(1, height))
-        needed = partial(_bytes_needed, size, bit_depth)
+
+        def needed(threads: int) -> int:
+            return bytes_needed(size, bit_depth, threads=threads)
+
         share.enter_context(self._shares.taken())
         wished = default_threads(size, bit_depth, self._shares.share())
         threads = share.enter_context(self._memory.lent(needed, wished, cancel))
@@ -227,10 +229,6 @@ class _ScoringProcess:
     def close(self) -> None:
         """End it."""
         self._talk.close()
-
-
-def _bytes_needed(size: Resolution, bit_depth: int, threads: int) -> int:
-    return bytes_needed(size, bit_depth, threads=threads)
 
 
 def _parsed(line: str) -> dict[str, Any] | None:
