@@ -68,9 +68,9 @@ _NONE: Mapping[int, float] = MappingProxyType({})
 class Prescan:
     """Looks at one encoder's curve on parts of the source, before its searches.
 
-    It looks at the sample of a request that has one, else at parts that are as few and short as may
-    stand for the whole. What it sees is no part of any answer: a look that fails or misleads costs
-    time only. Not thread-safe; it goes with one `ProbeSet`.
+    It looks at the sample of a request that verifies one, else at parts that are as few and short
+    as may stand for the whole. What it sees is no part of any answer: a look that fails or misleads
+    costs time only. Not thread-safe; it goes with one `ProbeSet`.
 
     Args:
         request: Gives the probe template, the grid and the pooling.
@@ -88,9 +88,9 @@ class Prescan:
         self._request = replace(request, template=replace(request.template, encode=encode))
         self._prober = prober
         self._observe = observe
-        plan = request.sample or look_plan(
-            request.template.encode.source.n_frames, request.n_frames
-        )
+        # A sample that is not verified is what probes measure, and looks take less of it.
+        sample = request.sample if request.verify else None
+        plan = sample or look_plan(request.template.encode.source.n_frames, request.n_frames)
         looking = replace(request, sample=plan, verify=False, chunk_frames=None)
         self._n_frames, self._work = looking.n_frames, looking.work
         self._probes: dict[int, Probe] = {}

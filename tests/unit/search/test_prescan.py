@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.unit.search.fakes import CurveProber, request
+from tests.unit.search.fakes import SOURCE, CurveProber, request
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.errors import CancelledError, EncodeFailedError
 from vmafx_tune.events import Event, ProbeFinished, ProbeStarted, Warned, ignore
+from vmafx_tune.sampling.parts import SamplePlan, Segment
 from vmafx_tune.search.engine import search
 from vmafx_tune.search.expected_curve import Prior
+from vmafx_tune.search.prescan import Prescan
+from vmafx_tune.search.state import SearchProblem
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Probe, ProbeSpec
@@ -81,6 +84,26 @@ def test_looks_are_told_apart_from_probes() -> None:
     assert [look for _, look in started] == sorted((look for _, look in started), reverse=True)
     assert looks == list(range(1, len(looks) + 1))
     assert probes == list(range(1, len(probes) + 1))
+
+
+@pytest.mark.parametrize(("verify", "n_frames"), [(True, 250), (False, 36)])
+def test_looks_take_the_sample_that_is_verified_and_less_of_one_that_is_not(
+    verify: bool, n_frames: int
+) -> None:
+    asked = asking()
+    encode = replace(asked.template.encode, source=replace(SOURCE, n_frames=1000))
+    parts_of_it = tuple(Segment(first, 50) for first in range(0, 1000, 200))
+    asked = replace(
+        asked,
+        template=replace(asked.template, encode=encode),
+        sample=SamplePlan(parts_of_it, 1000),
+        verify=verify,
+    )
+    events: list[Event] = []
+
+    Prescan(asked, CurveProber(parts), events.append).hints(SearchProblem(90, 51, prior=PRIOR))
+
+    assert {e.n_frames for e in events if isinstance(e, ProbeStarted)} == {n_frames}
 
 
 def test_looks_that_mislead_cost_time_and_change_nothing() -> None:
