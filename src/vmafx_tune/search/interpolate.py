@@ -95,7 +95,11 @@ def _steps_expected(
         state.record(steps[-1], problem.target + crossing - steps[-1])
     # Hints that send a search to an end of the range are hardly ever wrong.
     certain = alone or (begins and problem.hints and len(steps) == 1)
-    return dict.fromkeys(steps, 1.0 if certain else _SURPRISES)
+    counts = dict.fromkeys(steps, 1.0 if certain else _SURPRISES)
+    if steps and {steps[0] - 1, steps[0] + 1} & measured.keys():
+        # The first may close the case, where it goes another way than expected.
+        counts |= {step: counts[step] / 2 for step in steps[1:]}
+    return counts
 
 
 def _next_step(problem: SearchProblem, state: SearchState) -> int:

@@ -196,6 +196,12 @@ def test_a_guess_and_its_neighbour_are_expected_and_then_one_of_them() -> None:
     assert 1 < second < 2
 
 
+def test_what_comes_after_a_neighbour_counts_half_as_it_may_close_the_case() -> None:
+    # Step 31 should just pass, and 32 miss; but 31 may miss as well.
+    one, two = expected({30: 91.2}, 90), expected({30: 91.6}, 90)
+    assert one < two < 2 * one
+
+
 def test_a_step_that_is_open_alone_is_certain() -> None:
     assert expected({30: 92.0, 32: 88.0}, 90) == 1
     assert expected({30: 92.0, 31: 88.0}, 90) == 0
