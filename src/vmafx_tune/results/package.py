@@ -106,7 +106,7 @@ class PackageResult(Provenance):
 
     command: ClassVar[str] = "package"
     leading: ClassVar[str] = (
-        "schema_version src output hls dash segment_duration renditions audio text dropped"
+        "schema_version src output hls dash page segment_duration renditions audio text dropped"
     )
     schema_version: Literal[1] = 1
     """Version of this document's contract."""
@@ -118,6 +118,8 @@ class PackageResult(Provenance):
     """Name of the HLS multivariant playlist in the folder."""
     dash: str
     """Name of the DASH manifest in the folder."""
+    page: str | None
+    """Name of the page that plays it; null without --player."""
     segment_duration: RateText
     """Seconds of a segment, exactly: `6`, `1001/250`."""
     renditions: tuple[PackagedRendition, ...]

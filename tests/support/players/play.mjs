@@ -43,8 +43,36 @@ const browser = await puppeteer.launch({
 const page = await browser.newPage();
 const thrown = [];
 page.on("pageerror", (error) => thrown.push(String(error)));
-await page.goto(`http://127.0.0.1:${server.address().port}/page.html?player=${kind}`);
-await page.evaluate(() => window.opening);
+const site = `http://127.0.0.1:${server.address().port}`;
+if (kind === "page") {
+  // The package's own page, by its controls.
+  await page.goto(`${site}/title/index.html`);
+  await page.waitForFunction(() => document.forms[0].elements.rendition.length > 1);
+  await page.evaluate(() => {
+    const { rendition, audio, subtitles } = document.forms[0].elements;
+    const select = (control, value) => {
+      control.value = String(value);
+      control.dispatchEvent(new Event("change"));
+    };
+    const rungs = [...rendition.options].filter((each) => each.value !== "-1").reverse();
+    const errors = [], shown = [];
+    hls.on(Hls.Events.ERROR, (_, data) => { if (data.fatal) errors.push(data.details); });
+    hls.on(Hls.Events.LEVEL_SWITCHED, () => shown.push(document.querySelector("output").value));
+    let current = -1;
+    hls.on(Hls.Events.LEVEL_SWITCHED, (_, data) => { current = data.level; });
+    window.player = {
+      rungs: () => rungs.map((each) => each.text),
+      choose: (rung) => select(rendition, rungs[rung].value),
+      current: () => current,
+      showText: () => select(subtitles, 0),
+      audio: () => [...audio.options].map((each) => each.text),
+      errors, shown,
+    };
+  });
+} else {
+  await page.goto(`${site}/page.html?player=${kind}`);
+  await page.evaluate(() => window.opening);
+}
 
 const found = await page.evaluate(async () => {
   const video = document.querySelector("video"), player = window.player;
@@ -87,7 +115,7 @@ const found = await page.evaluate(async () => {
   const quality = video.getVideoPlaybackQuality();
   return {
     rungs, order, reached, sizes, errors: player.errors, cues: [...cues], ended: true,
-    audio: player.audio(), duration: video.duration,
+    audio: player.audio(), shown: player.shown, duration: video.duration,
     audioBytes: video.webkitAudioDecodedByteCount,
     frames: quality.totalVideoFrames, dropped: quality.droppedVideoFrames,
   };

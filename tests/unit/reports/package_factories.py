@@ -48,6 +48,7 @@ def package_result() -> PackageResult:
         output=Path("title"),
         hls="master.m3u8",
         dash="manifest.mpd",
+        page="index.html",
         segment_duration=Fraction(3003, 500),
         renditions=(
             _rendition(31.0, 975.25, 85.5, reused=True),

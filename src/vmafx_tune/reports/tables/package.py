@@ -42,7 +42,7 @@ def package_parts(result: PackageResult) -> Iterator[Part]:
     yield Text.assemble((str(result.output), "bold green"), " is written")
     yield facts_grid(
         [
-            ("Play", f"{result.hls} (HLS), {result.dash} (DASH)"),
+            ("Play", ", ".join(_manifests(result))),
             ("Segments", f"{float(result.segment_duration):g} s"),
             ("Audio", _tracks([(each.group, each.language) for each in result.audio])),
             ("Subtitles", _tracks([("", each.language) for each in result.text])),
@@ -51,6 +51,13 @@ def package_parts(result: PackageResult) -> Iterator[Part]:
             ("Took", text.duration(result.wall_time_ms)),
         ]
     )
+
+
+def _manifests(result: PackageResult) -> Iterator[str]:
+    yield f"{result.hls} (HLS)"
+    yield f"{result.dash} (DASH)"
+    if result.page is not None:
+        yield f"{result.page} (in a browser)"
 
 
 def _cells(rendition: PackagedRendition) -> tuple[str, ...]:
