@@ -83,7 +83,10 @@ def test_a_signal_stops_everything_and_leaves_nothing(
 
 
 # Where a command is held: at a call of ffmpeg with such words, or before its result is written.
-PHASES = {"start": "-version", "encode": ".part.mp4", "score": "libvmaf", "writing": "--never"}
+PHASES = {
+    "start": "-version", "encode": ".part.mp4", "score": "libvmaf", "mux": "-copyts",
+    "writing": "--never",
+}  # fmt: skip
 SIGNALS = {signal.SIGINT: (130, "interrupted."), signal.SIGTERM: (143, "stopped by SIGTERM.")}
 QUICK = ("--preset", "ultrafast", "--crf-lo", "30", "--crf-hi", "33")
 LINES: dict[str, tuple[str, ...]] = {
@@ -91,11 +94,14 @@ LINES: dict[str, tuple[str, ...]] = {
     "search": ("search", "-r", "CLIP", "-t", "60", *QUICK),
     "compare": ("compare", "-r", "CLIP", "-t", "60", "-c", "libx264,libx265", *QUICK),
     "ladder": ("ladder", "-r", "CLIP", "-t", "60", "--resolutions", "160x90,128x72", *QUICK),
+    "encode": ("encode", "-r", "CLIP", "-t", "60", *QUICK),
 }
+# Only `encode` muxes, and it writes no result but the file.
+NEVER = {("encode", "writing"), ("score", "encode")}
+NEVER |= {(line, "mux") for line in LINES if line != "encode"}
 # A longer clip is looked at in parts before it is encoded as a whole.
 LOOKS = (300, "search", "encode")
-HELD = [(12, line, phase) for line in LINES for phase in PHASES]
-HELD.remove((12, "score", "encode"))
+HELD = [(12, line, phase) for line in LINES for phase in PHASES if (line, phase) not in NEVER]
 
 
 def waits(pid: int) -> bool:
@@ -109,7 +115,8 @@ def waits(pid: int) -> bool:
 def test_a_signal_in_any_phase_of_any_command_leaves_nothing(
     clips: ClipFactory, ffmpeg_exe: Path, tmp_path: Path, n_frames: int, line: str, phase: str
 ) -> None:
-    work_dir, result, reached = (tmp_path / name for name in ("work", "result", "reached"))
+    output = "result.mkv" if line == "encode" else "result"
+    work_dir, result, reached = (tmp_path / name for name in ("work", output, "reached"))
     work_dir.mkdir()
     hold = f'case "$*" in *{PHASES[phase]}*) : > {reached}; exec sleep 1000 ;; esac'
     held = make_program(tmp_path, f'{hold}\nexec {ffmpeg_exe} "$@"', "held-ffmpeg")
@@ -139,7 +146,7 @@ def test_a_signal_in_any_phase_of_any_command_leaves_nothing(
     assert children_running(str(tmp_path)) == []
     assert list(work_dir.iterdir()) == []
     assert not result.is_file()
-    assert {path.name for path in tmp_path.iterdir()} <= {"work", "result", "reached", held.name}
+    assert {path.name for path in tmp_path.iterdir()} <= {"work", output, "reached", held.name}
 
 
 def test_ctrl_c_twice_in_a_row_still_leaves_nothing(slow_clip: Path, tmp_path: Path) -> None:
