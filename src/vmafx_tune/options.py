@@ -474,3 +474,39 @@ class RungOptions:
         "drops "
         "as bitrate rises.",
     )
+    include: str | None = option(
+        "--include",
+        default=None,
+        metavar="WxH,...",
+        help="Sizes that some rung must have; they are measured too.",
+    )
+    allow: str | None = option(
+        "--allow",
+        default=None,
+        metavar="WxH,...",
+        help="The only sizes that rungs may have, beside those of --include.",
+    )
+    min_top: str | None = option(
+        "--min-top",
+        default=None,
+        metavar="WxH",
+        help="The top rung is at least as wide or as high as this.",
+    )
+    min_bottom: str | None = option(
+        "--min-bottom",
+        default=None,
+        metavar="WxH",
+        help="The bottom rung is at least as wide or as high as this.",
+    )
+    step_ratio: str | None = option(
+        "--step-ratio",
+        default=None,
+        metavar="LOW:HIGH",
+        help="Range of the factors between the bitrates of adjacent rungs: 1.5:2.5.",
+    )
+    rungs_between: str | None = option(
+        "--rungs-between",
+        default=None,
+        metavar="LEAST:MOST",
+        help="Range of the number of rungs, in place of --max-rungs: 3:8.",
+    )

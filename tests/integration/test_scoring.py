@@ -613,6 +613,15 @@ def test_a_full_work_folder_is_an_error_that_says_so(bench: Bench, clips: ClipFa
         scorer.score(ask(clips.moving(), clips.moving()))
 
 
+def test_a_work_folder_that_is_removed_meanwhile_is_an_error_that_says_so(
+    bench: Bench, clips: ClipFactory
+) -> None:
+    scorer = bench.standing_in("import os, shutil; shutil.rmtree(os.getcwd())")
+
+    with pytest.raises(OutputError, match="work folder was removed"):
+        scorer.score(ask(clips.moving(), clips.moving()))
+
+
 def test_a_work_folder_that_is_not_there_is_an_error(bench: Bench, clips: ClipFactory) -> None:
     scorer = FfmpegScorer(bench.ffmpeg, bench.runner, bench.work_dir / "gone")
 

@@ -104,6 +104,13 @@ def _choices(draw: DrawFn) -> RungChoice:
         throughput=throughput,
         safety_factor=draw(st.floats(0.01, 1)),
         mixed_resolutions=draw(st.booleans()),
+        include=draw(st.lists(SIZES, max_size=1).map(tuple)),
+        allow=draw(st.lists(SIZES, max_size=3).map(tuple)),
+        min_top=draw(_optional(SIZES)),
+        min_bottom=draw(_optional(SIZES)),
+        min_step_ratio=draw(_optional(st.floats(1, 2))),
+        max_step_ratio=draw(_optional(st.floats(2, 9))),
+        min_rungs=draw(_optional(st.just(1))),
     )
 
 

@@ -53,7 +53,7 @@ PIXELS = attrgetter("pixels")
 def selected(cloud: list[Point], choice: RungChoice, *, by_size: bool = False) -> Selection[Point]:
     """A selection that the limits leave something to."""
     throughput = read_throughput(choice, Path.read_bytes)
-    size_of = PIXELS if by_size else None
+    size_of = attrgetter("resolution") if by_size else None
     try:
         return select_rungs(cloud, choice, throughput=throughput, size_of=size_of)
     except InvalidLadderError:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vmafx_tune.model import Resolution
+
 __all__ = ["Point", "bitrates_of", "points", "sized"]
 
 
@@ -15,6 +17,11 @@ class Point:
     vmaf: float
     label: str = ""
     pixels: int = 1
+
+    @property
+    def resolution(self) -> Resolution:
+        """A square that is larger the more pixels there are."""
+        return Resolution(self.pixels, self.pixels)
 
 
 def points(*pairs: tuple[float, float]) -> tuple[Point, ...]:

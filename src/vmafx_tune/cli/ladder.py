@@ -81,6 +81,12 @@ class LadderOptions:
     gop: float = option(
         "--gop", default=2.0, metavar="SECONDS", help="Length of closed GOPs in all encodes."
     )
+    same_gop_as: str | None = option(
+        "--same-gop-as",
+        default=None,
+        metavar="LADDER.json",
+        help="Take the GOP length of a saved ladder, so that segments of both are aligned.",
+    )
     workers: int | None = option(
         "--workers",
         default=None,
@@ -147,6 +153,7 @@ def ladder(
                 score_at=asked.score_at,
                 gop_s=asked.gop,
                 caps=caps,
+                same_gop_as=None if asked.same_gop_as is None else saved_ladder(asked.same_gop_as),
                 rungs=rungs,
                 workers=asked.workers,
                 encoding=encoding,

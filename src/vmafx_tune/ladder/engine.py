@@ -249,7 +249,7 @@ def _select(
             choice,
             throughput=throughput,
             tie_break=_preference,
-            size_of=attrgetter("pixels"),
+            size_of=attrgetter("resolution"),
         )
     except InvalidLadderError as error:
         # Hours of encodes are worth keeping: other limits can be tried on the same points.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["PointT", "RateQuality", "upper_hull"]
+__all__ = ["PointT", "RateQuality", "frontier", "upper_hull"]
 
 
 class RateQuality(Protocol):
@@ -51,14 +51,16 @@ def upper_hull(
         The hull by ascending bitrate; empty where no point counts.
     """
     hull: list[PointT] = []
-    for point in _frontier(points, tie_break):
+    for point in frontier(points, tie_break):
         while len(hull) >= 2 and _gain(hull[-2], hull[-1]) <= _gain(hull[-1], point):
             hull.pop()
         hull.append(point)
     return tuple(hull)
 
 
-def _frontier(points: Iterable[PointT], tie_break: Callable[[PointT], Any]) -> Iterator[PointT]:
+def frontier(
+    points: Iterable[PointT], tie_break: Callable[[PointT], Any] = repr
+) -> Iterator[PointT]:
     """Yield the points that no other one dominates; bitrate and quality strictly rise."""
 
     def rank(point: PointT) -> tuple[float, float]:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from vmafx_tune.ladder.hull import PointT, RateQuality
     from vmafx_tune.results.rung_choice import RungChoice
 
-__all__ = ["apply_caps", "non_shrinking", "shrinks"]
+__all__ = ["NEARLY_BEST_VMAF", "apply_caps", "non_shrinking", "shrinks"]
 
-# A sixth of a just-noticeable difference.
-_NEARLY_BEST_VMAF = 1.0
+NEARLY_BEST_VMAF = 1.0
+"""Within this, tops are as good as each other: a sixth of a just-noticeable difference."""
 
 
 def apply_caps(
@@ -163,7 +163,7 @@ def non_shrinking(hull: Sequence[PointT], size_of: Callable[[PointT], int]) -> t
         worth.append(most + scores[index] * reach)
         below.append(rung_below)
         last_of_size[size] = index
-    as_good = (i for i, score in enumerate(scores) if score >= scores[-1] - _NEARLY_BEST_VMAF)
+    as_good = (i for i, score in enumerate(scores) if score >= scores[-1] - NEARLY_BEST_VMAF)
     top = max(as_good, key=lambda index: (worth[index], index))
     return tuple(hull[index] for index in _path(below, top))
 

@@ -10,14 +10,16 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.ladder.rules import is_at_least
 from vmafx_tune.model import Resolution
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from vmafx_tune.model import Source
+    from vmafx_tune.results.rung_choice import RungChoice
 
-__all__ = ["DEFAULT_LINES", "check_resolutions", "default_resolutions"]
+__all__ = ["DEFAULT_LINES", "check_resolutions", "default_resolutions", "ruled_resolutions"]
 
 DEFAULT_LINES = (2160, 1440, 1080, 720, 540, 432, 360, 270, 234)
 """Samples on the shorter side of the usual renditions."""
@@ -41,6 +43,39 @@ def default_resolutions(source: Source) -> tuple[Resolution, ...]:
     own = _even_size(source.resolution)
     lines = (count for count in DEFAULT_LINES if count < min(own.width, own.height))
     return (own, *(_scaled(source.resolution, count) for count in lines))
+
+
+def ruled_resolutions(
+    resolutions: Sequence[Resolution] | None, source: Source, choice: RungChoice
+) -> tuple[Resolution, ...]:
+    """Choose what a ladder tries where rules say which sizes its rungs may have.
+
+    Args:
+        resolutions: Those that the user named; None for the allowed ones, or the usual ones.
+        source: What is scaled to them.
+        choice: Its rules on sizes.
+
+    Returns:
+        The sizes that rungs may and must have, without repeats.
+
+    Raises:
+        InvalidLadderError: The rules leave none.
+    """
+    named = resolutions or choice.allow or default_resolutions(source)
+    allowed = [
+        size
+        for size in named
+        if (not choice.allow or size in choice.allow)
+        and (choice.mixed_resolutions or choice.min_bottom is None
+             or is_at_least(size, choice.min_bottom))
+    ]  # fmt: skip
+    sizes = tuple(dict.fromkeys((*allowed, *choice.include)))
+    if not sizes:
+        raise InvalidLadderError(
+            "--allow and --min-bottom leave no resolution that could be tried. Relax one of them, "
+            "or name others with --resolutions."
+        )
+    return sizes
 
 
 def check_resolutions(resolutions: Sequence[Resolution], source: Source) -> tuple[str, ...]:

@@ -14,11 +14,21 @@ from vmafx_tune.cpus import LocalCores
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.files import read_input
+from vmafx_tune.formatting import counted
 from vmafx_tune.ladder.cells import SearchingSampler, gop_frames, rendition_search
 from vmafx_tune.ladder.engine import points_of, sample_grid, select_ladder
 from vmafx_tune.ladder.limits import shrinks
-from vmafx_tune.ladder.resolutions import check_resolutions, default_resolutions
-from vmafx_tune.ladder.rung_options import changed_choice, default_choice, read_throughput
+from vmafx_tune.ladder.resolutions import (
+    check_resolutions,
+    default_resolutions,
+    ruled_resolutions,
+)
+from vmafx_tune.ladder.rung_options import (
+    changed_choice,
+    default_choice,
+    read_throughput,
+    size_rules,
+)
 from vmafx_tune.media.packets import segment_length
 from vmafx_tune.model import VmafModel
 from vmafx_tune.options import (
@@ -46,6 +56,7 @@ if TYPE_CHECKING:
     from vmafx_tune.ladder.engine import Sampler
     from vmafx_tune.model import CapFactors, Resolution, Source
     from vmafx_tune.results.ladder import LadderCell, LadderPoint
+    from vmafx_tune.results.rung_choice import RungChoice
     from vmafx_tune.session import Session
 
 __all__ = ["ladder", "reselect"]
@@ -62,6 +73,7 @@ def ladder(
     sampling: Sampling = Sampling.GRID,
     score_at: ScoreAt = ScoreAt.DISPLAY,
     gop_s: float = 2.0,
+    same_gop_as: LadderResult | None = None,
     rungs: RungOptions | None = None,
     caps: CapOptions | None = None,
     workers: int | None = None,
@@ -90,6 +102,8 @@ def ladder(
         score_at: Whether renditions are scored at the display size, as viewers see them, or at
             their own.
         gop_s: Duration of the closed GOPs, in seconds.
+        same_gop_as: Another ladder, whose GOPs are taken in place of `gop_s`: so that segments of
+            both are as long as each other, to the frame.
         rungs: How rungs are chosen.
         caps: What each encode may have at most, in its average without the caps. Each is then
             made twice.
@@ -119,10 +133,10 @@ def ladder(
     with open_session(session, tools, sources, observe) as session:
         _check_sampling(sampling, sampler, encoding)
         row, probed = row_of(encoder), open_source(source, scoring, session)
-        factors = _cap_factors(caps, row, encoding)
-        asked = _asked(row, probed, resolutions, gop_s, sampling, observe)
+        factors, rules = _cap_factors(caps, row, encoding), size_rules(rungs or RungOptions())
+        gop = _gop_as(same_gop_as, probed) or _checked_gop_frames(gop_s, probed)
+        asked = _asked(row, probed, resolutions, rules, gop, sampling, observe)
         if sampler is None:
-            gop = asked.gop_frames
             prepared = PreparedSource.prepare(
                 probed, encoding, scoring, session, gop_frames=gop, caps=factors
             )
@@ -162,13 +176,13 @@ def _asked(
     row: EncoderRow,
     source: Source,
     resolutions: Sequence[Resolution] | None,
-    gop_s: float,
+    rules: RungChoice,
+    gop: int,
     sampling: Sampling,
     observe: Observer,
 ) -> LadderResult:
     """Make the result as far as it is known before anything is chosen or measured."""
-    sizes = _checked_resolutions(resolutions, source, observe)
-    gop = _checked_gop_frames(gop_s, source)
+    sizes = _checked_resolutions(resolutions, rules, source, observe)
     return LadderResult(
         schema_version=1,
         tool_version=__version__,
@@ -365,17 +379,39 @@ def _source(source: Source) -> LadderSource:
 
 
 def _checked_resolutions(
-    resolutions: Sequence[Resolution] | None, source: Source, observe: Observer
+    resolutions: Sequence[Resolution] | None,
+    rules: RungChoice,
+    source: Source,
+    observe: Observer,
 ) -> tuple[Resolution, ...]:
-    if resolutions is None:
-        sizes = default_resolutions(source)
-    else:
-        for note in check_resolutions(resolutions, source):
+    sizes = ruled_resolutions(resolutions, source, rules)
+    usual = default_resolutions(source) if resolutions is None else resolutions
+    named = (*(resolutions or ()), *(size for size in sizes if size not in usual))
+    if named or resolutions is not None:
+        for note in check_resolutions(named, source):
             observe(Warned(note))
-        sizes = tuple(sorted(resolutions, key=lambda size: (size.pixels, size), reverse=True))
+    sizes = tuple(sorted(sizes, key=lambda size: (size.pixels, size), reverse=True))
     for size in sizes:
         check_woven(source, size)
     return sizes
+
+
+def _gop_as(other: LadderResult | None, source: Source) -> int | None:
+    """Count the frames of a GOP that is as long as those of another ladder."""
+    if other is None:
+        return None
+    if other.gop_frames is None or other.source.frame_rate is None:
+        raise InvalidLadderError(
+            "The ladder whose GOP is to be taken does not say how long it is. Use --gop."
+        )
+    frames = other.gop_frames / other.source.frame_rate * source.frame_rate
+    if frames.denominator != 1:
+        raise InvalidLadderError(
+            f"The other ladder's GOP of {counted(other.gop_frames, 'frame')} at "
+            f"{float(other.source.frame_rate):.6g} fps is not a whole number of frames at "
+            f"{float(source.frame_rate):.6g} fps. Use --gop."
+        )
+    return frames.numerator
 
 
 def _checked_gop_frames(gop_s: float, source: Source) -> int:

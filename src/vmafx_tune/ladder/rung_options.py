@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import UsageError
 from vmafx_tune.ladder.throughput import LogNormalThroughput, parse_throughputs
 from vmafx_tune.options import RungOptions
+from vmafx_tune.parsing import parse_resolution
 from vmafx_tune.results.rung_choice import RungChoice
 
 if TYPE_CHECKING:
@@ -17,22 +19,76 @@ if TYPE_CHECKING:
 
     from vmafx_tune.ladder.throughput import Throughput
 
-__all__ = ["changed_choice", "default_choice", "read_throughput"]
+__all__ = ["changed_choice", "default_choice", "read_throughput", "size_rules"]
 
+LIFTED = "none"
+"""What lifts a rule of a saved ladder."""
+
+_RULES = frozenset({"include", "allow", "min_top", "min_bottom", "step_ratio", "rungs_between"})
 # Where hardly a viewer sees a further gain with the models that go to 100.
 _DEFAULT_MAX_VMAF = 95.0
 
 
 def changed_choice(choice: RungChoice, options: RungOptions) -> RungChoice:
-    """Change a choice where options are given."""
-    given = {
+    """Change a choice where options are given.
+
+    Raises:
+        UsageError: One is not what it should be.
+        InvalidLadderError: No ladder keeps them all.
+    """
+    given: dict[str, Any] = {
         field.name: value
         for field in fields(RungOptions)
         if (value := getattr(options, field.name)) is not None
     }
+    for name in _RULES & given.keys():
+        given |= _rule(name, given.pop(name))
     if "throughput" in given:
         given.setdefault("spacing", Spacing.OPTIMAL)
     return replace(choice, **given)
+
+
+def size_rules(options: RungOptions) -> RungChoice:
+    """Make a choice of nothing but the rules that say which sizes rungs may and must have.
+
+    Raises:
+        UsageError: One is not what it should be.
+        InvalidLadderError: No ladder keeps them all.
+    """
+    names = ("include", "allow", "min_bottom", "mixed_resolutions", "max_rungs", "rungs_between")
+    rules = {name: getattr(options, name) for name in names}
+    return changed_choice(RungChoice(), RungOptions(**rules))
+
+
+def _range(option: str, text: str, kind: type[int | float]) -> tuple[float, float]:
+    """Read a range such as `1.5:2.5`."""
+    low, _, high = text.partition(":")
+    try:
+        ends = kind(low), kind(high)
+    except ValueError:
+        ends = 0, 0
+    if not all(0 < end < math.inf for end in ends):
+        raise UsageError(
+            f"--{option.replace('_', '-')} '{text}' is not a range. Write it as LOW:HIGH."
+        )
+    return ends
+
+
+def _rule(name: str, text: str) -> dict[str, Any]:
+    """Read a rule: the values of the choice that it sets."""
+    lifted = text == LIFTED
+    if name in {"include", "allow"}:
+        return {name: () if lifted else tuple(map(parse_resolution, text.split(",")))}
+    if name in {"min_top", "min_bottom"}:
+        return {name: None if lifted else parse_resolution(text)}
+    if name == "step_ratio":
+        low, high = (None, None) if lifted else _range(name, text, float)
+        return {"min_step_ratio": low, "max_step_ratio": high}
+    return {"min_rungs": None} if lifted else _rungs(*_range(name, text, int))
+
+
+def _rungs(least: float, most: float) -> dict[str, Any]:
+    return {"min_rungs": least, "max_rungs": most}
 
 
 def default_choice(targets: Sequence[float]) -> RungChoice:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Generic
 
 from vmafx_tune.choices import Spacing
-from vmafx_tune.formatting import given, rough_bitrate, vmaf
+from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.formatting import given, listed, rough_bitrate, vmaf
 from vmafx_tune.ladder.hull import PointT, upper_hull
 from vmafx_tune.ladder.limits import apply_caps, non_shrinking
+from vmafx_tune.ladder.rules import keeps_rules, ruled_rungs
 from vmafx_tune.ladder.spacing import STRATEGIES, are_apart, select_optimal
 
 if TYPE_CHECKING:
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.ladder.hull import RateQuality
     from vmafx_tune.ladder.throughput import Throughput
+    from vmafx_tune.model import Resolution
     from vmafx_tune.results.rung_choice import RungChoice
 
 __all__ = ["Selection", "enforce_gap", "ladder_notes", "select_rungs"]
@@ -52,7 +56,7 @@ def ladder_notes(
         *_lost_to_sizes(spaced, free),
         *_lost_to_the_gap(rungs, spaced, choice.min_bitrate_gap_kbps),
         *_missing_ends(rungs, choice, spaced, free, allowed),
-        *_unusual_ratios(rungs),
+        *_unusual_ratios(rungs, choice),
     )
 
 
@@ -76,9 +80,8 @@ def _lost_to_the_gap(
 
 def _at(points: Sequence[RateQuality], what: str) -> str:
     """Name points by their bitrates."""
-    *others, last = (rough_bitrate(point.bitrate_kbps) for point in points)
-    together = f"{', '.join(others)} and {last}" if others else last
-    return f"{what}{'s' if others else ''} at {together} kb/s"
+    rates = [rough_bitrate(point.bitrate_kbps) for point in points]
+    return f"{what}{'s' if rates[1:] else ''} at {listed(rates)} kb/s"
 
 
 def _missing_ends(
@@ -108,7 +111,9 @@ def _missing_ends(
         )
 
 
-def _unusual_ratios(rungs: Sequence[RateQuality]) -> Iterator[str]:
+def _unusual_ratios(rungs: Sequence[RateQuality], choice: RungChoice) -> Iterator[str]:
+    if choice.min_step_ratio is not None:
+        return  # it is what was asked for
     for lower, upper in pairwise(rungs):
         ratio = upper.bitrate_kbps / lower.bitrate_kbps
         if _LEAST_RATIO <= ratio <= _HIGHEST_RATIO:
@@ -147,9 +152,12 @@ def select_rungs(
     *,
     throughput: Throughput | None = None,
     tie_break: Callable[[PointT], Any] = repr,
-    size_of: Callable[[PointT], int] | None = None,
+    size_of: Callable[[PointT], Resolution] | None = None,
 ) -> Selection[PointT]:
     """Choose the rungs of a ladder: hull, then caps, sizes, spacing, and the least gap.
+
+    Where these rungs do not keep the rules of the choice, those are taken that keep all of them and
+    are worth the most to viewers; see `ruled_rungs`.
 
     Args:
         points: Measured points, in any order; those that are not finite, or have no bitrate, do not
@@ -157,21 +165,55 @@ def select_rungs(
         choice: What is asked of the ladder.
         throughput: The viewers, whom `Spacing.OPTIMAL` needs.
         tie_break: Sort key among points of the same bitrate and score; the least one is kept.
-        size_of: Counts the pixels of a point's picture; None where all are alike.
+        size_of: Gives the size of a point's picture; None where all are alike.
 
     Returns:
         The hull and the rungs, both empty where no point counts.
 
     Raises:
-        InvalidLadderError: There are points, but the caps leave none.
+        InvalidLadderError: There are points, but none is within the caps, or no ladder keeps the
+            rules.
     """
+    points = list(points)
     hull = upper_hull(points, tie_break=tie_break)
+    if size_of is not None and choice.has_rules and hull:
+        return Selection(hull, *_ruled(points, hull, choice, throughput, size_of))
     allowed, cap_notes = apply_caps(hull, choice)
-    spaced = _spaced(allowed, choice, throughput, None if choice.mixed_resolutions else size_of)
+    pixels_of = None if size_of is None else _pixels_of(size_of)
+    spaced = _spaced(allowed, choice, throughput, None if choice.mixed_resolutions else pixels_of)
     rungs = enforce_gap(spaced, choice)
     free = spaced if choice.mixed_resolutions else _spaced(allowed, choice, throughput, None)
     notes = ladder_notes(rungs, choice, spaced=spaced, free=free, allowed=allowed)
     return Selection(hull, rungs, (*cap_notes, *notes))
+
+
+def _ruled(
+    points: Sequence[PointT],
+    hull: Sequence[PointT],
+    choice: RungChoice,
+    throughput: Throughput | None,
+    size_of: Callable[[PointT], Resolution],
+) -> tuple[tuple[PointT, ...], tuple[str, ...]]:
+    """Choose rungs that keep rules: those without the rules where they keep them anyway."""
+    with suppress(InvalidLadderError):
+        allowed, notes = apply_caps(hull, choice)
+        pixels_of = None if choice.mixed_resolutions else _pixels_of(size_of)
+        rungs = enforce_gap(_spaced(allowed, choice, throughput, pixels_of), choice)
+        if keeps_rules(rungs, choice, size_of):
+            return rungs, (*notes, *_unusual_ratios(rungs, choice))
+    rungs = ruled_rungs(points, choice, size_of)
+    changed = f"The rules changed the ladder: without them, --spacing {choice.spacing} decides."
+    outside = [rung for rung in rungs if rung not in hull]
+    return rungs, (changed, *_below_the_hull(outside), *_unusual_ratios(rungs, choice))
+
+
+def _below_the_hull(rungs: Sequence[RateQuality]) -> Iterator[str]:
+    if rungs:
+        yield f"The {_at(rungs, 'rung')} {'are' if rungs[1:] else 'is'} below the hull."
+
+
+def _pixels_of(size_of: Callable[[PointT], Resolution]) -> Callable[[PointT], int]:
+    return lambda point: size_of(point).pixels
 
 
 def _spaced(

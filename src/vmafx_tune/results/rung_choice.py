@@ -8,7 +8,7 @@ from typing import Annotated
 
 from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import InvalidLadderError
-from vmafx_tune.results.record import Count, Positive, Record, Share, Span, one_of
+from vmafx_tune.results.record import Count, Positive, Record, Share, SizeText, Span, one_of
 
 __all__ = ["LENIENT", "RungChoice"]
 
@@ -45,6 +45,32 @@ class RungChoice(Record):
     """Share of the throughput that players use."""
     mixed_resolutions: bool = False
     """Whether a rung may have fewer pixels than a rung below it."""
+    include: tuple[SizeText, ...] = ()
+    """Sizes that some rung has."""
+    allow: tuple[SizeText, ...] = ()
+    """The only sizes of rungs, beside those of include; empty for any."""
+    min_top: SizeText | None = None
+    """The top rung is at least as wide or as high."""
+    min_bottom: SizeText | None = None
+    """The bottom rung is at least as wide or as high."""
+    min_step_ratio: Positive | None = None
+    """Neighbours' bitrates differ by no lower factor."""
+    max_step_ratio: Positive | None = None
+    """Neighbours' bitrates differ by no higher factor."""
+    min_rungs: Count | None = None
+    """No ladder has fewer rungs."""
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether there is a rule on sizes, on steps, or on the least number of rungs."""
+        return bool(
+            self.include
+            or self.allow
+            or self.min_top
+            or self.min_bottom
+            or self.min_step_ratio
+            or self.min_rungs
+        )
 
     def __post_init__(self) -> None:
         """Check the values.
@@ -75,8 +101,29 @@ class RungChoice(Record):
                 f"The spacing '{Spacing.OPTIMAL}' needs the viewers' throughput: its median and "
                 "sigma, or measured values. Give them with --throughput."
             )
+        _require_rules(self)
         _require_range("VMAF", self.min_vmaf, self.max_vmaf)
         _require_range("bitrate", self.min_bitrate_kbps, self.max_bitrate_kbps)
+
+
+def _require_rules(choice: RungChoice) -> None:
+    """Refuse rules that no ladder of any title keeps."""
+    if not (choice.min_rungs or 1) <= choice.max_rungs:
+        raise InvalidLadderError(
+            f"--rungs-between {choice.min_rungs}:{choice.max_rungs} is not a range. Put the lower "
+            "number first."
+        )
+    if len(set(choice.include)) > choice.max_rungs:
+        raise InvalidLadderError(
+            f"--include names {len(set(choice.include))} sizes, and a ladder has at most "
+            f"{choice.max_rungs} rungs. Raise --max-rungs, or include fewer."
+        )
+    low, high = choice.min_step_ratio or 1.0, choice.max_step_ratio or math.inf
+    if not 1 <= low <= high:
+        raise InvalidLadderError(
+            f"--step-ratio {low:g}:{high:g} is not a range of factors from 1 up. Put the lower one "
+            "first: 1.5:2.5."
+        )
 
 
 def _require_range(what: str, low: float | None, high: float | None) -> None:

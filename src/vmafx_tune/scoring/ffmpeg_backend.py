@@ -237,6 +237,10 @@ def _explain_log(folder: Path, done: Completed) -> VmafxTuneError:
     # ffmpeg ends with status 0 although libvmaf failed, or could not write its log.
     if complaint := libvmaf_complaint(f"{done.stderr}\n{done.stderr_tail}"):
         return ScoringError(f"libvmaf could not score these clips: {complaint}.")
+    if not folder.is_dir():
+        return OutputError(
+            "The work folder was removed while ffmpeg scored. Use another one with --work-dir."
+        )
     if shutil.disk_usage(folder).free < _SPARE_BYTES:
         return OutputError(
             "The work folder is full: libvmaf could not write its log. Free some space, or use "

@@ -44,6 +44,7 @@ def build(
     rungs: RungOptions | None = None,
     observe: Callable[[Event], None] = lambda event: None,
     gop_s: float = 2.0,
+    same_gop_as: LadderResult | None = None,
 ) -> LadderResult:
     return ladder(
         clip,
@@ -55,6 +56,7 @@ def build(
         sampler=crossing,
         observe=observe,
         gop_s=gop_s,
+        same_gop_as=same_gop_as,
     )
 
 
@@ -99,6 +101,27 @@ def test_a_gop_without_a_sensible_length_is_refused(clip: Path, gop_s: float) ->
 
 def test_a_gop_longer_than_the_source_is_one_gop(clip: Path) -> None:
     assert build(clip, gop_s=10).gop_frames == 300
+
+
+def test_the_gop_of_another_ladder_is_taken_to_the_frame(clip: Path) -> None:
+    other = build(clip, gop_s=1.5)
+
+    assert build(clip, same_gop_as=other).gop_frames == other.gop_frames == 45
+    faster = replace(other, source=replace(other.source, frame_rate=Fraction(60000, 1001)))
+    with pytest.raises(InvalidLadderError, match="is not a whole number of frames"):
+        build(clip, same_gop_as=faster)
+    with pytest.raises(InvalidLadderError, match="does not say how long it is"):
+        build(clip, same_gop_as=replace(other, gop_frames=None))
+
+
+def test_sizes_that_must_be_there_are_tried_too(clip: Path) -> None:
+    rules = RungOptions(min_bitrate_gap_kbps=0, include=str(SMALL), min_bottom=str(SMALL))
+    result = build(clip, resolutions=(LARGE,), rungs=rules)
+
+    assert result.resolutions == (LARGE, SMALL)
+    assert SMALL in [rung.resolution for rung in result.renditions]
+    with pytest.raises(InvalidLadderError, match="would upscale the source"):
+        build(clip, rungs=RungOptions(include="1280x720"))
 
 
 def test_no_target_is_no_ladder(clip: Path) -> None:

@@ -82,7 +82,7 @@ def widths(rungs: tuple[Point, ...]) -> list[int]:
 
 
 def test_the_picture_never_gets_smaller_and_the_cheaper_loss_is_taken() -> None:
-    selection = select_rungs(CROSSING, RungChoice(), size_of=attrgetter("pixels"))
+    selection = select_rungs(CROSSING, RungChoice(), size_of=attrgetter("resolution"))
 
     assert selection.hull == CROSSING
     assert bitrates_of(selection.rungs) == [150, 300, 600, 900]
@@ -95,13 +95,13 @@ def test_the_picture_never_gets_smaller_and_the_cheaper_loss_is_taken() -> None:
 def test_mixed_resolutions_allow_smaller_pictures_above_larger_ones() -> None:
     choice = RungChoice(mixed_resolutions=True)
 
-    assert select_rungs(CROSSING, choice, size_of=attrgetter("pixels")).rungs == CROSSING
+    assert select_rungs(CROSSING, choice, size_of=attrgetter("resolution")).rungs == CROSSING
 
 
 def test_a_first_rung_of_a_larger_picture_goes_rather_than_all_smaller_ones() -> None:
     hull = sized((100, 40, 640), (120, 45, 480), (400, 70, 480), (2000, 94, 640))
 
-    selection = select_rungs(hull, RungChoice(), size_of=attrgetter("pixels"))
+    selection = select_rungs(hull, RungChoice(), size_of=attrgetter("resolution"))
 
     assert bitrates_of(selection.rungs) == [120, 400, 2000]
     assert "has no rung (no --mixed-resolutions)" in selection.notes[1]
@@ -110,7 +110,7 @@ def test_a_first_rung_of_a_larger_picture_goes_rather_than_all_smaller_ones() ->
 def test_the_top_stays_though_its_picture_is_smaller_than_others() -> None:
     hull = sized((100, 40, 480), (400, 70, 640), (1000, 90, 480))
 
-    selection = select_rungs(hull, RungChoice(), size_of=attrgetter("pixels"))
+    selection = select_rungs(hull, RungChoice(), size_of=attrgetter("resolution"))
 
     assert bitrates_of(selection.rungs) == [100, 1000]
 
@@ -118,7 +118,7 @@ def test_the_top_stays_though_its_picture_is_smaller_than_others() -> None:
 def test_a_smaller_picture_that_nobody_sees_is_better_does_not_end_the_ladder() -> None:
     hull = sized((360, 81.7, 640), (622, 90.56, 640), (851, 90.7, 320))
 
-    selection = select_rungs(hull, RungChoice(), size_of=attrgetter("pixels"))
+    selection = select_rungs(hull, RungChoice(), size_of=attrgetter("resolution"))
 
     assert bitrates_of(selection.rungs) == [360, 622]
 
@@ -126,7 +126,7 @@ def test_a_smaller_picture_that_nobody_sees_is_better_does_not_end_the_ladder() 
 def test_sizes_of_other_shapes_follow_each_other_where_they_have_as_many_pixels() -> None:
     upright_and_lying = sized((100, 40, 360 * 640), (400, 70, 640 * 360), (1000, 90, 720 * 1280))
 
-    selection = select_rungs(upright_and_lying, RungChoice(), size_of=attrgetter("pixels"))
+    selection = select_rungs(upright_and_lying, RungChoice(), size_of=attrgetter("resolution"))
 
     assert selection.rungs == upright_and_lying
 
@@ -134,7 +134,7 @@ def test_sizes_of_other_shapes_follow_each_other_where_they_have_as_many_pixels(
 def test_a_hull_of_thousands_of_points_that_shrinks_all_the_time_is_no_obstacle() -> None:
     hull = sized(*((100 + i, 95 - 50_000 / (i + 600), i % 9) for i in range(5000)))
 
-    selection = select_rungs(hull, RungChoice(), size_of=attrgetter("pixels"))
+    selection = select_rungs(hull, RungChoice(), size_of=attrgetter("resolution"))
 
     assert len(selection.rungs) == 6
     assert widths(selection.rungs) == sorted(widths(selection.rungs))
