@@ -300,8 +300,8 @@ def test_probes_are_capped_as_deliveries_will_be(source: Path) -> None:
     [
         (("--bufsize-factor", "2"), "no effect without --maxrate-factor"),
         (("--maxrate-factor", "0.5"), "--maxrate-factor 0.5 is not valid"),
-        (("--maxrate-factor", "2", "--chunk", "1"), "--chunk encodes parts"),
-        (("--maxrate-factor", "2", "--sample", "2x1s"), "--sample encodes parts"),
+        (("--maxrate-factor", "2", "--chunk", "1"), "with --chunk only parts"),
+        (("--maxrate-factor", "2", "--sample", "2x1s"), "with --sample only parts"),
         (("--maxrate-factor", "2", "-c", "libvpx-vp9"), "has no effect on libvpx-vp9"),
     ],
 )

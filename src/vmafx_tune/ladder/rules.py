@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Generic
 
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.formatting import given, listed
+from vmafx_tune.frozen import frozen
 from vmafx_tune.ladder.hull import PointT, frontier
 from vmafx_tune.ladder.limits import NEARLY_BEST_VMAF
 from vmafx_tune.ladder.spacing import are_apart
@@ -161,7 +162,7 @@ def _within(front: Sequence[PointT], choice: RungChoice) -> Sequence[PointT]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Path(Generic[PointT]):
     """A ladder up to some rung, and what it is worth so far."""
 

@@ -340,8 +340,8 @@ def _cap_factors(
     if encoding is not None and (encoding.sample is not None or encoding.chunk_s is not None):
         named = "--chunk" if encoding.sample is None else "--sample"
         raise UsageError(
-            f"--maxrate-factor is in the average of the whole encode, and {named} encodes parts. "
-            "Leave out one of them."
+            f"--maxrate-factor is in the average of the whole encode, but with {named} only parts "
+            "are encoded. Leave out one of them."
         )
     return factors
 

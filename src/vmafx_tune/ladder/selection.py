@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Generic
 
 from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.formatting import given, listed, rough_bitrate, vmaf
+from vmafx_tune.frozen import frozen
 from vmafx_tune.ladder.hull import PointT, upper_hull
 from vmafx_tune.ladder.limits import apply_caps, non_shrinking
 from vmafx_tune.ladder.rules import keeps_rules, ruled_rungs
@@ -131,7 +131,7 @@ def _told(point: RateQuality) -> str:
     return f"VMAF {vmaf(point.vmaf)} at {rough_bitrate(point.bitrate_kbps)} kb/s"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selection(Generic[PointT]):
     """The rungs chosen, and what they were chosen from.
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from xml.etree import ElementTree as ET
 
 from vmafx_tune.errors import ToolOutputError
+from vmafx_tune.formatting import vmaf
 from vmafx_tune.frozen import frozen
 from vmafx_tune.manifests.hls import FIRST_KBPS, hls_scores
 from vmafx_tune.media.packets import Segment, average_rate, peak_segment_rate
@@ -199,7 +200,7 @@ def _variant_line(
 
 
 def _score(score: float | None) -> dict[str, str]:
-    return {} if score is None else {"SCORE": f"{score:.3f}"}
+    return {} if score is None else {"SCORE": vmaf(score, 3)}
 
 
 def _iframe_line(
