@@ -6,6 +6,7 @@ import platform
 import shutil
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune._version import __version__
@@ -13,6 +14,7 @@ from vmafx_tune.encoders.registry import all_rows
 from vmafx_tune.errors import LibvmafNotFoundError, VmafxTuneError
 from vmafx_tune.files import cache_folder
 from vmafx_tune.media.cleanup import scratch_folder
+from vmafx_tune.package.packager import find_packager
 from vmafx_tune.probing.database import Database
 from vmafx_tune.probing.store import STORE_NAME
 from vmafx_tune.reports.text import file_size
@@ -70,6 +72,7 @@ def examine(session: Session) -> DoctorResult:
         _vmaf_binary(session),
         _models(session),
         _encoders(session),
+        _packager(session),
         _work_folder(session),
         _cache(),
     )
@@ -121,6 +124,16 @@ def _vmaf_binary(session: Session) -> DoctorCheck:
         advice = "Set --vmaf or VMAFX_VMAF_BINARY to another program, or leave it out."
         return _missing("vmaf program", error, advice)
     return _found("vmaf program", version, str(path))
+
+
+def _packager(session: Session) -> DoctorCheck:
+    """Look for what `package` needs, which most commands do without."""
+    try:
+        found = find_packager(None, session.runner)
+    except VmafxTuneError as error:
+        advice = "To make packages, run `pip install 'vmafx-tune[package]'`."
+        return replace(_missing("Shaka Packager", error, advice), required=False)
+    return replace(_found("Shaka Packager", found.version, str(found.path)), required=False)
 
 
 def _models(session: Session) -> DoctorCheck:

@@ -378,6 +378,7 @@ def test_a_wrong_option_is_one_sentence(
         ({"src": "gone.mkv"}, "The source 'gone.mkv' of the ladder is not there"),
         ({"renditions": []}, "has no rungs"),
         ({"gop_frames": None}, "has no length of GOPs"),
+        ({"encoder": "libvvenc"}, "does not take what libvvenc writes (vvc)"),
     ],
 )
 def test_a_ladder_that_cannot_be_packaged_is_one_sentence(

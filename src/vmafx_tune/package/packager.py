@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vmafx_tune.package.plan import AudioTrack, Rendition, TextTrack
 
 __all__ = [
+    "CODECS",
     "DASH",
     "HLS",
     "TEXT_GROUP",
@@ -32,6 +33,9 @@ __all__ = [
     "text_playlist",
     "video_playlist",
 ]
+
+CODECS = frozenset({"av1", "h264", "hevc", "vp9"})
+"""Formats of video that it puts into segments here, by ffmpeg's names."""
 
 HLS = "master.m3u8"
 """Name of the HLS multivariant playlist."""

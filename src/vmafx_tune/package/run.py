@@ -41,6 +41,7 @@ from vmafx_tune.package.manifests import (
     measure_playlist,
 )
 from vmafx_tune.package.packager import (
+    CODECS,
     DASH,
     HLS,
     audio_playlist,
@@ -209,6 +210,11 @@ def _check_output(path: Path, *, force: bool) -> None:
 def _require_encoders(renditions: Sequence[Rendition], session: Session) -> None:
     for name in dict.fromkeys(rendition.encoder for rendition in renditions):
         row = row_of(name)
+        if row.codec.value not in CODECS:
+            raise UsageError(
+                f"Shaka Packager does not take what {name} writes ({row.codec.value}). Package "
+                "ladders of other encoders."
+            )
         reason = session.probing.availability(row).why_not
         if reason is not None:
             raise EncoderUnavailableError(reason)
