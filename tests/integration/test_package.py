@@ -189,12 +189,14 @@ def test_segments_hold_the_packets_that_were_scored(packaged: Packaged, tmp_path
 def test_the_segments_score_what_the_result_says(
     packaged: Packaged, desk: Desk, tmp_path: Path
 ) -> None:
-    rendition = packaged.result["renditions"][0]
-    uri = f"video/{rendition['name']}/index.m3u8"
-    joined = packaged.joined(uri, tmp_path / "joined.mp4")
-    score = run_cli("score", str(desk.here / "My film.mkv"), str(joined)).document["score"]
-    assert score == pytest.approx(rendition["vmaf"], abs=0.05)
-    assert rendition["vmaf"] == pytest.approx(rendition["ladder_vmaf"], abs=0.05)
+    for rendition in packaged.result["renditions"]:
+        uri = f"video/{rendition['name']}/index.m3u8"
+        joined = packaged.joined(uri, tmp_path / "joined.mp4")
+        score = run_cli("score", str(desk.here / "My film.mkv"), str(joined)).document["score"]
+        assert score == pytest.approx(rendition["vmaf"], abs=0.05)
+        # The ladder scored HEVC in chunks, at whose starts there is no motion.
+        assert rendition["vmaf"] == pytest.approx(rendition["ladder_vmaf"], abs=0.2)
+    assert packaged.result["notes"] == []
 
 
 def test_key_frames_have_playlists_of_their_own(packaged: Packaged) -> None:

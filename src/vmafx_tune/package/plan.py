@@ -16,7 +16,7 @@ from vmafx_tune.model import Caps
 from vmafx_tune.results.encode import DroppedStream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from fractions import Fraction
 
     from vmafx_tune.model import CapFactors, Resolution, Stream
@@ -30,12 +30,15 @@ __all__ = [
     "audio_forms",
     "check_ladders",
     "check_segment",
+    "delivery_notes",
     "plan_renditions",
     "plan_tracks",
     "safe_name",
 ]
 
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._~]+")
+# Half a point is more than chunks and builds of libvmaf differ by, and less than anyone sees.
+_VMAF_TOLERANCE = 0.5
 # What players take as audio in fragmented MP4, on one platform or another.
 _AUDIO_CODECS = frozenset({"aac", "ac3", "eac3", "flac", "mp3", "opus"})
 
@@ -225,6 +228,31 @@ def _unused(name: str, taken: set[str]) -> str:
         unused = f"{name}-{number}"
     taken.add(unused)
     return unused
+
+
+def delivery_notes(
+    delivered: Mapping[Rendition, float | None], ladder_ffmpeg: str, ffmpeg: str
+) -> tuple[str, ...]:
+    """Say where what is delivered is not what the ladder measured.
+
+    Args:
+        delivered: Score of each rendition's encode; None where it was not scored.
+        ladder_ffmpeg: Version of the ffmpeg of the ladder; empty where it is not known.
+        ffmpeg: Version of the one that encoded.
+    """
+    notes = [
+        f"Rendition '{rendition.name}' scores VMAF {vmaf:.2f}, and {rendition.rung.vmaf:.2f} in "
+        f"the ladder{': its cap costs that' if rendition.added else ''}."
+        for rendition, vmaf in delivered.items()
+        if vmaf is not None and abs(vmaf - rendition.rung.vmaf) > _VMAF_TOLERANCE
+    ]
+    if ladder_ffmpeg and ladder_ffmpeg != ffmpeg:
+        notes.insert(
+            0,
+            f"The ladder was measured with ffmpeg {ladder_ffmpeg}, and the package is encoded "
+            f"with {ffmpeg}, which may encode otherwise.",
+        )
+    return tuple(notes)
 
 
 def audio_forms(text: str) -> tuple[AudioForm, ...]:

@@ -57,6 +57,7 @@ from vmafx_tune.package.plan import (
     audio_forms,
     check_ladders,
     check_segment,
+    delivery_notes,
     plan_renditions,
     plan_tracks,
 )
@@ -491,7 +492,7 @@ def _result(
         ffmpeg_bin=session.ffmpeg.path,
         ffmpeg_version=session.ffmpeg.version,
         packager_version=packager.version,
-        notes=(),
+        notes=_notes(made, session),
         model=ladder.model,
         pool=ladder.pool,
         display=ladder.display,
@@ -503,6 +504,14 @@ def _result(
         filter=made.source.filters,
         wall_time_ms=None,
     )
+
+
+def _notes(made: _Made, session: Session) -> tuple[str, ...]:
+    scores = {rendition: delivered.vmaf for rendition, delivered in made.video.items()}
+    notes = delivery_notes(scores, made.ladder.ffmpeg_version, session.ffmpeg.version)
+    for note in notes:
+        session.warn(note)
+    return notes
 
 
 def _rendition(rendition: Rendition, delivered: Delivered, facts: VideoFacts) -> PackagedRendition:

@@ -10,11 +10,11 @@ import pytest
 from tests.support.programs import make_program
 from tests.unit.reports.ladder_factories import ladder_result
 from vmafx_tune.encode.streams import AudioForm
-from vmafx_tune.errors import ToolNotFoundError
+from vmafx_tune.errors import OutputError, ToolNotFoundError, ToolOutputError
 from vmafx_tune.media.process import ProcessRunner
 from vmafx_tune.model import Stream
 from vmafx_tune.package import packager
-from vmafx_tune.package.packager import find_packager, packager_command
+from vmafx_tune.package.packager import find_packager, packager_command, run_packager
 from vmafx_tune.package.plan import AudioTrack, TextTrack, plan_renditions
 
 RENDITION = plan_renditions([ladder_result()])[0]
@@ -89,3 +89,17 @@ def test_another_program_is_not_taken_for_it(tmp_path: Path) -> None:
 def test_a_packager_that_is_named_is_used(tmp_path: Path) -> None:
     program = make_program(tmp_path, "echo packager version v3.4.5-abc-release")
     assert find_packager(program, ProcessRunner()).version == "v3.4.5-abc-release"
+
+
+def test_a_disk_that_is_full_is_one_sentence(tmp_path: Path) -> None:
+    said = "E1130 demuxer.cc:370] Cannot close file, possibly file permission issue or running out"
+    program = make_program(tmp_path, f"echo '{said} of disk space.' >&2; exit 1")
+    with pytest.raises(OutputError, match="the disk is full"):
+        run_packager([str(program)], tmp_path, ProcessRunner())
+
+
+def test_another_failure_has_the_packagers_last_error(tmp_path: Path) -> None:
+    body = "echo 'E1130 01:45 23 a.cc:6] First.\nE1130 01:45 23 b.cc:7] Last one.' >&2; exit 1"
+    program = make_program(tmp_path, body)
+    with pytest.raises(ToolOutputError, match=r"Shaka Packager failed: Last one\.$"):
+        run_packager([str(program)], tmp_path, ProcessRunner())

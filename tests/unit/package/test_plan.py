@@ -11,9 +11,11 @@ from tests.unit.reports.ladder_factories import bare_ladder_result, ladder_resul
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.model import CapFactors, Caps, Stream
 from vmafx_tune.package.plan import (
+    Rendition,
     audio_forms,
     check_ladders,
     check_segment,
+    delivery_notes,
     plan_renditions,
     plan_tracks,
 )
@@ -139,3 +141,19 @@ def test_subtitles_are_left_out_where_that_is_asked_for() -> None:
     tracks = plan_tracks((VIDEO, TEXT), 0, audio=audio_forms("none"), subtitles=False)
     assert tracks.text == ()
     assert [each.reason for each in tracks.dropped] == ["--no-subtitles leaves it out."]
+
+
+def test_a_score_that_is_not_the_ladders_is_noted() -> None:
+    free, capped = plan_renditions([ladder_result()])[0], _capped()
+    assert delivery_notes({free: free.rung.vmaf - 0.4, capped: None}, "7.1", "7.1") == ()
+    (note,) = delivery_notes({capped: capped.rung.vmaf - 2}, "", "7.1")
+    assert "scores VMAF 69.04, and 71.04 in the ladder: its cap costs that." in note
+
+
+def _capped() -> Rendition:
+    return plan_renditions([ladder_result()], CapFactors(1.0, 1.0))[0]
+
+
+def test_another_ffmpeg_is_noted() -> None:
+    (note,) = delivery_notes({}, "7.1", "8.0")
+    assert "measured with ffmpeg 7.1, and the package is encoded with 8.0" in note
