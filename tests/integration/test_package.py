@@ -302,6 +302,20 @@ def test_a_folder_that_is_not_empty_is_replaced_only_if_asked(desk: Desk) -> Non
     assert "AUDIO" not in (folder / "master.m3u8").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("output", [".", "..", "/"])
+def test_a_folder_with_the_source_in_it_is_never_replaced(
+    desk: Desk, output: str, tmp_path: Path
+) -> None:
+    done = desk.package("libx264.json", "--force", output=output)
+    assert done.exit_code == 2
+    assert "is in the output" in done.stderr
+    shutil.copy(desk.here / "libx264.json", tmp_path)
+    done = desk.package(str(tmp_path / "libx264.json"), "--force", output=output)
+    assert done.exit_code in {1, 2}
+    assert "Name a" in done.stderr
+    assert (desk.here / "My film.mkv").exists()
+
+
 def test_a_run_that_failed_goes_on_where_it_ended(desk: Desk, tmp_path: Path) -> None:
     broken = tmp_path / "packager"
     broken.write_text("#!/bin/sh\n[ $1 = --version ] && echo packager version v0 || exit 1\n")

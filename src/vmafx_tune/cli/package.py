@@ -11,6 +11,7 @@ from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import DisplayOptions, running
 from vmafx_tune.cli.output import Destination, choose_format
 from vmafx_tune.cli.saved import saved_ladder
+from vmafx_tune.errors import UsageError
 from vmafx_tune.options import CapOptions, PackageOptions, ToolOptions
 
 __all__ = ["package"]
@@ -50,6 +51,8 @@ def package(
         import vmafx_tune
         from vmafx_tune.reports.render import FORMATS, render
 
+        for name in ladders:
+            _refuse_inside(Path(name), output)
         saved = None if report is None else Destination(report, "report")
         saved_format = "json" if saved is None else choose_format(None, saved, FORMATS["package"])
         with run.observing() as observe:
@@ -64,3 +67,12 @@ def package(
         if saved is not None:
             saved.write(render(result, saved_format))
         run.finish(result)
+
+
+def _refuse_inside(ladder: Path, output: Path) -> None:
+    """Refuse to replace the folder that a ladder is in."""
+    if ladder.exists() and ladder.resolve().is_relative_to(output.resolve()):
+        raise UsageError(
+            f"The ladder '{ladder}' is in the output '{output}', which would be replaced. Name "
+            "another folder."
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Lock
@@ -134,7 +134,7 @@ def package(
     started, options, path = time.monotonic(), options or PackageOptions(), Path(output)
     check_ladders(ladders)
     plan = _planned(ladders, options, caps or CapOptions())
-    _check_output(path, force=options.force)
+    _check_output(path, Path(ladders[0].src), force=options.force)
     with open_session(session, tools, None, observe) as session:
         if options.player:
             check_player()
@@ -191,13 +191,19 @@ def _planned(ladders: Sequence[LadderResult], options: PackageOptions, caps: Cap
     return _Plan(renditions, segment_s, rate, parse_arguments(options.packager_args))
 
 
-def _check_output(path: Path, *, force: bool) -> None:
+def _check_output(path: Path, source: Path, *, force: bool) -> None:
     """Make sure that a folder can be made, before anything else is done.
 
     Raises:
         UsageError: There is something in it, and it may not be replaced.
         OutputError: It cannot be made.
     """
+    for kept, what in _kept(source):
+        if kept.resolve().is_relative_to(path.resolve()):
+            raise OutputError(
+                f"The output '{path}' cannot be made a package: {what} in it. Name a folder of its "
+                "own."
+            )
     if path.exists() and not path.is_dir():
         raise OutputError(f"The output '{path}' is a file. Name a folder.")
     if not path.parent.is_dir():
@@ -206,6 +212,14 @@ def _check_output(path: Path, *, force: bool) -> None:
         raise OutputError(f"The output '{path}' cannot be written: permission denied.")
     if path.is_dir() and any(path.iterdir()) and not force:
         raise UsageError(f"The folder '{path}' is not empty. Use --force to replace it.")
+
+
+def _kept(source: Path) -> Iterator[tuple[Path, str]]:
+    """List what must not go when a folder is replaced, which removes all that is in it."""
+    yield source, "the source is"
+    yield Path.cwd(), "you are"
+    with suppress(RuntimeError):  # there is no home
+        yield Path.home(), "your home folder is"
 
 
 def _require_encoders(renditions: Sequence[Rendition], session: Session) -> None:
