@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune import shell
 from vmafx_tune.encode.streams import COPY, TEXT_SUBTITLES, AudioForm, audio_form
 from vmafx_tune.errors import InvalidLadderError, UsageError
-from vmafx_tune.formatting import given
+from vmafx_tune.formatting import given, vmaf
 from vmafx_tune.frozen import frozen
 from vmafx_tune.model import Caps
 from vmafx_tune.results.encode import DroppedStream
@@ -241,10 +241,10 @@ def delivery_notes(
         ffmpeg: Version of the one that encoded.
     """
     notes = [
-        f"Rendition '{rendition.name}' scores VMAF {vmaf:.2f}, and {rendition.rung.vmaf:.2f} in "
-        f"the ladder{': its cap costs that' if rendition.added else ''}."
-        for rendition, vmaf in delivered.items()
-        if vmaf is not None and abs(vmaf - rendition.rung.vmaf) > _VMAF_TOLERANCE
+        f"Rendition '{rendition.name}' scores VMAF {vmaf(score)}, and {vmaf(rendition.rung.vmaf)} "
+        f"in the ladder{': its cap costs that' if rendition.added else ''}."
+        for rendition, score in delivered.items()
+        if score is not None and abs(score - rendition.rung.vmaf) > _VMAF_TOLERANCE
     ]
     if ladder_ffmpeg and ladder_ffmpeg != ffmpeg:
         notes.insert(
