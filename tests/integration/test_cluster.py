@@ -212,8 +212,8 @@ def test_what_a_cluster_measured_is_known_to_this_machine(cluster: Cluster, clip
 
 def test_progress_comes_from_the_workers(cluster: Cluster, clips: ClipFactory) -> None:
     # Heartbeats carry it, so a probe has to take longer than the half second between two.
-    clip = clips.moving(n_frames=250, size=Resolution(320, 180))
-    outcome = on(cluster, *SEARCH, "-r", clip, "--preset", "medium", "--progress", "json")
+    clip = clips.moving(n_frames=250, size=Resolution(480, 270))
+    outcome = on(cluster, *SEARCH, "-r", clip, "--preset", "slow", "--progress", "json")
 
     assert '"event": "frames_done"' in outcome.stderr
 
