@@ -35,12 +35,12 @@ def cache_folder() -> Path:
 
 def is_file(path: Path) -> bool:
     """Whether there is a regular file; not where access rights hide it, for which `Path` raises."""
-    return os.path.isfile(path)  # noqa: PTH113
+    return os.path.isfile(path)  # noqa: PTH113 - `Path.is_file` raises
 
 
 def is_folder(path: Path) -> bool:
     """Whether there is a folder; likewise."""
-    return os.path.isdir(path)  # noqa: PTH112
+    return os.path.isdir(path)  # noqa: PTH112 - `Path.is_dir` raises
 
 
 _MOST_BYTES = 100_000_000

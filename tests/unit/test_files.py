@@ -11,7 +11,7 @@ from vmafx_tune import files
 from vmafx_tune.errors import ModelNotFoundError, OutputError, ToolNotFoundError, UsageError
 from vmafx_tune.files import is_file, is_folder, read_input
 from vmafx_tune.media.ffmpeg import find_ffmpeg
-from vmafx_tune.media.output_file import check_writable
+from vmafx_tune.media.output_file import check_parent, check_writable
 from vmafx_tune.media.process import ProcessRunner
 from vmafx_tune.model import Resolution
 from vmafx_tune.scoring.models import resolve_model
@@ -93,6 +93,8 @@ def test_what_a_user_names_in_a_closed_folder_is_refused_in_one_sentence(
             resolve_model(str(closed / "file.json"), HD)
         with pytest.raises(OutputError, match="permission denied"):
             check_writable(closed / "output.json")
+        with pytest.raises(OutputError, match="permission denied"):
+            check_parent(closed / "package")
         with pytest.raises(UsageError, match="VMAFX_MEDIA_ROOTS"):
             ServerSettings.from_sources({}, {"VMAFX_MEDIA_ROOTS": str(closed)})
         monkeypatch.setenv("VMAFX_MODEL_DIR", str(closed))

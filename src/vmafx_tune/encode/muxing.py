@@ -12,8 +12,7 @@ from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import OutputError, ToolOutputError
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.media.ffmpeg import FrameCounter, file_url, is_disk_full
-from vmafx_tune.media.streams import Contents, attached_bytes, first_frame_s, read_contents
-from vmafx_tune.model import Stream
+from vmafx_tune.media.streams import attached_bytes, first_frame_s, source_contents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +57,7 @@ class Muxer:
         self.container = container
         self.session = session
         self._source = source
-        self._contents = _contents(source)
+        self._contents = source_contents(source)
         self.plan = plan_streams(
             self._contents.streams,
             self._contents.video(source.stream).index,
@@ -177,10 +176,3 @@ class Muxer:
             f"The {self.container.name} file cannot be written: "
             f"{failure_reason(log, done.returncode)}.",
         )
-
-
-def _contents(source: Source) -> Contents:
-    """List what a source's file holds; a headerless one has nothing but its video."""
-    if source.raw is not None:
-        return Contents((Stream(0, "video", source.codec),), 0, {})
-    return read_contents(source.path)

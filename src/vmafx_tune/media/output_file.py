@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import OutputError
+from vmafx_tune.files import is_folder
 from vmafx_tune.media.cleanup import guarded_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["check_writable", "written_whole"]
+__all__ = ["check_parent", "check_writable", "publish", "written_whole"]
 
 
 def check_writable(path: Path) -> None:
@@ -22,17 +23,36 @@ def check_writable(path: Path) -> None:
     Raises:
         OutputError: It cannot.
     """
-    folder = path.parent
+    if is_folder(path):
+        raise OutputError(f"The output '{path}' is a folder. Name a file in it.")
+    check_parent(path)
+    if path.exists() and not os.access(path, os.W_OK):
+        raise _denied(path)
+
+
+def check_parent(path: Path) -> None:
+    """Make sure that an output can be made in its folder, be it a file or a folder itself.
+
+    Raises:
+        OutputError: It cannot.
+    """
     try:
-        if path.is_dir():
-            raise OutputError(f"The output '{path}' is a folder. Name a file in it.")
-        if not folder.is_dir():
-            raise OutputError(f"The folder of the output '{path}' does not exist. Create it first.")
-        writable = os.access(folder, os.W_OK) and (not path.exists() or os.access(path, os.W_OK))
-    except PermissionError:  # a folder on the way may not be entered
-        writable = False
-    if not writable:
-        raise OutputError(f"The output '{path}' cannot be written: permission denied.")
+        found = path.parent.is_dir()
+    except PermissionError as error:  # a folder on the way may not be entered
+        raise _denied(path) from error
+    if not found:
+        raise OutputError(f"The folder of the output '{path}' does not exist. Create it first.")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise _denied(path)
+
+
+def publish(path: Path) -> None:
+    """Give a private file or folder the rights of one that the user made."""
+    most = 0o777 if path.is_dir() else 0o666
+    # The only portable way to read the mask is to set it.
+    mask = os.umask(0o077)
+    os.umask(mask)
+    path.chmod(most & ~mask)
 
 
 @contextmanager
@@ -57,7 +77,7 @@ def written_whole(path: Path) -> Iterator[Path]:
             yield unnamed
             with unnamed.open("rb") as written:
                 os.fsync(written.fileno())
-            unnamed.chmod(0o666 & ~_umask())
+            publish(unnamed)
             unnamed.replace(path)
     except OSError as error:
         raise OutputError(
@@ -65,8 +85,5 @@ def written_whole(path: Path) -> Iterator[Path]:
         ) from error
 
 
-def _umask() -> int:
-    # The only portable way to read it is to set it.
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+def _denied(path: Path) -> OutputError:
+    return OutputError(f"The output '{path}' cannot be written: permission denied.")

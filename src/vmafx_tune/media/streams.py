@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from av.container import InputContainer
 
-    from vmafx_tune.model import RawFormat
+    from vmafx_tune.model import RawFormat, Source
 
-__all__ = ["Contents", "attached_bytes", "first_frame_s", "read_contents"]
+__all__ = ["Contents", "attached_bytes", "first_frame_s", "read_contents", "source_contents"]
 
 
 @frozen
@@ -62,6 +62,17 @@ def read_contents(path: Path) -> Contents:
         return Contents(
             (*streams, *unlisted), len(container.chapters()), _lower(container.metadata)
         )
+
+
+def source_contents(source: Source) -> Contents:
+    """List what the file of a source holds; a headerless one has nothing but its video.
+
+    Raises:
+        UnreadableSourceError: It cannot be read.
+    """
+    if source.raw is not None:
+        return Contents((Stream(0, "video", source.codec),), 0, {})
+    return read_contents(source.path)
 
 
 def attached_bytes(path: Path, stream: Stream) -> bytes:

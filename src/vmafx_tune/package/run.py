@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
@@ -24,13 +23,14 @@ from vmafx_tune.errors import (
     UsageError,
 )
 from vmafx_tune.events import FramesDone, JobFinished, JobStarted, Observer, ignore
+from vmafx_tune.files import is_file
 from vmafx_tune.formatting import counted
 from vmafx_tune.frozen import frozen
 from vmafx_tune.manifests.variant import VideoRange
 from vmafx_tune.media.cleanup import scratch_folder
+from vmafx_tune.media.output_file import check_parent, publish
 from vmafx_tune.media.packets import segment_length
-from vmafx_tune.media.streams import Contents, read_contents
-from vmafx_tune.model import Stream
+from vmafx_tune.media.streams import source_contents
 from vmafx_tune.options import CapOptions, PackageOptions, SourceOptions
 from vmafx_tune.package.encodes import EncodeMaker, WorkFolder, folder_size
 from vmafx_tune.package.manifests import (
@@ -204,12 +204,9 @@ def _check_output(path: Path, source: Path, *, force: bool) -> None:
                 f"The output '{path}' cannot be made a package: {what} in it. Name a folder of its "
                 "own."
             )
+    check_parent(path)
     if path.exists() and not path.is_dir():
         raise OutputError(f"The output '{path}' is a file. Name a folder.")
-    if not path.parent.is_dir():
-        raise OutputError(f"The folder of the output '{path}' does not exist. Create it first.")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"The output '{path}' cannot be written: permission denied.")
     if path.is_dir() and any(path.iterdir()) and not force:
         raise UsageError(f"The folder '{path}' is not empty. Use --force to replace it.")
 
@@ -241,7 +238,7 @@ def _require_encoders(renditions: Sequence[Rendition], session: Session) -> None
 def _read(ladder: LadderResult, rendition: Rendition, session: Session) -> Iterator[Source]:
     """Read the source of a ladder, as the ladder did."""
     name = str(ladder.src)
-    if is_url(name) or not Path(name).exists():
+    if is_url(name) or not is_file(Path(name)):
         raise UnreadableSourceError(
             f"The source '{name}' of the ladder is not there. Run the command in the folder in "
             "which the ladder was measured, or put the source back."
@@ -291,11 +288,7 @@ def _require_same(source: Source, ladder: LadderResult, session: Session) -> Non
 
 
 def _tracks(source: Source, options: PackageOptions) -> Tracks:
-    contents = (
-        read_contents(source.path)
-        if source.raw is None
-        else Contents((Stream(0, "video", source.codec),), 0, {})
-    )
+    contents = source_contents(source)
     return plan_tracks(
         contents.streams,
         contents.video(source.stream).index,
@@ -468,13 +461,17 @@ def _writing(path: Path) -> Iterator[None]:
 
 def _put(folder: Path, path: Path) -> None:
     """Give a finished folder its name; what has it now goes only when the new one is whole."""
-    # Scratch folders are private, and what is delivered is not.
-    mask = os.umask(0o077)
-    os.umask(mask)
-    folder.chmod(0o777 & ~mask)
-    if path.exists():
-        path.rename(folder.with_name("before"))
-    folder.rename(path)
+    publish(folder)
+    if not path.exists():
+        folder.rename(path)
+        return
+    before = folder.with_name("before")
+    path.rename(before)
+    try:
+        folder.rename(path)
+    except OSError:
+        before.rename(path)
+        raise
 
 
 def _result(

@@ -25,7 +25,7 @@ FORCED = Stream(2, "subtitle", "subrip", tags={"language": "fra"}, dispositions=
 def command() -> tuple[str, ...]:
     return packager_command(
         Path("packager"),
-        video={RENDITION: Path("/work/v.mp4")},
+        video={RENDITION: Path("/v.mp4")},
         audio={AudioTrack(TITLED, AudioForm("aac", 128), "eng", "aac-128", True): Path("/a.m4a")},
         text={TextTrack(FORCED, "fra-forced"): Path("/t.vtt")},
         segment_s=Fraction(3003, 500),
@@ -36,7 +36,7 @@ def command() -> tuple[str, ...]:
 def test_a_rendition_has_segments_a_playlist_and_one_of_its_key_frames() -> None:
     folder = f"video/{RENDITION.name}"
     assert command()[1] == (
-        f"stream=video,in=/work/v.mp4,init_segment={folder}/init.mp4,"
+        f"stream=video,in=/v.mp4,init_segment={folder}/init.mp4,"
         f"segment_template={folder}/$Number$.m4s,playlist_name={folder}/index.m3u8,"
         f"iframe_playlist_name={folder}/iframes.m3u8"
     )
