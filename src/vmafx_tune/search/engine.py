@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from vmafx_tune import formatting, shell
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.events import JobFinished, JobStarted, Observer, ignore
-from vmafx_tune.formatting import counted
 from vmafx_tune.model import Probe
 from vmafx_tune.results.search import (
     BestEncode,
@@ -19,10 +18,10 @@ from vmafx_tune.results.search import (
     SearchLimit,
     SearchResult,
 )
-from vmafx_tune.sampling.estimates import estimate_of, is_close_enough, searched_sample
+from vmafx_tune.sampling.estimates import is_close_enough, searched_sample
 from vmafx_tune.search.curve import expected_crossing
+from vmafx_tune.search.limit import find_limit, flat_notes, why_missed
 from vmafx_tune.search.losses import losses
-from vmafx_tune.search.plateau import MeasuredStep, is_saturated, plateau_at_best, plateau_at_worst
 from vmafx_tune.search.prescan import Prescan
 from vmafx_tune.search.probe_set import ProbeSet, method_of, plan_of
 from vmafx_tune.search.state import SearchProblem, SearchState
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.events import JobPlanned
     from vmafx_tune.ports import Prober
-    from vmafx_tune.results.measurement import PooledScores, SampleEstimate
-    from vmafx_tune.search.plateau import Plateau
+    from vmafx_tune.results.measurement import PooledScores
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.search.state import SearchOutcome
 
@@ -210,7 +208,7 @@ def _result(
     quality_of = request.grid.quality_of
     best = None if outcome.best_step is None else probe_set.probe_at(outcome.best_step)
     vmaf = None if outcome.best_step is None else outcome.scores[outcome.best_step]
-    limit = _limit(request, probe_set, outcome)
+    limit = find_limit(request, probe_set, outcome)
     full_rate = request.template.subsample == 1
     return SearchResult(
         **_circumstances(request, probe_set),
@@ -218,7 +216,7 @@ def _result(
         vmaf_score=vmaf,
         next_worse=_next_worse(probe_set, outcome),
         ok=outcome.reached,
-        error=None if outcome.reached else _why_missed(request, limit, best, vmaf),
+        error=None if outcome.reached else why_missed(request, limit, best, vmaf),
         converged=outcome.converged,
         proven=outcome.proven and full_rate and not request.estimates,
         limit=limit,
@@ -294,172 +292,9 @@ def _next_worse(probe_set: ProbeSet, outcome: SearchOutcome) -> ProbeSummary | N
     return None if probe is None else _summary(probe, outcome.scores[step])
 
 
-def _why_missed(
-    request: SearchRequest, limit: SearchLimit | None, best: Probe | None, vmaf: float | None
-) -> str:
-    """Say why a search has no answer, with the best that it measured."""
-    reason = limit.message if limit else "The target is not reached."
-    if best is None or (limit and limit.kind == "max_bitrate"):
-        return reason
-    return (
-        f"VMAF {formatting.given(request.target)} is not reached; the best is "
-        f"{formatting.vmaf(vmaf, target=request.target)} at "
-        f"{request.knob} {formatting.quality(best.quality)}, "
-        f"{formatting.bitrate(best.bitrate_kbps)} kb/s. {reason}"
-    )
-
-
-def _limit(
-    request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome
-) -> SearchLimit | None:
-    if outcome.ran_out and not outcome.converged:
-        return SearchLimit(
-            "max_iter",
-            f"The search stopped after {counted(request.max_iter, 'probe')} without a proof. "
-            "Raise --max-iter.",
-        )
-    if outcome.settled and not request.estimates:
-        return SearchLimit(
-            "no_proof",
-            "The next worse setting was not measured, so it may reach the target too. Use --proof "
-            "full to find out.",
-        )
-    if outcome.too_large and not outcome.proven:
-        return _why_too_large(request, probe_set, outcome)
-    if not outcome.reached:
-        return _why_unreachable(request, probe_set, outcome)
-    if request.estimates:
-        return _sample_limit(request, probe_set, outcome)
-    if outcome.proven and request.template.subsample > 1:
-        return SearchLimit(
-            "subsample",
-            f"Only one frame in {request.template.subsample} was scored, so the answer is an "
-            "estimate. Leave out --subsample to prove it.",
-        )
-    return None
-
-
-def _sample_limit(
-    request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome
-) -> SearchLimit | None:
-    best, plan = outcome.best_step, request.sample
-    if best is None or plan is None:
-        return None
-    found = estimate_of(request, probe_set.probe_at(best))
-    return SearchLimit(
-        "sample",
-        f"Only {plan.share:.0%} of the clip was measured, so the answer is an estimate. "
-        f"{_sample_errors(found, len(plan.segments))} Add --verify for a proven one.",
-    )
-
-
-def _sample_errors(found: SampleEstimate, n_parts: int) -> str:
-    if n_parts == 1:
-        return (
-            "The error of a single part is unknown. Measure six parts or more, such as "
-            "--sample 6x5s."
-        )
-    if found.vmaf_error is None or found.bitrate_error_kbps is None:
-        return "The parts do not show how far the score may be off."
-    return (
-        f"It is off by no more than {found.vmaf_error:.2f} VMAF and "
-        f"{found.bitrate_error_kbps:.0f} kb/s, by the spread between the parts (95 %)."
-    )
-
-
-def _why_too_large(
-    request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome
-) -> SearchLimit:
-    limit = f"{formatting.given(request.max_bitrate_kbps)} kb/s"
-    if outcome.best_step is None:
-        worst = request.grid.quality_of(request.grid.last_step)
-        found = f"No encode is within {limit}, not even that at {request.knob} {worst:g}"
-    else:
-        best, vmaf = probe_set.probe_at(outcome.best_step), outcome.scores[outcome.best_step]
-        told = (
-            f"VMAF {formatting.vmaf(vmaf, target=request.target)} at {request.knob} "
-            f"{formatting.quality(best.quality)}, "
-            f"{formatting.rough_bitrate(best.bitrate_kbps)} kb/s"
-        )
-        if outcome.reached:
-            return SearchLimit(
-                "max_bitrate",
-                f"{told}, is within {limit}, but a worse setting is not, so an answer with a "
-                "lower bitrate may be further on. Narrow the range with --crf-lo and --crf-hi.",
-            )
-        target = formatting.given(request.target)
-        found = f"No encode within {limit} reaches {target}: the best is {told}"
-    return SearchLimit("max_bitrate", f"{found}. Raise --max-bitrate, or lower the target.")
-
-
-def _why_unreachable(
-    request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome
-) -> SearchLimit:
-    ceiling = probe_set.ceiling()
-    if ceiling < request.target:
-        return SearchLimit(
-            "clip_ceiling",
-            "The source scores only "
-            f"{formatting.vmaf(ceiling, target=request.target)} against itself, so no encode of it "
-            f"can reach {formatting.given(request.target)}. Lower the target.",
-        )
-    measured = _measured(probe_set, outcome)
-    if plateau := plateau_at_best(measured, request.grid.last_step):
-        return SearchLimit("encoder_args", _flat(request, plateau))
-    size, display = request.template.encode.size, request.template.display
-    if size is not None and size.pixels < display.pixels and is_saturated(measured, request.target):
-        return SearchLimit(
-            "size",
-            f"More bits hardly raise the score at {size}: the resolution is the limit. Encode at "
-            "a higher resolution, or lower the target.",
-        )
-    return SearchLimit(
-        "knob_range",
-        f"The range of {request.knob} ends at {request.grid.quality_of(0):g}, and the target is "
-        "not reached there.",
-    )
-
-
-def _measured(probe_set: ProbeSet, outcome: SearchOutcome) -> list[MeasuredStep]:
-    return [
-        MeasuredStep(step, probe.bitrate_kbps, score)
-        for step, score in sorted(outcome.scores.items())
-        if (probe := probe_set.get(step)) is not None
-    ]
-
-
-def _flat(request: SearchRequest, plateau: Plateau) -> str:
-    """Say that the knob does nothing over a range, and what may be the reason."""
-    first, last = map(request.grid.quality_of, (plateau.first, plateau.last))
-    stays = (
-        f"From {request.knob} {first:g} to {last:g} the bitrate stays at about "
-        f"{formatting.rough_bitrate(plateau.bitrate_kbps)} kb/s, and quality does not change with "
-        f"it: {request.knob} is not the limit."
-    )
-    if request.caps:
-        return (
-            f"{stays} {' and '.join(request.caps)} in the encoder arguments may be. Change that, "
-            "or the target."
-        )
-    if request.template.encode.extra_args:
-        return f"{stays} An encoder argument may be. Try without them, or change the target."
-    return f"{stays} Try another preset or encoder, or change the target."
-
-
 def _notes(request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome) -> tuple[str, ...]:
     if outcome.best_step is None:
         return ()
     answer = probe_set.probe_at(outcome.best_step)
     source = request.template.encode.source
-    return (*_flat_notes(request, probe_set, outcome), *losses(source, answer))
-
-
-def _flat_notes(
-    request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome
-) -> tuple[str, ...]:
-    """Say of an answer at the end of the range that it costs as much as better settings."""
-    last_step = request.grid.last_step
-    if not outcome.reached or outcome.best_step != last_step:
-        return ()
-    plateau = plateau_at_worst(_measured(probe_set, outcome), last_step)
-    return () if plateau is None or not request.caps else (_flat(request, plateau),)
+    return (*flat_notes(request, probe_set, outcome), *losses(source, answer))

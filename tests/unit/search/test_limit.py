@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.search.plateau import (
+from vmafx_tune.search.limit import (
     MeasuredStep,
     Plateau,
     is_saturated,
