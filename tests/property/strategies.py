@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from tests.support.points import Point
+from vmafx_tune.choices import SearchStrategy as SearchChoice
 from vmafx_tune.choices import Spacing
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.ladder.throughput import LogNormalThroughput, MeasuredThroughput
 from vmafx_tune.results.rung_choice import RungChoice
 from vmafx_tune.search.grid import KnobGrid
 from vmafx_tune.search.state import SearchProblem
+from vmafx_tune.search.strategy import probes_left
 
 if TYPE_CHECKING:
     from hypothesis.strategies import DrawFn, SearchStrategy
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "audiences",
+    "bisections",
     "choices",
     "clouds",
     "curve_points",
@@ -32,6 +35,7 @@ __all__ = [
     "grids",
     "hulls",
     "limits",
+    "most_bisections",
     "problems",
     "rate_points",
     "rough_curves",
@@ -86,6 +90,25 @@ def problems(
         max_probes=len(curve) if max_probes is None else draw(max_probes),
     )
     return curve, problem
+
+
+@st.composite
+def bisections(
+    draw: DrawFn,
+    curves: SearchStrategy[Curve],
+    max_probes: SearchStrategy[int] | None = None,
+    *,
+    with_known: bool = True,
+) -> tuple[Curve, SearchProblem]:
+    """As `problems`, to be searched by bisection."""
+    curve, problem = draw(problems(curves, max_probes, with_known=with_known))
+    return curve, replace(problem, strategy=SearchChoice.BISECT)
+
+
+def most_bisections(problem: SearchProblem) -> int:
+    """How many probes bisection may need, whatever is allowed."""
+    unbound = replace(problem, max_probes=999, strategy=SearchChoice.BISECT)
+    return probes_left(unbound)
 
 
 @st.composite

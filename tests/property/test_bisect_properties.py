@@ -3,14 +3,17 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import combinations, pairwise
+from typing import TYPE_CHECKING
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.search.bisect import bisect, probes_left
-from vmafx_tune.search.state import SearchOutcome, SearchProblem, solve
+from vmafx_tune.search.strategy import probes_left, solve
 
-from .strategies import falling_curves, problems, rough_curves
+from .strategies import bisections, falling_curves, rough_curves
+
+if TYPE_CHECKING:
+    from vmafx_tune.search.state import SearchOutcome, SearchProblem
 
 Curve = tuple[float, ...]
 BUDGETS = st.integers(0, 9)
@@ -24,14 +27,14 @@ def run(curve: Curve, problem: SearchProblem) -> tuple[SearchOutcome, list[int]]
         asked.append(step)
         return curve[step]
 
-    return solve(bisect, problem, measure), asked
+    return solve(problem, measure), asked
 
 
 def worst_passing(curve: Curve, target: float) -> int | None:
     return max((step for step, score in enumerate(curve) if score >= target), default=None)
 
 
-@given(problems(falling_curves(), with_known=False))
+@given(bisections(falling_curves(), with_known=False))
 def test_on_a_falling_curve_the_answer_is_that_of_measuring_every_step(
     case: tuple[Curve, SearchProblem],
 ) -> None:
@@ -47,7 +50,7 @@ def test_on_a_falling_curve_the_answer_is_that_of_measuring_every_step(
     assert len(asked) <= math.ceil(math.log2(len(curve))) + 2
 
 
-@given(problems(falling_curves()))
+@given(bisections(falling_curves()))
 def test_known_scores_change_neither_the_answer_nor_the_bound_on_probes(
     case: tuple[Curve, SearchProblem],
 ) -> None:
@@ -62,7 +65,7 @@ def test_known_scores_change_neither_the_answer_nor_the_bound_on_probes(
     assert len(asked) <= probes_left(problem) <= probes_left(cold)
 
 
-@given(problems(rough_curves(), BUDGETS))
+@given(bisections(rough_curves(), BUDGETS))
 def test_no_step_is_measured_twice_and_never_more_than_allowed(
     case: tuple[Curve, SearchProblem],
 ) -> None:
@@ -76,7 +79,7 @@ def test_no_step_is_measured_twice_and_never_more_than_allowed(
     assert list(outcome.scores) == sorted(outcome.scores)
 
 
-@given(problems(rough_curves(), BUDGETS))
+@given(bisections(rough_curves(), BUDGETS))
 def test_an_answer_is_proven_exactly_when_its_neighbour_is_measured_and_misses(
     case: tuple[Curve, SearchProblem],
 ) -> None:
@@ -93,7 +96,7 @@ def test_an_answer_is_proven_exactly_when_its_neighbour_is_measured_and_misses(
     assert outcome.proven == (passes and bounded)
 
 
-@given(problems(rough_curves(), BUDGETS))
+@given(bisections(rough_curves(), BUDGETS))
 def test_no_measured_step_worse_than_the_answer_passes(
     case: tuple[Curve, SearchProblem],
 ) -> None:
@@ -106,7 +109,7 @@ def test_no_measured_step_worse_than_the_answer_passes(
     assert not passing or outcome.best_step == max(passing)
 
 
-@given(problems(rough_curves(), BUDGETS))
+@given(bisections(rough_curves(), BUDGETS))
 def test_a_search_that_misses_names_the_highest_score(case: tuple[Curve, SearchProblem]) -> None:
     curve, problem = case
 
@@ -119,7 +122,7 @@ def test_a_search_that_misses_names_the_highest_score(case: tuple[Curve, SearchP
         assert outcome.scores[0] < problem.target
 
 
-@given(problems(rough_curves(), BUDGETS))
+@given(bisections(rough_curves(), BUDGETS))
 def test_a_search_either_converges_or_uses_up_its_probes(
     case: tuple[Curve, SearchProblem],
 ) -> None:
@@ -132,7 +135,7 @@ def test_a_search_either_converges_or_uses_up_its_probes(
     assert not (outcome.reached and outcome.converged) or outcome.proven
 
 
-@given(problems(rough_curves()))
+@given(bisections(rough_curves()))
 def test_no_contradiction_goes_unnoticed(case: tuple[Curve, SearchProblem]) -> None:
     curve, problem = case
 
@@ -145,7 +148,7 @@ def test_no_contradiction_goes_unnoticed(case: tuple[Curve, SearchProblem]) -> N
     )
 
 
-@given(problems(rough_curves(), st.integers(0, 20)))
+@given(bisections(rough_curves(), st.integers(0, 20)))
 def test_probes_left_falls_with_every_probe_and_never_promises_too_few(
     case: tuple[Curve, SearchProblem],
 ) -> None:
@@ -158,7 +161,7 @@ def test_probes_left_falls_with_every_probe_and_never_promises_too_few(
         bounds.append(probes_left(problem, measured))
         return curve[step]
 
-    solve(bisect, problem, measure)
+    solve(problem, measure)
 
     made = len(measured)
     assert all(before > after for before, after in pairwise(bounds))

@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.search.bisect import probes_left as bisections_left
 from vmafx_tune.search.expected_curve import Expectation, Prior
-from vmafx_tune.search.interpolate import interpolate, probes_left
 from vmafx_tune.search.prescan import MOST_LOOKS, next_look
-from vmafx_tune.search.state import SearchOutcome, SearchProblem, solve
+from vmafx_tune.search.state import SearchOutcome, SearchProblem
+from vmafx_tune.search.strategy import probes_left, solve
 
-from .strategies import rough_curves, vmaf_points
+from .strategies import most_bisections, rough_curves, vmaf_points
 from .test_interpolate_properties import (
     BUDGETS,
     EXTRA,
@@ -61,7 +60,7 @@ def steps_of(curve: Curve, problem: SearchProblem) -> tuple[SearchOutcome, list[
         asked.append(step)
         return curve[step]
 
-    return solve(interpolate, problem, measure), asked
+    return solve(problem, measure), asked
 
 
 @given(hinted_searches(shaped_curves(), st.just(30)))
@@ -70,7 +69,7 @@ def test_hints_of_any_kind_never_change_the_answer_on_a_falling_curve(
 ) -> None:
     curve, problem = case
 
-    outcome, _ = run(interpolate, curve, problem)
+    outcome, _ = run(curve, problem)
 
     passing = [step for step, score in enumerate(curve) if score >= problem.target]
     assert outcome.converged
@@ -84,9 +83,9 @@ def test_hints_of_any_kind_cost_no_more_than_two_probes_above_bisections(
 ) -> None:
     curve, problem = case
 
-    _, n_made = run(interpolate, curve, problem)
+    _, n_made = run(curve, problem)
 
-    most = bisections_left(replace(problem, max_probes=999))
+    most = most_bisections(problem)
     assert n_made <= min(most + EXTRA, problem.max_probes)
 
 
@@ -94,7 +93,7 @@ def test_hints_of_any_kind_cost_no_more_than_two_probes_above_bisections(
 def test_hints_are_no_measurements_and_prove_nothing(case: tuple[Curve, SearchProblem]) -> None:
     curve, problem = case
 
-    outcome, n_made = run(interpolate, curve, problem)
+    outcome, n_made = run(curve, problem)
 
     best, scores = outcome.best_step, outcome.scores
     assert len(scores) == n_made + len(problem.known)
@@ -103,7 +102,7 @@ def test_hints_are_no_measurements_and_prove_nothing(case: tuple[Curve, SearchPr
         best == problem.last_step or scores.get(best + 1, math.inf) < problem.target
     )
     assert outcome.proven == (outcome.reached and bounded)
-    assert n_made <= bisections_left(replace(problem, max_probes=999)) + EXTRA
+    assert n_made <= most_bisections(problem) + EXTRA
 
 
 @given(
@@ -134,7 +133,7 @@ def test_seeds_never_change_the_answer_and_never_cost_an_encode_more_than_bisect
     passing = [step for step, score in enumerate(curve) if score >= problem.target]
     assert outcome.reached == outcome.proven == bool(passing)
     assert not passing or outcome.best_step == max(passing)
-    most = bisections_left(replace(problem, max_probes=999))
+    most = most_bisections(problem)
     assert sum(step not in problem.seeds for step in asked) <= most + EXTRA
 
 
@@ -158,10 +157,10 @@ def test_whatever_a_store_came_to_hold_a_second_run_measures_nothing(
     case: tuple[Curve, SearchProblem], data: st.DataObject
 ) -> None:
     curve, problem = case
-    first = solve(interpolate, problem, lambda step: curve[step])
+    first = solve(problem, lambda step: curve[step])
     seeds = {**problem.seeds, **{s: v for s, v in first.scores.items() if s not in problem.known}}
 
-    solve(interpolate, replace(problem, seeds=seeds), lambda step: seeds[step])
+    solve(replace(problem, seeds=seeds), lambda step: seeds[step])
 
 
 @given(
@@ -173,7 +172,7 @@ def test_seeds_that_are_wrong_prove_nothing_and_end_like_any_others(
     last = len(curve) - 1
     problem = SearchProblem(target, last, seeds={s: v for s, v in seeds.items() if s <= last})
 
-    outcome, n_made = run(interpolate, curve, problem)
+    outcome, n_made = run(curve, problem)
 
     assert n_made <= problem.max_probes
     assert outcome.reached == any(score >= target for score in outcome.scores.values())
@@ -192,7 +191,7 @@ def test_probes_left_never_promises_too_few_where_there_are_seeds(
         measured[step] = curve[step]
         return curve[step]
 
-    solve(interpolate, problem, measure)
+    solve(problem, measure)
 
     assert probes_left(problem, measured) == 0
 
@@ -226,7 +225,7 @@ def test_hints_of_about_the_right_shape_leave_little_but_the_proof_to_measure(
             hints: dict[int, float] = {}
             while (step := next_look(replace(problem, hints=hints))) is not None:
                 hints[step] = part[step]
-            outcome, n_made = run(interpolate, curve, replace(problem, hints=hints))
+            outcome, n_made = run(curve, replace(problem, hints=hints))
             assert outcome.proven
             counts.append(n_made)
 

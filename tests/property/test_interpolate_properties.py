@@ -10,13 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.search.bisect import bisect
-from vmafx_tune.search.bisect import probes_left as bisections_left
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.search.expected_curve import Prior
-from vmafx_tune.search.interpolate import interpolate, probes_left
-from vmafx_tune.search.state import SearchOutcome, SearchProblem, Strategy, solve
+from vmafx_tune.search.state import SearchOutcome, SearchProblem
+from vmafx_tune.search.strategy import probes_left, solve
 
-from .strategies import falling_curves, problems, rough_curves
+from .strategies import falling_curves, most_bisections, problems, rough_curves
 
 Curve = tuple[float, ...]
 BUDGETS = st.integers(0, 12)
@@ -60,7 +59,7 @@ def logistic_curve(n_steps: int, midpoint: float, width: float, ceiling: float) 
     return tuple(ceiling / (1 + math.exp(exponent)) for exponent in odds)
 
 
-def run(strategy: Strategy, curve: Curve, problem: SearchProblem) -> tuple[SearchOutcome, int]:
+def run(curve: Curve, problem: SearchProblem) -> tuple[SearchOutcome, int]:
     """Search a curve; returns the outcome and the number of probes."""
     asked: list[int] = []
 
@@ -70,7 +69,7 @@ def run(strategy: Strategy, curve: Curve, problem: SearchProblem) -> tuple[Searc
         asked.append(step)
         return curve[step]
 
-    return solve(strategy, problem, measure), len(asked)
+    return solve(problem, measure), len(asked)
 
 
 @given(searches(shaped_curves(), st.just(30)))
@@ -79,7 +78,7 @@ def test_on_a_falling_curve_the_answer_is_that_of_measuring_every_step_and_is_pr
 ) -> None:
     curve, problem = case
 
-    outcome, _ = run(interpolate, curve, problem)
+    outcome, _ = run(curve, problem)
 
     passing = [step for step, score in enumerate(curve) if score >= problem.target]
     assert outcome.converged
@@ -93,12 +92,10 @@ def test_on_a_falling_curve_a_search_ends_with_an_answer_wherever_bisection_does
 ) -> None:
     curve, problem = case
 
-    outcome, _ = run(interpolate, curve, problem)
+    outcome, _ = run(curve, problem)
 
-    bisected, n_bisected = run(bisect, curve, problem)
-    assert outcome.converged or problem.max_probes < bisections_left(
-        replace(problem, max_probes=999)
-    )
+    bisected, n_bisected = run(curve, replace(problem, strategy=SearchStrategy.BISECT))
+    assert outcome.converged or problem.max_probes < most_bisections(problem)
     assert outcome.converged or not bisected.converged or problem.max_probes == n_bisected
 
 
@@ -108,7 +105,7 @@ def test_on_any_curve_an_answer_is_proven_exactly_when_its_neighbour_is_measured
 ) -> None:
     curve, problem = case
 
-    outcome, _ = run(interpolate, curve, problem)
+    outcome, _ = run(curve, problem)
 
     best, scores = outcome.best_step, outcome.scores
     passes = best is not None and curve[best] >= problem.target
@@ -125,9 +122,9 @@ def test_on_any_curve_a_search_ends_within_two_probes_above_bisections_most(
 ) -> None:
     curve, problem = case
 
-    outcome, n_made = run(interpolate, curve, problem)
+    outcome, n_made = run(curve, problem)
 
-    most = bisections_left(replace(problem, max_probes=999))
+    most = most_bisections(problem)
     assert n_made <= min(most + EXTRA, problem.max_probes)
     assert outcome.converged or n_made == problem.max_probes
     assert outcome.converged or problem.max_probes < most
@@ -146,7 +143,7 @@ def test_probes_left_falls_with_every_probe_and_never_promises_too_few(
         bounds.append(probes_left(problem, measured))
         return curve[step]
 
-    solve(interpolate, problem, measure)
+    solve(problem, measure)
 
     assert all(before > after for before, after in pairwise(bounds))
     assert all(bound >= len(measured) - n_done for n_done, bound in enumerate(bounds))
@@ -169,7 +166,7 @@ def test_curves_like_those_of_encoders_take_few_probes_on_coarse_and_on_fine_gri
         noisy = tuple(score + dice.gauss(0, 0.02) for score in smooth)
         for target in (75, 80, 85, 90, 93, 95):
             problem = SearchProblem(target, len(noisy) - 1, prior=prior)
-            outcome, n_made = run(interpolate, noisy, problem)
+            outcome, n_made = run(noisy, problem)
             assert outcome.proven
             counts.append(n_made)
 

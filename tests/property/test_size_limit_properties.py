@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmafx_tune.choices import SearchStrategy
-from vmafx_tune.search.probe_set import Method, method_of
-from vmafx_tune.search.state import TOO_LARGE, Measurement, SearchOutcome, SearchProblem, solve
+from vmafx_tune.search.state import TOO_LARGE, Measurement, SearchOutcome, SearchProblem
+from vmafx_tune.search.strategy import probes_left, solve
 
-from .strategies import falling_curves, problems, rough_curves
+from .strategies import falling_curves, most_bisections, problems, rough_curves
 
 Curve = tuple[Measurement, ...]
 Case = tuple[Curve, SearchProblem]
@@ -40,9 +40,9 @@ def chaotic(draw: st.DrawFn) -> Case:
     return curve, replace(problem, known={step: curve[step] for step in problem.known})
 
 
-def run(method: Method, case: Case) -> tuple[SearchOutcome, list[int]]:
+def run(name: SearchStrategy, case: Case) -> tuple[SearchOutcome, list[int]]:
     """Search a curve; returns the outcome and the steps asked for."""
-    curve, problem = case
+    curve, problem = case[0], replace(case[1], strategy=name)
     asked: list[int] = []
 
     def measure(step: int) -> Measurement:
@@ -51,7 +51,7 @@ def run(method: Method, case: Case) -> tuple[SearchOutcome, list[int]]:
         asked.append(step)
         return curve[step]
 
-    return solve(method.strategy, problem, measure), asked
+    return solve(problem, measure), asked
 
 
 def allowed(curve: Curve) -> dict[int, float]:
@@ -65,7 +65,7 @@ def test_the_answer_is_the_worst_step_that_passes_if_it_is_not_too_large(
 ) -> None:
     curve, problem = case
 
-    outcome, _ = run(method_of(name), case)
+    outcome, _ = run(name, case)
 
     passing = [step for step, score in allowed(curve).items() if score >= problem.target]
     assert outcome.converged
@@ -80,7 +80,7 @@ def test_where_all_that_pass_are_too_large_the_best_that_is_not_is_found(
 ) -> None:
     curve, _ = case
 
-    outcome, _ = run(method_of(name), case)
+    outcome, _ = run(name, case)
 
     if not outcome.reached:
         fits = allowed(curve)
@@ -95,9 +95,9 @@ def test_sizes_never_cost_more_probes_than_the_strategy_may_take(
 ) -> None:
     _, problem = case
 
-    outcome, asked = run(method_of(name), case)
+    outcome, asked = run(name, case)
 
-    most = method_of(SearchStrategy.BISECT).probes_left(replace(problem, max_probes=999), {})
+    most = most_bisections(problem)
     assert len(asked) <= min(most + EXTRA[name], problem.max_probes)
     assert outcome.converged or len(asked) == problem.max_probes
 
@@ -109,7 +109,7 @@ def test_whatever_is_too_large_nothing_is_proven_but_a_measured_answer_with_its_
 ) -> None:
     _, problem = case
 
-    outcome, asked = run(method_of(name), case)
+    outcome, asked = run(name, case)
 
     best, scores = outcome.best_step, outcome.scores
     passing = [step for step, score in scores.items() if score >= problem.target]
@@ -127,17 +127,16 @@ def test_whatever_is_too_large_nothing_is_proven_but_a_measured_answer_with_its_
 @both_strategies
 @given(case=chaotic())
 def test_probes_left_counts_those_that_were_too_large(case: Case, name: SearchStrategy) -> None:
-    curve, problem = case
-    method = method_of(name)
+    curve, problem = case[0], replace(case[1], strategy=name)
     measured: dict[int, Measurement] = {}
-    bounds = [method.probes_left(problem, measured)]
+    bounds = [probes_left(problem, measured)]
 
     def measure(step: int) -> Measurement:
         measured[step] = curve[step]
-        bounds.append(method.probes_left(problem, measured))
+        bounds.append(probes_left(problem, measured))
         return curve[step]
 
-    solve(method.strategy, problem, measure)
+    solve(problem, measure)
 
     assert all(before > after for before, after in pairwise(bounds))
     assert all(bound >= len(measured) - n_done for n_done, bound in enumerate(bounds))

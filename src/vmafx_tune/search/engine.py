@@ -23,8 +23,9 @@ from vmafx_tune.search.curve import expected_crossing
 from vmafx_tune.search.limit import find_limit, flat_notes, why_missed
 from vmafx_tune.search.losses import losses
 from vmafx_tune.search.prescan import Prescan
-from vmafx_tune.search.probe_set import ProbeSet, method_of, plan_of
+from vmafx_tune.search.probe_set import ProbeSet, plan_of
 from vmafx_tune.search.state import SearchProblem, SearchState
+from vmafx_tune.search.strategy import probes_expected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -97,11 +98,13 @@ def plan_of_searches(
         job: Name that the event carries; None for the encoder's.
     """
     problem = SearchProblem(
-        request.target, request.grid.last_step, max_probes=request.max_iter, prior=request.prior
+        request.target,
+        request.grid.last_step,
+        max_probes=request.max_iter,
+        prior=request.prior,
+        strategy=request.strategy,
     )
-    expected = method_of(request.strategy).probes_expected(
-        [(replace(problem, target=target), {}) for target in targets]
-    )
+    expected = probes_expected([(replace(problem, target=target), {}) for target in targets])
     return plan_of(request, expected, job=request.encoder if job is None else job)
 
 
@@ -133,6 +136,7 @@ def search_with(
         known=probe_set.found(),
         max_probes=request.max_iter,
         prior=request.prior,
+        strategy=request.strategy,
         cautious=not prove,
     )
     if request.strategy is SearchStrategy.INTERPOLATE:
@@ -143,7 +147,7 @@ def search_with(
         is_enough = partial(is_close_enough, request)
     elif not prove:
         is_enough = partial(_is_near, request, probe_set, problem)
-    outcome = probe_set.solve(problem, request.strategy, upcoming, is_enough=is_enough)
+    outcome = probe_set.solve(problem, upcoming, is_enough=is_enough)
     result = _result(
         request, probe_set, outcome, probe_set.n_made - made_before, time.monotonic() - started
     )

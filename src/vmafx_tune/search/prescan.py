@@ -12,9 +12,9 @@ from vmafx_tune.sampling.estimates import searched_sample
 from vmafx_tune.sampling.parts import look_plan
 from vmafx_tune.scoring.pooling import pool_scores
 from vmafx_tune.search.curve import expected_crossing, prior_of
-from vmafx_tune.search.interpolate import probes_left, wished_step
 from vmafx_tune.search.probe_set import stored_scores
 from vmafx_tune.search.state import SearchState
+from vmafx_tune.search.strategy import probes_left, wished_step
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

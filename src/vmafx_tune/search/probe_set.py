@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import starmap
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,12 +17,11 @@ from vmafx_tune.events import (
     ProbeStarted,
     ProbeStopped,
 )
-from vmafx_tune.frozen import frozen
 from vmafx_tune.ports import Recaller
 from vmafx_tune.scoring.pooling import pool_scores, summarize
-from vmafx_tune.search import bisect, interpolate
 from vmafx_tune.search.expected_curve import LOWEST_CEILING
-from vmafx_tune.search.state import TOO_LARGE, SearchProblem, solve
+from vmafx_tune.search.state import TOO_LARGE, SearchProblem
+from vmafx_tune.search.strategy import probes_expected, probes_left, solve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -33,42 +31,9 @@ if TYPE_CHECKING:
     from vmafx_tune.results.measurement import PooledScores
     from vmafx_tune.search.grid import KnobGrid
     from vmafx_tune.search.request import SearchRequest
-    from vmafx_tune.search.state import Measurement, SearchOutcome, Strategy
+    from vmafx_tune.search.state import Measurement, SearchOutcome
 
-__all__ = ["Method", "ProbeSet", "method_of", "stored_scores"]
-
-
-@frozen
-class Method:
-    """A strategy, and what it takes.
-
-    Attributes:
-        strategy: Which steps to measure.
-        probes_left: Bounds how many more probes it makes, from what was measured so far.
-        probes_expected: Estimates how many more several searches make.
-    """
-
-    strategy: Strategy
-    probes_left: Callable[[SearchProblem, Mapping[int, Measurement]], int]
-    probes_expected: Callable[[Sequence[tuple[SearchProblem, Mapping[int, Measurement]]]], float]
-
-
-_METHODS = {
-    SearchStrategy.INTERPOLATE: Method(
-        interpolate.interpolate, interpolate.probes_left, interpolate.probes_expected
-    ),
-    # Bisection takes all that it may, or one fewer.
-    SearchStrategy.BISECT: Method(
-        bisect.bisect,
-        bisect.probes_left,
-        lambda searches: sum(starmap(bisect.probes_left, searches)),
-    ),
-}
-
-
-def method_of(name: SearchStrategy) -> Method:
-    """Find a strategy by its name."""
-    return _METHODS[name]
+__all__ = ["ProbeSet", "stored_scores"]
 
 
 def stored_scores(prober: Prober, request: SearchRequest) -> dict[int, float]:
@@ -201,48 +166,44 @@ class ProbeSet:
     def solve(
         self,
         problem: SearchProblem,
-        strategy: SearchStrategy,
         upcoming: Sequence[float] = (),
         *,
         is_enough: Callable[[Probe, float], bool] | None = None,
     ) -> SearchOutcome:
-        """Measure the steps that `strategy` asks for until it has its outcome.
+        """Search with these probes, and make those that are missing.
 
         Args:
             problem: What is searched.
-            strategy: Which steps to measure.
             upcoming: Targets to be searched after this one, for the events.
             is_enough: Says of a probe that reaches the target, and its pooled score, whether to
                 end with it unproven; None to go on to the proof.
         """
-        method = method_of(strategy)
 
-        def probes_left() -> ProbesLeft:
+        def left() -> ProbesLeft:
             found = self.found()
             later = [replace(problem, target=target, known=found) for target in upcoming]
             searches = [(problem, found), *((search, {}) for search in later)]
             return ProbesLeft(
-                sum(method.probes_left(*search) for search in searches),
-                method.probes_expected(searches),
+                sum(probes_left(*search) for search in searches),
+                probes_expected(searches),
             )
 
         if problem.hints:
-            self._observe(plan_of(self._request, probes_left().expected, job=self._job))
+            self._observe(plan_of(self._request, left().expected, job=self._job))
 
         def measure(step: int) -> Measurement:
-            return self.measure(step, problem.target, probes_left)
+            return self.measure(step, problem.target, left)
 
         def enough(step: int) -> bool:
             return is_enough is not None and is_enough(self._probes[step], self._scores[step])
 
         def is_out_of_reach() -> bool:
-            looks_ahead = strategy is SearchStrategy.INTERPOLATE
+            looks_ahead = problem.strategy is SearchStrategy.INTERPOLATE
             may_be = looks_ahead and problem.target > LOWEST_CEILING
             # Scoring the source against itself takes no encode, but it is not free either.
             return may_be and self.ceiling() < problem.target
 
         return solve(
-            method.strategy,
             problem,
             measure,
             is_enough=enough,

@@ -1,23 +1,17 @@
-"""Search: which step is the worst quality that still reaches a target?
+"""What a search is about: its problem, its measurements, and what follows from them.
 
-A strategy is a generator: it yields the step to measure next, is sent that step's pooled score, or
-that its encode is too large, and returns its outcome. Whoever drives it decides how and where a
-step is measured, so the search itself knows no encoder, no clock and no thread. Steps count from 0,
-the best quality.
-
-Here is what every strategy keeps: its problem, its measurements, and what follows from them.
+Which step is the worst quality that still reaches a target? Steps count from 0, the best quality.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
-from dataclasses import field, replace
-from enum import Enum
+from dataclasses import field
 from itertools import pairwise
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
@@ -32,19 +26,13 @@ __all__ = [
     "SearchOutcome",
     "SearchProblem",
     "SearchState",
-    "Strategy",
-    "solve",
 ]
 
 
-class _Verdict(Enum):
-    TOO_LARGE = "too large"
-
-
-TOO_LARGE: Final = _Verdict.TOO_LARGE
+TOO_LARGE: Final = None
 """In place of a score: the step's encode is larger than allowed, and so are all better ones'."""
 
-Measurement: TypeAlias = float | Literal[_Verdict.TOO_LARGE]
+Measurement: TypeAlias = float | None
 """What is learned of a step: its pooled score, or that it is out of the question for its size."""
 
 
@@ -62,6 +50,7 @@ class SearchProblem:
             shape, and off by nobody knows what. They say where to measure, and nothing else.
         seeds: What measuring a step would find, as far as a store holds it. A seed counts as a
             probe where it is used, but it takes no encode.
+        strategy: How the next step is chosen; an answer is proven in the same way with each.
         cautious: Whether to measure steps that should reach the target, where the step nearest to
             the crossing may just miss it: for a search that ends with the first one that does.
 
@@ -77,6 +66,7 @@ class SearchProblem:
     prior: Prior | None = None
     hints: Mapping[int, float] = field(default_factory=dict)
     seeds: Mapping[int, Measurement] = field(default_factory=dict)
+    strategy: SearchStrategy = SearchStrategy.INTERPOLATE
     cautious: bool = False
 
     def __post_init__(self) -> None:
@@ -169,7 +159,7 @@ class Bracket:
 
 
 class SearchState:
-    """The measurements of one search, and what follows from them: every strategy's bookkeeping.
+    """The measurements of one search, and what follows from them.
 
     Attributes:
         bracket: What is still open.
@@ -195,7 +185,12 @@ class SearchState:
     @property
     def ends_in_too_large(self) -> bool:
         """Whether the bracket's better end is a step that is too large, not one that passes."""
-        return self._found.get(self.bracket.passing) is TOO_LARGE
+        return self.bracket.passing in self._found.keys() - self.scores.keys()
+
+    @property
+    def only_misses(self) -> bool:
+        """Whether no step that was measured passes or is too large."""
+        return self.bracket.passing < 0
 
     @property
     def n_new(self) -> int:
@@ -240,58 +235,3 @@ def _contradictions(scores: Mapping[int, float]) -> tuple[tuple[int, int], ...]:
     return tuple(
         (better, worse) for better, worse in pairwise(scores) if scores[worse] > scores[better]
     )
-
-
-Strategy: TypeAlias = Callable[[SearchProblem], Generator[int, Measurement, SearchOutcome]]
-"""Yields each step to measure, is sent what was found, and returns the outcome."""
-
-
-def solve(
-    strategy: Strategy,
-    problem: SearchProblem,
-    measure: Callable[[int], Measurement],
-    *,
-    is_enough: Callable[[int], bool] = lambda _step: False,
-    is_out_of_reach: Callable[[], bool] = lambda: False,
-) -> SearchOutcome:
-    """Drive a strategy to its outcome, one measurement after the other.
-
-    Args:
-        strategy: Which steps to measure.
-        problem: What to search.
-        measure: Returns the finite pooled score of a step, or that it is too large.
-        is_enough: Says of a measured step that reaches the target whether to end with it, although
-            it may not be the worst one that does: for estimates, which cannot tell.
-        is_out_of_reach: Asked where a step misses and none reaches the target: whether no step is
-            expected to, so that the best quality is measured next.
-
-    Returns:
-        What the strategy found.
-    """
-    asking = strategy(problem)
-    found = dict(problem.known)
-    try:
-        step = next(asking)
-        while True:
-            found[step] = measurement = measure(step)
-            reaches = measurement is not TOO_LARGE and measurement >= problem.target
-            if reaches and is_enough(step):
-                return _settled(problem, found)
-            step = asking.send(measurement)
-            if step and _only_misses(problem, found) and is_out_of_reach():
-                found[0] = measure(0)
-                left = problem.max_probes - len(found.keys() - problem.known.keys())
-                rest = replace(problem, known=found, max_probes=left)
-                return solve(strategy, rest, measure, is_enough=is_enough)
-    except StopIteration as done:
-        solved: SearchOutcome = done.value
-        return solved
-
-
-def _only_misses(problem: SearchProblem, found: Mapping[int, Measurement]) -> bool:
-    return all(one is not TOO_LARGE and one < problem.target for one in found.values())
-
-
-def _settled(problem: SearchProblem, found: Mapping[int, Measurement]) -> SearchOutcome:
-    outcome = SearchState(replace(problem, known=found)).outcome()
-    return replace(outcome, converged=True, ran_out=False, settled=not outcome.proven)

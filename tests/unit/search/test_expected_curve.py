@@ -7,8 +7,8 @@ import pytest
 
 from vmafx_tune.search.curve import expected_crossing
 from vmafx_tune.search.expected_curve import Expectation, Prior
-from vmafx_tune.search.interpolate import interpolate
-from vmafx_tune.search.state import SearchProblem, SearchState, solve
+from vmafx_tune.search.state import SearchProblem, SearchState
+from vmafx_tune.search.strategy import solve
 
 PRIOR = Prior(midpoint=38.0, width=5.0)
 
@@ -35,7 +35,7 @@ def steps_asked(
     problem = SearchProblem(
         target, 51, known=known or {}, prior=PRIOR, hints=hints, seeds=seeds or {}
     )
-    assert solve(interpolate, problem, measure).converged
+    assert solve(problem, measure).converged
     return asked
 
 

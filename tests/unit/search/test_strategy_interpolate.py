@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from vmafx_tune.search.expected_curve import Prior
-from vmafx_tune.search.interpolate import interpolate, probes_expected, probes_left
-from vmafx_tune.search.state import TOO_LARGE, Measurement, SearchOutcome, SearchProblem, solve
+from vmafx_tune.search.state import TOO_LARGE, Measurement, SearchOutcome, SearchProblem
+from vmafx_tune.search.strategy import probes_expected, probes_left, solve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ def run(
         return scores[step]
 
     problem = SearchProblem(target, len(scores) - 1, known or {}, max_probes, prior)
-    return solve(interpolate, problem, measure), asked
+    return solve(problem, measure), asked
 
 
 def test_a_clip_like_the_prior_takes_the_answer_and_its_neighbour() -> None:
@@ -231,7 +231,7 @@ def test_a_miss_that_is_better_than_a_step_that_is_too_large_is_no_end_to_interp
     known: dict[int, Measurement] = {2: 60.0, 4: TOO_LARGE, 8: 40.0}
     problem = SearchProblem(target=80, last_step=10, known=known, prior=PRIOR)
 
-    outcome = solve(interpolate, problem, lambda step: 50.0 - step)
+    outcome = solve(problem, lambda step: 50.0 - step)
 
     assert outcome.converged
     assert (outcome.reached, outcome.best_step) == (False, 2)

@@ -4,11 +4,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from vmafx_tune.search.bisect import bisect, probes_left
-from vmafx_tune.search.state import SearchOutcome, SearchProblem, solve
+from vmafx_tune.choices import SearchStrategy
+from vmafx_tune.search.state import SearchOutcome, SearchProblem
+from vmafx_tune.search.strategy import probes_left, solve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+def bisecting(
+    target: float = 90,
+    last_step: int = 51,
+    known: Mapping[int, float] | None = None,
+    max_probes: int = 12,
+) -> SearchProblem:
+    return SearchProblem(target, last_step, known or {}, max_probes, strategy=SearchStrategy.BISECT)
 
 
 def falling(answer: int) -> list[float]:
@@ -30,8 +40,7 @@ def run(
         asked.append(step)
         return scores[step]
 
-    problem = SearchProblem(target, len(scores) - 1, known or {}, max_probes)
-    return solve(bisect, problem, measure), asked
+    return solve(bisecting(target, len(scores) - 1, known, max_probes), measure), asked
 
 
 def test_each_probe_goes_to_the_midpoint_rounded_up() -> None:
@@ -163,19 +172,19 @@ def test_a_flat_curve_is_no_contradiction() -> None:
 
 
 def test_a_whole_range_of_crf_takes_six_probes_and_of_tenths_nine() -> None:
-    assert probes_left(SearchProblem(90, last_step=51)) == 6
-    assert probes_left(SearchProblem(90, last_step=510)) == 9
+    assert probes_left(bisecting(90, last_step=51)) == 6
+    assert probes_left(bisecting(90, last_step=510)) == 9
 
 
 def test_probes_left_is_bound_by_what_is_still_allowed() -> None:
-    problem = SearchProblem(90, last_step=510, max_probes=3)
+    problem = bisecting(90, last_step=510, max_probes=3)
 
     assert probes_left(problem) == 3
     assert probes_left(problem, {255: 95.0}) == 2
 
 
 def test_probes_left_does_not_count_known_scores_as_probes() -> None:
-    problem = SearchProblem(90, last_step=510, known={0: 99.0}, max_probes=3)
+    problem = bisecting(90, last_step=510, known={0: 99.0}, max_probes=3)
 
     assert probes_left(problem, {0: 99.0, 255: 95.0}) == 2
 
@@ -185,7 +194,7 @@ def test_an_error_in_a_measurement_reaches_the_caller() -> None:
         raise OSError(f"no encode at {step}")
 
     with pytest.raises(OSError, match="no encode at 26"):
-        solve(bisect, SearchProblem(90, last_step=51), fail)
+        solve(bisecting(), fail)
 
 
 def test_later_changes_of_the_callers_scores_do_not_reach_the_problem() -> None:

@@ -1,4 +1,8 @@
-"""The interpolating search: guess where the curve crosses the target, and measure there."""
+"""Search: measure step after step, by interpolation or bisection, until the answer is proven.
+
+Whoever asks for a search decides how and where a step is measured, so it knows no encoder, no clock
+and no thread.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,16 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.search.curve import expected_crossing
-from vmafx_tune.search.state import Bracket, SearchState
+from vmafx_tune.search.state import TOO_LARGE, Bracket, SearchState
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from vmafx_tune.search.state import Measurement, SearchOutcome, SearchProblem
 
-__all__ = ["interpolate", "probes_expected", "probes_left", "wished_step"]
+__all__ = ["next_step", "probes_expected", "probes_left", "solve", "wished_step"]
 
 _NOTHING: Mapping[int, Measurement] = MappingProxyType({})
 
@@ -25,57 +30,97 @@ _REACH = 0.5
 _SURPRISES = 1.25
 
 
-def interpolate(problem: SearchProblem) -> Generator[int, Measurement, SearchOutcome]:
-    """Measure where the curve should cross the target, and learn from the miss.
-
-    Each probe goes to the step nearest to the estimated crossing: it is the one that, with its
-    neighbour, proves the answer if the estimate is off by less than one step. The bracket between
-    the steps that pass and those that miss is kept as in `bisect`, and nothing but measurements
-    narrows it, so an answer means the same with both.
-
-    No search takes more than two probes above the most that `bisect` may need: a guess is taken if
-    bisection could still search whatever it may leave with the probes left, and moves to the
-    nearest step of which that is true otherwise. Where guesses go on failing, that is the midpoint.
+def solve(
+    problem: SearchProblem,
+    measure: Callable[[int], Measurement],
+    *,
+    is_enough: Callable[[int], bool] = lambda _step: False,
+    is_out_of_reach: Callable[[], bool] = lambda: False,
+) -> SearchOutcome:
+    """Search: measure one step after the other, until nothing is left to find out.
 
     Args:
         problem: What to search.
-
-    Yields:
-        A step whose score is not known yet.
-
-    Returns:
-        The outcome; see `SearchOutcome`.
+        measure: Returns the finite pooled score of a step, or that it is too large.
+        is_enough: Says of a measured step that reaches the target whether to end with it, although
+            it may not be the worst one that does: for estimates, which cannot tell.
+        is_out_of_reach: Asked where a step misses and none reaches the target: whether no step is
+            expected to, so that the best quality is measured next.
     """
     state = SearchState(problem)
     while state.may_probe:
-        step = _next_step(problem, state)
-        state.record(step, (yield step))
+        step = next_step(problem, state)
+        if step and state.n_new and state.only_misses and is_out_of_reach():
+            found = {**state.found, 0: measure(0)}
+            left = problem.max_probes - state.n_new - 1
+            rest = replace(problem, known=found, max_probes=left)
+            return solve(rest, measure, is_enough=is_enough)
+        measurement = measure(step)
+        state.record(step, measurement)
+        if measurement is not TOO_LARGE and measurement >= problem.target and is_enough(step):
+            outcome = state.outcome()
+            return replace(outcome, converged=True, ran_out=False, settled=not outcome.proven)
     return state.outcome()
 
 
+def next_step(problem: SearchProblem, state: SearchState) -> int:
+    """Choose the step to measure next; one is open.
+
+    Bisection takes the bracket's midpoint, rounded up. `n` open steps take at most `n.bit_length()`
+    probes, whatever the curve looks like.
+
+    Interpolation takes the step nearest to where the curve should cross the target: it is the one
+    that, with its neighbour, proves the answer if the estimate is off by less than one step.
+    Nothing but measurements narrows the bracket, so an answer means the same with both.
+
+    No search takes more than two probes above the most that bisection may need: a guess is taken if
+    bisection could still search whatever it may leave with the probes left, and moves to the
+    nearest step of which that is true otherwise. Where guesses go on failing, that is the midpoint.
+    """
+    if problem.strategy is SearchStrategy.BISECT:
+        return state.bracket.midpoint
+    return _interpolated(problem, state)
+
+
 def probes_left(problem: SearchProblem, measured: Mapping[int, Measurement] = _NOTHING) -> int:
-    """Bound how many more probes `interpolate` makes; see `search.probes_left`."""
+    """Bound how many more probes a search makes.
+
+    Args:
+        problem: What is searched.
+        measured: What came in since the search began, by step; steps that are known to `problem`
+            may be among them and do not count.
+
+    Returns:
+        An upper bound that falls with every probe; 0 when the search is over.
+    """
     state = SearchState(replace(problem, known={**problem.known, **measured}))
     n_open, n_made = state.bracket.n_open, len(state.found) - len(problem.known)
-    most = min(n_open, max(_budget(problem) - n_made, n_open.bit_length()))
+    most = n_open.bit_length()
+    if problem.strategy is SearchStrategy.INTERPOLATE:
+        most = min(n_open, max(_budget(problem) - n_made, most))
     return max(0, min(problem.max_probes - n_made, most))
 
 
 def probes_expected(searches: Sequence[tuple[SearchProblem, Mapping[int, Measurement]]]) -> float:
     """Estimate how many more probes searches take that share what they measure.
 
-    Each step counts that is measured if all scores are as expected, and some more, as not all are.
+    Interpolating, each step counts that is measured if all scores are as expected, and some more,
+    as not all are. Bisection takes all that it may, or one fewer.
 
     Args:
-        searches: What is searched, and what came in since the search began, as for `probes_left`.
+        searches: What is searched, all by one strategy, and what came in since the search began, as
+            for `probes_left`.
 
     Returns:
         From 0 up to the sum of what `probes_left` gives.
     """
+    most = sum(probes_left(*search) for search in searches)
+    if any(problem.strategy is SearchStrategy.BISECT for problem, _ in searches):
+        return most
     counts: dict[int, float] = {}
     for problem, measured in searches:
         counts |= _steps_expected(problem, measured)
-    return min(sum(probes_left(*search) for search in searches), sum(counts.values()))
+    return min(most, sum(counts.values()))
 
 
 def _steps_expected(
@@ -102,7 +147,7 @@ def _steps_expected(
     return counts
 
 
-def _next_step(problem: SearchProblem, state: SearchState) -> int:
+def _interpolated(problem: SearchProblem, state: SearchState) -> int:
     """Choose the next step: where it is no seed, as if the seeds were measured.
 
     A seed costs nothing, so that it is taken wherever it is met. A search that is repeated thus
