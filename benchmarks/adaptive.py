@@ -130,7 +130,7 @@ def _every_encode(
     def measure(job: tuple[Resolution, int]) -> LadderPoint:
         size, step = job
         template = rendition_search(base, size).template
-        quality = base.grid.quality_of(step)
+        quality = base.knob.quality_of(step)
         encode = replace(template.encode, quality=quality)
         probe = prober.probe(replace(template, encode=encode))
         vmaf = pool_scores(probe.scores.frames, base.pool)
@@ -143,7 +143,7 @@ def _every_encode(
         )
 
     with ThreadPoolExecutor(2) as pool:
-        return list(pool.map(measure, product(sizes, range(base.grid.n_steps))))
+        return list(pool.map(measure, product(sizes, range(base.knob.n_steps))))
 
 
 def _rates(points: Sequence[Encode]) -> list[tuple[float, float]]:

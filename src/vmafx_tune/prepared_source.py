@@ -18,8 +18,6 @@ from vmafx_tune.options import EncodingOptions, ScoringOptions
 from vmafx_tune.parsing import parse_arguments
 from vmafx_tune.sampling.estimates import sample_of
 from vmafx_tune.sampling.parts import LOOK_LEAD_IN, chunks_of, look_plan, sample_plan
-from vmafx_tune.search.expected_curve import Prior
-from vmafx_tune.search.grid import KnobGrid
 from vmafx_tune.search.losses import larger_than_source
 from vmafx_tune.search.request import SearchRequest
 from vmafx_tune.source import check_moving, display_size
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.knob import Knob
     from vmafx_tune.model import CapFactors
     from vmafx_tune.ports import Prober, Scorer
     from vmafx_tune.results.measurement import Sample
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PreparedSource",
     "checked_max_bitrate",
+    "narrowed_knob",
     "row_of",
 ]
 
@@ -156,18 +156,15 @@ class PreparedSource:
         )
         row.check(encode)
         row.check_location(encode)
-        grid = _grid(row, self.encoding)
         return SearchRequest(
             template=self._template(encode),
             sample=self.sample,
             verify=self.encoding.verify,
-            knob=row.knob.name,
-            grid=grid,
+            knob=narrowed_knob(row, self.encoding),
             target=target,
             pool=self.scoring.pool,
             max_iter=self.encoding.max_iter,
             strategy=self.encoding.strategy,
-            prior=_prior(row, grid),
             chunk_frames=self.chunk_frames,
             caps=caps_among(encode.extra_args),
             effort=row.effort,
@@ -345,7 +342,12 @@ def _checked_depth(depth: int | None) -> int | None:
     return depth
 
 
-def _grid(row: EncoderRow, encoding: EncodingOptions) -> KnobGrid:
+def narrowed_knob(row: EncoderRow, encoding: EncodingOptions) -> Knob:
+    """Narrow an encoder's knob to what the options allow.
+
+    Raises:
+        UsageError: They make no sense, or not with this encoder.
+    """
     knob = row.knob
     lo, hi = encoding.crf_lo, encoding.crf_hi
     if (lo is None) != (hi is None):
@@ -360,12 +362,4 @@ def _grid(row: EncoderRow, encoding: EncodingOptions) -> KnobGrid:
             f"The range {lo:g} to {hi:g} is out of the range of {row.name}: {knob.name} goes "
             f"from {knob.extent}.{f' {knob.beyond}' if knob.beyond else ''}"
         )
-    knob.check_increment(encoding.crf_step)
-    return KnobGrid.between(lo, hi, encoding.crf_step, higher_is_better=knob.higher_is_better)
-
-
-def _prior(row: EncoderRow, grid: KnobGrid) -> Prior:
-    if row.typical is not None:
-        return Prior(grid.position_of(row.typical.midpoint), row.typical.width / grid.increment)
-    ends = grid.position_of(row.knob.lo), grid.position_of(row.knob.hi)
-    return Prior.across(min(ends), max(ends))
+    return knob.narrowed(lo, hi, encoding.crf_step)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from vmafx_tune.choices import ScoreAt
+from vmafx_tune.knob import Knob
 from vmafx_tune.ladder.cells import SearchingSampler
 from vmafx_tune.ladder.engine import points_of, sample_grid
 from vmafx_tune.model import EncodeSpec, PoolMethod, ProbeSpec, Resolution
 from vmafx_tune.options import ToolOptions
-from vmafx_tune.search.grid import KnobGrid
 from vmafx_tune.search.request import SearchRequest
 from vmafx_tune.session import Session
 
@@ -32,8 +32,7 @@ def tiny_ladder(
     encode = EncodeSpec(source, "libx264", 23, preset="ultrafast", gop_frames=5)
     base = SearchRequest(
         ProbeSpec(encode, model, source.resolution),
-        "crf",
-        KnobGrid.between(15, 45, 10, higher_is_better=False),
+        Knob("crf", 15, 45, default=25, increment=10),
         targets[0],
         PoolMethod.MEAN,
     )

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from tests.support.points import Point
 from vmafx_tune.choices import SearchStrategy as SearchChoice
 from vmafx_tune.choices import Spacing
+from vmafx_tune.knob import Knob
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.ladder.throughput import LogNormalThroughput, MeasuredThroughput
 from vmafx_tune.results.rung_choice import RungChoice
-from vmafx_tune.search.grid import KnobGrid
 from vmafx_tune.search.state import SearchProblem
 from vmafx_tune.search.strategy import probes_left
 
@@ -112,11 +112,11 @@ def most_bisections(problem: SearchProblem) -> int:
 
 
 @st.composite
-def grids(draw: DrawFn) -> KnobGrid:
-    """Grids as users can ask for them: decimal ends and increments, knobs of both directions."""
+def grids(draw: DrawFn) -> Knob:
+    """Knobs as users can ask for them: decimal ends and increments, knobs of both directions."""
     lo, hi = sorted(draw(st.tuples(_decimals(-1000, 3000), _decimals(-1000, 3000))))
     increment = draw(_decimals(1, 500))
-    return KnobGrid.between(lo, hi, increment, higher_is_better=draw(st.booleans()))
+    return Knob("q", lo, hi, lo, increment, higher_is_better=draw(st.booleans()))
 
 
 def _decimals(least: int, most: int) -> SearchStrategy[float]:

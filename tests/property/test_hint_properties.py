@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.search.expected_curve import Expectation, Prior
+from vmafx_tune.knob import TypicalCurve
+from vmafx_tune.search.expected_curve import Expectation
 from vmafx_tune.search.prescan import MOST_LOOKS, next_look
 from vmafx_tune.search.state import SearchOutcome, SearchProblem
 from vmafx_tune.search.strategy import probes_left, solve
@@ -28,7 +29,7 @@ from .test_interpolate_properties import (
 if TYPE_CHECKING:
     from .strategies import Curve
 
-PRIOR = Prior(38.4, 4.8)
+PRIOR = TypicalCurve(38.4, 4.8)
 
 
 @st.composite

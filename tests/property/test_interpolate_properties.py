@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmafx_tune.choices import SearchStrategy
-from vmafx_tune.search.expected_curve import Prior
+from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.search.state import SearchOutcome, SearchProblem
 from vmafx_tune.search.strategy import probes_left, solve
 
@@ -29,7 +29,7 @@ def searches(
     """A curve and a search on it, with any prior or none, however wrong."""
     curve, problem = draw(problems(curves, max_probes))
     finite = st.floats(-300, 300)
-    prior = draw(st.none() | st.builds(Prior, finite, st.floats(0.001, 100)))
+    prior = draw(st.none() | st.builds(TypicalCurve, finite, st.floats(0.001, 100)))
     return curve, replace(problem, prior=prior)
 
 
@@ -155,7 +155,7 @@ def test_curves_like_those_of_encoders_take_few_probes_on_coarse_and_on_fine_gri
     increment: float, most: float
 ) -> None:
     dice = random.Random(7)
-    prior = Prior(38.4 / increment, 4.8 / increment)
+    prior = TypicalCurve(38.4 / increment, 4.8 / increment)
     counts = []
     for _ in range(100):
         ceiling = dice.choice((97.4, 98.5, 99.9))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tests.support.points import Point
+from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.ladder.adaptive import HullProblem, Measured, next_probes
 from vmafx_tune.ladder.hull import upper_hull
-from vmafx_tune.search.expected_curve import Prior
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PRIOR", "Encoder", "Sampled", "film", "sample"]
 
-PRIOR = Prior(midpoint=38.4, width=4.8)
+PRIOR = TypicalCurve(midpoint=38.4, width=4.8)
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Encoder:
 
     def problem(self, lowest: float, highest: float, *, max_probes: int = 12) -> HullProblem:
         scale = max(self.last_step, 1) / 51
-        prior = Prior(PRIOR.midpoint * scale, PRIOR.width * scale)
+        prior = TypicalCurve(PRIOR.midpoint * scale, PRIOR.width * scale)
         return HullProblem(self.pixels, self.last_step, lowest, highest, prior, max_probes)
 
     def every_encode(self) -> list[Point]:

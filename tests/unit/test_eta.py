@@ -26,9 +26,9 @@ from vmafx_tune.events import (
     ProbeStarted,
     ProbeStopped,
 )
+from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.model import Probe
 from vmafx_tune.search.engine import search
-from vmafx_tune.search.expected_curve import Prior
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -212,7 +212,9 @@ def test_of_19_moments_in_20_of_searches_what_is_shown_is_within_a_factor_of_two
     template = request().template
     encode = replace(template.encode, source=replace(SOURCE, n_frames=1000))
     asked = replace(
-        request(), template=replace(template, encode=encode), prior=Prior(38.4, 4.8), effort=1.0
+        request(typical=TypicalCurve(38.4, 4.8)),
+        template=replace(template, encode=encode),
+        effort=1.0,
     )
     for _ in range(100):
         ceiling, width = clips.uniform(96, 100), clips.uniform(3.5, 7)

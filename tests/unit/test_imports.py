@@ -22,7 +22,7 @@ def _loaded(statements: str, *argv: str) -> set[str]:
 
 def test_searching_pooling_and_choosing_rungs_load_no_heavy_package() -> None:
     loaded = _loaded(
-        "import vmafx_tune.search.grid, vmafx_tune.scoring.pooling, vmafx_tune.search.strategy;"
+        "import vmafx_tune.knob, vmafx_tune.scoring.pooling, vmafx_tune.search.strategy;"
         "import vmafx_tune.ladder.selection, vmafx_tune.search.probe_set;"
         "import vmafx_tune.ladder.throughput"
     )

@@ -31,9 +31,9 @@ def _encoders(incomplete: str) -> list[str]:
 
 
 def _presets(ctx: typer.Context, incomplete: str) -> list[str]:
-    from vmafx_tune.encoders.knob import X264_PRESETS
     from vmafx_tune.encoders.registry import encoder_row
     from vmafx_tune.errors import UnknownEncoderError
+    from vmafx_tune.knob import X264_PRESETS
 
     named = ctx.params.get("codec") or ctx.params.get("codecs") or ""
     presets = list(X264_PRESETS)

@@ -109,7 +109,7 @@ def _run_encoder(
         for position, target in enumerate(targets, start=1)
     )
     summary = "; ".join(
-        str(result.error) if _has_failed(result) else describe(result, search.knob)
+        str(result.error) if _has_failed(result) else describe(result, search.knob.name)
         for result in found
     )
     observe(JobFinished(search.encoder, ok=all(result.ok for result in found), summary=summary))

@@ -65,7 +65,7 @@ class KeptEncodes:
         if probe.parts and not probe.in_chunks:  # of a sample, whose encodes are of no use
             return
         reaches = event.vmaf >= event.target
-        step = self._request.grid.position_of(probe.quality)
+        step = self._request.knob.position_of(probe.quality)
         found = (reaches, step if reaches else event.vmaf, probe.quality)
         worst = _worst_second(probe.scores, self._request.template.encode.source.frame_rate)
         with self._lock:

@@ -24,8 +24,8 @@ from vmafx_tune.encoders.extra_args import (
     join_filters,
     join_parameters,
 )
-from vmafx_tune.encoders.knob import Knob
 from vmafx_tune.errors import MediaError
+from vmafx_tune.knob import Knob
 from vmafx_tune.media.ffmpeg import (
     file_url,
     input_guard,

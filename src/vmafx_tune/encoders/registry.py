@@ -15,9 +15,9 @@ from __future__ import annotations
 import difflib
 
 from vmafx_tune.colours import DEFAULT_CHROMA_LOCATION
-from vmafx_tune.encoders.knob import X264_PRESETS, Knob, Presets, TypicalCurve
 from vmafx_tune.encoders.row import CodecFamily, EncoderKind, EncoderRow
 from vmafx_tune.errors import UnknownEncoderError
+from vmafx_tune.knob import X264_PRESETS, Knob, Presets, TypicalCurve
 
 __all__ = ["EncoderRow", "all_rows", "encoder_row"]
 
@@ -48,6 +48,7 @@ _X264 = EncoderRow(
         default=23,
         increment=0.1,
         beyond="Below 1 an 8-bit encode is lossless, in a profile that devices do not decode.",
+        typical=TypicalCurve(38.4, 4.8),
     ),
     presets=_X264_SPEEDS,
     # With its lookahead in a thread of its own, one encode in five or so of the same frames comes
@@ -67,7 +68,6 @@ _X264 = EncoderRow(
     # Its own limit: two rows of macroblocks for each thread.
     lines_per_thread=32,
     effort=1.0,
-    typical=TypicalCurve(midpoint=38.4, width=4.8),
     caps=True,
 )
 
@@ -78,7 +78,7 @@ _X265 = EncoderRow(
     codec=CodecFamily.HEVC,
     kind=EncoderKind.SOFTWARE,
     # Even crf 0 is lossy: only --lossless is not.
-    knob=Knob("crf", lo=0, hi=51, default=28, increment=0.1),
+    knob=Knob("crf", lo=0, hi=51, default=28, increment=0.1, typical=TypicalCurve(39.6, 5.2)),
     presets=_X264_SPEEDS,
     templates=(("preset", "{preset}"), ("crf", "{quality}")),
     # ffmpeg has no option of its own for open-gop.
@@ -93,7 +93,6 @@ _X265 = EncoderRow(
     # Wavefronts: a row of coding tree units for each thread.
     lines_per_thread=64,
     effort=2.0,
-    typical=TypicalCurve(midpoint=39.6, width=5.2),
     caps=True,
 )
 
@@ -104,7 +103,15 @@ _SVT_AV1 = EncoderRow(
     codec=CodecFamily.AV1,
     kind=EncoderKind.SOFTWARE,
     # SVT-AV1 quantises crf to quarters, and ffmpeg's -crf cuts fractions off and takes 0 for unset.
-    knob=Knob("crf", lo=1, hi=63, default=35, increment=0.25, beyond=_ZERO_IS_LOSSLESS),
+    knob=Knob(
+        "crf",
+        lo=1,
+        hi=63,
+        default=35,
+        increment=0.25,
+        beyond=_ZERO_IS_LOSSLESS,
+        typical=TypicalCurve(60, 7.6),
+    ),
     presets=_speeds(
         native="13 12 11 10 9 8 7 6 5 4 3 2 1 0 -1",
         from_x264="13 12 11 10 9 7 5 3 2 0",
@@ -120,7 +127,6 @@ _SVT_AV1 = EncoderRow(
     # Segments of a picture are rows of superblocks.
     lines_per_thread=64,
     effort=1.5,
-    typical=TypicalCurve(midpoint=60, width=7.6),
     # Its keyframes, every five seconds or so, take a few pictures' bits wherever they are.
     opening_weight=1.0,
     caps=True,
@@ -134,7 +140,9 @@ _AOM = EncoderRow(
     location_templates=(("topleft", "aom-params", "chroma-sample-position=colocated"),),
     codec=CodecFamily.AV1,
     kind=EncoderKind.SOFTWARE,
-    knob=Knob("crf", lo=1, hi=63, default=35, beyond=_ZERO_IS_LOSSLESS),
+    knob=Knob(
+        "crf", lo=1, hi=63, default=35, beyond=_ZERO_IS_LOSSLESS, typical=TypicalCurve(61.4, 8.2)
+    ),
     presets=_speeds(native="8 7 6 5 4 3 2 1 0", from_x264="8 7 6 6 5 4 3 2 1 0"),
     # Without -b:v 0, crf is only the best quality that a bitrate limit allows.
     templates=(("cpu-used", "{preset}"), ("crf", "{quality}"), ("b:v", "0")),
@@ -147,7 +155,6 @@ _AOM = EncoderRow(
     # Without tiles, rows of superblocks.
     lines_per_thread=64,
     effort=11.0,
-    typical=TypicalCurve(midpoint=61.4, width=8.2),
 )
 
 _VP9 = EncoderRow(
@@ -156,7 +163,9 @@ _VP9 = EncoderRow(
     label="libvpx",
     codec=CodecFamily.VP9,
     kind=EncoderKind.SOFTWARE,
-    knob=Knob("crf", lo=1, hi=63, default=32, beyond=_ZERO_IS_LOSSLESS),
+    knob=Knob(
+        "crf", lo=1, hi=63, default=32, beyond=_ZERO_IS_LOSSLESS, typical=TypicalCurve(60, 8.2)
+    ),
     # With the good deadline, everything above 5 is the same as 5.
     presets=_speeds(native="8 7 6 5 4 3 2 1 0", from_x264="5 5 5 4 3 2 1 1 0 0"),
     templates=(
@@ -174,7 +183,6 @@ _VP9 = EncoderRow(
     url="https://trac.ffmpeg.org/wiki/Encode/VP9",
     lines_per_thread=64,
     effort=2.5,
-    typical=TypicalCurve(midpoint=60, width=8.2),
 )
 
 _VVENC = EncoderRow(
@@ -183,7 +191,13 @@ _VVENC = EncoderRow(
     label="VVenC",
     codec=CodecFamily.VVC,
     kind=EncoderKind.SOFTWARE,
-    knob=Knob("qp", lo=0, hi=63, default=32),
+    knob=Knob(
+        "qp",
+        lo=0,
+        hi=63,
+        default=32,
+        typical=TypicalCurve(41.4, 4.7),
+    ),
     presets=_speeds(
         native="faster fast medium slow slower",
         from_x264="faster faster faster faster fast medium slow slower slower slower",
@@ -213,7 +227,6 @@ _VVENC = EncoderRow(
     # It codes whole pictures at once, and takes 4 threads for small ones and 8 from 1080p on.
     lines_per_thread=128,
     effort=23.0,
-    typical=TypicalCurve(midpoint=41.4, width=4.7),
 )
 
 _CODEC_LABELS = {

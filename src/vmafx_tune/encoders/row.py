@@ -12,15 +12,15 @@ from vmafx_tune.encoders.extra_args import (
     find_value,
     has_filters,
 )
-from vmafx_tune.encoders.knob import Knob, TypicalCurve
 from vmafx_tune.errors import MediaError, UsageError
 from vmafx_tune.frozen import frozen
+from vmafx_tune.knob import Knob
 from vmafx_tune.media.pixel_formats import CHROMA_STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from vmafx_tune.encoders.knob import Presets
+    from vmafx_tune.knob import Presets
     from vmafx_tune.model import EncodeSpec, Resolution
 
 __all__ = ["CodecFamily", "EncoderKind", "EncoderRow"]
@@ -106,7 +106,6 @@ class EncoderRow:
         lines_per_thread: Lines of a picture that keep one of its threads busy; None where all
             pictures keep it busy, as on hardware.
         effort: Processor time of an encode with the default preset, in that of libx264's.
-        typical: What a typical clip scores over the knob; None where it was not measured.
         opening_weight: How much of the first keyframe of a part of a clip counts for the clip's
             bitrate, from 0 to 1: most encoders spend more on it than on any keyframe later on, and
             the whole clip has one of them.
@@ -138,7 +137,6 @@ class EncoderRow:
     url: str = "https://ffmpeg.org/ffmpeg-codecs.html#Video-Encoders"
     lines_per_thread: int | None = None
     effort: float = 0.0
-    typical: TypicalCurve | None = None
     opening_weight: float = 0.0
     caps: bool = False
 

@@ -22,7 +22,6 @@ from vmafx_tune.ladder.cells import (
 from vmafx_tune.ladder.engine import cell_finished
 from vmafx_tune.results.ladder import LadderCell
 from vmafx_tune.search.engine import search_with
-from vmafx_tune.search.expected_curve import Prior
 from vmafx_tune.search.probe_set import ProbeSet, ProbesLeft, plan_of
 
 if TYPE_CHECKING:
@@ -152,10 +151,10 @@ class _AdaptiveSampling:
 
     def _measured(self) -> Iterator[Measured]:
         for size, rendition in enumerate(self._renditions):
-            grid, probe_set = rendition.search.grid, rendition.probe_set
+            knob, probe_set = rendition.search.knob, rendition.probe_set
             for probe, vmaf in zip(probe_set.probes(), probe_set.vmafs(), strict=True):
                 rate = math.log(max(probe.bitrate_kbps, _LEAST_KBPS))
-                yield Measured(size, grid.step_of(probe.quality), rate, vmaf)
+                yield Measured(size, knob.step_of(probe.quality), rate, vmaf)
 
     def _measure_all(self, wishes: tuple[ProbeWish, ...], pool: ThreadPoolExecutor) -> None:
         for size, _ in wishes:
@@ -213,14 +212,14 @@ class _AdaptiveSampling:
 def _problem(
     resolutions: Sequence[Resolution], targets: Sequence[float], base: SearchRequest
 ) -> HullProblem:
-    grid = base.grid
-    per_search = min(base.max_iter, grid.n_steps.bit_length() + _EXTRA_PROBES)
+    knob = base.knob
+    per_search = min(base.max_iter, knob.n_steps.bit_length() + _EXTRA_PROBES)
     return HullProblem(
         pixels=tuple(size.pixels for size in resolutions),
-        last_step=grid.last_step,
+        last_step=knob.last_step,
         lowest=min(targets),
         highest=max(targets),
-        prior=base.prior or Prior.across(0, grid.last_step),
+        prior=knob.prior,
         max_probes=min(base.max_iter, per_search * len(targets)),
     )
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from vmafx_tune.knob import TypicalCurve
     from vmafx_tune.ladder.hull_model import Estimate
-    from vmafx_tune.search.expected_curve import Prior
 
 __all__ = ["N_SCORES", "HullEstimate", "HullProblem", "ProbeWish"]
 
@@ -59,7 +59,7 @@ class HullProblem:
     last_step: int
     lowest: float
     highest: float
-    prior: Prior
+    prior: TypicalCurve
     max_probes: int = 12
     tolerance: float = _TOLERANCE
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from vmafx_tune.search.expected_curve import Prior
+    from vmafx_tune.knob import TypicalCurve
 
 __all__ = ["CurveModel", "Estimate", "Measured", "QualityScale"]
 
@@ -88,7 +88,7 @@ class CurveModel:
     def __init__(
         self,
         pixels: Sequence[int],
-        prior: Prior,
+        prior: TypicalCurve,
         scale: QualityScale,
         measured: Sequence[Measured],
     ) -> None:

@@ -12,10 +12,10 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from vmafx_tune.frozen import frozen
+from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.search.expected_curve import (
     TYPICAL_CEILING,
     Expectation,
-    Prior,
     pace,
     tells_its_step,
 )
@@ -227,9 +227,9 @@ def expected_crossing(problem: SearchProblem, state: SearchState) -> float:
     return goal
 
 
-def prior_of(problem: SearchProblem) -> Prior:
+def prior_of(problem: SearchProblem) -> TypicalCurve:
     """What a typical clip scores, as far as anybody knows."""
-    return problem.prior or Prior.across(0, problem.last_step)
+    return problem.prior or TypicalCurve.across(0, problem.last_step)
 
 
 @frozen
@@ -280,13 +280,13 @@ def _between(passing: Sequence[_Point], missing: Sequence[_Point], goal: float) 
     return curve.at(goal)
 
 
-def _beyond(outwards: Sequence[_Point], goal: float, prior: Prior) -> float:
+def _beyond(outwards: Sequence[_Point], goal: float, prior: TypicalCurve) -> float:
     """Walk from the bracket's end to the target, as expected, at the clip's pace."""
     end = outwards[0]
     return end.step + (goal - end.expected) / _pace(outwards, prior)
 
 
-def _pace(outwards: Sequence[_Point], prior: Prior) -> float:
+def _pace(outwards: Sequence[_Point], prior: TypicalCurve) -> float:
     """Estimate how fast the clip's curve falls next to what is expected, at its nearest points."""
     for near, far in pairwise(outwards[:2]):
         return pace(far.expected - near.expected, far.step - near.step, prior)

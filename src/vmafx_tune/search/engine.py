@@ -83,7 +83,7 @@ def search(
         made_before = result.new_probes
         result = search_with(request, probe_set, prescan=looks, prove=prove)
         result = replace(result, new_probes=made_before + result.new_probes)
-    observe(JobFinished(request.encoder, ok=result.ok, summary=describe(result, request.knob)))
+    observe(JobFinished(request.encoder, ok=result.ok, summary=describe(result, request.knob.name)))
     return result
 
 
@@ -99,9 +99,9 @@ def plan_of_searches(
     """
     problem = SearchProblem(
         request.target,
-        request.grid.last_step,
+        request.knob.last_step,
         max_probes=request.max_iter,
-        prior=request.prior,
+        prior=request.knob.prior,
         strategy=request.strategy,
     )
     expected = probes_expected([(replace(problem, target=target), {}) for target in targets])
@@ -132,10 +132,10 @@ def search_with(
     made_before = probe_set.n_made
     problem = SearchProblem(
         target=request.target,
-        last_step=request.grid.last_step,
+        last_step=request.knob.last_step,
         known=probe_set.found(),
         max_probes=request.max_iter,
-        prior=request.prior,
+        prior=request.knob.prior,
         strategy=request.strategy,
         cautious=not prove,
     )
@@ -161,7 +161,7 @@ def _is_near(
 ) -> bool:
     """Tell of a setting that reaches the target whether the worst that does should be near it."""
     state = SearchState(replace(problem, known=probe_set.found()))
-    step = request.grid.position_of(probe.quality)
+    step = request.knob.position_of(probe.quality)
     return expected_crossing(problem, state) < step + _NEAR_STEPS
 
 
@@ -209,7 +209,7 @@ def _result(
     new_probes: int,
     wall_time_s: float,
 ) -> SearchResult:
-    quality_of = request.grid.quality_of
+    quality_of = request.knob.quality_of
     best = None if outcome.best_step is None else probe_set.probe_at(outcome.best_step)
     vmaf = None if outcome.best_step is None else outcome.scores[outcome.best_step]
     limit = find_limit(request, probe_set, outcome)

@@ -1,4 +1,4 @@
-"""Where a curve is expected to have each score: the prior's shape, bent through hints.
+"""Where a curve is expected to have each score: the typical shape, bent through hints.
 
 Hints are scores of part of a clip, or of the clip made smaller. Their curve has the shape of the
 whole clip's and is off by some steps, so it makes a better prior than the curve of a typical clip.
@@ -6,7 +6,6 @@ whole clip's and is off by some steps, so it makes a better prior than the curve
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -16,13 +15,14 @@ from vmafx_tune.frozen import frozen
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from vmafx_tune.knob import TypicalCurve
+
 __all__ = [
     "GENTLEST",
     "LOWEST_CEILING",
     "STEEPEST",
     "TYPICAL_CEILING",
     "Expectation",
-    "Prior",
     "pace",
     "tells_its_step",
 ]
@@ -32,55 +32,6 @@ TYPICAL_CEILING = 98.5
 those with much at 100."""
 LOWEST_CEILING = 97.0
 """Score that every clip reaches against itself."""
-
-_LEAST_SCORE = 0.5
-# Across software encoders the curve is half-way down at about three quarters of the knob's range
-# or later, and a tenth of the range wide.
-_GENERIC_MIDPOINT = 0.8
-_GENERIC_WIDTH = 0.1
-
-
-@frozen
-class Prior:
-    """A logistic fall of the score over steps: `ceiling / (1 + exp((step - midpoint) / width))`.
-
-    Measured curves of software encoders follow it within a step or so between VMAF 20 and 96, once
-    it is shifted to the clip. Its inverse is therefore a scale on which curves are nearly straight,
-    which makes interpolation between far-apart probes precise.
-
-    Attributes:
-        midpoint: Step at which a typical clip scores half of its ceiling.
-        width: Steps over which the odds `score / (ceiling - score)` fall by a factor of e; above 0.
-    """
-
-    midpoint: float
-    width: float
-
-    @classmethod
-    def across(cls, best: float, worst: float) -> Prior:
-        """Make the prior of an encoder of which only the knob's range is known.
-
-        Args:
-            best: Position of the knob's best value, in steps.
-            worst: Position of its worst value.
-        """
-        extent = worst - best
-        return cls(best + _GENERIC_MIDPOINT * extent, max(_GENERIC_WIDTH * extent, 1e-3))
-
-    def step_at(self, score: float, ceiling: float) -> float:
-        """Find where a typical clip has a score.
-
-        Args:
-            score: In VMAF points, less than `ceiling`; what is close to 0 counts as a little more.
-            ceiling: Score that the clip approaches at its best quality.
-
-        Returns:
-            The step, which may lie out of the range and between two; falls strictly as `score`
-            rises.
-        """
-        score = max(score, _LEAST_SCORE)
-        return self.midpoint + self.width * math.log((ceiling - score) / score)
-
 
 GENTLEST, STEEPEST = 0.2, 3.0
 """How much slower or faster than the prior a curve may fall before it is taken for an accident."""
@@ -112,13 +63,13 @@ class Expectation:
         anchors: Hints that agree with a falling curve, by ascending step.
     """
 
-    prior: Prior
+    prior: TypicalCurve
     ceiling: float
     anchors: tuple[_Anchor, ...] = ()
 
     @classmethod
     def through(
-        cls, hints: Mapping[int, float], *, prior: Prior, ceiling: float, target: float
+        cls, hints: Mapping[int, float], *, prior: TypicalCurve, ceiling: float, target: float
     ) -> Expectation:
         """Bend the prior through hints.
 
@@ -157,7 +108,7 @@ class Expectation:
         return 1.0
 
 
-def pace(typical: float, steps: float, prior: Prior) -> float:
+def pace(typical: float, steps: float, prior: TypicalCurve) -> float:
     """Estimate how fast a curve falls next to the prior, from two of its points.
 
     Points that are close together say little, so the prior's pace counts as much as a pair that is

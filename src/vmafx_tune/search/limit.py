@@ -102,12 +102,12 @@ def _why_too_large(
 ) -> SearchLimit:
     limit = f"{formatting.given(request.max_bitrate_kbps)} kb/s"
     if outcome.best_step is None:
-        worst = request.grid.quality_of(request.grid.last_step)
-        found = f"No encode is within {limit}, not even that at {request.knob} {worst:g}"
+        worst = request.knob.quality_of(request.knob.last_step)
+        found = f"No encode is within {limit}, not even that at {request.knob.name} {worst:g}"
     else:
         best, vmaf = probe_set.probe_at(outcome.best_step), outcome.scores[outcome.best_step]
         told = (
-            f"VMAF {formatting.vmaf(vmaf, target=request.target)} at {request.knob} "
+            f"VMAF {formatting.vmaf(vmaf, target=request.target)} at {request.knob.name} "
             f"{formatting.quality(best.quality)}, "
             f"{formatting.rough_bitrate(best.bitrate_kbps)} kb/s"
         )
@@ -134,7 +134,7 @@ def _why_unreachable(
             f"can reach {formatting.given(request.target)}. Lower the target.",
         )
     measured = _measured(probe_set, outcome)
-    if plateau := plateau_at_best(measured, request.grid.last_step):
+    if plateau := plateau_at_best(measured, request.knob.last_step):
         return SearchLimit("encoder_args", _flat(request, plateau))
     size, display = request.template.encode.size, request.template.display
     if size is not None and size.pixels < display.pixels and is_saturated(measured, request.target):
@@ -145,8 +145,8 @@ def _why_unreachable(
         )
     return SearchLimit(
         "knob_range",
-        f"The range of {request.knob} ends at {request.grid.quality_of(0):g}, and the target is "
-        "not reached there.",
+        f"The range of {request.knob.name} ends at {request.knob.quality_of(0):g}, and the target "
+        "is not reached there.",
     )
 
 
@@ -160,7 +160,7 @@ def why_missed(
     return (
         f"VMAF {formatting.given(request.target)} is not reached; the best is "
         f"{formatting.vmaf(vmaf, target=request.target)} at "
-        f"{request.knob} {formatting.quality(best.quality)}, "
+        f"{request.knob.name} {formatting.quality(best.quality)}, "
         f"{formatting.bitrate(best.bitrate_kbps)} kb/s. {reason}"
     )
 
@@ -169,7 +169,7 @@ def flat_notes(
     request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome
 ) -> tuple[str, ...]:
     """Say of an answer at the end of the range that it costs as much as better settings."""
-    last_step = request.grid.last_step
+    last_step = request.knob.last_step
     if not outcome.reached or outcome.best_step != last_step:
         return ()
     plateau = plateau_at_worst(_measured(probe_set, outcome), last_step)
@@ -186,11 +186,11 @@ def _measured(probe_set: ProbeSet, outcome: SearchOutcome) -> list[MeasuredStep]
 
 def _flat(request: SearchRequest, plateau: Plateau) -> str:
     """Say that the knob does nothing over a range, and what may be the reason."""
-    first, last = map(request.grid.quality_of, (plateau.first, plateau.last))
+    first, last = map(request.knob.quality_of, (plateau.first, plateau.last))
     stays = (
-        f"From {request.knob} {first:g} to {last:g} the bitrate stays at about "
+        f"From {request.knob.name} {first:g} to {last:g} the bitrate stays at about "
         f"{formatting.rough_bitrate(plateau.bitrate_kbps)} kb/s, and quality does not change with "
-        f"it: {request.knob} is not the limit."
+        f"it: {request.knob.name} is not the limit."
     )
     if request.caps:
         return (

@@ -137,8 +137,8 @@ class Prescan:
 
     def _look(self, step: int, problem: SearchProblem) -> None:
         template, job = self._request.template, self._job
-        quality = self._request.grid.quality_of(step)
-        number, target, knob = len(self._scores) + 1, problem.target, self._request.knob
+        quality = self._request.knob.quality_of(step)
+        number, target, knob = len(self._scores) + 1, problem.target, self._request.knob.name
         self._observe(
             ProbeStarted(job, number, quality, target, True, knob, self._n_frames, self._work)
         )

@@ -26,10 +26,10 @@ from vmafx_tune.search.strategy import probes_expected, probes_left, solve
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from vmafx_tune.knob import Knob
     from vmafx_tune.model import EncodeSpec, Probe
     from vmafx_tune.ports import Prober
     from vmafx_tune.results.measurement import PooledScores
-    from vmafx_tune.search.grid import KnobGrid
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.search.state import Measurement, SearchOutcome
 
@@ -37,7 +37,7 @@ __all__ = ["ProbeSet", "stored_scores"]
 
 
 def stored_scores(prober: Prober, request: SearchRequest) -> dict[int, float]:
-    """Collect the pooled scores that `prober` can recall, by step of the request's grid.
+    """Collect the pooled scores that `prober` can recall, by step of the request's knob.
 
     Args:
         prober: Recalls nothing unless it is a `Recaller`.
@@ -48,14 +48,14 @@ def stored_scores(prober: Prober, request: SearchRequest) -> dict[int, float]:
     return {
         step: pool_scores(probe.scores.frames, request.pool)
         for probe in prober.known(request.template)
-        if (step := _step(request.grid, probe.quality)) is not None
+        if (step := _step(request.knob, probe.quality)) is not None
     }
 
 
-def _step(grid: KnobGrid, quality: float) -> int | None:
+def _step(knob: Knob, quality: float) -> int | None:
     """Find the step of a quality; none where another run's grid had it, and this one has not."""
-    step = round(grid.position_of(quality))
-    on_grid = 0 <= step <= grid.last_step and grid.quality_of(step) == quality
+    step = round(knob.position_of(quality))
+    on_grid = 0 <= step <= knob.last_step and knob.quality_of(step) == quality
     return step if on_grid else None
 
 
@@ -94,7 +94,7 @@ class ProbeSet:
         self._job = request.encoder if job is None else job
         self._request = request
         self._template = request.template
-        self._grid = request.grid
+        self._knob = request.knob
         self._pool = request.pool
         self._prober = prober
         self._observe = observe
@@ -145,7 +145,7 @@ class ProbeSet:
 
     def too_large(self) -> tuple[float, ...]:
         """Qualities of the encodes that are above the limit of the bitrate, the best first."""
-        return tuple(map(self._grid.quality_of, sorted(self._too_large)))
+        return tuple(map(self._knob.quality_of, sorted(self._too_large)))
 
     def probe_at(self, step: int) -> Probe:
         """The probe made at `step`; it must have been measured."""
@@ -220,7 +220,7 @@ class ProbeSet:
             target: The score that it is after, for the events.
             probes_left: Says afterwards how many more there are, for the events.
         """
-        encode = replace(self._template.encode, quality=self._grid.quality_of(step))
+        encode = replace(self._template.encode, quality=self._knob.quality_of(step))
         job, number = self._job, len(self._probes) + len(self._too_large) + 1
         self._observe(
             ProbeStarted(
@@ -228,7 +228,7 @@ class ProbeSet:
                 number,
                 encode.quality,
                 target,
-                knob=self._request.knob,
+                knob=self._request.knob.name,
                 n_frames=self._request.n_frames,
                 work=self._request.work,
             )

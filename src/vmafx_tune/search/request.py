@@ -10,10 +10,9 @@ from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
+    from vmafx_tune.knob import Knob
     from vmafx_tune.model import PoolMethod, ProbeSpec
     from vmafx_tune.sampling.parts import SamplePlan
-    from vmafx_tune.search.expected_curve import Prior
-    from vmafx_tune.search.grid import KnobGrid
 
 __all__ = ["SearchRequest"]
 
@@ -31,13 +30,11 @@ class SearchRequest:
 
     Attributes:
         template: The probe to repeat; its `encode.quality` is replaced at every step.
-        knob: What the encoder calls its quality knob, for messages.
-        grid: The knob's values, by step.
+        knob: The encoder's quality knob, narrowed to what may be tried.
         target: Pooled score to reach; a tie passes.
         pool: How frame scores are pooled.
         max_iter: Probes that the search may make.
         strategy: Which steps to measure.
-        prior: What a typical clip scores over `grid`'s steps; None where nobody knows.
         sample: Parts that stand for the clip; None to measure the whole of it.
         verify: Whether the sample only shows the way, and the answer is measured on the whole clip.
         chunk_frames: Frames of the chunks that each encode is made of, the last one's excepted;
@@ -48,13 +45,11 @@ class SearchRequest:
     """
 
     template: ProbeSpec
-    knob: str
-    grid: KnobGrid
+    knob: Knob
     target: float
     pool: PoolMethod
     max_iter: int = 12
     strategy: SearchStrategy = SearchStrategy.INTERPOLATE
-    prior: Prior | None = None
     sample: SamplePlan | None = None
     verify: bool = False
     chunk_frames: int | None = None

@@ -17,7 +17,7 @@ from vmafx_tune.frozen import frozen
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from vmafx_tune.search.expected_curve import Prior
+    from vmafx_tune.knob import TypicalCurve
 
 __all__ = [
     "TOO_LARGE",
@@ -63,7 +63,7 @@ class SearchProblem:
     last_step: int
     known: Mapping[int, Measurement] = field(default_factory=dict)
     max_probes: int = 12
-    prior: Prior | None = None
+    prior: TypicalCurve | None = None
     hints: Mapping[int, float] = field(default_factory=dict)
     seeds: Mapping[int, Measurement] = field(default_factory=dict)
     strategy: SearchStrategy = SearchStrategy.INTERPOLATE

@@ -10,8 +10,8 @@ import pytest
 from tests.unit.reports import factories
 from vmafx_tune.encode.kept import KeptEncodes
 from vmafx_tune.events import ProbeFinished
+from vmafx_tune.knob import Knob
 from vmafx_tune.model import EncodeSpec, ScoreSet
-from vmafx_tune.search.grid import KnobGrid
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ class _Surroundings:
     chunks = ()
 
     def __init__(self) -> None:
-        self.grid = KnobGrid.between(1, 51, 1, higher_is_better=False)
+        self.knob = Knob("crf", 1, 51, default=23)
         self.template = self
         self.encode = EncodeSpec(factories.source(), "libx264", 23)
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.encoders.knob import X264_PRESETS, Knob
 from vmafx_tune.encoders.registry import all_rows, encoder_row
 from vmafx_tune.encoders.row import CodecFamily, EncoderKind, EncoderRow
 from vmafx_tune.errors import UnknownEncoderError, UsageError
+from vmafx_tune.knob import X264_PRESETS, Knob
 
 ROWS = pytest.mark.parametrize("row", all_rows(), ids=lambda row: row.name)
 

@@ -12,10 +12,10 @@ from tests.unit.search.fakes import request as search_request
 from vmafx_tune.choices import ScoreAt
 from vmafx_tune.errors import CancelledError, EncodeFailedError
 from vmafx_tune.events import CellFinished, Event, JobFinished, JobStarted, ProbeFinished
+from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.ladder.adaptive_engine import sample_adaptively
 from vmafx_tune.ladder.engine import points_of
 from vmafx_tune.model import Probe, ProbeSpec, Resolution
-from vmafx_tune.search.expected_curve import Prior
 
 if TYPE_CHECKING:
     from vmafx_tune.events import Observer
@@ -54,7 +54,7 @@ def falling(quality: float) -> float:
 
 
 def base(max_iter: int = 12) -> SearchRequest:
-    return replace(search_request(max_iter=max_iter), prior=Prior(38.4, 4.8))
+    return search_request(max_iter=max_iter, typical=TypicalCurve(38.4, 4.8))
 
 
 def built(

@@ -12,10 +12,10 @@ import pytest
 
 from tests.unit.search.fakes import CurveProber, request
 from vmafx_tune.compare.engine import search_encoders
+from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.model import PoolMethod
 from vmafx_tune.sampling.parts import SamplePlan, Segment
 from vmafx_tune.search.engine import search
-from vmafx_tune.search.expected_curve import Prior
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Probe, ProbeSpec
@@ -52,7 +52,7 @@ class SampleProber(CurveProber):
 
 
 def asking(*, verify: bool, target: float = 80.0) -> SearchRequest:
-    return replace(request(target=target), prior=Prior(38, 5), sample=PLAN, verify=verify)
+    return replace(request(target=target, typical=TypicalCurve(38, 5)), sample=PLAN, verify=verify)
 
 
 def test_an_answer_from_a_sample_is_no_proof_and_says_how_far_it_may_be_off() -> None:
@@ -174,7 +174,7 @@ def test_verifying_gives_the_answer_of_the_whole_clip_with_the_estimate_beside_i
 
 
 def test_a_sample_leads_the_full_search_to_fewer_probes() -> None:
-    base = replace(request(target=80.0), prior=Prior(38, 5))
+    base = request(target=80.0, typical=TypicalCurve(38, 5))
     alone, led = CurveProber(whole), CurveProber(whole)
 
     search(base, alone)

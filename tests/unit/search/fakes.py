@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.choices import SearchStrategy
+from vmafx_tune.knob import Knob
 from vmafx_tune.model import (
     EncodeSpec,
     PixelFormat,
@@ -20,12 +21,12 @@ from vmafx_tune.model import (
     Source,
     VmafModel,
 )
-from vmafx_tune.search.grid import KnobGrid
 from vmafx_tune.search.request import SearchRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vmafx_tune.knob import TypicalCurve
     from vmafx_tune.ports import ProbeProgress
 
 SOURCE = Source(
@@ -37,6 +38,7 @@ SOURCE = Source(
     codec="h264",
 )
 MODEL = VmafModel("vmaf_v0.6.1")
+CRF = Knob("crf", 0, 51, default=23)
 
 
 def scores_of(*frames: float) -> ScoreSet:
@@ -85,11 +87,12 @@ def request(
     encoder: str = "libx264",
     *,
     target: float = 90.0,
-    grid: KnobGrid | None = None,
+    knob: Knob = CRF,
     max_iter: int = 12,
     subsample: int = 1,
     strategy: SearchStrategy = SearchStrategy.INTERPOLATE,
     max_bitrate_kbps: float | None = None,
+    typical: TypicalCurve | None = None,
 ) -> SearchRequest:
     return SearchRequest(
         template=ProbeSpec(
@@ -100,8 +103,7 @@ def request(
             display=SOURCE.resolution,
             subsample=subsample,
         ),
-        knob="crf",
-        grid=grid or KnobGrid.between(0, 51, 1, higher_is_better=False),
+        knob=replace(knob, typical=typical),
         target=target,
         pool=PoolMethod.MEAN,
         max_iter=max_iter,

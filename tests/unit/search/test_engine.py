@@ -17,11 +17,10 @@ from vmafx_tune.events import (
     ProbeFinished,
     ProbeStarted,
 )
+from vmafx_tune.knob import Knob, TypicalCurve
 from vmafx_tune.model import Resolution
 from vmafx_tune.results.search import NonMonotone
 from vmafx_tune.search.engine import search
-from vmafx_tune.search.expected_curve import Prior
-from vmafx_tune.search.grid import KnobGrid
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Probe, ProbeSpec
@@ -53,8 +52,8 @@ def test_the_end_of_the_range_is_an_answer_without_a_neighbour() -> None:
 
 
 def test_where_higher_is_better_the_answer_is_the_lowest_value_that_reaches_the_target() -> None:
-    grid = KnobGrid.between(1, 100, 1, higher_is_better=True)
-    result = search(request(target=60.5, grid=grid), CurveProber(lambda quality: quality))
+    knob = Knob("crf", 1, 100, default=50, higher_is_better=True)
+    result = search(request(target=60.5, knob=knob), CurveProber(lambda quality: quality))
     assert result.answer is not None
     assert result.answer.quality == 61
     assert result.next_worse is not None
@@ -148,8 +147,8 @@ def test_a_knob_that_does_nothing_without_any_cap_is_told_too() -> None:
 
 
 def test_an_answer_at_the_end_of_the_range_that_a_cap_holds_up_is_noted() -> None:
-    grid = KnobGrid.between(0, 25, 1, higher_is_better=False)
-    asked = request(target=60, grid=grid, strategy=SearchStrategy.BISECT)
+    knob = Knob("crf", 0, 25, default=23)
+    asked = request(target=60, knob=knob, strategy=SearchStrategy.BISECT)
     asked = replace(asked, caps=("-qmax 20",))
     result = search(asked, CappedProber(lambda quality: 99 - min(quality, 20) / 10))
     assert result.answer is not None
@@ -170,7 +169,7 @@ def test_a_target_that_a_smaller_picture_cannot_reach_names_its_size() -> None:
 
 
 def test_a_smaller_picture_whose_range_is_cut_short_names_the_range() -> None:
-    asked = request(target=95, grid=KnobGrid.between(30, 40, 1, higher_is_better=False))
+    asked = request(target=95, knob=Knob("crf", 30, 40, default=35))
     small = replace(asked.template.encode, size=Resolution(160, 90))
     asked = replace(asked, template=replace(asked.template, encode=small))
     result = search(asked, CurveProber(lambda quality: 120 - 1.5 * quality))
@@ -217,7 +216,7 @@ def test_every_strategy_proves_the_same_answer_and_is_named_in_the_result(
 
 def test_a_prior_that_fits_saves_all_probes_but_the_proof() -> None:
     prober = CurveProber(lambda quality: 98 / (1 + math.exp((quality - 38.4) / 4.8)))
-    result = search(replace(request(target=80), prior=Prior(38.4, 4.8)), prober)
+    result = search(request(target=80, typical=TypicalCurve(38.4, 4.8)), prober)
     assert result.proven
     assert result.new_probes == 2
 

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.search.curve import expected_crossing
-from vmafx_tune.search.expected_curve import Expectation, Prior
+from vmafx_tune.search.expected_curve import Expectation
 from vmafx_tune.search.state import SearchProblem, SearchState
 from vmafx_tune.search.strategy import solve
 
-PRIOR = Prior(midpoint=38.0, width=5.0)
+PRIOR = TypicalCurve(midpoint=38.0, width=5.0)
 
 
 def typical(shift: float = 0.0, *, width: float = 5.0, ceiling: float = 98.0) -> list[float]:

@@ -10,9 +10,9 @@ from tests.unit.search.fakes import SOURCE, CurveProber, request
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.errors import CancelledError, EncodeFailedError
 from vmafx_tune.events import Event, ProbeFinished, ProbeStarted, Warned, ignore
+from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.sampling.parts import SamplePlan, Segment
 from vmafx_tune.search.engine import search
-from vmafx_tune.search.expected_curve import Prior
 from vmafx_tune.search.prescan import Prescan
 from vmafx_tune.search.state import SearchProblem
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Probe, ProbeSpec
     from vmafx_tune.search.request import SearchRequest
 
-PRIOR = Prior(38, 5)
+PRIOR = TypicalCurve(38, 5)
 
 
 @dataclass
@@ -47,7 +47,7 @@ def parts(quality: float) -> float:
 
 
 def asking(strategy: SearchStrategy = SearchStrategy.INTERPOLATE) -> SearchRequest:
-    return replace(request(target=90, strategy=strategy), prior=PRIOR)
+    return request(target=90, strategy=strategy, typical=PRIOR)
 
 
 def test_looks_come_before_the_first_probe_and_save_some() -> None:

@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import math
 
-from vmafx_tune.search.expected_curve import Prior
+from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.search.prescan import MOST_LOOKS, next_look
 from vmafx_tune.search.state import SearchProblem
 
-PRIOR = Prior(midpoint=38.0, width=5.0)
+PRIOR = TypicalCurve(midpoint=38.0, width=5.0)
 
 
 def typical(shift: float) -> list[float]:

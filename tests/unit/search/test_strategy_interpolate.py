@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from vmafx_tune.search.expected_curve import Prior
+from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.search.state import TOO_LARGE, Measurement, SearchOutcome, SearchProblem
 from vmafx_tune.search.strategy import probes_expected, probes_left, solve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-PRIOR = Prior(midpoint=38.0, width=5.0)
+PRIOR = TypicalCurve(midpoint=38.0, width=5.0)
 
 
 def typical(shift: float = 0.0, *, width: float = 5.0, ceiling: float = 98.0) -> list[float]:
@@ -26,7 +26,7 @@ def run(
     target: float = 90,
     known: Mapping[int, float] | None = None,
     max_probes: int = 12,
-    prior: Prior | None = PRIOR,
+    prior: TypicalCurve | None = PRIOR,
 ) -> tuple[SearchOutcome, list[int]]:
     """Interpolate on a list of scores; returns the outcome and the steps asked for, in order."""
     asked: list[int] = []

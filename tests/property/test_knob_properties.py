@@ -9,20 +9,18 @@ from hypothesis import strategies as st
 from .strategies import grids
 
 if TYPE_CHECKING:
-    from vmafx_tune.search.grid import KnobGrid
+    from vmafx_tune.knob import Knob
 
 
 @given(grids(), st.data())
-def test_every_step_survives_the_way_to_a_quality_and_back(
-    grid: KnobGrid, data: st.DataObject
-) -> None:
+def test_every_step_survives_the_way_to_a_quality_and_back(grid: Knob, data: st.DataObject) -> None:
     step = data.draw(st.integers(0, grid.last_step))
 
     assert grid.step_of(grid.quality_of(step)) == step
 
 
 @given(grids())
-def test_qualities_run_strictly_from_best_towards_worst(grid: KnobGrid) -> None:
+def test_qualities_run_strictly_from_best_towards_worst(grid: Knob) -> None:
     qualities = [grid.quality_of(step) for step in range(min(grid.n_steps, 300))]
 
     falls = grid.worst < grid.best
@@ -31,7 +29,7 @@ def test_qualities_run_strictly_from_best_towards_worst(grid: KnobGrid) -> None:
 
 
 @given(grids())
-def test_the_last_quality_is_the_last_that_does_not_pass_the_worst(grid: KnobGrid) -> None:
+def test_the_last_quality_is_the_last_that_does_not_pass_the_worst(grid: Knob) -> None:
     last = grid.quality_of(grid.last_step)
 
     short_of_worst = abs(grid.worst - last)
@@ -41,7 +39,7 @@ def test_the_last_quality_is_the_last_that_does_not_pass_the_worst(grid: KnobGri
 
 @given(grids(), st.data())
 def test_qualities_are_as_short_as_the_decimals_they_come_from(
-    grid: KnobGrid, data: st.DataObject
+    grid: Knob, data: st.DataObject
 ) -> None:
     quality = grid.quality_of(data.draw(st.integers(0, grid.last_step)))
 

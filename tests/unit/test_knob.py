@@ -5,14 +5,18 @@ import math
 import pytest
 
 from vmafx_tune.errors import UsageError
-from vmafx_tune.search.grid import KnobGrid
+from vmafx_tune.knob import Knob
 
 
-def crf(lo: float = 0, hi: float = 51, increment: float = 1) -> KnobGrid:
-    return KnobGrid.between(lo, hi, increment, higher_is_better=False)
+def crf(lo: float = 0, hi: float = 51, increment: float = 1) -> Knob:
+    return Knob("crf", lo, hi, default=lo, increment=increment)
 
 
-def all_qualities(grid: KnobGrid) -> list[float]:
+def upwards(lo: float, hi: float, increment: float = 1) -> Knob:
+    return Knob("q:v", lo, hi, default=lo, increment=increment, higher_is_better=True)
+
+
+def all_qualities(grid: Knob) -> list[float]:
     return [grid.quality_of(step) for step in range(grid.n_steps)]
 
 
@@ -21,7 +25,7 @@ def test_steps_of_crf_are_the_crf_values() -> None:
 
 
 def test_steps_run_downwards_where_higher_is_better() -> None:
-    grid = KnobGrid.between(1, 100, 1, higher_is_better=True)
+    grid = upwards(1, 100)
 
     assert (grid.quality_of(0), grid.quality_of(99), grid.last_step) == (100, 1, 99)
     assert grid.step_of(50) == 50
@@ -48,14 +52,14 @@ def test_a_range_need_not_start_at_a_multiple_of_its_increment() -> None:
 def test_an_increment_that_does_not_divide_the_range_keeps_its_best_end(
     *, higher_is_better: bool, qualities: list[float]
 ) -> None:
-    grid = KnobGrid.between(10, 20, 3, higher_is_better=higher_is_better)
+    grid = upwards(10, 20, 3) if higher_is_better else crf(10, 20, 3)
 
     assert all_qualities(grid) == qualities
 
 
 @pytest.mark.parametrize("higher_is_better", [False, True])
 def test_a_range_of_one_value_has_one_step(*, higher_is_better: bool) -> None:
-    grid = KnobGrid.between(23, 23, 1, higher_is_better=higher_is_better)
+    grid = upwards(23, 23) if higher_is_better else crf(23, 23)
 
     assert all_qualities(grid) == [23]
 
@@ -79,26 +83,27 @@ def test_a_quality_that_is_no_number_is_refused() -> None:
         crf().step_of(math.nan)
 
 
-def test_a_range_that_ends_below_its_start_is_refused() -> None:
-    with pytest.raises(UsageError, match="starts at 40 and ends below it, at 20"):
-        crf(40, 20)
-
-
 @pytest.mark.parametrize("increment", [0, -1, math.nan, math.inf])
 def test_an_increment_that_leads_nowhere_is_refused(increment: float) -> None:
-    with pytest.raises(UsageError, match="increment"):
-        crf(increment=increment)
+    with pytest.raises(UsageError, match="use a multiple of 1"):
+        crf().narrowed(20, 40, increment)
 
 
 @pytest.mark.parametrize(("lo", "hi"), [(math.nan, 51), (0, math.inf)])
 def test_a_range_without_an_end_is_refused(lo: float, hi: float) -> None:
     with pytest.raises(UsageError, match="finite"):
-        crf(lo, hi)
+        crf().narrowed(lo, hi, 1)
+
+
+def test_a_knob_is_narrowed_to_a_range_and_keeps_its_typical_curve() -> None:
+    knob = upwards(1, 100).narrowed(20, 40, 2)
+
+    assert (knob.best, knob.worst, knob.last_step) == (40, 20, 10)
+    assert 2 * knob.prior.width == upwards(1, 100).prior.width
 
 
 def test_a_position_may_lie_between_two_steps_and_out_of_the_range() -> None:
-    upwards = KnobGrid.between(20, 30, 0.5, higher_is_better=False)
-    downwards = KnobGrid.between(1, 100, 1, higher_is_better=True)
+    halves, downwards = crf(20, 30, 0.5), upwards(1, 100)
 
-    assert [upwards.position_of(quality) for quality in (20, 20.25, 31, 19)] == [0, 0.5, 22, -2]
+    assert [halves.position_of(quality) for quality in (20, 20.25, 31, 19)] == [0, 0.5, 22, -2]
     assert [downwards.position_of(quality) for quality in (100, 60.5, 0)] == [0, 39.5, 100]
