@@ -47,8 +47,8 @@ def _status(row: EncoderRow, found: Availability) -> EncoderStatus:
     return EncoderStatus(
         name=row.name,
         aliases=row.aliases,
-        codec=row.codec.value,
-        kind=row.kind.value,
+        codec=row.codec,
+        kind=row.kind,
         knob=row.knob.name,
         lo=row.knob.lo,
         hi=row.knob.hi,

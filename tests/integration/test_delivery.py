@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.support.clips import ClipFactory
     from vmafx_tune.encoders.row import EncoderRow
 
-SOFTWARE = [row for row in all_rows() if not row.kind.is_hardware]
+SOFTWARE = [row for row in all_rows() if not row.is_hardware]
 CODECS = {"h264": "avc1.", "hevc": "hvc1.", "av1": "av01.", "vp9": "vp09.", "vvc": "vvc1."}
 each_software = pytest.mark.parametrize("row", SOFTWARE, ids=lambda row: row.name)
 

@@ -41,7 +41,7 @@ SPECS = (
     ColourSpec("yuv420p", "tv", "smpte170m"),
     ColourSpec("yuv420p"),
 )
-ENCODERS = tuple(row.name for row in all_rows() if not row.kind.is_hardware)
+ENCODERS = tuple(row.name for row in all_rows() if not row.is_hardware)
 # A mean over the picture, in 8-bit codes: what rounding and a good encode leave, where a range or a
 # matrix that is off by label or by sample takes ten and more.
 BIAS = 0.5
@@ -121,7 +121,7 @@ def test_the_bitstream_says_where_chroma_samples_lie(
     read = _vvc_location if encode.codec == "vvc" else _location
     found = read(ffmpeg, encode)
     row = encoder_row(encoder)
-    if place in row.codec.chroma_locations:
+    if place in row.chroma_locations:
         assert (found or "left") == place
         assert row.notes(spec) == ()
     else:

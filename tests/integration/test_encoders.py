@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from vmafx_tune.encoders.row import EncoderRow
     from vmafx_tune.model import EncodeOutcome, Source
 
-SOFTWARE = [row for row in all_rows() if not row.kind.is_hardware]
-HARDWARE = [row for row in all_rows() if row.kind.is_hardware]
+SOFTWARE = [row for row in all_rows() if not row.is_hardware]
+HARDWARE = [row for row in all_rows() if row.is_hardware]
 each_software = pytest.mark.parametrize("row", SOFTWARE, ids=lambda row: row.name)
 each_hardware = pytest.mark.parametrize("row", HARDWARE, ids=lambda row: row.name)
 
@@ -503,7 +503,7 @@ def test_a_hardware_encoder_without_its_device_says_what_is_missing(
     assert message.startswith(f"{row.name} cannot be used here.")
     assert "\n" not in message
     if sys.platform == "linux":
-        assert re.search(REASONS[row.kind.value], message)
+        assert re.search(REASONS[row.kind], message)
 
 
 def encoder_help(ffmpeg: Ffmpeg, row: EncoderRow) -> str:

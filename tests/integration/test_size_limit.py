@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tests.support.clips import ClipFactory
     from vmafx_tune.encoders.row import EncoderRow
 
-SOFTWARE = [row for row in all_rows() if not row.kind.is_hardware]
+SOFTWARE = [row for row in all_rows() if not row.is_hardware]
 QUICK = ("--preset", "ultrafast", "--crf-lo", "20", "--crf-hi", "44")
 # Slow, without a lookahead, and large: it writes all the time, and for long.
 PLACEBO = ("-x264-params", "rc-lookahead=0:bframes=0:sync-lookahead=0")

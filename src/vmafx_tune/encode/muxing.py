@@ -11,7 +11,7 @@ from vmafx_tune.encoders.availability import failure_reason
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import OutputError, ToolOutputError
 from vmafx_tune.media.cleanup import scratch_folder
-from vmafx_tune.media.ffmpeg import FrameCounter, file_url, is_disk_full
+from vmafx_tune.media.ffmpeg import file_url, frame_counter, is_disk_full
 from vmafx_tune.media.streams import attached_bytes, first_frame_s, source_contents
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ class Muxer:
                 timecode=self._contents.timecode,
                 settings=settings,
             )
-            counter = FrameCounter(source.n_frames, on_progress)
+            counter = frame_counter(source.n_frames, on_progress)
             done = self.session.runner.run(command, progress=counter)
         if done.returncode != 0:
             raise self._failure(done, output)

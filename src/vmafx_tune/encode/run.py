@@ -252,7 +252,7 @@ def _check_fallbacks(target: float, *fallbacks: float) -> None:
 
 
 def _check_codec(row: EncoderRow, container: Container, path: Path) -> None:
-    if row.codec.value not in container.codecs:
+    if row.codec not in container.codecs:
         raise UsageError(
             f"{container.name} cannot hold what {row.name} writes. Name the output "
             f"'{path.with_suffix('.mkv').name}', or use another encoder."

@@ -215,7 +215,7 @@ def join_command(
     # Else ffmpeg adds the encoder's headers to H.264's keyframes.
     reader = ("-f", "concat", "-safe", "0", "-auto_convert", "0")
     inputs = ("-protocol_whitelist", "data,file", "-i", script)
-    tag = () if row.codec.mp4_tag is None else ("-tag:v", row.codec.mp4_tag)
+    tag = () if row.mp4_tag is None else ("-tag:v", row.mp4_tag)
     copied = ("-c", "copy", *tag, "-map_metadata", "-1")
     name = output or _safe_name(output_name(spec, row))
     return (str(ffmpeg), *_GLOBAL, *_OVERWRITE, *reader, *inputs, *copied, name)
@@ -272,8 +272,8 @@ def _output_options(spec: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
     if spec.source.ticks_per_second is not None:
         # Else times are rounded to a grid of the average rate.
         options["enc_time_base"] = f"1/{spec.source.ticks_per_second}"
-    if row.codec.mp4_tag is not None:
-        options["tag:v"] = row.codec.mp4_tag
+    if row.mp4_tag is not None:
+        options["tag:v"] = row.mp4_tag
     # Tags would add bytes, and chapters a second track.
     return options | {"map_metadata": -1, "map_chapters": -1}
 
@@ -310,7 +310,7 @@ def _with_extra_args(
 def _logging(row: EncoderRow) -> tuple[str, ...]:
     # Each line with its level, so that the first error is found without knowing all its wordings.
     # Drivers and their versions are told at "verbose" only, where VVenC floods stdout in turn.
-    return ("-v", "level+verbose" if row.kind.is_hardware else "level+info")
+    return ("-v", "level+verbose" if row.is_hardware else "level+info")
 
 
 def _listed(name: str) -> str:
@@ -421,7 +421,7 @@ def _chroma_locations(
 ) -> tuple[str | None, str | None]:
     ours = row.chroma_location(spec)
     # ffmpeg's decoder of VVC does not tell it.
-    if ours not in row.codec.chroma_locations or encoded.codec == "vvc":
+    if ours not in row.chroma_locations or encoded.codec == "vvc":
         return None, None
     return ours, encoded.chroma_location or DEFAULT_CHROMA_LOCATION
 

@@ -113,12 +113,12 @@ def trial_fact(
     find: Callable[[], Any],
 ) -> Any:
     """Return what a trial of an encoder told, from what is known of ffmpeg or by `find`."""
-    devices = hardware_devices() if row.kind.is_hardware else []
+    devices = hardware_devices() if row.is_hardware else []
     return (facts or FileFacts()).of(
         ffmpeg.path,
         fact_name(ffmpeg, *command, *devices),
         find,
-        max_age_s=_HARDWARE_MAX_AGE_S if row.kind.is_hardware else None,
+        max_age_s=_HARDWARE_MAX_AGE_S if row.is_hardware else None,
     )
 
 

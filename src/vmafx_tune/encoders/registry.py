@@ -15,7 +15,7 @@ from __future__ import annotations
 import difflib
 
 from vmafx_tune.colours import DEFAULT_CHROMA_LOCATION
-from vmafx_tune.encoders.row import CodecFamily, EncoderKind, EncoderRow
+from vmafx_tune.encoders.row import Codec, EncoderRow
 from vmafx_tune.errors import UnknownEncoderError
 from vmafx_tune.knob import X264_PRESETS, Knob, Presets, TypicalCurve
 
@@ -39,8 +39,7 @@ _X264 = EncoderRow(
     name="libx264",
     aliases=("x264",),
     label="x264",
-    codec=CodecFamily.H264,
-    kind=EncoderKind.SOFTWARE,
+    codec="h264",
     knob=Knob(
         "crf",
         lo=1,
@@ -75,8 +74,7 @@ _X265 = EncoderRow(
     name="libx265",
     aliases=("x265",),
     label="x265",
-    codec=CodecFamily.HEVC,
-    kind=EncoderKind.SOFTWARE,
+    codec="hevc",
     # Even crf 0 is lossy: only --lossless is not.
     knob=Knob("crf", lo=0, hi=51, default=28, increment=0.1, typical=TypicalCurve(39.6, 5.2)),
     presets=_X264_SPEEDS,
@@ -100,8 +98,7 @@ _SVT_AV1 = EncoderRow(
     name="libsvtav1",
     aliases=("svt-av1", "svtav1"),
     label="SVT-AV1",
-    codec=CodecFamily.AV1,
-    kind=EncoderKind.SOFTWARE,
+    codec="av1",
     # SVT-AV1 quantises crf to quarters, and ffmpeg's -crf cuts fractions off and takes 0 for unset.
     knob=Knob(
         "crf",
@@ -138,8 +135,7 @@ _AOM = EncoderRow(
     label="libaom",
     # ffmpeg does not pass it on.
     location_templates=(("topleft", "aom-params", "chroma-sample-position=colocated"),),
-    codec=CodecFamily.AV1,
-    kind=EncoderKind.SOFTWARE,
+    codec="av1",
     knob=Knob(
         "crf", lo=1, hi=63, default=35, beyond=_ZERO_IS_LOSSLESS, typical=TypicalCurve(61.4, 8.2)
     ),
@@ -161,8 +157,7 @@ _VP9 = EncoderRow(
     name="libvpx-vp9",
     aliases=("vp9", "libvpx"),
     label="libvpx",
-    codec=CodecFamily.VP9,
-    kind=EncoderKind.SOFTWARE,
+    codec="vp9",
     knob=Knob(
         "crf", lo=1, hi=63, default=32, beyond=_ZERO_IS_LOSSLESS, typical=TypicalCurve(60, 8.2)
     ),
@@ -189,8 +184,7 @@ _VVENC = EncoderRow(
     name="libvvenc",
     aliases=("vvenc",),
     label="VVenC",
-    codec=CodecFamily.VVC,
-    kind=EncoderKind.SOFTWARE,
+    codec="vvc",
     knob=Knob(
         "qp",
         lo=0,
@@ -230,25 +224,25 @@ _VVENC = EncoderRow(
 )
 
 _CODEC_LABELS = {
-    CodecFamily.H264: "H.264",
-    CodecFamily.HEVC: "HEVC",
-    CodecFamily.AV1: "AV1",
+    "h264": "H.264",
+    "hevc": "HEVC",
+    "av1": "AV1",
 }
 
 # What hardware other than NVIDIA's takes.
 _DEPTHS = {
-    CodecFamily.H264: frozenset({8}),
-    CodecFamily.HEVC: frozenset({8, 10}),
-    CodecFamily.AV1: frozenset({8, 10}),
+    "h264": frozenset({8}),
+    "hevc": frozenset({8, 10}),
+    "av1": frozenset({8, 10}),
 }
 
 
-def _nvenc(codec: CodecFamily, hi: float) -> EncoderRow:
+def _nvenc(codec: Codec, hi: float) -> EncoderRow:
     return EncoderRow(
         name=f"{codec}_nvenc",
         label=f"NVENC {_CODEC_LABELS[codec]}",
         codec=codec,
-        kind=EncoderKind.NVENC,
+        kind="nvenc",
         # 0 would mean "let the encoder choose".
         knob=Knob("cq", lo=1, hi=hi, default=23, increment=0.1),
         presets=_speeds(native="p1 p2 p3 p4 p5 p6 p7", from_x264="p1 p1 p2 p3 p3 p4 p5 p6 p7 p7"),
@@ -262,12 +256,12 @@ def _nvenc(codec: CodecFamily, hi: float) -> EncoderRow:
     )
 
 
-def _qsv(codec: CodecFamily, chroma: frozenset[str] = frozenset({"420"})) -> EncoderRow:
+def _qsv(codec: Codec, chroma: frozenset[str] = frozenset({"420"})) -> EncoderRow:
     return EncoderRow(
         name=f"{codec}_qsv",
         label=f"Quick Sync {_CODEC_LABELS[codec]}",
         codec=codec,
-        kind=EncoderKind.QSV,
+        kind="qsv",
         knob=Knob("global_quality", lo=1, hi=51, default=23),
         presets=_speeds(
             native="veryfast faster fast medium slow slower veryslow",
@@ -289,13 +283,13 @@ def _qsv(codec: CodecFamily, chroma: frozenset[str] = frozenset({"420"})) -> Enc
     )
 
 
-def _amf(codec: CodecFamily, knob: Knob, frames: str) -> EncoderRow:
+def _amf(codec: Codec, knob: Knob, frames: str) -> EncoderRow:
     """Describe an AMF encoder; `frames` are the types of frame that have a `qp` of their own."""
     return EncoderRow(
         name=f"{codec}_amf",
         label=f"AMF {_CODEC_LABELS[codec]}",
         codec=codec,
-        kind=EncoderKind.AMF,
+        kind="amf",
         knob=knob,
         presets=_speeds(
             native="speed balanced quality high_quality",
@@ -314,12 +308,12 @@ def _amf(codec: CodecFamily, knob: Knob, frames: str) -> EncoderRow:
     )
 
 
-def _videotoolbox(codec: CodecFamily) -> EncoderRow:
+def _videotoolbox(codec: Codec) -> EncoderRow:
     return EncoderRow(
         name=f"{codec}_videotoolbox",
         label=f"VideoToolbox {_CODEC_LABELS[codec]}",
         codec=codec,
-        kind=EncoderKind.VIDEOTOOLBOX,
+        kind="videotoolbox",
         knob=Knob(
             "q:v", lo=1, hi=99, default=50, higher_is_better=True, beyond="100 asks for lossless."
         ),
@@ -339,22 +333,22 @@ _ROWS = (
     _AOM,
     _VP9,
     _VVENC,
-    _nvenc(CodecFamily.H264, hi=51),
-    _nvenc(CodecFamily.HEVC, hi=51),
-    _nvenc(CodecFamily.AV1, hi=63),
-    _qsv(CodecFamily.H264),
-    _qsv(CodecFamily.HEVC, chroma=_COLOUR_CHROMA),
-    _qsv(CodecFamily.AV1),
-    _amf(CodecFamily.H264, Knob("qp", lo=0, hi=51, default=23), frames="ipb"),
+    _nvenc("h264", hi=51),
+    _nvenc("hevc", hi=51),
+    _nvenc("av1", hi=63),
+    _qsv("h264"),
+    _qsv("hevc", chroma=_COLOUR_CHROMA),
+    _qsv("av1"),
+    _amf("h264", Knob("qp", lo=0, hi=51, default=23), frames="ipb"),
     # It has no B frames.
-    _amf(CodecFamily.HEVC, Knob("qp", lo=0, hi=51, default=23), frames="ip"),
+    _amf("hevc", Knob("qp", lo=0, hi=51, default=23), frames="ip"),
     _amf(
-        CodecFamily.AV1,
+        "av1",
         Knob("qp", lo=1, hi=255, default=23, beyond=_ZERO_IS_LOSSLESS),
         frames="ipb",
     ),
-    _videotoolbox(CodecFamily.H264),
-    _videotoolbox(CodecFamily.HEVC),
+    _videotoolbox("h264"),
+    _videotoolbox("hevc"),
 )
 
 _MAX_SUGGESTIONS = 3

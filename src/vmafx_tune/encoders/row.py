@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vmafx_tune.colours import DEFAULT_CHROMA_LOCATION
 from vmafx_tune.encoders.extra_args import (
@@ -23,48 +22,19 @@ if TYPE_CHECKING:
     from vmafx_tune.knob import Presets
     from vmafx_tune.model import EncodeSpec, Resolution
 
-__all__ = ["CodecFamily", "EncoderKind", "EncoderRow"]
+__all__ = ["Codec", "EncoderRow"]
 
 _LOCATED_BY_FORMAT = frozenset({"mjpeg", "rawvideo"})
 _ALL_LOCATIONS = frozenset({"left", "center", "topleft", "top"})
 
 
-class CodecFamily(StrEnum):
-    """The bitstream format that an encoder writes."""
+Codec: TypeAlias = Literal["h264", "hevc", "av1", "vp9", "vvc"]
+"""The bitstream format that an encoder writes."""
 
-    H264 = "h264"
-    HEVC = "hevc"
-    AV1 = "av1"
-    VP9 = "vp9"
-    VVC = "vvc"
-
-    @property
-    def mp4_tag(self) -> str | None:
-        """Sample entry to ask for in MP4, where ffmpeg's own choice does not play everywhere."""
-        return "hvc1" if self is CodecFamily.HEVC else None
-
-    @property
-    def chroma_locations(self) -> frozenset[str]:
-        """Where chroma samples may lie so that the bitstream can say it, in ffmpeg's names."""
-        return {
-            CodecFamily.AV1: frozenset({"left", "topleft"}),
-            CodecFamily.VP9: frozenset[str](),
-        }.get(self, _ALL_LOCATIONS)
-
-
-class EncoderKind(StrEnum):
-    """What an encoder runs on."""
-
-    SOFTWARE = "software"
-    NVENC = "nvenc"
-    QSV = "qsv"
-    AMF = "amf"
-    VIDEOTOOLBOX = "videotoolbox"
-
-    @property
-    def is_hardware(self) -> bool:
-        """Whether it needs a device and its driver."""
-        return self is not EncoderKind.SOFTWARE
+# Where ffmpeg's own choice does not play everywhere.
+_MP4_TAGS = {"hevc": "hvc1"}
+# Where chroma samples may lie so that the bitstream can say it.
+_LOCATIONS = {"av1": frozenset({"left", "topleft"}), "vp9": frozenset[str]()}
 
 
 @frozen
@@ -75,7 +45,6 @@ class EncoderRow:
         name: ffmpeg's encoder name.
         label: What people call it.
         codec: What it writes.
-        kind: What it runs on.
         knob: Its constant-quality setting.
         presets: Its speeds.
         templates: ffmpeg's output options in the order of the documentation, name without the dash
@@ -109,13 +78,13 @@ class EncoderRow:
         opening_weight: How much of the first keyframe of a part of a clip counts for the clip's
             bitrate, from 0 to 1: most encoders spend more on it than on any keyframe later on, and
             the whole clip has one of them.
+        kind: What it runs on: `software`, or the hardware's interface.
         caps: Whether ffmpeg's `-maxrate` and `-bufsize` limit it at constant quality.
     """
 
     name: str
     label: str
-    codec: CodecFamily
-    kind: EncoderKind
+    codec: Codec
     knob: Knob
     presets: Presets
     templates: tuple[tuple[str, str], ...]
@@ -138,13 +107,29 @@ class EncoderRow:
     lines_per_thread: int | None = None
     effort: float = 0.0
     opening_weight: float = 0.0
+    kind: str = "software"
     caps: bool = False
 
     @property
     def summary(self) -> str:
         """What it is, in a few words."""
-        where = f" on {self.kind.value} hardware" if self.kind.is_hardware else ""
-        return f"{self.label}: {self.codec.value} encoder{where}"
+        where = f" on {self.kind} hardware" if self.is_hardware else ""
+        return f"{self.label}: {self.codec} encoder{where}"
+
+    @property
+    def is_hardware(self) -> bool:
+        """Whether it needs a device and its driver."""
+        return self.kind != "software"
+
+    @property
+    def mp4_tag(self) -> str | None:
+        """Sample entry to ask for in MP4; None for ffmpeg's own choice."""
+        return _MP4_TAGS.get(self.codec)
+
+    @property
+    def chroma_locations(self) -> frozenset[str]:
+        """Where chroma samples may lie so that its bitstreams can say it, in ffmpeg's names."""
+        return _LOCATIONS.get(self.codec, _ALL_LOCATIONS)
 
     @property
     def reserved(self) -> frozenset[str]:
@@ -269,7 +254,7 @@ class EncoderRow:
 
     def _lost_location(self, spec: EncodeSpec) -> str | None:
         place = self.chroma_location(spec) or DEFAULT_CHROMA_LOCATION
-        is_kept = place == DEFAULT_CHROMA_LOCATION or place in self.codec.chroma_locations
+        is_kept = place == DEFAULT_CHROMA_LOCATION or place in self.chroma_locations
         return None if is_kept else place
 
     def _location_notes(self, spec: EncodeSpec) -> tuple[str, ...]:

@@ -27,7 +27,7 @@ from vmafx_tune.errors import (
     VmafxTuneError,
 )
 from vmafx_tune.media.cleanup import written_bytes
-from vmafx_tune.media.ffmpeg import FrameCounter, is_disk_full
+from vmafx_tune.media.ffmpeg import frame_counter, is_disk_full
 from vmafx_tune.model import EncodeOutcome
 
 if TYPE_CHECKING:
@@ -218,7 +218,7 @@ def _peak_bitrate_kbps(packets: PacketSummary, spec: EncodeSpec) -> float | None
 
 
 def _following(spec: EncodeSpec, on_progress: FrameProgress | None) -> Callable[[str], bool]:
-    watch, counter = watch_size(spec), FrameCounter(spec.source.n_frames, on_progress)
+    watch, counter = watch_size(spec), frame_counter(spec.source.n_frames, on_progress)
 
     def follow(line: str) -> bool:
         watch(line)

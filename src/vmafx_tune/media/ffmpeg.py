@@ -32,11 +32,11 @@ __all__ = [
     "GRAIN_LEFT_OUT",
     "PROTOCOLS",
     "Ffmpeg",
-    "FrameCounter",
     "fact_name",
     "ffmpeg_is_named",
     "file_url",
     "find_ffmpeg",
+    "frame_counter",
     "input_arguments",
     "input_guard",
     "input_options",
@@ -371,28 +371,30 @@ _MOST_TIMES = 2
 _MORE_FRAMES = 100
 
 
-class FrameCounter:
-    """Follows the `frame=` lines of ffmpeg's `-progress`, for `ProcessRunner.run`.
+def frame_counter(n_frames: int, observer: FrameProgress | None = None) -> Callable[[str], bool]:
+    """Follow the `frame=` lines of ffmpeg's `-progress`, for `ProcessRunner.run`.
 
     Args:
         n_frames: Length of the clip that ffmpeg works on.
         observer: Gets each new count.
+
+    Returns:
+        Takes one line, and says whether it shows more frames than all lines before.
     """
+    most = _MOST_TIMES * n_frames + _MORE_FRAMES
+    frames = 0
 
-    def __init__(self, n_frames: int, observer: FrameProgress | None = None) -> None:
-        self._most = _MOST_TIMES * n_frames + _MORE_FRAMES
-        self._observer = observer
-        self._frames = 0
-
-    def __call__(self, line: str) -> bool:
-        """Take one line; return whether it shows more frames than all lines before."""
+    def take(line: str) -> bool:
+        nonlocal frames
         match = _LINE.fullmatch(line)
-        if match is None or not self._frames < int(match[1]) <= self._most:
+        if match is None or not frames < int(match[1]) <= most:
             return False
-        self._frames = int(match[1])
-        if self._observer is not None:
-            self._observer(self._frames)
+        frames = int(match[1])
+        if observer is not None:
+            observer(frames)
         return True
+
+    return take
 
 
 def is_disk_full(log: str, returncode: int) -> bool:

@@ -30,7 +30,7 @@ from vmafx_tune.formatting import counted
 from vmafx_tune.frozen import frozen
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.media.codec_strings import codec_string
-from vmafx_tune.media.ffmpeg import FrameCounter, file_url, input_guard, is_disk_full
+from vmafx_tune.media.ffmpeg import file_url, frame_counter, input_guard, is_disk_full
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import leave_out_grain, probe_source
 from vmafx_tune.media.streams import first_frame_s
@@ -38,7 +38,7 @@ from vmafx_tune.model import ScoreRequest
 from vmafx_tune.scoring.pooling import pool_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vmafx_tune.media.process import Completed
     from vmafx_tune.model import Source
@@ -257,7 +257,7 @@ class EncodeMaker:
         return path
 
     def _encode(self, rendition: Rendition, path: Path, progress: FrameProgress | None) -> None:
-        counter = FrameCounter(self._source.n_frames, progress)
+        counter = frame_counter(self._source.n_frames, progress)
         with scratch_folder(self._work.path) as folder:
             for command in rendition.chunks:
                 output = str(folder / command[-1].removeprefix("file:"))
@@ -288,7 +288,7 @@ class EncodeMaker:
         self,
         command: Sequence[str],
         rendition: Rendition,
-        counter: FrameCounter,
+        counter: Callable[[str], bool],
         cwd: Path | None = None,
     ) -> None:
         done = self._session.runner.run(command, cwd=cwd, progress=counter)

@@ -222,9 +222,9 @@ def _kept(source: Path) -> Iterator[tuple[Path, str]]:
 def _require_encoders(renditions: Sequence[Rendition], session: Session) -> None:
     for name in dict.fromkeys(rendition.encoder for rendition in renditions):
         row = row_of(name)
-        if row.codec.value not in CODECS:
+        if row.codec not in CODECS:
             raise UsageError(
-                f"Shaka Packager does not take what {name} writes ({row.codec.value}). Package "
+                f"Shaka Packager does not take what {name} writes ({row.codec}). Package "
                 "ladders of other encoders."
             )
         reason = session.probing.availability(row).why_not

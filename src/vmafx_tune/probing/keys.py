@@ -97,7 +97,7 @@ class LocalSetup:
             "ffmpeg": self._facts.digest(self._ffmpeg),
             "encoder_version": self._encoder_version(row),
             "processors": f"{visible_cpus()} of {os.cpu_count()} processors",
-            "devices": _devices() if row.kind.is_hardware else [],
+            "devices": _devices() if row.is_hardware else [],
         }
 
 

@@ -19,7 +19,7 @@ from vmafx_tune.errors import (
 )
 from vmafx_tune.formatting import counted
 from vmafx_tune.media.cleanup import scratch_folder
-from vmafx_tune.media.ffmpeg import FrameCounter
+from vmafx_tune.media.ffmpeg import frame_counter
 from vmafx_tune.scoring.alignment import is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_filter import (
     LOG_NAME,
@@ -150,7 +150,7 @@ class FfmpegScorer:
         arguments = score_arguments(request, plan, threads=threads, copy=copy)
         with scratch_folder(self._work_dir) as folder:
             clips = (request.reference, request.distorted)
-            counter = FrameCounter(max(clip.n_frames for clip in clips), on_progress)
+            counter = frame_counter(max(clip.n_frames for clip in clips), on_progress)
             done = self._run(arguments, request.model, folder, counter, clips)
             counted = _count_frames(done, request)
             log = _read_log(folder, done, max(clip.n_frames for clip in clips))

@@ -24,7 +24,7 @@ from vmafx_tune.errors import (
     VmafxTuneError,
 )
 from vmafx_tune.media.cleanup import scratch_folder, written_bytes
-from vmafx_tune.media.ffmpeg import FrameCounter
+from vmafx_tune.media.ffmpeg import frame_counter
 from vmafx_tune.media.pixel_formats import frame_size_bytes, pixel_format
 from vmafx_tune.media.process import describe_exit
 from vmafx_tune.model import Comparison, Resolution
@@ -244,7 +244,7 @@ class VmafBinaryScorer:
         done = self._runner.run(
             [str(ffmpeg.path), *arguments],
             cwd=decoded.parent,
-            progress=FrameCounter(source.n_frames),
+            progress=frame_counter(source.n_frames),
         )
         check_run(done, [source], None, ffmpeg.path, self._runner.cancel)
         if written_bytes(decoded) is None:

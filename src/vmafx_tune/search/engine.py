@@ -19,7 +19,7 @@ from vmafx_tune.results.search import (
     SearchResult,
 )
 from vmafx_tune.sampling.estimates import is_close_enough, searched_sample
-from vmafx_tune.search.curve import expected_crossing
+from vmafx_tune.search.expected_curve import expected_crossing
 from vmafx_tune.search.limit import find_limit, flat_notes, why_missed
 from vmafx_tune.search.losses import losses
 from vmafx_tune.search.prescan import Prescan

@@ -1,4 +1,6 @@
-"""Where a curve is expected to have each score: the typical shape, bent through hints.
+"""Where a curve is expected to have each score, and where it should cross the target.
+
+It has the typical shape, bent through hints.
 
 Hints are scores of part of a clip, or of the clip made smaller. Their curve has the shape of the
 whole clip's and is off by some steps, so it makes a better prior than the curve of a typical clip.
@@ -11,11 +13,14 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from vmafx_tune.frozen import frozen
+from vmafx_tune.knob import TypicalCurve
+from vmafx_tune.search.curve import PchipCurve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from vmafx_tune.knob import TypicalCurve
+    from vmafx_tune.search.state import SearchProblem, SearchState
+
 
 __all__ = [
     "GENTLEST",
@@ -23,7 +28,9 @@ __all__ = [
     "STEEPEST",
     "TYPICAL_CEILING",
     "Expectation",
+    "expected_crossing",
     "pace",
+    "prior_of",
     "tells_its_step",
 ]
 
@@ -32,6 +39,13 @@ TYPICAL_CEILING = 98.5
 those with much at 100."""
 LOWEST_CEILING = 97.0
 """Score that every clip reaches against itself."""
+
+_LEAST_HEADROOM = 0.5
+_ABOVE_HIGHEST = 1.0
+# A curve that rises so much slower than expected has its ceiling below the target, as small
+# renditions at display size do.
+_LEVELLING_OFF = 0.6
+_APART = 1e-6
 
 GENTLEST, STEEPEST = 0.2, 3.0
 """How much slower or faster than the prior a curve may fall before it is taken for an accident."""
@@ -43,11 +57,18 @@ _FLAT_SHARE = 0.4
 
 
 @frozen
-class _Anchor:
-    """A hint: the step at which a typical clip has its score, and the step at which it was."""
+class _Point:
+    """A score on a scale on which curves are nearly straight.
 
-    typical: float
+    Attributes:
+        expected: Step at which this score was expected: for a hint, by the typical curve.
+        step: Step at which the clip has it.
+        score: In VMAF points.
+    """
+
+    expected: float
     step: int
+    score: float
 
 
 @frozen
@@ -65,7 +86,7 @@ class Expectation:
 
     prior: TypicalCurve
     ceiling: float
-    anchors: tuple[_Anchor, ...] = ()
+    anchors: tuple[_Point, ...] = ()
 
     @classmethod
     def through(
@@ -84,7 +105,7 @@ class Expectation:
             step: score for step, score in hints.items() if tells_its_step(score, ceiling, target)
         }
         anchors = [
-            _Anchor(prior.step_at(score, ceiling), step)
+            _Point(prior.step_at(score, ceiling), step, score)
             for step, score in sorted((telling or hints).items())
         ]
         goal = prior.step_at(target, ceiling)
@@ -96,16 +117,92 @@ class Expectation:
         anchors = self.anchors
         if not anchors:
             return typical
-        position = bisect_right(anchors, typical, key=lambda anchor: anchor.typical)
+        position = bisect_right(anchors, typical, key=lambda anchor: anchor.expected)
         if 0 < position < len(anchors):
             return _between(anchors[position - 1], anchors[position], typical)
         outwards = anchors if position == 0 else anchors[::-1]
-        return outwards[0].step + (typical - outwards[0].typical) / self._pace(outwards)
+        return outwards[0].step + (typical - outwards[0].expected) / _pace(outwards, self.prior)
 
-    def _pace(self, outwards: Sequence[_Anchor]) -> float:
-        for end, inner in pairwise(outwards[:2]):
-            return pace(inner.typical - end.typical, inner.step - end.step, self.prior)
-        return 1.0
+
+def expected_crossing(problem: SearchProblem, state: SearchState) -> float:
+    """Estimate where the curve crosses the target, in steps and fractions; it may be anywhere.
+
+    Args:
+        problem: Gives the target, the prior and the hints.
+        state: What was measured.
+    """
+    ceiling = _ceiling(problem, state)
+    prior, target = prior_of(problem), problem.target
+    expected = Expectation.through(problem.hints, prior=prior, ceiling=ceiling, target=target)
+    goal = expected.step_at(target)
+    points = [
+        _Point(expected.step_at(score), step, score) for step, score in sorted(state.scores.items())
+    ]
+    # The bracket's better end may be a step that is too large, and one before it may well miss.
+    passing = _chain(
+        (p for p in reversed(points) if p.step <= state.bracket.passing and p.score >= target),
+        _same_order,
+    )
+    missing = _chain((p for p in points if p.step >= state.bracket.missing), _same_order)
+    if not passing and _pace(missing, prior) < _LEVELLING_OFF:
+        return -1.0
+    telling = _telling(passing, ceiling, target)
+    if telling and missing and _same_order(telling[0], missing[0]):
+        return _interpolated(telling, missing, goal)
+    if nearest := missing or telling or passing:
+        return _beyond(nearest, goal, prior)
+    return goal
+
+
+def prior_of(problem: SearchProblem) -> TypicalCurve:
+    """What a typical clip scores, as far as anybody knows."""
+    return problem.prior or TypicalCurve.across(0, problem.last_step)
+
+
+def _ceiling(problem: SearchProblem, state: SearchState) -> float:
+    """Guess what the clip's best score is: above all that was seen, and above the target."""
+    highest = max((*state.scores.values(), *problem.hints.values()), default=0.0)
+    return max(TYPICAL_CEILING, problem.target + _LEAST_HEADROOM, highest + _ABOVE_HIGHEST)
+
+
+def _chain(outwards: Iterable[_Point], agree: Callable[[_Point, _Point], bool]) -> list[_Point]:
+    """Keep the points that agree with a falling curve, from the first of them outwards."""
+    chain: list[_Point] = []
+    for point in outwards:
+        if not chain or agree(chain[-1], point):
+            chain.append(point)
+    return chain
+
+
+def _same_order(inner: _Point, outer: _Point) -> bool:
+    further = (outer.expected - inner.expected) * (1 if outer.step > inner.step else -1)
+    return further > _APART
+
+
+def _telling(passing: Sequence[_Point], ceiling: float, target: float) -> list[_Point]:
+    """Keep what tells where the curve falls, if the bracket's end does."""
+    telling = [point for point in passing if tells_its_step(point.score, ceiling, target)]
+    return telling if telling[:1] == passing[:1] else []
+
+
+def _interpolated(passing: Sequence[_Point], missing: Sequence[_Point], goal: float) -> float:
+    """Interpolate the step over the straightened score, which is monotone in both."""
+    points = [*reversed(passing), *missing]
+    curve = PchipCurve([point.expected for point in points], [point.step for point in points])
+    return curve.at(goal)
+
+
+def _beyond(outwards: Sequence[_Point], goal: float, prior: TypicalCurve) -> float:
+    """Walk from the bracket's end to the target, as expected, at the clip's pace."""
+    end = outwards[0]
+    return end.step + (goal - end.expected) / _pace(outwards, prior)
+
+
+def _pace(outwards: Sequence[_Point], prior: TypicalCurve) -> float:
+    """Estimate how fast the clip's curve falls next to what is expected, at two points."""
+    for near, far in pairwise(outwards[:2]):
+        return pace(far.expected - near.expected, far.step - near.step, prior)
+    return 1.0
 
 
 def pace(typical: float, steps: float, prior: TypicalCurve) -> float:
@@ -138,29 +235,21 @@ def tells_its_step(score: float, ceiling: float, target: float) -> bool:
     return score <= ceiling - min(_FLAT_MARGIN, _FLAT_SHARE * (ceiling - target))
 
 
-def _between(better: _Anchor, worse: _Anchor, typical: float) -> float:
-    share = (typical - better.typical) / (worse.typical - better.typical)
+def _between(better: _Point, worse: _Point, typical: float) -> float:
+    share = (typical - better.expected) / (worse.expected - better.expected)
     return better.step + share * (worse.step - better.step)
 
 
-def _agreeing(anchors: Sequence[_Anchor], goal: float) -> tuple[_Anchor, ...]:
+def _agreeing(anchors: Sequence[_Point], goal: float) -> tuple[_Point, ...]:
     """Keep what falls about as a curve does, from the anchor nearest to the goal outwards."""
     if not anchors:
         return ()
-    first = min(range(len(anchors)), key=lambda index: abs(anchors[index].typical - goal))
-    better = _chain(anchors[first::-1])
-    worse = _chain(anchors[first:])
+    first = min(range(len(anchors)), key=lambda index: abs(anchors[index].expected - goal))
+    better = _chain(anchors[first::-1], _plausible)
+    worse = _chain(anchors[first:], _plausible)
     return (*reversed(better), *worse[1:])
 
 
-def _chain(outwards: Iterable[_Anchor]) -> list[_Anchor]:
-    chain: list[_Anchor] = []
-    for anchor in outwards:
-        if not chain or _plausible(chain[-1], anchor):
-            chain.append(anchor)
-    return chain
-
-
-def _plausible(inner: _Anchor, outer: _Anchor) -> bool:
+def _plausible(inner: _Point, outer: _Point) -> bool:
     steps = outer.step - inner.step
-    return GENTLEST <= (outer.typical - inner.typical) / steps <= STEEPEST
+    return GENTLEST <= (outer.expected - inner.expected) / steps <= STEEPEST

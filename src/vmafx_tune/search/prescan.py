@@ -11,7 +11,7 @@ from vmafx_tune.events import FramesDone, ProbeFinished, ProbeStarted, Warned
 from vmafx_tune.sampling.estimates import searched_sample
 from vmafx_tune.sampling.parts import look_plan
 from vmafx_tune.scoring.pooling import pool_scores
-from vmafx_tune.search.curve import expected_crossing, prior_of
+from vmafx_tune.search.expected_curve import expected_crossing, prior_of
 from vmafx_tune.search.probe_set import stored_scores
 from vmafx_tune.search.state import SearchState
 from vmafx_tune.search.strategy import probes_left, wished_step

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vmafx_tune.choices import SearchStrategy
-from vmafx_tune.search.curve import expected_crossing
+from vmafx_tune.search.expected_curve import expected_crossing
 from vmafx_tune.search.state import TOO_LARGE, Bracket, SearchState
 
 if TYPE_CHECKING:

@@ -102,7 +102,7 @@ def test_the_command_that_runs_adds_only_its_log_progress_and_guard(row: Encoder
     spec = make_spec(row.name, 30)
     read = list(command_of(spec))
     run = list(run_command(spec, row, FFMPEG, Path("/scratch/out.mp4")))
-    level = "level+verbose" if row.kind.is_hardware else "level+info"
+    level = "level+verbose" if row.is_hardware else "level+info"
     assert run[:4] == read[:4]
     assert run[4:9] == ["-v", level, "-nostats", "-progress", "pipe:1"]
     for name, value in input_guard().items():
@@ -117,7 +117,7 @@ def test_the_command_that_runs_adds_only_its_log_progress_and_guard(row: Encoder
 @ROWS
 def test_the_trial_encodes_a_few_synthetic_frames_to_nowhere(row: EncoderRow) -> None:
     command = list(trial_command(row, FFMPEG))
-    level = "level+verbose" if row.kind.is_hardware else "level+info"
+    level = "level+verbose" if row.is_hardware else "level+info"
     device = ["-init_hw_device", "qsv=hw"] if row.name.endswith("_qsv") else []
     clip = "testsrc2=size=320x240:rate=25"
     head = ["/opt/ffmpeg", "-hide_banner", "-nostdin", "-v", level, "-f", "lavfi", *device]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from vmafx_tune.media.ffmpeg import FrameCounter
+from vmafx_tune.media.ffmpeg import frame_counter
 
 
 def test_progress_counts_only_lines_that_add_frames() -> None:
     told: list[int] = []
-    counter = FrameCounter(24, told.append)
+    counter = frame_counter(24, told.append)
 
     lines = ("frame=0", "fps=25", "frame=12", "frame=12", "frame=N/A", "frame=11", "frame=  13")
     moved = [counter(line) for line in lines]
@@ -19,7 +19,7 @@ def test_progress_counts_only_lines_that_add_frames() -> None:
 
 
 def test_a_count_that_rises_for_ever_is_no_progress() -> None:
-    counter = FrameCounter(12)
+    counter = frame_counter(12)
     moved = [counter(f"frame={number}") for number in range(1, 1000)]
     assert sum(moved) == 124
     assert not any(moved[124:])
@@ -27,4 +27,4 @@ def test_a_count_that_rises_for_ever_is_no_progress() -> None:
 
 @pytest.mark.parametrize("digits", ["9" * 4000, "9" * 19, "-1", "1e9", ""])
 def test_what_is_no_count_of_frames_is_no_progress(digits: str) -> None:
-    assert not FrameCounter(12)(f"frame={digits}")
+    assert not frame_counter(12)(f"frame={digits}")

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from vmafx_tune.knob import TypicalCurve
-from vmafx_tune.search.curve import expected_crossing
-from vmafx_tune.search.expected_curve import Expectation
+from vmafx_tune.search.expected_curve import Expectation, expected_crossing
 from vmafx_tune.search.state import SearchProblem, SearchState
 from vmafx_tune.search.strategy import solve
 
