@@ -10,7 +10,6 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
-from vmafx_tune import shell
 from vmafx_tune.cancel import together
 from vmafx_tune.cpus import LocalCores
 from vmafx_tune.errors import (
@@ -25,31 +24,15 @@ from vmafx_tune.errors import (
 from vmafx_tune.events import FramesDone, JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.files import is_file
 from vmafx_tune.formatting import counted
-from vmafx_tune.frozen import frozen
-from vmafx_tune.manifests.variant import VideoRange
-from vmafx_tune.media.cleanup import scratch_folder
-from vmafx_tune.media.output_file import check_parent, publish
+from vmafx_tune.media.output_file import check_parent
 from vmafx_tune.media.packets import segment_length
 from vmafx_tune.media.streams import source_contents
 from vmafx_tune.options import CapOptions, PackageOptions, SourceOptions
-from vmafx_tune.package.encodes import EncodeMaker, WorkFolder, folder_size
-from vmafx_tune.package.manifests import (
-    AudioFacts,
-    VideoFacts,
-    complete_dash,
-    complete_hls,
-    measure_playlist,
-)
+from vmafx_tune.package.encodes import EncodeMaker, WorkFolder
+from vmafx_tune.package.folder import Made, Plan, write_package
 from vmafx_tune.package.packager import (
     CODECS,
-    DASH,
-    HLS,
-    audio_playlist,
     find_packager,
-    packager_command,
-    run_packager,
-    text_playlist,
-    video_playlist,
 )
 from vmafx_tune.package.plan import (
     AudioTrack,
@@ -57,34 +40,28 @@ from vmafx_tune.package.plan import (
     audio_forms,
     check_ladders,
     check_segment,
-    delivery_notes,
     plan_renditions,
     plan_tracks,
 )
-from vmafx_tune.package.player import PAGE, check_player, write_player
+from vmafx_tune.package.player import check_player
 from vmafx_tune.parsing import cap_factors, is_url, parse_arguments
 from vmafx_tune.prepared_source import row_of
 from vmafx_tune.results.encode import DroppedStream
-from vmafx_tune.results.package import (
-    PackagedAudio,
-    PackagedRendition,
-    PackagedText,
-    PackageResult,
-)
 from vmafx_tune.session import open_session
 from vmafx_tune.source_reader import SourceReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from fractions import Fraction
+    from collections.abc import Callable, Iterator, Sequence
 
     from vmafx_tune.model import Source
     from vmafx_tune.options import ToolOptions
     from vmafx_tune.package.encodes import Delivered
-    from vmafx_tune.package.packager import Packager
     from vmafx_tune.package.plan import Rendition, Tracks
-    from vmafx_tune.ports import FrameProgress, Scorer
+    from vmafx_tune.ports import FrameProgress
     from vmafx_tune.results.ladder import LadderResult
+    from vmafx_tune.results.package import (
+        PackageResult,
+    )
     from vmafx_tune.session import Session
 
 __all__ = ["package"]
@@ -145,36 +122,13 @@ def package(
             tracks = _tracks(source, options)
             with WorkFolder(path) as work:
                 made = _made(plan, tracks, source, ladders[0], options, work, session)
-                result = _packaged(made, plan, packager, path, options, session)
+                result = write_package(made, packager, path, options, session)
                 work.remove()
     wall_time_ms = (time.monotonic() - started) * 1000
     return replace(result, wall_time_ms=wall_time_ms)
 
 
-@frozen
-class _Plan:
-    """What is to be made, as far as the ladders tell."""
-
-    renditions: tuple[Rendition, ...]
-    segment_s: Fraction
-    frame_rate: Fraction
-    packager_args: tuple[str, ...]
-
-
-@frozen
-class _Made:
-    """The files that the packager takes."""
-
-    ladder: LadderResult
-    source: Source
-    scorer: Scorer | None
-    video: Mapping[Rendition, Delivered]
-    audio: Mapping[AudioTrack, Path]
-    text: Mapping[TextTrack, Path]
-    dropped: tuple[DroppedStream, ...]
-
-
-def _planned(ladders: Sequence[LadderResult], options: PackageOptions, caps: CapOptions) -> _Plan:
+def _planned(ladders: Sequence[LadderResult], options: PackageOptions, caps: CapOptions) -> Plan:
     first = ladders[0]
     rate, gop = first.source.frame_rate, first.gop_frames
     if rate is None or gop is None:
@@ -188,7 +142,7 @@ def _planned(ladders: Sequence[LadderResult], options: PackageOptions, caps: Cap
     factors = cap_factors(caps.maxrate_factor, caps.bufsize_factor)
     renditions = plan_renditions(ladders, factors)
     segment_s = segment_length(rate, gop, options.segment_s)
-    return _Plan(renditions, segment_s, rate, parse_arguments(options.packager_args))
+    return Plan(renditions, segment_s, rate, parse_arguments(options.packager_args))
 
 
 def _check_output(path: Path, source: Path, *, force: bool) -> None:
@@ -298,14 +252,14 @@ def _tracks(source: Source, options: PackageOptions) -> Tracks:
 
 
 def _made(
-    plan: _Plan,
+    plan: Plan,
     tracks: Tracks,
     source: Source,
     ladder: LadderResult,
     options: PackageOptions,
     work: WorkFolder,
     session: Session,
-) -> _Made:
+) -> Made:
     """Make all files that the packager takes: first those that show at once what is missing."""
     scorer = None
     if options.verify:
@@ -321,7 +275,7 @@ def _made(
             session.warn(f"The {each.type} stream {each.index} is left out: {each.reason}")
     video = _encoded(plan.renditions, maker, source, options, session)
     by_index = tuple(sorted(dropped, key=lambda each: each.index))
-    return _Made(ladder, source, scorer, video, audio, text, by_index)
+    return Made(plan, ladder, source, scorer, video, audio, text, by_index)
 
 
 def _extracted(
@@ -389,185 +343,3 @@ class _FramesOfAll:
             self._observe(FramesDone(_JOB, "encode", total))
 
         return count
-
-
-def _packaged(
-    made: _Made,
-    plan: _Plan,
-    packager: Packager,
-    path: Path,
-    options: PackageOptions,
-    session: Session,
-) -> PackageResult:
-    """Have the packager write the folder under another name, complete it, and give it its name."""
-    with _writing(path), scratch_folder(path.parent) as scratch:
-        folder = scratch / "package"
-        folder.mkdir()
-        command = packager_command(
-            packager.path,
-            video={each: delivered.path.resolve() for each, delivered in made.video.items()},
-            audio={track: file.resolve() for track, file in made.audio.items()},
-            text={track: file.resolve() for track, file in made.text.items()},
-            segment_s=plan.segment_s,
-            extra=plan.packager_args,
-        )
-        run_packager(command, folder, session.runner)
-        video, audio = _video_facts(made, plan, folder), _audio_facts(made, folder)
-        subtitles = [measure_playlist(folder / text_playlist(track.name)) for track in made.text]
-        text_bps = max((rates.peak_bps for rates in subtitles), default=0.0)
-        complete_hls(folder, video, audio, text_bps, options.hls_score)
-        complete_dash(folder, video, audio)
-        if options.player:
-            write_player(folder, made.source.path.stem, video)
-        size_bytes = folder_size(folder)
-        _put(folder, path)
-    return _result(made, plan, packager, path, video, audio, size_bytes, session)
-
-
-def _video_facts(made: _Made, plan: _Plan, folder: Path) -> dict[str, VideoFacts]:
-    facts = {}
-    for rendition, delivered in made.video.items():
-        playlist = video_playlist(rendition.name)
-        facts[playlist] = VideoFacts(
-            delivered.codecs,
-            rendition.resolution,
-            plan.frame_rate,
-            VideoRange.of_transfer(made.source.color_transfer),
-            rendition.rung.vmaf if delivered.vmaf is None else delivered.vmaf,
-            measure_playlist(folder / playlist),
-            measure_playlist((folder / playlist).with_name("iframes.m3u8")),
-        )
-    return facts
-
-
-def _audio_facts(made: _Made, folder: Path) -> dict[str, AudioFacts]:
-    facts = {}
-    for track in made.audio:
-        playlist = audio_playlist(track.name)
-        rates = measure_playlist(folder / playlist)
-        facts[playlist] = AudioFacts(track.group, track.is_default, rates)
-    return facts
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"The folder '{path}' cannot be written: {error.strerror or error}."
-        ) from error
-
-
-def _put(folder: Path, path: Path) -> None:
-    """Give a finished folder its name; what has it now goes only when the new one is whole."""
-    publish(folder)
-    if not path.exists():
-        folder.rename(path)
-        return
-    before = folder.with_name("before")
-    path.rename(before)
-    try:
-        folder.rename(path)
-    except OSError:
-        before.rename(path)
-        raise
-
-
-def _result(
-    made: _Made,
-    plan: _Plan,
-    packager: Packager,
-    path: Path,
-    video: Mapping[str, VideoFacts],
-    audio: Mapping[str, AudioFacts],
-    size_bytes: int,
-    session: Session,
-) -> PackageResult:
-    ladder, scorer = made.ladder, made.scorer
-    return PackageResult(
-        src=Path(ladder.src),
-        output=path,
-        hls=HLS,
-        dash=DASH,
-        page=PAGE if (path / PAGE).exists() else None,
-        segment_duration=plan.segment_s,
-        renditions=tuple(
-            _rendition(each, delivered, video[video_playlist(each.name)])
-            for each, delivered in made.video.items()
-        ),
-        audio=tuple(_audio(track, audio[audio_playlist(track.name)]) for track in made.audio),
-        text=tuple(map(_text, made.text)),
-        dropped=made.dropped,
-        size_bytes=size_bytes,
-        ffmpeg_bin=session.ffmpeg.path,
-        ffmpeg_version=session.ffmpeg.version,
-        packager_version=packager.version,
-        notes=_notes(made, session),
-        model=ladder.model,
-        pool=ladder.pool,
-        display=ladder.display,
-        comparison=None,
-        subsample=ladder.subsample,
-        backend=None if scorer is None else scorer.name,
-        backend_version=None if scorer is None else scorer.version,
-        hdr=made.source.is_hdr,
-        filter=made.source.filters,
-        wall_time_ms=None,
-    )
-
-
-def _notes(made: _Made, session: Session) -> tuple[str, ...]:
-    scores = {rendition: delivered.vmaf for rendition, delivered in made.video.items()}
-    notes = delivery_notes(scores, made.ladder.ffmpeg_version, session.ffmpeg.version)
-    for note in notes:
-        session.warn(note)
-    return notes
-
-
-def _rendition(rendition: Rendition, delivered: Delivered, facts: VideoFacts) -> PackagedRendition:
-    rung, caps = rendition.rung, rendition.caps
-    return PackagedRendition(
-        name=rendition.name,
-        encoder=rendition.encoder,
-        codecs=delivered.codecs,
-        width=rung.width,
-        height=rung.height,
-        crf=rung.crf,
-        bitrate_kbps=delivered.bitrate_kbps,
-        vmaf=delivered.vmaf,
-        ladder_vmaf=rung.vmaf,
-        bandwidth_bps=round(facts.rates.peak_bps),
-        average_bandwidth_bps=round(facts.rates.average_bps),
-        maxrate_kbps=None if caps is None else caps.maxrate_kbps,
-        bufsize_kbits=None if caps is None else caps.bufsize_kbits,
-        segments=facts.rates.segments,
-        video_sha256=delivered.video_sha256,
-        reused=delivered.reused,
-        encode_command=shell.join(delivered.command),
-    )
-
-
-def _audio(track: AudioTrack, facts: AudioFacts) -> PackagedAudio:
-    stream, form = track.stream, track.form
-    return PackagedAudio(
-        name=track.name,
-        stream=stream.index,
-        codec=stream.codec if form.codec == "copy" else form.codec,
-        group=track.group,
-        language=stream.language,
-        title=stream.title,
-        bandwidth_bps=round(facts.rates.peak_bps),
-        average_bandwidth_bps=round(facts.rates.average_bps),
-    )
-
-
-def _text(track: TextTrack) -> PackagedText:
-    stream = track.stream
-    return PackagedText(
-        name=track.name,
-        stream=stream.index,
-        language=stream.language,
-        title=stream.title,
-        forced=track.forced,
-    )
