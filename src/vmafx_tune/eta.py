@@ -40,6 +40,8 @@ _LOOKAHEAD = 25
 # Before so much of the first probe is done, its progress says little of what it takes.
 _TELLING_SHARE = 0.04
 _LATEST = 4
+# Where one more probe may come or not, it comes less often than is expected.
+_MAYBE = 0.6
 # What is shown counts down with the clock for as long as it is so near to the estimate.
 _LEAST_SHOWN, _MOST_SHOWN = 0.95, 1.1
 
@@ -188,10 +190,11 @@ class _Job:
                 pace = pace.times(likely_s / running.work / pace.frame_s)
         for (_, work), count in self.left.items():
             with_one_more_s = left_s + work * pace.frame_s
-            left_s += count * work * pace.frame_s
             if 0 < count < 1:
-                # One may come: no less than half of what is left then, until it is certain.
-                left_s = max(left_s, with_one_more_s / 2)
+                # No less than half of what is left if it comes, until that is certain.
+                left_s = max(left_s + _MAYBE * count * work * pace.frame_s, with_one_more_s / 2)
+            else:
+                left_s += count * work * pace.frame_s
         return left_s
 
 
