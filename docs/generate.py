@@ -13,7 +13,7 @@ from typer.models import ArgumentInfo, ParameterInfo
 
 import vmafx_tune
 from vmafx_tune.cli.app import COMMANDS, app, function_of
-from vmafx_tune.cli.help import split_examples
+from vmafx_tune.cli.command import split_examples
 from vmafx_tune.encoders.registry import all_rows
 from vmafx_tune.knob import X264_PRESETS
 

@@ -21,7 +21,7 @@ from vmafx_tune.probing.database import (
 )
 from vmafx_tune.probing.rows import COLUMNS, DamagedRowError, ProbeRow
 from vmafx_tune.probing.store import STORE_NAME, evict, store_limit
-from vmafx_tune.results.cache import CacheEntry, CacheResult
+from vmafx_tune.results.machine import CacheEntry, CacheResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,9 +17,13 @@ __all__ = [
     "ABSENT",
     "bitrate",
     "counted",
+    "duration",
     "encodable",
+    "file_size",
     "given",
+    "listed",
     "one_line",
+    "percent",
     "quality",
     "rough_bitrate",
     "vmaf",
@@ -86,6 +90,36 @@ def listed(names: Sequence[str]) -> str:
     """Join names as in a sentence: `a, b and c`."""
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last
+
+
+def percent(value: float | None) -> str:
+    """Format a signed difference in percent."""
+    return ABSENT if value is None or not math.isfinite(value) else f"{value:+.1f} %"
+
+
+def file_size(size_bytes: int) -> str:
+    """Format a number of bytes in powers of 1024: `812 B`, `64.0 KiB`, `2.0 GiB`."""
+    if size_bytes < 1024:
+        return f"{size_bytes} B"
+    size = float(size_bytes)
+    for unit in ("KiB", "MiB", "GiB"):
+        size /= 1024
+        if size < 1023.95:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1024:,.1f} TiB"
+
+
+def duration(milliseconds: float | None) -> str:
+    """Format a span of time: `0.42 s`, `12.3 s`, `3:07 min`, `2:03:07 h`."""
+    if milliseconds is None or not math.isfinite(milliseconds):
+        return ABSENT
+    seconds = milliseconds / 1000
+    if seconds < 59.95:
+        return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}:{rest:02} min"
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"
 
 
 def _rounded_up(number: float, decimals: int) -> str:

@@ -13,11 +13,11 @@ from vmafx_tune._version import __version__
 from vmafx_tune.encoders.registry import all_rows
 from vmafx_tune.errors import LibvmafNotFoundError, VmafxTuneError
 from vmafx_tune.files import cache_folder
+from vmafx_tune.formatting import file_size
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.package.packager import find_packager
 from vmafx_tune.probing.database import Database
 from vmafx_tune.probing.store import STORE_NAME
-from vmafx_tune.reports.text import file_size
 from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
 from vmafx_tune.scoring.libvmaf.library import load_libvmaf
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL

@@ -11,8 +11,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from vmafx_tune._version import __version__
-from vmafx_tune.cli.help import GroupedCommand
-from vmafx_tune.cli.values import read_plainly
+from vmafx_tune.cli.command import GroupedCommand, read_plainly
 from vmafx_tune.formatting import one_line
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from vmafx_tune.cli.common import OutputOptions, running
 from vmafx_tune.errors import UsageError
 
 if TYPE_CHECKING:
-    from vmafx_tune.results.cache import CacheResult
+    from vmafx_tune.results.machine import CacheResult
 
 __all__ = ["cache"]
 

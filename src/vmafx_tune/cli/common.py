@@ -11,9 +11,11 @@ import typer
 
 from vmafx_tune import shell
 from vmafx_tune.choices import HlsScore, ProgressMode
+from vmafx_tune.cli.binding import refuse_undecodable
 from vmafx_tune.cli.failure import say
 from vmafx_tune.cli.output import Destination, choose_format
-from vmafx_tune.cli.typed import refuse_undecodable
+from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.files import read_input, read_standard_input
 from vmafx_tune.frozen import frozen
 from vmafx_tune.options import ClusterOptions, SourceOptions, ToolOptions, option, option_group
 from vmafx_tune.signals import unwinding_on_signals
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from vmafx_tune.events import Observer
+    from vmafx_tune.results.ladder import LadderResult
     from vmafx_tune.results.record import Result
     from vmafx_tune.session import Session
+
 
 __all__ = [
     "CLUSTER_VARIABLE",
@@ -38,6 +42,7 @@ __all__ = [
     "Run",
     "Target",
     "running",
+    "saved_ladder",
 ]
 
 Reference: TypeAlias = Annotated[
@@ -231,3 +236,27 @@ def _show_command(argv: tuple[str, ...]) -> None:
     from vmafx_tune.media.ffmpeg import without_guard
 
     say(f"$ {shell.join(without_guard(argv), one_line=True)}")
+
+
+def saved_ladder(name: str) -> LadderResult:
+    """Read a ladder from a file; `-` is standard input.
+
+    Raises:
+        InvalidLadderError: It cannot be read, or is not a ladder.
+    """
+    from vmafx_tune.reports.saved_ladder import read_ladder
+
+    shown = "standard input" if name == "-" else f"'{name}'"
+    try:
+        data = read_standard_input() if name == "-" else read_input(Path(name))
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InvalidLadderError(f"The ladder in {shown} cannot be read: {reason}.") from error
+    return read_ladder(_decoded(data, shown), shown)
+
+
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidLadderError(f"{name} is not a ladder in JSON: it is not text.") from error

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from vmafx_tune.choices import HlsScore, Sampling, ScoreAt
-from vmafx_tune.cli.binding import takes_options
-from vmafx_tune.cli.common import MISSED_TARGET, Commands, OutputOptions, Run, running
+from vmafx_tune.cli.binding import given_besides, takes_options
+from vmafx_tune.cli.common import MISSED_TARGET, Commands, OutputOptions, Run, running, saved_ladder
 from vmafx_tune.cli.failure import say
-from vmafx_tune.cli.saved import saved_ladder
-from vmafx_tune.cli.typed import given_besides
 from vmafx_tune.errors import UsageError
 from vmafx_tune.formatting import given
 from vmafx_tune.options import (

@@ -7,7 +7,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
-from vmafx_tune.cli.typed import named_files
+from vmafx_tune.cli.binding import named_files
 from vmafx_tune.errors import OutputError, UsageError
 from vmafx_tune.media.output_file import check_writable, written_whole
 from vmafx_tune.standard_streams import check_output

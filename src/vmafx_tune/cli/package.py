@@ -8,9 +8,8 @@ from typing import Annotated
 import typer
 
 from vmafx_tune.cli.binding import takes_options
-from vmafx_tune.cli.common import DisplayOptions, running
+from vmafx_tune.cli.common import DisplayOptions, running, saved_ladder
 from vmafx_tune.cli.output import Destination, choose_format
-from vmafx_tune.cli.saved import saved_ladder
 from vmafx_tune.errors import UsageError
 from vmafx_tune.options import CapOptions, PackageOptions, ToolOptions
 

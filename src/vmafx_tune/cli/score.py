@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vmafx_tune.cli.binding import takes_options
+from vmafx_tune.cli.binding import given_besides, takes_options
 from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, running
 from vmafx_tune.cli.failure import say
-from vmafx_tune.cli.typed import given_besides
 from vmafx_tune.errors import UsageError
 from vmafx_tune.formatting import given, vmaf
 from vmafx_tune.options import (

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vmafx_tune import shell
+from vmafx_tune import formatting, shell
 from vmafx_tune.encoders.registry import all_rows
 from vmafx_tune.formatting import counted
 from vmafx_tune.frozen import frozen
-from vmafx_tune.reports import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +25,7 @@ __all__ = [
     "HDR_NOTE",
     "Heading",
     "Sheet",
+    "command_line",
     "compared_in",
     "describe_chunks",
     "describe_parts",
@@ -117,7 +117,7 @@ def compared_in(comparison: Comparison | None) -> str:
 
 def setting(encoder: str, quality: float) -> str:
     """Write a quality setting, with the knob's name where it is not the usual `crf`."""
-    name, value = knob(encoder), text.quality(quality)
+    name, value = knob(encoder), formatting.quality(quality)
     return value if name == "crf" else f"{name} {value}"
 
 
@@ -133,12 +133,12 @@ def knob(encoder: str) -> str:
 def limit_of(result: SearchResult | CompareResult) -> str:
     """Say what an answer may cost; empty where there is no limit."""
     limit_kbps = result.max_bitrate_kbps
-    return "" if limit_kbps is None else f"at most {text.given(limit_kbps)} kb/s"
+    return "" if limit_kbps is None else f"at most {formatting.given(limit_kbps)} kb/s"
 
 
 def stopped(search: SearchResult) -> str:
     """Say why an encode has no score."""
-    return f"stopped: over {text.given(search.max_bitrate_kbps)} kb/s"
+    return f"stopped: over {formatting.given(search.max_bitrate_kbps)} kb/s"
 
 
 def proof(answer: Answer) -> str:
@@ -148,13 +148,14 @@ def proof(answer: Answer) -> str:
     worse = answer.next_worse
     if worse is None:
         return "end of range"
-    return f"{text.quality(worse.crf)}: {text.vmaf(worse.vmaf_score, target=answer.target_vmaf)}"
+    vmaf = formatting.vmaf(worse.vmaf_score, target=answer.target_vmaf)
+    return f"{formatting.quality(worse.crf)}: {vmaf}"
 
 
 def speed(source: Source, encode_time_ms: float | None) -> str:
     """Tell an encode's speed in frames per second."""
     if not encode_time_ms or encode_time_ms < 0:
-        return text.ABSENT
+        return formatting.ABSENT
     return f"{source.n_frames / encode_time_ms * 1000:,.0f} fps"
 
 
@@ -180,8 +181,9 @@ def describe_sample(answer: Answer) -> str:
         return told
     found = sample.estimate
     return (
-        f"{told}; said VMAF {text.vmaf(found.vmaf_score, target=answer.target_vmaf)} at "
-        f"{knob(answer.codec)} {text.quality(found.crf)}, {text.bitrate(found.bitrate_kbps)} kb/s"
+        f"{told}; said VMAF {formatting.vmaf(found.vmaf_score, target=answer.target_vmaf)} at "
+        f"{knob(answer.codec)} {formatting.quality(found.crf)}, "
+        f"{formatting.bitrate(found.bitrate_kbps)} kb/s"
     )
 
 
@@ -263,3 +265,13 @@ def _described(
     )
     known = ", ".join(fact for fact in told if fact)
     return f"{path} ({known})" if known else str(path)
+
+
+def command_line(argv: Sequence[str], *, one_line: bool = False) -> str:
+    """Quote `argv` for a POSIX shell, so that pasting the text runs the same command.
+
+    Args:
+        argv: The command.
+        one_line: Whether it must be one line, although an argument has several.
+    """
+    return formatting.encodable(shell.join(argv, one_line=one_line))

@@ -13,11 +13,10 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from vmafx_tune.reports import schemas
-from vmafx_tune.results.cache import CacheResult
 from vmafx_tune.results.compare import CompareOneTarget, CompareTargets
 from vmafx_tune.results.encode import EncodeResult
 from vmafx_tune.results.ladder import LadderResult
-from vmafx_tune.results.machine import DoctorResult, EncodersResult
+from vmafx_tune.results.machine import CacheResult, DoctorResult, EncodersResult
 from vmafx_tune.results.package import PackageResult
 from vmafx_tune.results.record import json_fields
 from vmafx_tune.results.score import RemoteScoreResult, ScoreResult

@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from vmafx_tune.formatting import encodable
 from vmafx_tune.model import Resolution
-from vmafx_tune.reports.text import encodable
 from vmafx_tune.results.record import json_fields
 
 if TYPE_CHECKING:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from vmafx_tune import formatting
 from vmafx_tune.choices import Sampling, ScoreAt, Spacing
 from vmafx_tune.formatting import counted
-from vmafx_tune.reports import facts, text
+from vmafx_tune.reports import facts
 from vmafx_tune.reports.facts import Heading, Sheet
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def circumstances(result: LadderResult) -> list[tuple[str, str]]:
         ("Rungs", _choice(result.selection)),
         ("Scored by", backend),
         ("ffmpeg", result.ffmpeg_version),
-        ("Took", _joined(text.duration(result.wall_time_ms), _counted(result))),
+        ("Took", _joined(formatting.duration(result.wall_time_ms), _counted(result))),
     ]
 
 
@@ -99,7 +100,7 @@ def rung_sheet(result: LadderResult) -> Sheet:
     return sheet.columns(
         position
         for position in range(len(headings))
-        if any(row[position] != text.ABSENT for row in rows)
+        if any(row[position] != formatting.ABSENT for row in rows)
     )
 
 
@@ -124,7 +125,7 @@ def cell_sheet(result: LadderResult, targets: Sequence[float] | None = None) -> 
         )
         for size in result.resolutions
     )
-    columns = (Heading(f"VMAF {text.given(target)}") for target in shown)
+    columns = (Heading(f"VMAF {formatting.given(target)}") for target in shown)
     return Sheet((Heading("Resolution", number=False), *columns), rows)
 
 
@@ -169,8 +170,8 @@ def commands(result: LadderResult) -> list[tuple[str, Sequence[str]]]:
 def point_text(result: LadderResult, point: Encode) -> str:
     """Say what an encode is, in a line."""
     return (
-        f"{point.resolution} {facts.knob(result.encoder)} {text.quality(point.crf)}, "
-        f"{text.bitrate(point.bitrate_kbps)} kb/s, VMAF {text.vmaf(point.vmaf)}"
+        f"{point.resolution} {facts.knob(result.encoder)} {formatting.quality(point.crf)}, "
+        f"{formatting.bitrate(point.bitrate_kbps)} kb/s, VMAF {formatting.vmaf(point.vmaf)}"
     )
 
 
@@ -251,12 +252,12 @@ def _choice(choice: RungChoice | None) -> str:
 
 
 def _least_gap(kbps: float) -> str:
-    return f"at least {text.given(kbps)} kb/s or a quarter apart" if kbps else ""
+    return f"at least {formatting.given(kbps)} kb/s or a quarter apart" if kbps else ""
 
 
 def _limits(unit: str, low: float | None, high: float | None) -> str:
     ends = [
-        f"{word} {text.given(end)}"
+        f"{word} {formatting.given(end)}"
         for word, end in (("from", low), ("up to", high))
         if end is not None
     ]
@@ -273,14 +274,14 @@ def _rung_cells(number: int, rung: LadderRung) -> tuple[str, ...]:
     return (
         str(number),
         str(rung.resolution),
-        text.quality(rung.crf),
-        text.bitrate(rung.bitrate_kbps),
-        text.bitrate(rung.peak_bitrate_kbps),
-        text.vmaf(rung.vmaf),
-        text.vmaf(pooled.p5 if pooled else None),
-        text.vmaf(pooled.min if pooled else None),
-        text.ABSENT if rung.target_vmaf is None else text.given(rung.target_vmaf),
-        rung.codecs or text.ABSENT,
+        formatting.quality(rung.crf),
+        formatting.bitrate(rung.bitrate_kbps),
+        formatting.bitrate(rung.peak_bitrate_kbps),
+        formatting.vmaf(rung.vmaf),
+        formatting.vmaf(pooled.p5 if pooled else None),
+        formatting.vmaf(pooled.min if pooled else None),
+        formatting.ABSENT if rung.target_vmaf is None else formatting.given(rung.target_vmaf),
+        rung.codecs or formatting.ABSENT,
     )
 
 
@@ -294,10 +295,12 @@ def _best_scores(points: Iterable[LadderPoint]) -> dict[Resolution, float]:
 
 def _cell_text(cell: LadderCell | None, best: float | None, *, adaptive: bool) -> str:
     if cell is None:
-        return text.ABSENT
+        return formatting.ABSENT
     if cell.ok:
         bound = "≤ " if adaptive and cell.note else ""
-        return f"{bound}{text.rough_bitrate(cell.bitrate_kbps)} @ {text.quality(cell.crf)}"
+        return (
+            f"{bound}{formatting.rough_bitrate(cell.bitrate_kbps)} @ {formatting.quality(cell.crf)}"
+        )
     if cell.error_kind == "left_out":
         return "left out"
     if cell.error_kind != "unreachable":
@@ -305,7 +308,7 @@ def _cell_text(cell: LadderCell | None, best: float | None, *, adaptive: bool) -
     return (
         "missed"
         if best is None or best >= cell.target
-        else f"max {text.vmaf(best, target=cell.target)}"
+        else f"max {formatting.vmaf(best, target=cell.target)}"
     )
 
 
@@ -319,10 +322,10 @@ def _places(result: LadderResult, cells: Sequence[LadderCell]) -> str:
         return "Every cell"
     targets: dict[Resolution, list[str]] = {}
     for cell in cells:
-        targets.setdefault(cell.resolution, []).append(text.given(cell.target))
+        targets.setdefault(cell.resolution, []).append(formatting.given(cell.target))
     return "; ".join(_lines_of(targets))
 
 
 def _lines_of(targets: dict[Resolution, list[str]]) -> Iterator[str]:
     for size, missed in targets.items():
-        yield f"{size} at {text.enumerated(missed)}"
+        yield f"{size} at {formatting.listed(missed)}"

@@ -6,8 +6,9 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from vmafx_tune import formatting
 from vmafx_tune._version import __version__
-from vmafx_tune.reports import facts, ladder_facts, ranking, text
+from vmafx_tune.reports import facts, ladder_facts, ranking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,13 +33,13 @@ _SPECIAL = re.compile(r"[\\`*\[\]<>|~$&]|(?<![^\W_])_|_(?![^\W_])")
 
 def escape(value: str) -> str:
     """Write text, on one line, so that nothing in it is markup."""
-    return _SPECIAL.sub(r"\\\g<0>", text.one_line(value))
+    return _SPECIAL.sub(r"\\\g<0>", formatting.one_line(value))
 
 
 def code(value: str) -> str:
     """Write text, on one line, as a code span."""
     # A code span takes no escapes; one more backtick than its text ever has in a row closes it.
-    plain = text.one_line(value)
+    plain = formatting.one_line(value)
     ticks = "`" * (_longest_run(plain) + 1)
     padding = " " if plain.startswith("`") or plain.endswith("`") else ""
     return f"{ticks}{padding}{plain}{padding}{ticks}"
@@ -68,7 +69,9 @@ def hidden_commands(labelled: Iterable[tuple[str, Sequence[str]]]) -> Iterable[s
     Args:
         labelled: What each command gives, and its arguments.
     """
-    commands = [f"# {text.one_line(label)}\n{text.command_line(argv)}" for label, argv in labelled]
+    commands = [
+        f"# {formatting.one_line(label)}\n{facts.command_line(argv)}" for label, argv in labelled
+    ]
     if not commands:
         return
     block = "\n\n".join(commands)
@@ -125,20 +128,20 @@ def _circumstances(result: CompareResult) -> str:
 
 
 def _target_section(result: CompareResult, target: float) -> Iterable[str]:
-    yield f"## VMAF {text.given(target)}"
+    yield f"## VMAF {formatting.given(target)}"
     rows = (_cells(row) for row in result.rows if row.target_vmaf == target)
     yield table(_COLUMNS, _ALIGNMENT, rows)
 
 
 def _cells(row: CompareRow) -> Sequence[str]:
     return (
-        str(row.rank or text.ABSENT),
+        str(row.rank or formatting.ABSENT),
         escape(row.codec),
-        escape(row.encoder_version) or text.ABSENT,
+        escape(row.encoder_version) or formatting.ABSENT,
         ranking.answer_setting(row),
-        text.bitrate(row.bitrate_kbps),
-        text.ABSENT if row.encode_time_ms is None else f"{row.encode_time_ms:.0f}",
-        text.vmaf(row.vmaf_score, target=row.target_vmaf),
+        formatting.bitrate(row.bitrate_kbps),
+        formatting.ABSENT if row.encode_time_ms is None else f"{row.encode_time_ms:.0f}",
+        formatting.vmaf(row.vmaf_score, target=row.target_vmaf),
         escape(ranking.status(row)),
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmafx_tune.reports import facts, text
+from vmafx_tune import formatting
+from vmafx_tune.reports import facts
 from vmafx_tune.reports.facts import (
     HDR_NOTE,
     Heading,
@@ -47,7 +48,7 @@ def _percent_against(reference_kbps: float | None, bitrate_kbps: float | None) -
 
 def answer_setting(row: CompareRow) -> str:
     """Write a row's quality setting, for a table."""
-    return setting(row.codec, row.best_crf) if row.ok else text.ABSENT
+    return setting(row.codec, row.best_crf) if row.ok else formatting.ABSENT
 
 
 def status(row: CompareRow) -> str:
@@ -94,7 +95,7 @@ def circumstances(result: CompareResult) -> list[tuple[str, str]]:
         ("Answers", facts.limit_of(result)),
         *_samples(result),
         ("Chunks", chunks(result)),
-        ("Took", text.duration(result.wall_time_ms)),
+        ("Took", formatting.duration(result.wall_time_ms)),
     ]
 
 
@@ -134,13 +135,13 @@ def _row_cells(
     result: CompareResult, row: CompareRow, against_kbps: float | None
 ) -> tuple[str, ...]:
     return (
-        str(row.rank or text.ABSENT),
+        str(row.rank or formatting.ABSENT),
         row.codec,
         answer_setting(row),
-        text.vmaf(row.vmaf_score, target=row.target_vmaf),
-        text.bitrate(row.bitrate_kbps),
-        text.percent(_percent_against(against_kbps, row.bitrate_kbps)),
-        text.duration(row.encode_time_ms),
+        formatting.vmaf(row.vmaf_score, target=row.target_vmaf),
+        formatting.bitrate(row.bitrate_kbps),
+        formatting.percent(_percent_against(against_kbps, row.bitrate_kbps)),
+        formatting.duration(row.encode_time_ms),
         facts.speed(result.source, row.encode_time_ms),
         proof(row) if row.ok else status(row),
     )
@@ -162,7 +163,7 @@ def _bd_cells(bd: BdRate) -> tuple[str, ...]:
     return (
         bd.codec,
         bd.anchor,
-        text.percent(bd.percent),
+        formatting.percent(bd.percent),
         _overlap(bd),
         f"{bd.points.codec} / {bd.points.anchor}",
     )
@@ -189,9 +190,9 @@ def scorer(result: CompareResult) -> str:
 def _overlap(bd: BdRate) -> str:
     """Tell the VMAF interval that a BD-rate was integrated over."""
     return (
-        text.ABSENT
+        formatting.ABSENT
         if bd.overlap is None
-        else " to ".join(text.vmaf(end, 1) for end in (bd.overlap.lo, bd.overlap.hi))
+        else " to ".join(formatting.vmaf(end, 1) for end in (bd.overlap.lo, bd.overlap.hi))
     )
 
 
@@ -201,13 +202,13 @@ def heading(result: CompareResult) -> str:
 
 
 def _numbers(numbers: Sequence[float]) -> str:
-    return text.enumerated([text.given(number) for number in numbers])
+    return formatting.listed([formatting.given(number) for number in numbers])
 
 
 def _samples(result: CompareResult) -> list[tuple[str, str]]:
     """List what stood for the source, by encoder and target where that was verified."""
     told = {
-        f"{row.codec}, {text.given(row.target_vmaf)}": describe_sample(row)
+        f"{row.codec}, {formatting.given(row.target_vmaf)}": describe_sample(row)
         for row in result.rows
         if row.sample
     }
@@ -228,5 +229,7 @@ def commands(result: CompareResult) -> list[tuple[str, Sequence[str]]]:
     return [
         command
         for row in result.rows
-        for command in encode_commands(f"{row.codec}, VMAF {text.given(row.target_vmaf)}", row)
+        for command in encode_commands(
+            f"{row.codec}, VMAF {formatting.given(row.target_vmaf)}", row
+        )
     ]

@@ -92,8 +92,6 @@ def fit_encoding(text: str, fmt: str, encoding: str) -> str:
         fmt: The format that it is in: JSON keeps its meaning, others look alike.
         encoding: Name of a codec, such as that of a stream.
     """
-    from vmafx_tune.reports.text import in_encoding
-
     fitting = in_encoding(text, encoding)
     if fmt == "json" and fitting != text:
         from vmafx_tune.reports.json_csv import in_ascii
@@ -161,3 +159,25 @@ def _manifest(result: LadderResult, fmt: str, hls_score: HlsScore) -> str:
     from vmafx_tune.manifests.dash import media_presentation
 
     return media_presentation(variants)
+
+
+# One character for one, so that columns and pictures keep their shape.
+_STAND_INS = str.maketrans(
+    dict(zip("\N{EN DASH}…─│└┤┬✓✗", "-.-|+++vx", strict=True))
+    | {chr(dots): "." for dots in range(0x2801, 0x2900)}
+)
+
+
+def in_encoding(text: str, encoding: str) -> str:
+    """Replace what an encoding cannot hold by something alike, one character for one.
+
+    Args:
+        text: As for a terminal that shows everything.
+        encoding: Name of a codec, such as that of a stream.
+    """
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        plain = text.translate(_STAND_INS)
+        return plain.encode(encoding, errors="replace").decode(encoding)
+    return text

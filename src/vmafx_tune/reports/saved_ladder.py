@@ -10,9 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from vmafx_tune._version import __version__
 from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.formatting import encodable, one_line
 from vmafx_tune.ladder.rung_options import default_choice
 from vmafx_tune.model import HDR_TRANSFERS
-from vmafx_tune.reports.text import encodable, one_line
 from vmafx_tune.results.ladder import LadderCell, LadderPoint, LadderResult, MeasuredEncode
 
 if TYPE_CHECKING:

@@ -20,9 +20,15 @@ from vmafx_tune.model import (
     Source,
     VmafModel,
 )
-from vmafx_tune.results.cache import CacheEntry, CacheResult
 from vmafx_tune.results.compare import BdPoints, BdRate, CompareResult, CompareRow, Overlap
-from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
+from vmafx_tune.results.machine import (
+    CacheEntry,
+    CacheResult,
+    DoctorCheck,
+    DoctorResult,
+    EncodersResult,
+    EncoderStatus,
+)
 from vmafx_tune.results.score import RemoteScoreResult, ScoreResult
 from vmafx_tune.results.search import Answer, ProbeSummary, SearchLimit, SearchResult
 from vmafx_tune.scoring.pooling import pool_scores, summarize

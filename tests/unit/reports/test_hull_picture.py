@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.unit.reports import ladder_factories as factories
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.model import Resolution
-from vmafx_tune.reports import text
+from vmafx_tune.reports.render import in_encoding
 from vmafx_tune.reports.tables.ladder import MIN_WIDTH, hull_picture
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def test_more_resolutions_than_letters_can_be_drawn() -> None:
 def test_every_character_has_a_stand_in_in_plain_ascii() -> None:
     result = factories.ladder_result()
     picture = "\n".join(lines(result.probes, result.hull, result.renditions[:1]))
-    plain = text.in_encoding(picture, "ascii")
+    plain = in_encoding(picture, "ascii")
     assert plain.isascii()
     assert "?" not in plain
     assert len(plain) == len(picture)

@@ -6,9 +6,9 @@ import re
 from dataclasses import replace
 
 from tests.unit.reports import factories
+from vmafx_tune.formatting import ABSENT
 from vmafx_tune.reports.facts import HDR_NOTE
 from vmafx_tune.reports.markdown import compare_markdown
-from vmafx_tune.reports.text import ABSENT
 
 
 def test_the_title_names_the_targets() -> None:

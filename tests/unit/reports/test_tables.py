@@ -12,12 +12,12 @@ from rich.console import Console
 from tests.unit.reports import factories
 from tests.unit.reports.ladder_factories import ladder_result
 from tests.unit.reports.package_factories import package_result
-from vmafx_tune.reports import text
+from vmafx_tune import formatting
+from vmafx_tune.formatting import ABSENT
 from vmafx_tune.reports.facts import HDR_NOTE
 from vmafx_tune.reports.html.pages import compare_html
 from vmafx_tune.reports.markdown import compare_markdown
 from vmafx_tune.reports.tables import print_result, table_text, terminal_text
-from vmafx_tune.reports.text import ABSENT
 from vmafx_tune.results.measurement import Sample, SampledPart, SampleEstimate
 from vmafx_tune.results.search import NonMonotone, SearchLimit
 
@@ -120,7 +120,10 @@ def test_encodes_that_were_stopped_stand_among_the_probes_with_the_reason() -> N
     found = lines(limited)
     assert line_with("Answer", found).split(maxsplit=1)[1] == "at most 800 kb/s"
     stopped = [line.split() for line in found if line.endswith("stopped: over 800 kb/s")]
-    assert [cells[:2] for cells in stopped] == [["12", text.ABSENT], ["18.5", text.ABSENT]]
+    assert [cells[:2] for cells in stopped] == [
+        ["12", formatting.ABSENT],
+        ["18.5", formatting.ABSENT],
+    ]
     assert line_with("Took", found).endswith("8 probes, 2 cached")
 
 

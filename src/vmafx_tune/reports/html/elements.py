@@ -7,8 +7,9 @@ from importlib import resources
 from string import Template
 from typing import TYPE_CHECKING
 
+from vmafx_tune import formatting
 from vmafx_tune._version import __version__
-from vmafx_tune.reports import text
+from vmafx_tune.reports import facts
 from vmafx_tune.reports.html.chart import N_STYLES, marker
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def commands(labelled: Iterable[tuple[str, Sequence[str]]]) -> Iterator[str]:
             yield heading("Encode commands")
         yield (
             f'<div class="command"><p>{_text(label)}</p>'
-            f"<pre><code>{escape(text.command_line(argv))}</code></pre>"
+            f"<pre><code>{escape(facts.command_line(argv))}</code></pre>"
             '<button type="button">Copy</button></div>'
         )
 
@@ -130,4 +131,4 @@ def _class(name: str) -> str:
 
 
 def _text(value: str) -> str:
-    return escape(text.one_line(value))
+    return escape(formatting.one_line(value))

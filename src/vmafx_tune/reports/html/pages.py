@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmafx_tune.reports import facts, ladder_facts, ranking, text
+from vmafx_tune import formatting
+from vmafx_tune.reports import facts, ladder_facts, ranking
 from vmafx_tune.reports.html import elements
 from vmafx_tune.reports.html.chart import ChartPoint, Series, rate_quality_svg
 
@@ -37,7 +38,7 @@ def compare_html(result: CompareResult) -> str:
 
 def _compare_sections(result: CompareResult) -> Iterator[str]:
     for target in result.targets:
-        yield elements.heading(f"VMAF {text.given(target)}")
+        yield elements.heading(f"VMAF {formatting.given(target)}")
         yield _table(ranking.target_sheet(result, target))
     for who, why in ranking.failures(result):
         yield elements.paragraph(f"{who}: {why}", "failure")
@@ -66,8 +67,8 @@ def _series(result: CompareResult, encoder: str) -> Series:
 
 def _hover(encoder: str, probe: ProbeSummary) -> str:
     return (
-        f"{encoder} {facts.setting(encoder, probe.crf)}: VMAF {text.vmaf(probe.vmaf_score)}, "
-        f"{text.bitrate(probe.bitrate_kbps)} kb/s"
+        f"{encoder} {facts.setting(encoder, probe.crf)}: VMAF {formatting.vmaf(probe.vmaf_score)}, "
+        f"{formatting.bitrate(probe.bitrate_kbps)} kb/s"
     )
 
 

@@ -15,8 +15,9 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
+from vmafx_tune.formatting import one_line
 from vmafx_tune.frozen import frozen
-from vmafx_tune.reports.text import command_line, one_line
+from vmafx_tune.reports.facts import command_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmafx_tune.reports import ranking, text
+from vmafx_tune import formatting
+from vmafx_tune.reports import ranking
 from vmafx_tune.reports.tables import commands, facts_grid, fitting_grid, plain, sheet_grid
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def compare_parts(result: CompareResult, *, with_commands: bool = False) -> Iter
     for target in result.targets:
         yield ""
         if len(result.targets) > 1:
-            yield plain(f"VMAF {text.given(target)}", "bold")
+            yield plain(f"VMAF {formatting.given(target)}", "bold")
         yield fitting_grid(ranking.target_sheet(result, target))
     yield from _bd_rates(result.bd_rate)
 

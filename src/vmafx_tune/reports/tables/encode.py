@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from vmafx_tune import formatting
 from vmafx_tune.formatting import counted
-from vmafx_tune.reports import facts, text
+from vmafx_tune.reports import facts
 from vmafx_tune.reports.tables import facts_grid, plain
 from vmafx_tune.reports.tables.search import circumstances, probes, took
 
@@ -46,7 +47,7 @@ def encode_parts(result: EncodeResult) -> Iterator[Part]:
 
 
 def _summary(result: EncodeResult, output: Output) -> RenderableType:
-    size = text.file_size(output.size_bytes)
+    size = formatting.file_size(output.size_bytes)
     return facts_grid(
         [
             ("Size", f"{size}, {_change(output.size_percent)}"),
@@ -65,19 +66,19 @@ def _change(percent: float) -> str:
 
 
 def _video(result: EncodeResult) -> str:
-    name = f"{result.codec} {facts.knob(result.codec)} {text.quality(result.best_crf)}"
-    return f"{name}, {text.bitrate(result.bitrate_kbps)} kb/s"
+    name = f"{result.codec} {facts.knob(result.codec)} {formatting.quality(result.best_crf)}"
+    return f"{name}, {formatting.bitrate(result.bitrate_kbps)} kb/s"
 
 
 def _quality(result: EncodeResult) -> str:
     pooled, target = result.vmaf_pooled, result.target_vmaf
-    found = f"{text.vmaf(result.vmaf_score, target=target)} for {text.given(target)}"
+    found = f"{formatting.vmaf(result.vmaf_score, target=target)} for {formatting.given(target)}"
     if pooled is None:
         return found
-    told = [f"{found} ({result.pool.value})", f"p5 {text.vmaf(pooled.p5)}"]
+    told = [f"{found} ({result.pool.value})", f"p5 {formatting.vmaf(pooled.p5)}"]
     worst = result.worst_second
     if worst is not None:
-        told.append(f"worst second {text.vmaf(worst.vmaf_score)} at {_clock(worst.start_s)}")
+        told.append(f"worst second {formatting.vmaf(worst.vmaf_score)} at {_clock(worst.start_s)}")
     return ", ".join(told)
 
 

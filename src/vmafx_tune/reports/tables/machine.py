@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from vmafx_tune.reports import text
+from vmafx_tune import formatting
 from vmafx_tune.reports.tables import Column, FirstThatFits, facts_grid, grid, plain
 
 if TYPE_CHECKING:
@@ -15,8 +15,14 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from vmafx_tune.reports.tables import Part
-    from vmafx_tune.results.cache import CacheEntry, CacheResult
-    from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
+    from vmafx_tune.results.machine import (
+        CacheEntry,
+        CacheResult,
+        DoctorCheck,
+        DoctorResult,
+        EncodersResult,
+        EncoderStatus,
+    )
 
 __all__ = ["cache_parts", "doctor_parts", "encoders_parts"]
 
@@ -110,7 +116,12 @@ def _notes(result: EncodersResult) -> dict[str, list[str]]:
 
 
 def _check_cells(check: DoctorCheck) -> list[Text]:
-    return [_mark(check), plain(check.name), plain(check.value or text.ABSENT), plain(check.detail)]
+    return [
+        _mark(check),
+        plain(check.name),
+        plain(check.value or formatting.ABSENT),
+        plain(check.detail),
+    ]
 
 
 def _mark(check: DoctorCheck) -> Text:
@@ -143,14 +154,14 @@ def cache_parts(result: CacheResult) -> Iterator[Part]:
             ("Entries", f"{result.n_entries:,}"),
             ("Damaged", f"{result.n_damaged:,}" if result.n_damaged else ""),
             ("Removed", f"{result.n_removed:,}" if result.n_removed else ""),
-            ("Takes", f"{text.file_size(result.size_bytes)} of {_limit(result)}"),
+            ("Takes", f"{formatting.file_size(result.size_bytes)} of {_limit(result)}"),
             ("Set aside as damaged", "\n".join(map(str, result.damaged))),
         ]
     )
 
 
 def _limit(result: CacheResult) -> str:
-    return text.file_size(result.limit_bytes)
+    return formatting.file_size(result.limit_bytes)
 
 
 def _cells(entry: CacheEntry) -> list[str]:
@@ -158,10 +169,10 @@ def _cells(entry: CacheEntry) -> list[str]:
     return [
         entry.src,
         entry.codec or _ITSELF,
-        text.ABSENT if entry.crf is None else text.quality(entry.crf),
+        formatting.ABSENT if entry.crf is None else formatting.quality(entry.crf),
         entry.size,
-        text.bitrate(entry.bitrate_kbps),
-        text.vmaf(entry.vmaf_score),
+        formatting.bitrate(entry.bitrate_kbps),
+        formatting.vmaf(entry.vmaf_score),
         f"{used:%Y-%m-%d %H:%M}",
-        text.file_size(entry.stored_bytes),
+        formatting.file_size(entry.stored_bytes),
     ]

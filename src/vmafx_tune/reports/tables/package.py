@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from vmafx_tune import formatting
 from vmafx_tune.formatting import counted
-from vmafx_tune.reports import facts, text
+from vmafx_tune.reports import facts
 from vmafx_tune.reports.tables import Column, facts_grid, grid, plain
 
 if TYPE_CHECKING:
@@ -46,9 +47,9 @@ def package_parts(result: PackageResult) -> Iterator[Part]:
             ("Segments", f"{float(result.segment_duration):g} s"),
             ("Audio", _tracks([(each.group, each.language) for each in result.audio])),
             ("Subtitles", _tracks([("", each.language) for each in result.text])),
-            ("Size", text.file_size(result.size_bytes)),
+            ("Size", formatting.file_size(result.size_bytes)),
             ("Encodes", _encodes(result)),
-            ("Took", text.duration(result.wall_time_ms)),
+            ("Took", formatting.duration(result.wall_time_ms)),
         ]
     )
 
@@ -64,11 +65,11 @@ def _cells(rendition: PackagedRendition) -> tuple[str, ...]:
     return (
         rendition.codecs,
         f"{rendition.width}x{rendition.height}",
-        f"{facts.knob(rendition.encoder)} {text.quality(rendition.crf)}",
-        text.bitrate(rendition.bitrate_kbps),
-        text.bitrate(rendition.bandwidth_bps / 1000),
-        text.vmaf(rendition.vmaf),
-        text.vmaf(rendition.ladder_vmaf),
+        f"{facts.knob(rendition.encoder)} {formatting.quality(rendition.crf)}",
+        formatting.bitrate(rendition.bitrate_kbps),
+        formatting.bitrate(rendition.bandwidth_bps / 1000),
+        formatting.vmaf(rendition.vmaf),
+        formatting.vmaf(rendition.ladder_vmaf),
     )
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from vmafx_tune import formatting
 from vmafx_tune.formatting import counted
-from vmafx_tune.reports import facts, text
+from vmafx_tune.reports import facts
 from vmafx_tune.reports.tables import Column, Unwrapped, facts_grid, grid, plain
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def score_parts(result: ScoreResult, *, frames: bool = False) -> Iterator[Part]:
     """Lay out a score: the value, what was compared, poolings, features, and frames if asked."""
     yield Text.assemble(
         ("VMAF ", ""),
-        (text.vmaf(result.score, _DECIMALS), "bold"),
+        (formatting.vmaf(result.score, _DECIMALS), "bold"),
         (f"  {_pooling(result.pool, result.n_frames, result.subsample)}", "dim"),
     )
     yield ""
@@ -54,7 +55,7 @@ def remote_score_parts(result: RemoteScoreResult) -> Iterator[Part]:
     """Lay out what a server told of two clips."""
     yield Text.assemble(
         ("VMAF ", ""),
-        (text.vmaf(result.score, _DECIMALS), "bold"),
+        (formatting.vmaf(result.score, _DECIMALS), "bold"),
         (f"  {_pooling(result.pool, result.n_frames or 0, result.subsample)}", "dim"),
     )
     yield ""
@@ -65,7 +66,7 @@ def remote_score_parts(result: RemoteScoreResult) -> Iterator[Part]:
             ("Reference", result.reference),
             ("Distorted", result.distorted),
             ("Model", result.model or "the server's default"),
-            ("Scored by", f"{place} in {text.duration(result.wall_time_ms)}"),
+            ("Scored by", f"{place} in {formatting.duration(result.wall_time_ms)}"),
             ("Request", result.request_id),
         ]
     )
@@ -93,7 +94,7 @@ def _circumstances(result: ScoreResult) -> RenderableType:
             ("Offset", _offset(result.offset)),
             ("Model", f"{result.model} at {result.display}"),
             ("Compared in", facts.compared_in(result.comparison)),
-            ("Scored by", f"{backend} in {text.duration(result.wall_time_ms)}"),
+            ("Scored by", f"{backend} in {formatting.duration(result.wall_time_ms)}"),
         ]
     )
 
@@ -108,7 +109,7 @@ def _offset(offset: int) -> str:
 def _pooled(pooled: PooledScores) -> RenderableType:
     return grid(
         [Column(name.removesuffix("_mean")) for name in _POOLINGS],
-        [[text.vmaf(getattr(pooled, name), _DECIMALS) for name in _POOLINGS]],
+        [[formatting.vmaf(getattr(pooled, name), _DECIMALS) for name in _POOLINGS]],
     )
 
 
@@ -122,7 +123,7 @@ def _features(means: Mapping[str, float]) -> RenderableType:
 def _frames(result: ScoreResult) -> Iterator[Part]:
     # One text, not a table: laying out a hundred thousand rows would take longer than scoring.
     lines = (
-        f"{result.scores.frame_index(position):>8}  {text.vmaf(score, _DECIMALS):>9}"
+        f"{result.scores.frame_index(position):>8}  {formatting.vmaf(score, _DECIMALS):>9}"
         for position, score in enumerate(result.scores.frames)
     )
     yield Text(f"{'Frame':>8}  {'VMAF':>9}", style="dim")

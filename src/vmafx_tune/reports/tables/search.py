@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from vmafx_tune.reports import facts, text
+from vmafx_tune import formatting
+from vmafx_tune.reports import facts
 from vmafx_tune.reports.tables import Column, commands, facts_grid, grid, plain
 
 if TYPE_CHECKING:
@@ -51,14 +52,14 @@ def _answer(result: SearchResult) -> Text:
         return plain(result.error or "", "red")
     return Text.assemble(
         (_encode_name(result), "bold green"),
-        f" reaches VMAF {text.given(result.target_vmaf)}"
-        f" with {text.vmaf(result.vmaf_score, target=result.target_vmaf)}"
-        f" at {text.bitrate(result.bitrate_kbps)} kb/s",
+        f" reaches VMAF {formatting.given(result.target_vmaf)}"
+        f" with {formatting.vmaf(result.vmaf_score, target=result.target_vmaf)}"
+        f" at {formatting.bitrate(result.bitrate_kbps)} kb/s",
     )
 
 
 def _encode_name(result: SearchResult) -> str:
-    return f"{result.codec} {facts.knob(result.codec)} {text.quality(result.best_crf)}"
+    return f"{result.codec} {facts.knob(result.codec)} {formatting.quality(result.best_crf)}"
 
 
 def circumstances(result: SearchResult, *, with_time: bool = True) -> RenderableType:
@@ -84,7 +85,7 @@ def _scorer(result: SearchResult) -> str:
 
 def took(result: SearchResult) -> str:
     """Say how long it took, and how many probes."""
-    return f"{text.duration(result.wall_time_ms)}, {_probe_count(result)}"
+    return f"{formatting.duration(result.wall_time_ms)}, {_probe_count(result)}"
 
 
 def _probe_count(result: SearchResult) -> str:
@@ -102,7 +103,7 @@ def probes(result: SearchResult) -> RenderableType:
 
 
 def _stopped_cells(result: SearchResult, quality: float) -> list[Text]:
-    cells = [facts.setting(result.codec, quality)] + [text.ABSENT] * (len(_COLUMNS) - 2)
+    cells = [facts.setting(result.codec, quality)] + [formatting.ABSENT] * (len(_COLUMNS) - 2)
     return [plain(cell, "dim") for cell in (*cells, facts.stopped(result))]
 
 
@@ -110,9 +111,9 @@ def _probe_cells(result: SearchResult, probe: ProbeSummary) -> list[Text]:
     style = "bold" if probe.crf == result.best_crf else ""
     cells = (
         facts.setting(result.codec, probe.crf),
-        text.vmaf(probe.vmaf_score, target=result.target_vmaf),
-        text.bitrate(probe.bitrate_kbps),
-        text.duration(probe.encode_time_ms),
+        formatting.vmaf(probe.vmaf_score, target=result.target_vmaf),
+        formatting.bitrate(probe.bitrate_kbps),
+        formatting.duration(probe.encode_time_ms),
         facts.speed(result.source, probe.encode_time_ms),
         _remark(result, probe),
     )

@@ -8,25 +8,31 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vmafx_tune import shell
-from vmafx_tune.reports import text
+from vmafx_tune import formatting, shell
+from vmafx_tune.reports.facts import command_line
+from vmafx_tune.reports.render import in_encoding
 
 
 @settings(deadline=None)
 @given(score=st.floats(0, 110), target=st.integers(0, 1100).map(lambda tenths: tenths / 10))
 def test_a_score_reads_as_reaching_a_target_only_if_it_does(score: float, target: float) -> None:
-    assert (float(text.vmaf(score)) >= target) == (score >= target)
+    assert (float(formatting.vmaf(score)) >= target) == (score >= target)
 
 
 @pytest.mark.parametrize("absent", [None, math.nan, math.inf, -math.inf])
 def test_a_number_that_is_not_known_or_not_finite_is_a_dash(absent: float | None) -> None:
-    shown = {text.vmaf(absent), text.bitrate(absent), text.percent(absent), text.duration(absent)}
-    assert shown == {text.ABSENT}
+    shown = {
+        formatting.vmaf(absent),
+        formatting.bitrate(absent),
+        formatting.percent(absent),
+        formatting.duration(absent),
+    }
+    assert shown == {formatting.ABSENT}
 
 
 @pytest.mark.parametrize(("quality", "shown"), [(23.0, "23"), (23.5, "23.5"), (30.25, "30.25")])
 def test_a_whole_quality_setting_has_no_decimals(quality: float, shown: str) -> None:
-    assert text.quality(quality) == shown
+    assert formatting.quality(quality) == shown
 
 
 @pytest.mark.parametrize(
@@ -43,45 +49,52 @@ def test_a_whole_quality_setting_has_no_decimals(quality: float, shown: str) -> 
     ],
 )
 def test_a_duration_has_the_unit_that_suits_it(seconds: float, shown: str) -> None:
-    assert text.duration(seconds * 1000) == shown
+    assert formatting.duration(seconds * 1000) == shown
 
 
 def test_a_bitrate_has_thousands_separators() -> None:
-    assert text.bitrate(12345.67) == "12,345.7"
+    assert formatting.bitrate(12345.67) == "12,345.7"
 
 
 def test_a_difference_shows_its_sign() -> None:
-    assert [text.percent(value) for value in (-23.46, 0.0, 7.0)] == ["-23.5 %", "+0.0 %", "+7.0 %"]
+    assert [formatting.percent(value) for value in (-23.46, 0.0, 7.0)] == [
+        "-23.5 %",
+        "+0.0 %",
+        "+7.0 %",
+    ]
 
 
 def test_undecodable_bytes_of_a_file_name_become_replacement_characters() -> None:
     name = b"caf\xe9.mp4".decode("utf-8", "surrogateescape")
-    assert text.encodable(name) == "caf\N{REPLACEMENT CHARACTER}.mp4"
+    assert formatting.encodable(name) == "caf\N{REPLACEMENT CHARACTER}.mp4"
 
 
 def test_a_line_for_the_terminal_has_no_line_breaks_and_no_control_characters() -> None:
-    assert text.one_line("two\nlines \x1b[31mred") == "two lines \N{REPLACEMENT CHARACTER}[31mred"
+    assert (
+        formatting.one_line("two\nlines \x1b[31mred")
+        == "two lines \N{REPLACEMENT CHARACTER}[31mred"
+    )
 
 
 @settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
 def test_a_command_line_splits_into_the_same_arguments(argv: list[str]) -> None:
-    assert shell.split(text.command_line(argv)) == tuple(argv)
+    assert shell.split(command_line(argv)) == tuple(argv)
 
 
 def test_what_an_encoding_can_hold_is_left_alone() -> None:
-    assert text.in_encoding("│ ✗ ⠤ ✓", "utf-8") == "│ ✗ ⠤ ✓"
+    assert in_encoding("│ ✗ ⠤ ✓", "utf-8") == "│ ✗ ⠤ ✓"
 
 
 def test_what_an_encoding_cannot_hold_gets_a_stand_in_of_the_same_length() -> None:
-    assert text.in_encoding(f"│ {text.ABSENT} ⠤ … é 映", "ascii") == "| - . . ? ?"
+    assert in_encoding(f"│ {formatting.ABSENT} ⠤ … é 映", "ascii") == "| - . . ? ?"
 
 
 @pytest.mark.parametrize(
     ("kbps", "shown"),
     [
-        (None, text.ABSENT),
-        (math.nan, text.ABSENT),
+        (None, formatting.ABSENT),
+        (math.nan, formatting.ABSENT),
         (4.25, "4.3"),
         (99.96, "100"),
         (12345.6, "12,346"),
@@ -90,11 +103,11 @@ def test_what_an_encoding_cannot_hold_gets_a_stand_in_of_the_same_length() -> No
 def test_rough_bitrates_have_decimals_only_where_they_matter(
     kbps: float | None, shown: str
 ) -> None:
-    assert text.rough_bitrate(kbps) == shown
+    assert formatting.rough_bitrate(kbps) == shown
 
 
 def test_things_are_listed_as_in_a_sentence() -> None:
-    assert [text.enumerated("abc"[:n]) for n in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
+    assert [formatting.listed("abc"[:n]) for n in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
 
 
 @pytest.mark.parametrize(
@@ -102,4 +115,4 @@ def test_things_are_listed_as_in_a_sentence() -> None:
     [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (3 << 29, "1.5 GiB"), (1 << 41, "2.0 TiB")],
 )
 def test_sizes_are_told_in_powers_of_1024(size_bytes: int, shown: str) -> None:
-    assert text.file_size(size_bytes) == shown
+    assert formatting.file_size(size_bytes) == shown
