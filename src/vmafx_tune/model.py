@@ -148,7 +148,7 @@ class Source:
         frame_rate: Average frames per second; of a variable-rate source too, with the duration of
             its last frame.
         n_frames: Frames that the container declares or its packets imply; decoding is the truth
-            and may differ in broken files. Of a source with an excerpt, the excerpt's.
+            and may differ in broken files. Of a source with an excerpt or parts, theirs.
         duration_s: `n_frames / frame_rate`.
         pixel_format: As decoded.
         codec: ffmpeg's decoder name, `rawvideo` for `.yuv` and `.y4m`.
@@ -169,6 +169,8 @@ class Source:
             for `-vf`; empty for none. What is told here, the path and `raw` excepted, is of the
             pictures that leave them.
         excerpt: The part of it that is meant; None for the whole.
+        parts: Parts of it that are meant, one after the other, in place of an excerpt. Only probers
+            take them, and write them into a file of their own first.
         stream: Index among the file's video streams, cover pictures not counted.
         n_streams: How many video streams the file has.
         ends_early: Whether the file seems to be cut short, though nothing in it promises more.
@@ -197,6 +199,7 @@ class Source:
     raw: RawFormat | None = None
     filters: str = ""
     excerpt: Excerpt | None = None
+    parts: tuple[Excerpt, ...] = ()
     stream: int = 0
     n_streams: int = 1
     ends_early: bool = False

@@ -17,7 +17,13 @@ from vmafx_tune.model import EncodeSpec, ProbeSpec, Resolution, Source, VmafMode
 from vmafx_tune.options import EncodingOptions, ScoringOptions
 from vmafx_tune.parsing import parse_arguments
 from vmafx_tune.sampling.estimates import sample_of
-from vmafx_tune.sampling.parts import LOOK_LEAD_IN, chunks_of, look_plan, sample_plan
+from vmafx_tune.sampling.parts import (
+    LOOK_LEAD_IN,
+    chunks_of,
+    look_plan,
+    look_subsample,
+    sample_plan,
+)
 from vmafx_tune.search.losses import larger_than_source
 from vmafx_tune.search.request import SearchRequest
 from vmafx_tune.source import check_moving, display_size
@@ -266,7 +272,10 @@ class PreparedSource:
         plan = look_plan(self.source.n_frames, probe_frames)
         if plan is None or self.source.variable_frame_rate:
             return None
-        return self.session.sampled(prober, plan, self.source, lead_in=LOOK_LEAD_IN)
+        subsample = look_subsample(self.scoring.pool, self.scoring.subsample)
+        return self.session.looking(
+            prober, plan, self.source, lead_in=LOOK_LEAD_IN, subsample=subsample
+        )
 
     def noted(self, result: AnswerT) -> AnswerT:
         """Add to an answer's notes what only its source's file tells."""

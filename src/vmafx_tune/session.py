@@ -311,6 +311,29 @@ class Session:
             prober, plan.segments, join, cut=self.reader.cutting(source), workers=workers
         )
 
+    def looking(
+        self, prober: Prober, plan: SamplePlan, source: Source, *, lead_in: int, subsample: int
+    ) -> Prober:
+        """Make a prober that looks at short parts of `source`, joined to one clip.
+
+        Args:
+            prober: Probes the parts.
+            plan: Which parts; all of one length.
+            source: The clip that all probes will be of.
+            lead_in: Frames at the start of each part whose scores are left out.
+            subsample: One frame in so many is scored.
+        """
+        from vmafx_tune.sampling.prober import JoinedPartsProber
+
+        return JoinedPartsProber(
+            prober,
+            plan.segments,
+            cut=self.reader.cutting(source),
+            lead_in=lead_in,
+            subsample=subsample,
+            apart=self.sampled(prober, plan, source, lead_in=lead_in),
+        )
+
     def chunked(
         self, prober: Prober, chunks: Sequence[Segment], source: Source, *, workers: int = 1
     ) -> Prober:

@@ -179,7 +179,7 @@ class ProbeKeys:
     def _source(self, source: Source) -> dict[str, Any]:
         # What was read from the file is here too: a newer reader may see it with other eyes.
         facts = dataclasses.asdict(dataclasses.replace(source, path=Path(_SOURCE)))
-        del facts["excerpt"]  # it stands by itself, as the segment
+        del facts["excerpt"], facts["parts"]  # they stand by themselves, as the segment
         files = [self._facts.digest(path) for path in filter_files(source.filters)]
         return facts | {"content": self._facts.digest(source.path), "filter_files": files}
 
@@ -189,7 +189,9 @@ class ProbeKeys:
         return facts | {"content": content}
 
 
-def _segment(source: Source) -> dict[str, Any] | None:
+def _segment(source: Source) -> dict[str, Any] | list[dict[str, Any]] | None:
+    if source.parts:
+        return list(map(dataclasses.asdict, source.parts))
     return None if source.excerpt is None else dataclasses.asdict(source.excerpt)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import EncodeSpec, Source, VmafModel
     from vmafx_tune.ports import Encoder, FrameProgress, KeepEncode, ProbeProgress, Prober, Scorer
     from vmafx_tune.probing.keys import Setup
+    from vmafx_tune.probing.written_parts import WrittenParts
     from vmafx_tune.session import Session
 
 __all__ = [
@@ -47,8 +48,9 @@ class EncodingProber:
             of this prober only, where none is given.
         work_dir: Where scratch folders are made; None for the system's temporary folder.
         check: Called with each clip before it is encoded or scored; raises to refuse it.
-        keep: Called with each encode that was scored, and its file, which is removed where this
-            does not move it away.
+        keep: Called with each encode of a whole source or an excerpt that was scored, and its file,
+            which is removed where this does not move it away.
+        parts: Writes the parts of a source into a file of their own; None where there are none.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class EncodingProber:
         work_dir: Path | None = None,
         check: Callable[[Source], None] | None = None,
         keep: KeepEncode | None = None,
+        parts: WrittenParts | None = None,
     ) -> None:
         self._encoder = encoder
         self._scorer = scorer
@@ -69,9 +72,21 @@ class EncodingProber:
         self._work_dir = work_dir
         self._check = check or (lambda _: None)
         self._keep = keep
+        self._parts = parts
 
     def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
         """Encode and score `spec`; see `ports.Prober`."""
+        if spec.encode.source.parts and self._parts is not None:
+            with self._parts.of(spec.encode.source) as clip:
+                return self._probed(_of(spec, clip), on_progress)
+        return self._probed(spec, on_progress, self._keep)
+
+    def _probed(
+        self,
+        spec: ProbeSpec,
+        on_progress: ProbeProgress | None,
+        keep: KeepEncode | None = None,
+    ) -> Probe:
         with self._shares.taken(), scratch_folder(self._work_dir) as folder:
             self._check(spec.encode.source)
             outcome = self._encoder.encode(
@@ -82,8 +97,8 @@ class EncodingProber:
                 scores = self._scorer.score(
                     self._request(spec, outcome.encoded), on_progress=_begun(on_progress, "score")
                 )
-            if self._keep is not None:
-                self._keep(spec.encode, outcome.encoded.path)
+            if keep is not None:
+                keep(spec.encode, outcome.encoded.path)
             return _probe(spec, outcome, scores, score_time_s=time.monotonic() - started)
 
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
@@ -106,6 +121,10 @@ class EncodingProber:
             threads=spec.threads,
             cpus=self._shares.share(),
         )
+
+
+def _of(spec: ProbeSpec, source: Source) -> ProbeSpec:
+    return replace(spec, encode=replace(spec.encode, source=source))
 
 
 def _probe(
@@ -233,7 +252,14 @@ class LocalProbing:
             work_dir=self._session.tools.work_dir,
             check=self._require_intact,
             keep=self._session.keep,
+            parts=self._written_parts(),
         )
+
+    def _written_parts(self) -> WrittenParts:
+        from vmafx_tune.probing.written_parts import WrittenParts
+
+        session = self._session
+        return WrittenParts(session.ffmpeg, session.runner, lambda: session.reference_copies)
 
     def _require_intact(self, source: Source) -> None:
         from vmafx_tune.media.damage import require_intact

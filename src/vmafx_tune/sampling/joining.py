@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import EncodeSpec, ProbeSpec, ScoreSet
     from vmafx_tune.sampling.parts import SamplePlan, Segment
 
-__all__ = ["join_chunks", "join_sample", "joined_scores"]
+__all__ = ["join_chunks", "join_sample", "joined_scores", "without_lead_ins"]
 
 
 def join_sample(
@@ -111,6 +111,23 @@ def joined_scores(parts: Sequence[ScoreSet]) -> ScoreSet:
         frames=_joined([part.frames for part in parts]),
         features=_joined_features([part.features for part in parts]),
         n_frames=sum(part.n_frames for part in parts),
+    )
+
+
+def without_lead_ins(scores: ScoreSet, length: int, lead_in: int) -> ScoreSet:
+    """Leave out the scores of the first frames of each part of a clip of joined parts.
+
+    Args:
+        scores: Of the clip.
+        length: Frames of each part.
+        lead_in: How many frames at the start of each do not count; all count where none is left.
+    """
+    count = range(len(scores.frames))
+    kept = [i for i in count if i * scores.subsample % length >= lead_in] or list(count)
+    return dataclasses.replace(
+        scores,
+        frames=array("d", (scores.frames[i] for i in kept)),
+        features={n: array("d", (v[i] for i in kept)) for n, v in scores.features.items()},
     )
 
 

@@ -29,13 +29,16 @@ __all__ = [
     "chunk_plan",
     "chunks_of",
     "look_plan",
+    "look_subsample",
     "sample_plan",
     "seconds_of",
 ]
 
 LOOK_LEAD_IN = 4
-"""Frames at the start of each part of a look that count for nothing; see `join_sample`."""
+"""Frames at the start of each part of a look that count for nothing."""
 
+# It divides the length of parts, and meets frames of all depths of an encoder's hierarchy.
+_LOOK_SUBSAMPLE = 3
 # Starting the programs for a part costs as much as some frames of it.
 _START_FRAMES = 8
 _PIECE_FRAMES = 12
@@ -139,6 +142,16 @@ def look_plan(n_frames: int, probe_frames: int | None = None) -> SamplePlan | No
     stratum = n_frames / n_pieces
     firsts = (int((index + 0.5) * stratum - _PIECE_FRAMES / 2) for index in range(n_pieces))
     return SamplePlan(tuple(Segment(first, _PIECE_FRAMES) for first in firsts), n_frames)
+
+
+def look_subsample(pool: PoolMethod, subsample: int) -> int:
+    """Choose how many frames of a look stand for one that is scored.
+
+    Args:
+        pool: How frame scores are pooled; the worst of a few frames would say little.
+        subsample: As for probes, at least 1.
+    """
+    return max(subsample, _LOOK_SUBSAMPLE if is_estimable(pool) else 1)
 
 
 def choose_segments(complexity: Complexity, n_segments: int, length: int) -> SamplePlan | None:

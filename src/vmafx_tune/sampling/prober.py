@@ -1,4 +1,4 @@
-"""A prober that measures a clip by its parts, side by side, in a sample or in chunks."""
+"""Probers that measure a clip by its parts: side by side, or one after the other in one encode."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from vmafx_tune.cancel import together
-from vmafx_tune.errors import CancelledError, VmafxTuneError
+from vmafx_tune.errors import CancelledError, OutputError, VmafxTuneError
 from vmafx_tune.ports import Recaller
-from vmafx_tune.sampling.joining import joined_scores
+from vmafx_tune.sampling.joining import joined_scores, without_lead_ins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["PartsProber"]
+__all__ = ["JoinedPartsProber", "PartsProber"]
 
 
 class PartsProber:
@@ -124,6 +124,77 @@ class PartsProber:
             # A limit is for the whole: a part may well have more.
             encode = dataclasses.replace(spec.encode, source=excerpt, max_bitrate_kbps=None)
             yield dataclasses.replace(spec, encode=encode)
+
+
+class JoinedPartsProber:
+    """Implements `ports.Prober` for a clip by one probe of short parts that are joined to one clip.
+
+    It takes two programs to start, where `PartsProber` starts two for each part. Only good for
+    looks: the parts' bitrate is not that of the clip.
+
+    Args:
+        prober: Probes sources with parts.
+        segments: The parts, at least one, in order and all of one length.
+        cut: Takes a part of a source.
+        lead_in: Frames at the start of each part whose scores are left out, as they suffer from the
+            part before.
+        subsample: One frame in so many is scored.
+        apart: Probes the parts by themselves, where they cannot be written to one file.
+    """
+
+    def __init__(
+        self,
+        prober: Prober,
+        segments: Sequence[Segment],
+        *,
+        cut: Callable[[Source, Segment], Source],
+        lead_in: int,
+        subsample: int,
+        apart: Prober,
+    ) -> None:
+        self._prober = prober
+        self._segments = tuple(segments)
+        self._cut = cut
+        self._lead_in = lead_in
+        self._subsample = subsample
+        self._apart = apart
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        """Encode and score the parts of `spec`'s source; see `ports.Prober`."""
+        try:
+            return self._settled(self._prober.probe(self._joined(spec), on_progress=on_progress))
+        except OutputError:
+            return self._apart.probe(spec, on_progress=on_progress)
+
+    def score_itself(self, spec: ProbeSpec) -> ScoreSet:
+        """Score the parts against themselves; see `ports.Prober`."""
+        return self._apart.score_itself(spec)
+
+    def known(self, template: ProbeSpec) -> Iterable[Probe]:
+        """Recall all probes of the joined parts; see `ports.Recaller`."""
+        if not isinstance(self._prober, Recaller):
+            return ()
+        return map(self._settled, self._prober.known(self._joined(template)))
+
+    def cancel(self) -> None:
+        """Stop all running probes now."""
+        self._prober.cancel()
+
+    def _joined(self, spec: ProbeSpec) -> ProbeSpec:
+        source = spec.encode.source
+        cuts = (self._cut(source, segment).excerpt for segment in self._segments)
+        parts = tuple(excerpt for excerpt in cuts if excerpt is not None)
+        joined = dataclasses.replace(
+            source, n_frames=sum(part.n_frames for part in parts), excerpt=None, parts=parts
+        )
+        encode = dataclasses.replace(spec.encode, source=joined, max_bitrate_kbps=None)
+        return dataclasses.replace(spec, encode=encode, subsample=self._subsample)
+
+    def _settled(self, probe: Probe) -> Probe:
+        length = self._segments[0].n_frames
+        return dataclasses.replace(
+            probe, scores=without_lead_ins(probe.scores, length, self._lead_in)
+        )
 
 
 def _at_quality(template: ProbeSpec, quality: float) -> ProbeSpec:

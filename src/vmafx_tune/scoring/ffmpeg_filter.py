@@ -31,7 +31,6 @@ from vmafx_tune.media.ffmpeg import (
     stream_specifier,
 )
 from vmafx_tune.media.filter_chain import keeps_frames
-from vmafx_tune.media.frames import check_steady
 from vmafx_tune.media.process import describe_exit
 from vmafx_tune.scoring.alignment import as_planar, conversion
 
@@ -345,6 +344,9 @@ def check_run(
         if damaged:
             require_intact(clip, cancel)
         if changed:
+            # It needs numpy, which takes long to load.
+            from vmafx_tune.media.frames import check_steady
+
             # ffmpeg does not say where, and has started libvmaf again.
             check_steady(clip, cancel)
     if done.returncode != 0:

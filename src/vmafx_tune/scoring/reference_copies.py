@@ -22,7 +22,7 @@ from vmafx_tune.media.pixel_formats import frame_size_bytes
 from vmafx_tune.model import RawFormat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from vmafx_tune.media.file_facts import Signature
     from vmafx_tune.model import Source
@@ -82,6 +82,7 @@ class ReferenceCopies:
         self._parent = Path(tempfile.gettempdir()) if parent is None else parent
         self._budget_bytes = budget_bytes
         self._lock = threading.Lock()
+        self._writing = threading.Lock()
         self._folder: Path | None = None
         self._numbers = itertools.count(1)
         self._asked: Counter[_Key] = Counter()
@@ -114,6 +115,35 @@ class ReferenceCopies:
             kept = copy.is_made or self._is_whole(key, copy, _key(reference, plan))
         finally:
             self._return(key, copy, kept=kept)
+
+    @contextmanager
+    def written(
+        self, reference: Source, plan: ScoringPlan, write: Callable[[Path], None]
+    ) -> Iterator[Source]:
+        """Lend the copy of a reference as a source, once it is written.
+
+        Args:
+            reference: The clip.
+            plan: What it is converted to.
+            write: Writes the copy, where there is none yet.
+
+        Yields:
+            The copy.
+
+        Raises:
+            OutputError: It does not fit.
+        """
+        # Who needs it meanwhile waits.
+        with self._writing, self.of(reference, plan) as copy:
+            if copy is not None and not copy.is_made:
+                write(copy.path)
+        with self.of(reference, plan) as copy:
+            if copy is None or not copy.is_made:
+                raise OutputError(
+                    f"A decoded copy of '{reference.path}' does not fit into the work folder. Use "
+                    "another one with --work-dir."
+                )
+            yield copy.clip
 
     def close(self) -> None:
         """Remove all copies; none is made from then on."""
@@ -198,14 +228,15 @@ class _Key:
     def is_decoded_quickly(self) -> bool:
         """Whether the reference is the whole of a small file, as it is."""
         clip = self.reference
-        as_it_is = clip.excerpt is None and not clip.filters and clip.resolution == self.plan.size
+        whole = clip.excerpt is None and not clip.parts
+        as_it_is = whole and not clip.filters and clip.resolution == self.plan.size
         _, _, file_bytes, *_ = self.file
         return as_it_is and file_bytes * _COMPRESSED < self.size_bytes
 
     def clip(self, path: Path) -> Source:
         """Describe the copy, as the file `path`."""
         raw = RawFormat(self.plan.size, self.plan.pix_fmt, self.reference.frame_rate)
-        whole = replace(self.reference, filters="", excerpt=None, stream=0)
+        whole = replace(self.reference, filters="", excerpt=None, parts=(), stream=0)
         return replace(whole, path=path, resolution=self.plan.size, raw=raw)
 
 

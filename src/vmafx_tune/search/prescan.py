@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import FramesDone, ProbeFinished, ProbeStarted, Warned
 from vmafx_tune.sampling.estimates import searched_sample
-from vmafx_tune.sampling.parts import look_plan
+from vmafx_tune.sampling.parts import look_plan, look_subsample
 from vmafx_tune.scoring.pooling import pool_scores
 from vmafx_tune.search.expected_curve import expected_crossing, prior_of
 from vmafx_tune.search.probe_set import stored_scores
@@ -92,7 +92,9 @@ class Prescan:
         sample = request.sample if request.verify else None
         plan = sample or look_plan(request.template.encode.source.n_frames, request.n_frames)
         looking = replace(request, sample=plan, verify=False, chunk_frames=None)
-        self._n_frames, self._work = looking.n_frames, looking.work
+        subsample = look_subsample(request.pool, request.template.subsample)
+        self._n_frames = looking.n_frames
+        self._work = looking.work if sample else request.look_work(self._n_frames, subsample)
         self._probes: dict[int, Probe] = {}
         self._scores: dict[int, float] = {}
         self._failed = False

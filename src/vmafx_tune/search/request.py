@@ -84,8 +84,16 @@ class SearchRequest:
             n_parts = len(self.sample.segments)
         elif self.chunk_frames is not None:
             n_parts = ceil(self.n_frames / self.chunk_frames)
-        frame = (1 + self.encode_cost) * self.template.display.pixels
-        return self.n_frames + n_parts * _START_PIXELS / frame
+        return self.n_frames + n_parts * self._start_work
+
+    def look_work(self, n_frames: int, subsample: int) -> float:
+        """What a look at so many joined frames should take, likewise, if it scores one in some."""
+        scored = self.template.subsample / subsample
+        return n_frames * (self.encode_cost + scored) / (self.encode_cost + 1) + self._start_work
+
+    @property
+    def _start_work(self) -> float:
+        return _START_PIXELS / ((1 + self.encode_cost) * self.template.display.pixels)
 
     @property
     def max_bitrate_kbps(self) -> float | None:

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vmafx_tune.sampling.parts import LOOK_LEAD_IN, look_plan
+from vmafx_tune.choices import PoolMethod
+from vmafx_tune.sampling.estimates import is_estimable
+from vmafx_tune.sampling.parts import LOOK_LEAD_IN, look_plan, look_subsample
 
 
 @pytest.mark.parametrize("n_frames", [1, 12, 100, 200])
@@ -50,3 +52,13 @@ def test_a_look_is_at_most_a_quarter_of_the_clip_in_parts_longer_than_their_lead
         assert plan.n_sampled <= n_frames / 4
         assert all(part.n_frames > LOOK_LEAD_IN for part in plan.segments)
         assert all(one.end_frame <= other.first_frame for one, other in pairwise(plan.segments))
+
+
+@pytest.mark.parametrize("pool", PoolMethod)
+@pytest.mark.parametrize("subsample", [1, 2, 5])
+def test_a_look_scores_few_frames_unless_the_worst_of_them_count(
+    pool: PoolMethod, subsample: int
+) -> None:
+    usual = 3 if is_estimable(pool) else 1
+
+    assert look_subsample(pool, subsample) == max(subsample, usual)
