@@ -11,11 +11,9 @@ from __future__ import annotations
 
 import atexit
 import os
-import secrets
 import shutil
 import signal
 import stat
-import tempfile
 import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -234,11 +232,14 @@ def make_scratch(parent: Path | None = None) -> Path:
     Raises:
         OutputError: `parent` does not exist, or cannot be written.
     """
+    # It loads a generator of random numbers, and a search from the cache makes no folder.
+    from tempfile import gettempdir
+
     try:
-        return _made(parent or Path(tempfile.gettempdir()))
+        return _made(parent or Path(gettempdir()))
     except OSError as error:
         raise OutputError(
-            f"The work folder '{parent or tempfile.gettempdir()}' cannot be used: "
+            f"The work folder '{parent or gettempdir()}' cannot be used: "
             f"{error.strerror or error}. Use another one with --work-dir."
         ) from error
 
@@ -262,7 +263,7 @@ def _made(parent: Path) -> Path:
     from vmafx_tune.media.process import prepare_guardian
 
     prepare_guardian()
-    folder = Path(os.path.realpath(parent), f"vmafx-tune-{secrets.token_hex(8)}")
+    folder = Path(os.path.realpath(parent), f"vmafx-tune-{os.urandom(8).hex()}")
     # Before it is made: a process can be killed between any two calls.
     guardian.watch_folder(folder)
     folder.mkdir(mode=0o700)

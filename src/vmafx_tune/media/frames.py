@@ -9,8 +9,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.frozen import frozen
 from vmafx_tune.media.container import open_source
@@ -23,6 +21,7 @@ from vmafx_tune.model import Resolution
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    import numpy as np
     from av.filter import Graph
     from av.video.frame import VideoFrame
     from numpy.typing import NDArray
@@ -261,6 +260,8 @@ class Thumbnails:
         Raises:
             UnreadableSourceError: The source is damaged, or does not have them.
         """
+        import numpy as np
+
         if self._cutter is None:
             part = skip_frames(self._source, first_frame, n_frames)
         else:

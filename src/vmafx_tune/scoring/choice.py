@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from vmafx_tune.errors import (
@@ -12,7 +11,6 @@ from vmafx_tune.errors import (
     UsageError,
     VmafxTuneError,
 )
-from vmafx_tune.media.ffmpeg import fact_name
 from vmafx_tune.ports import Scorer
 
 if TYPE_CHECKING:
@@ -86,14 +84,9 @@ def choose_scorer(
     """
 
     def ffmpeg_scorer() -> CheckedScorer:
-        ffmpeg = find_ffmpeg()
+        from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer
 
-        def make() -> CheckedScorer:
-            from vmafx_tune.scoring.ffmpeg_backend import FfmpegScorer
-
-            return FfmpegScorer(ffmpeg, runner, work_dir, copies=copies)
-
-        return _CachedFfmpeg("ffmpeg", ffmpeg, facts, make) if facts else make()
+        return FfmpegScorer(find_ffmpeg(), runner, work_dir, copies=copies, facts=facts)
 
     def libvmaf_scorer() -> CheckedScorer:
         from vmafx_tune.scoring.libvmaf.session import LibvmafFileScorer
@@ -157,40 +150,6 @@ class _FirstThatWorks:
             return scorer.score(request, on_progress=on_progress)
 
         return _first_usable(request.model, self._makers, score)
-
-
-class _CachedFfmpeg:
-    """Scores with an ffmpeg that may be cached as having the model; loads its backend late."""
-
-    def __init__(
-        self, name: str, ffmpeg: Ffmpeg, facts: FileFacts, make: Callable[[], CheckedScorer]
-    ) -> None:
-        self.name = name
-        self._ffmpeg = ffmpeg
-        self._facts = facts
-        # It takes a while to load, and an answer from the cache does without.
-        self._scorer = cache(make)
-        self._version: str | None = None
-
-    @property
-    def version(self) -> str:
-        """Version of its libvmaf."""
-        return self._scorer().version if self._version is None else self._version
-
-    def require_model(self, model: VmafModel) -> None:
-        """Make sure that it has a model, from the cache or by scoring a blank frame."""
-
-        def find() -> str:
-            self._scorer().require_model(model)
-            return self._scorer().version
-
-        content = "" if model.path is None else self._facts.digest(model.path)
-        name = fact_name(self._ffmpeg, "scores with", repr(model), content)
-        self._version = self._facts.of(self._ffmpeg.path, name, find)
-
-    def score(self, request: ScoreRequest, *, on_progress: FrameProgress | None = None) -> ScoreSet:
-        """Score; see `ports.Scorer`."""
-        return self._scorer().score(request, on_progress=on_progress)
 
 
 def _require(scorer: CheckedScorer, model: VmafModel) -> CheckedScorer:

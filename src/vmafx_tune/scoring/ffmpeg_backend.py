@@ -19,7 +19,8 @@ from vmafx_tune.errors import (
 )
 from vmafx_tune.formatting import counted
 from vmafx_tune.media.cleanup import scratch_folder
-from vmafx_tune.media.ffmpeg import frame_counter
+from vmafx_tune.media.ffmpeg import fact_name, frame_counter
+from vmafx_tune.media.file_facts import FileFacts
 from vmafx_tune.scoring.alignment import is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_filter import (
     LOG_NAME,
@@ -64,6 +65,7 @@ class FfmpegScorer:
         work_dir: Where scratch folders are made; None for the system's temporary folder.
         copies: Returns what keeps references decoded, for many scores against the same; None
             decodes each time.
+        facts: Cached facts about programs, such as which models an ffmpeg has; None for none.
     """
 
     def __init__(
@@ -73,11 +75,13 @@ class FfmpegScorer:
         work_dir: Path | None = None,
         *,
         copies: Callable[[], ReferenceCopies] | None = None,
+        facts: FileFacts | None = None,
     ) -> None:
         self._ffmpeg = ffmpeg
         self._runner = runner
         self._work_dir = work_dir
         self._copies = copies
+        self._facts = facts or FileFacts()
         self._lock = threading.Lock()
         self._checked: dict[VmafModel, VmafxTuneError | None] = {}
         self._version: str | None = None
@@ -98,16 +102,23 @@ class FfmpegScorer:
         return self._version or ""
 
     def require_model(self, model: VmafModel) -> None:
-        """Make sure that this ffmpeg can score with `model`, by scoring one blank frame.
+        """Make sure that this ffmpeg can score with `model`: from the cache, or on a blank frame.
 
         Raises:
             ModelNotFoundError: Its libvmaf does not have the model.
             ToolNotFoundError: It has no libvmaf.
             CancelledError: The runner is cancelled.
         """
-        error = self._check(model)
-        if error is not None:
-            raise error
+
+        def find() -> str:
+            error = self._check(model)
+            if error is not None:
+                raise error
+            return self.version
+
+        content = "" if model.path is None else self._facts.digest(model.path)
+        name = fact_name(self._ffmpeg, "scores with", repr(model), content)
+        self._version = self._facts.of(self._ffmpeg.path, name, find)
 
     def score(self, request: ScoreRequest, *, on_progress: FrameProgress | None = None) -> ScoreSet:
         """Score every `request.subsample`-th frame pair; see `ports.Scorer`.

@@ -19,7 +19,6 @@ from vmafx_tune.errors import (
     VmafxTuneError,
 )
 from vmafx_tune.frozen import frozen
-from vmafx_tune.media.damage import require_intact
 from vmafx_tune.media.ffmpeg import (
     file_url,
     input_guard,
@@ -342,9 +341,11 @@ def check_run(
     damaged, changed = shows_damage(text), _CHANGED.search(text)
     for clip in clips:
         if damaged:
+            # A search from the cache scores nothing, and need not load what decodes.
+            from vmafx_tune.media.damage import require_intact
+
             require_intact(clip, cancel)
         if changed:
-            # It needs numpy, which takes long to load.
             from vmafx_tune.media.frames import check_steady
 
             # ffmpeg does not say where, and has started libvmaf again.

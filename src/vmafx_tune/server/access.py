@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hmac
+import os
 import re
-import secrets
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnauthenticatedError, UsageError
@@ -69,7 +69,7 @@ def choose_request_id(given: str | None) -> str:
     """Take the client's request id where it is a sensible one, else make one."""
     if given is not None and _REQUEST_ID.fullmatch(given):
         return given
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 def _bytes(text: str) -> bytes:
