@@ -32,9 +32,8 @@ from vmafx_tune.errors import (
 )
 from vmafx_tune.files import read_input
 from vmafx_tune.frozen import frozen
-from vmafx_tune.server.access import AUTHORIZATION, REQUEST_ID, STATUS_DETAILS
+from vmafx_tune.server.protocol import AUTHORIZATION, REQUEST_ID, STATUS_DETAILS, error_for
 from vmafx_tune.server.scorer import Scored, checked_subsample
-from vmafx_tune.server.status import error_for
 from vmafx_tune.server.streams import (
     PIXEL_FORMATS,
     Aggregate,

@@ -39,7 +39,6 @@ __all__ = [
     "ScoreRequest",
     "ScoreSet",
     "Source",
-    "Stream",
     "VmafModel",
 ]
 
@@ -223,48 +222,6 @@ class Source:
         """Whether it is a picture rather than a video, which may have one frame, too."""
         is_picture = self.codec in _PICTURE_CODECS or self.path.suffix.lower() in _PICTURE_SUFFIXES
         return self.n_frames == 1 and is_picture
-
-
-@frozen
-class Stream:
-    """One stream of a file: what a muxer has to know of it.
-
-    Attributes:
-        index: Among all of the file's streams.
-        kind: `video`, `audio`, `subtitle`, `attachment` or `data`.
-        codec: ffmpeg's name of the codec; empty where ffmpeg does not know it.
-        start_s: Presentation time of its first packet; None where it has none.
-        dispositions: ffmpeg's names, such as `default` and `forced`.
-        tags: Names in lower case: `language`, `title`, and what else the container says.
-        channels: Of audio; 0 for others.
-        place: Where in the file the bytes lie of an attachment that ffmpeg does not list; None for
-            all others.
-    """
-
-    index: int
-    kind: str
-    codec: str
-    start_s: float | None = None
-    dispositions: tuple[str, ...] = ()
-    tags: Mapping[str, str] = field(default_factory=dict)
-    channels: int = 0
-    place: range | None = None
-
-    @property
-    def is_cover(self) -> bool:
-        """Whether it is a picture that belongs to the file, not video."""
-        return "attached_pic" in self.dispositions
-
-    @property
-    def language(self) -> str:
-        """Its language as the container has it; empty where that is not stated."""
-        language = self.tags.get("language", "")
-        return "" if language == "und" else language
-
-    @property
-    def title(self) -> str:
-        """Its title; MP4 calls it a name."""
-        return self.tags.get("title") or self.tags.get("name", "")
 
 
 @frozen

@@ -11,9 +11,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from vmafx_tune import errors
 from vmafx_tune.choices import PoolMethod
 from vmafx_tune.server.openapi import DOCUMENT, OPERATIONS, SCORE_REQUEST, render_docs
+from vmafx_tune.server.protocol import STATUSES
 from vmafx_tune.server.scorer import MAX_SUBSAMPLE, Scored
 from vmafx_tune.server.service import ScoreCall
-from vmafx_tune.server.status import STATUSES
 
 SERVED: dict[str, Any] = json.loads(DOCUMENT)
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.encode.muxing import Muxer
-    from vmafx_tune.model import EncodeSpec, Probe, Stream
+    from vmafx_tune.media.streams import Stream
+    from vmafx_tune.model import EncodeSpec, Probe
     from vmafx_tune.ports import ProbeProgress
 
 __all__ = ["check_output", "deliver"]

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vmafx_tune.encode.streams import Container, Part, StreamPlan
-    from vmafx_tune.model import Source, Stream
+    from vmafx_tune.media.streams import Stream
+    from vmafx_tune.model import Source
 
 __all__ = ["COVER_TYPES", "mux_command", "trial_command"]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from vmafx_tune.model import Stream
+    from vmafx_tune.media.streams import Stream
 
 __all__ = [
     "CONTAINERS",

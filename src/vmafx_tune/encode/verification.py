@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.encode.streams import StreamPlan
-    from vmafx_tune.model import Stream
+    from vmafx_tune.media.streams import Stream
     from vmafx_tune.ports import FrameProgress
 
 __all__ = ["verify"]

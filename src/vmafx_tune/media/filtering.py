@@ -15,7 +15,7 @@ from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.media.black_bars import check_box, crop_filter, find_picture
 from vmafx_tune.media.ffmpeg import reading_arguments
 from vmafx_tune.media.filter_chain import checked_chain, keeps_frames, parse_chain
-from vmafx_tune.media.pixel_formats import CHROMA_LOCATIONS, orientation, pixel_format
+from vmafx_tune.media.pixel_formats import CHROMA_LOCATIONS, pixel_format, upright_filters
 from vmafx_tune.media.timing import frame_timing
 from vmafx_tune.model import Resolution
 from vmafx_tune.parsing import parse_crop
@@ -262,7 +262,7 @@ def _chain_graph(video: Video, frame: VideoFrame, chain: str) -> Graph:
     if rate := video.stream.guessed_rate or video.stream.average_rate:
         options["frame_rate"] = f"{rate.numerator}/{rate.denominator}"
     steps = [(one.name, one.arguments) for one in parse_chain(chain)]
-    return build_graph(frame, [*orientation(frame, video.path).filters, *steps], options)
+    return build_graph(frame, [*upright_filters(frame, video.path), *steps], options)
 
 
 def _layout(frame: VideoFrame) -> tuple[int, int, str, int, int]:

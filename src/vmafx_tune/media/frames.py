@@ -15,7 +15,7 @@ from vmafx_tune.media.container import open_source
 from vmafx_tune.media.damage import checked_frames
 from vmafx_tune.media.excerpts import ExcerptCutter, skip_frames
 from vmafx_tune.media.filtering import build_graph
-from vmafx_tune.media.pixel_formats import RANGES, SPACES, UPRIGHT, orientation
+from vmafx_tune.media.pixel_formats import RANGES, SPACES, upright_filters
 from vmafx_tune.model import Resolution
 
 if TYPE_CHECKING:
@@ -189,10 +189,10 @@ class _Converter:
 
     def _build(self, layout: _Layout, frame: VideoFrame) -> Graph | None:
         # What leaves a chain is upright.
-        turn = UPRIGHT if self._source.filters else orientation(frame, self._source.path)
-        filters = [*turn.filters, *self._filters]
+        turns = [] if self._source.filters else upright_filters(frame, self._source.path)
+        filters = [*turns, *self._filters]
         # Pictures stored from the bottom up have a negative stride, which a copy rights.
-        if not self._filters and (layout.bottom_up or ("vflip", "") in turn.filters):
+        if not self._filters and (layout.bottom_up or ("vflip", "") in turns):
             filters.append(("copy", ""))
         if not filters:
             return None

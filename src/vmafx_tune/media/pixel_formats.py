@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
-from vmafx_tune.frozen import frozen
 from vmafx_tune.model import PixelFormat
 
 if TYPE_CHECKING:
@@ -35,15 +34,14 @@ __all__ = [
     "RANGES",
     "SPACES",
     "TRANSFERS",
-    "UPRIGHT",
-    "Orientation",
     "chroma_location",
     "common_scoring_format",
     "frame_size_bytes",
-    "orientation",
     "pixel_format",
     "planar_depth",
     "planar_format",
+    "rotation_deg",
+    "upright_filters",
 ]
 
 CHROMA_STEPS: Mapping[str, tuple[int, int]] = MappingProxyType(
@@ -283,30 +281,8 @@ _MATRIX = struct.Struct("=9i")
 _TOLERANCE_DEG = 1.0
 
 
-@frozen
-class Orientation:
-    """What brings a decoded picture upright.
-
-    Attributes:
-        rotation_deg: Clockwise turn: 0, 90, 180 or 270.
-        filters: libavfilter filters with their arguments, in order; mirrored pictures need them
-            even where nothing is turned.
-    """
-
-    rotation_deg: int = 0
-    filters: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def swaps_sides(self) -> bool:
-        """Whether width and height change places."""
-        return self.rotation_deg in {90, 270}
-
-
-UPRIGHT = Orientation()
-
-
-def orientation(frame: VideoFrame, path: Path) -> Orientation:
-    """Read how a decoded frame is to be turned.
+def rotation_deg(frame: VideoFrame, path: Path) -> int:
+    """Read how far a decoded frame is to be turned clockwise: 0, 90, 180 or 270 degrees.
 
     Args:
         frame: As it came from the decoder.
@@ -315,30 +291,49 @@ def orientation(frame: VideoFrame, path: Path) -> Orientation:
     Raises:
         UnreadableSourceError: The rotation is not a multiple of 90 degrees.
     """
+    matrix = _display_matrix(frame)
+    return 0 if matrix is None else 90 * _quarter_turns(matrix, path)
+
+
+def upright_filters(frame: VideoFrame, path: Path) -> list[tuple[str, str]]:
+    """List the libavfilter filters, with their arguments, that bring a decoded frame upright.
+
+    Mirrored pictures need them even where nothing is turned.
+
+    Args:
+        frame: As it came from the decoder.
+        path: The file that it is from, for the error message.
+
+    Raises:
+        UnreadableSourceError: The rotation is not a multiple of 90 degrees.
+    """
+    matrix = _display_matrix(frame)
+    if matrix is None:
+        return []
+    # The cases that ffmpeg's configure_input_video_filter distinguishes (fftools/ffmpeg_filter.c).
+    quarter = _quarter_turns(matrix, path)
+    if quarter == 1:
+        return [("transpose", "cclock_flip" if matrix[3] > 0 else "clock")]
+    if quarter == 3:
+        return [("transpose", "clock_flip" if matrix[3] < 0 else "cclock")]
+    return _mirrors(hflip=quarter == 2 and matrix[0] < 0, vflip=matrix[4] < 0)
+
+
+def _display_matrix(frame: VideoFrame) -> tuple[int, ...] | None:
     from av.buffer import Buffer
 
     matrix = frame.side_data.get("DISPLAYMATRIX")
-    if not isinstance(matrix, Buffer):
-        return UPRIGHT
-    return _from_matrix(_MATRIX.unpack(bytes(matrix)), path)
+    return _MATRIX.unpack(bytes(matrix)) if isinstance(matrix, Buffer) else None
 
 
-def _from_matrix(matrix: tuple[int, ...], path: Path) -> Orientation:
-    # The cases that ffmpeg's configure_input_video_filter distinguishes (fftools/ffmpeg_filter.c).
+def _quarter_turns(matrix: tuple[int, ...], path: Path) -> int:
     turn_deg = _clockwise_deg(matrix)
-    quarter = round(turn_deg / 90) % 4
     if abs(turn_deg - 90 * round(turn_deg / 90)) > _TOLERANCE_DEG:
         raise UnreadableSourceError(
             f"'{path}' has a rotation of {turn_deg:.0f} degrees. Only quarter turns are "
             "supported; re-encode it upright."
         )
-    if quarter == 1:
-        filters = [("transpose", "cclock_flip" if matrix[3] > 0 else "clock")]
-    elif quarter == 3:
-        filters = [("transpose", "clock_flip" if matrix[3] < 0 else "cclock")]
-    else:
-        filters = _mirrors(hflip=quarter == 2 and matrix[0] < 0, vflip=matrix[4] < 0)
-    return Orientation(quarter * 90, tuple(filters))
+    return round(turn_deg / 90) % 4
 
 
 def _mirrors(*, hflip: bool, vflip: bool) -> list[tuple[str, str]]:

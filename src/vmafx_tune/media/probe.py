@@ -24,8 +24,8 @@ from vmafx_tune.media.pixel_formats import (
     TRANSFERS,
     chroma_location,
     frame_size_bytes,
-    orientation,
     pixel_format,
+    rotation_deg,
 )
 from vmafx_tune.media.timing import (
     Timing,
@@ -216,10 +216,10 @@ def _is_animated_webp(path: Path) -> bool:
 def _describe(video: Video, frame: VideoFrame) -> Source:
     stream = video.stream
     context = stream.codec_context
-    turn = orientation(frame, video.path)
+    turn_deg = rotation_deg(frame, video.path)
     shape = stream.sample_aspect_ratio or Fraction(1)
     size = Resolution(frame.width, frame.height)
-    if turn.swaps_sides:
+    if turn_deg in {90, 270}:
         shape, size = 1 / shape, Resolution(size.height, size.width)
     return Source(
         path=video.path,
@@ -235,7 +235,7 @@ def _describe(video: Video, frame: VideoFrame) -> Source:
         color_space=_name(SPACES, frame.colorspace, context.colorspace),
         chroma_location=chroma_location(stream),
         sample_aspect_ratio=shape,
-        rotation_deg=turn.rotation_deg,
+        rotation_deg=turn_deg,
         interlaced=frame.interlaced_frame,
         stream=video.index,
         n_streams=video.n_streams,

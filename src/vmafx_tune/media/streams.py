@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import UnreadableSourceError
@@ -10,7 +11,6 @@ from vmafx_tune.frozen import frozen
 from vmafx_tune.media.container import check_file, lenient_tags, open_video
 from vmafx_tune.media.ffmpeg import file_url, input_guard
 from vmafx_tune.media.headers import incomplete_attachments
-from vmafx_tune.model import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +20,56 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import RawFormat, Source
 
-__all__ = ["Contents", "attached_bytes", "first_frame_s", "read_contents", "source_contents"]
+__all__ = [
+    "Contents",
+    "Stream",
+    "attached_bytes",
+    "first_frame_s",
+    "read_contents",
+    "source_contents",
+]
+
+
+@frozen
+class Stream:
+    """One stream of a file: what a muxer has to know of it.
+
+    Attributes:
+        index: Among all of the file's streams.
+        kind: `video`, `audio`, `subtitle`, `attachment` or `data`.
+        codec: ffmpeg's name of the codec; empty where ffmpeg does not know it.
+        start_s: Presentation time of its first packet; None where it has none.
+        dispositions: ffmpeg's names, such as `default` and `forced`.
+        tags: Names in lower case: `language`, `title`, and what else the container says.
+        channels: Of audio; 0 for others.
+        place: Where in the file the bytes lie of an attachment that ffmpeg does not list; None for
+            all others.
+    """
+
+    index: int
+    kind: str
+    codec: str
+    start_s: float | None = None
+    dispositions: tuple[str, ...] = ()
+    tags: Mapping[str, str] = field(default_factory=dict)
+    channels: int = 0
+    place: range | None = None
+
+    @property
+    def is_cover(self) -> bool:
+        """Whether it is a picture that belongs to the file, not video."""
+        return "attached_pic" in self.dispositions
+
+    @property
+    def language(self) -> str:
+        """Its language as the container has it; empty where that is not stated."""
+        language = self.tags.get("language", "")
+        return "" if language == "und" else language
+
+    @property
+    def title(self) -> str:
+        """Its title; MP4 calls it a name."""
+        return self.tags.get("title") or self.tags.get("name", "")
 
 
 @frozen

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from fractions import Fraction
 
-    from vmafx_tune.model import CapFactors, Resolution, Stream
+    from vmafx_tune.media.streams import Stream
+    from vmafx_tune.model import CapFactors, Resolution
     from vmafx_tune.results.ladder import LadderResult, LadderRung
 
 __all__ = [

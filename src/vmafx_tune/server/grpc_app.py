@@ -9,8 +9,8 @@ import grpc
 import grpc.aio
 
 from vmafx_tune.errors import ServiceError, VmafxTuneError
-from vmafx_tune.server.access import tls_context
 from vmafx_tune.server.grpc_calls import Calls
+from vmafx_tune.server.protocol import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,17 +11,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import grpc
 
 from vmafx_tune.errors import BusyError, UsageError
-from vmafx_tune.server.access import (
+from vmafx_tune.server.admission import FirstMessages
+from vmafx_tune.server.logs import describe_error, severity_of
+from vmafx_tune.server.protocol import (
     AUTHORIZATION,
     ERROR_DOMAIN,
     REQUEST_ID,
     STATUS_DETAILS,
     check_token,
     choose_request_id,
+    public_sentence,
+    reason_of,
+    status_of,
 )
-from vmafx_tune.server.admission import FirstMessages
-from vmafx_tune.server.logs import describe_error, severity_of
-from vmafx_tune.server.status import public_sentence, reason_of, status_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

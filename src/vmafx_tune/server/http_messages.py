@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import httptools
 
-from vmafx_tune.server.access import choose_request_id
+from vmafx_tune.server.protocol import choose_request_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

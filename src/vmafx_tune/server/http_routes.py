@@ -9,7 +9,6 @@ import time
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import BusyError, DrainingError, UnauthenticatedError, VmafxTuneError
-from vmafx_tune.server.access import check_token, choose_request_id
 from vmafx_tune.server.http_messages import (
     REQUEST_ID_HEADER,
     Refused,
@@ -20,8 +19,8 @@ from vmafx_tune.server.http_messages import (
 from vmafx_tune.server.logs import describe_error, severity_of
 from vmafx_tune.server.metrics import Counter
 from vmafx_tune.server.openapi import DOCUMENT, OPERATIONS, read_score_fields
+from vmafx_tune.server.protocol import check_token, choose_request_id, public_sentence, status_of
 from vmafx_tune.server.service import ScoreCall
-from vmafx_tune.server.status import public_sentence, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

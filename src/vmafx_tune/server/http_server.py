@@ -12,9 +12,9 @@ import socket
 from typing import TYPE_CHECKING, Protocol
 
 from vmafx_tune.errors import ServiceError
-from vmafx_tune.server.access import tls_context
 from vmafx_tune.server.http_messages import SLICE_BYTES, HttpLimits, Phase, Refused, RequestReader
 from vmafx_tune.server.http_routes import HttpRoutes
+from vmafx_tune.server.protocol import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable

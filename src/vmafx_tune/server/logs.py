@@ -14,8 +14,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from vmafx_tune.errors import DeadlineError, DrainingError, ToolError, VmafxTuneError
+from vmafx_tune.server.protocol import status_of
 from vmafx_tune.server.settings import LOG_LEVELS
-from vmafx_tune.server.status import status_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

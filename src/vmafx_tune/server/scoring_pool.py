@@ -19,8 +19,8 @@ from vmafx_tune.cpus import CoreShares, available_cpus, bytes_needed, default_th
 from vmafx_tune.errors import ScorerCrashedError, ToolError, VmafxTuneError
 from vmafx_tune.media.process import Conversation, describe_exit
 from vmafx_tune.server.admission import MemoryBudget
+from vmafx_tune.server.protocol import STATUSES
 from vmafx_tune.server.scorer import FileScorer, Scored
-from vmafx_tune.server.status import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ from vmafx_tune.encode.streams import (
     plan_streams,
 )
 from vmafx_tune.errors import UsageError
-from vmafx_tune.model import Stream
+from vmafx_tune.media.streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,7 +12,7 @@ from tests.unit.reports.ladder_factories import ladder_result
 from vmafx_tune.encode.streams import AudioForm
 from vmafx_tune.errors import OutputError, ToolNotFoundError, ToolOutputError
 from vmafx_tune.media.process import ProcessRunner
-from vmafx_tune.model import Stream
+from vmafx_tune.media.streams import Stream
 from vmafx_tune.package import packager
 from vmafx_tune.package.packager import find_packager, packager_command, run_packager
 from vmafx_tune.package.plan import AudioTrack, TextTrack, plan_renditions

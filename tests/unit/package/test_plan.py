@@ -9,7 +9,8 @@ import pytest
 
 from tests.unit.reports.ladder_factories import bare_ladder_result, ladder_result
 from vmafx_tune.errors import InvalidLadderError, UsageError
-from vmafx_tune.model import CapFactors, Caps, Stream
+from vmafx_tune.media.streams import Stream
+from vmafx_tune.model import CapFactors, Caps
 from vmafx_tune.package.plan import (
     Rendition,
     audio_forms,

@@ -20,7 +20,7 @@ from vmafx_tune.server.http_messages import (
     error_response,
     json_response,
 )
-from vmafx_tune.server.status import STATUSES
+from vmafx_tune.server.protocol import STATUSES
 
 GET = Request(method="GET", target="/", headers={})
 

@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from vmafx_tune import errors
-from vmafx_tune.server.status import STATUSES, error_for, public_sentence, reason_of, status_of
+from vmafx_tune.server.protocol import STATUSES, error_for, public_sentence, reason_of, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from vmafx_tune.errors import UnauthenticatedError
-from vmafx_tune.server.access import check_token, choose_request_id
+from vmafx_tune.server.protocol import check_token, choose_request_id
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer wrong", "nonsense"])

@@ -1,18 +1,90 @@
-"""What each error means to a client: one table for both transports."""
+"""What both transports and their clients agree on: tokens, request ids, errors, TLS."""
 
 from __future__ import annotations
 
+import hmac
+import os
 import re
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vmafx_tune import errors
+from vmafx_tune.errors import UnauthenticatedError, UsageError
 from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
-__all__ = ["STATUSES", "Status", "error_for", "public_sentence", "reason_of", "status_of"]
+    from vmafx_tune.server.settings import ServerSettings
+
+
+__all__ = [
+    "AUTHORIZATION",
+    "ERROR_DOMAIN",
+    "REQUEST_ID",
+    "STATUSES",
+    "STATUS_DETAILS",
+    "Status",
+    "check_token",
+    "choose_request_id",
+    "error_for",
+    "public_sentence",
+    "reason_of",
+    "status_of",
+    "tls_context",
+]
+
+REQUEST_ID = "x-request-id"
+"""What a call is called, from the client or, where it does not say, from the server."""
+
+AUTHORIZATION = "authorization"
+"""`Bearer TOKEN`."""
+
+STATUS_DETAILS = "grpc-status-details-bin"
+"""A `google.rpc.Status`, as Google's richer error model has it."""
+
+ERROR_DOMAIN = "vmafx-tune"
+"""Domain of the reasons in `google.rpc.ErrorInfo`; each is the name of an error, as
+`BUSY` is that of `BusyError`."""
+
+
+_SCHEME = "bearer "
+# What is safe in a header and in a log, and long enough for a UUID or a trace id.
+_REQUEST_ID = re.compile(r"[\w.:/+=@-]{1,128}", re.ASCII)
+
+
+def check_token(authorization: str | None, token: str | None) -> None:
+    """Compare an `authorization` header or metadata entry with the server's token.
+
+    Args:
+        authorization: `Bearer TOKEN`; None where there is none.
+        token: What TOKEN has to be; None lets everyone in.
+
+    Raises:
+        UnauthenticatedError: It is not that token.
+    """
+    if token is None:
+        return
+    given = authorization or ""
+    scheme, rest = given[: len(_SCHEME)], given[len(_SCHEME) :].strip()
+    # Both are compared in constant time, whatever their lengths.
+    matches = hmac.compare_digest(_bytes(rest), _bytes(token))
+    if scheme.lower() != _SCHEME or not matches:
+        raise UnauthenticatedError(
+            "This server wants a token: send it as 'authorization: Bearer TOKEN'."
+        )
+
+
+def choose_request_id(given: str | None) -> str:
+    """Take the client's request id where it is a sensible one, else make one."""
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given
+    return os.urandom(16).hex()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 @frozen
@@ -127,3 +199,26 @@ def error_for(reason: str) -> type[errors.VmafxTuneError] | None:
 def _reason(cls: type[BaseException]) -> str:
     words = re.findall(r"[A-Z][a-z]+", cls.__name__.removesuffix("Error"))
     return "_".join(words).upper()
+
+
+def tls_context(settings: ServerSettings) -> ssl.SSLContext | None:
+    """Load the certificate and its key; returns None where there is none.
+
+    Raises:
+        UsageError: They cannot be used.
+    """
+    if settings.tls_cert is None:
+        return None
+    import ssl
+
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        # A key with a passphrase would make OpenSSL ask for it at the terminal.
+        context.load_cert_chain(settings.tls_cert, settings.tls_key, password=lambda: "")
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"The certificate '{settings.tls_cert}' with the key '{settings.tls_key}' cannot be "
+            f"used: {error}. Both have to be PEM files, the key without a passphrase."
+        ) from error
+    return context
