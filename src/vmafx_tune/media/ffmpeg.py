@@ -45,6 +45,7 @@ __all__ = [
     "node_name",
     "plain_names",
     "reading_arguments",
+    "shows_damage",
     "source_filters",
     "stream_specifier",
     "without_guard",
@@ -395,6 +396,24 @@ def frame_counter(n_frames: int, observer: FrameProgress | None = None) -> Calla
         return True
 
     return take
+
+
+# In the words of several releases.
+_DAMAGE = re.compile(
+    r"corrupt decoded frame|CRC mismatch|\berror count: \d|[1-9]\d* decode errors"
+    r"|Error (?:while decoding stream|submitting packet to decoder)"
+)
+
+
+def shows_damage(log: str) -> bool:
+    """Whether a clip that ffmpeg has read may be damaged.
+
+    It may also be a clip that was cut out of a longer one, so the caller has to look closer.
+
+    Args:
+        log: What ffmpeg printed, at `-v info` or more.
+    """
+    return _DAMAGE.search(log) is not None
 
 
 def is_disk_full(log: str, returncode: int) -> bool:

@@ -43,7 +43,7 @@ _LOOK_SUBSAMPLE = 3
 _START_FRAMES = 8
 _PIECE_FRAMES = 12
 _FEWEST_PIECES, _MOST_PIECES = 3, 8
-_COMMON_SHARE, _LARGEST_SHARE = 0.1, 0.25
+_COMMON_SHARE, _LARGEST_SHARE = 0.1, 0.4
 # From here on, what a sample leaves out is not worth its error.
 _NEARLY_ALL = 0.9
 _TRIED_PER_LENGTH = 8
@@ -124,7 +124,7 @@ def look_plan(n_frames: int, probe_frames: int | None = None) -> SamplePlan | No
     """Choose the parts for a cheap look at a clip: short ones, evenly spread.
 
     Several short parts stand for a clip better than one long part, which shows a moment of it. A
-    look costs about a tenth of a probe; on short clips up to a quarter, with as few parts as may
+    look costs less than a tenth of a probe; on short clips up to a third, with as few parts as may
     stand for the whole.
 
     Args:
@@ -134,10 +134,10 @@ def look_plan(n_frames: int, probe_frames: int | None = None) -> SamplePlan | No
     Returns:
         None where probes are too short for looks to pay.
     """
-    cost = _PIECE_FRAMES + _START_FRAMES
     probe_frames = probe_frames or n_frames
-    if probe_frames * _LARGEST_SHARE < _FEWEST_PIECES * cost:
+    if probe_frames * _LARGEST_SHARE < _FEWEST_PIECES * _PIECE_FRAMES + _START_FRAMES:
         return None
+    cost = _PIECE_FRAMES + _START_FRAMES
     n_pieces = min(max(round(probe_frames * _COMMON_SHARE / cost), _FEWEST_PIECES), _MOST_PIECES)
     stratum = n_frames / n_pieces
     firsts = (int((index + 0.5) * stratum - _PIECE_FRAMES / 2) for index in range(n_pieces))

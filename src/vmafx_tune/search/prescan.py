@@ -59,6 +59,9 @@ def next_look(problem: SearchProblem) -> int | None:
     near = max(_NEAR_STEPS, _NEAR_WIDTHS * prior_of(problem).width)
     if any(abs(step - crossing) <= near for step in problem.hints):
         return None
+    # The end of the range needs no neighbour for its proof, so it is probed next anyway.
+    if len(problem.hints) >= USUAL_LOOKS and not 0 <= crossing <= problem.last_step:
+        return None
     return wished_step(looking, state, crossing)
 
 

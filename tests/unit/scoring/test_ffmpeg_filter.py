@@ -16,7 +16,7 @@ from vmafx_tune.errors import (
     UnreadableSourceError,
     VmafxTuneError,
 )
-from vmafx_tune.media.ffmpeg import input_guard
+from vmafx_tune.media.ffmpeg import input_guard, shows_damage
 from vmafx_tune.model import PixelFormat, RawFormat, Resolution, ScoreRequest, VmafModel
 from vmafx_tune.scoring.alignment import plan_scoring
 from vmafx_tune.scoring.ffmpeg_filter import (
@@ -27,7 +27,6 @@ from vmafx_tune.scoring.ffmpeg_filter import (
     libvmaf_complaint,
     model_check_arguments,
     score_arguments,
-    shows_damage,
 )
 from vmafx_tune.scoring.models import BUILT_IN_MODELS
 from vmafx_tune.scoring.reference_copies import ReferenceCopy

@@ -55,3 +55,11 @@ def test_no_look_is_taken_where_the_proof_is_known() -> None:
     answer = max(step for step, score in enumerate(scores) if score >= 90)
 
     assert looks(scores, known={step: scores[step] for step in (answer, answer + 1)}) == []
+
+
+def test_two_looks_that_send_a_search_to_an_end_of_the_range_are_enough() -> None:
+    for scores in (
+        [97.4 - step / 50 for step in range(52)],
+        [60 - step / 50 for step in range(52)],
+    ):
+        assert len(looks(scores)) <= 2
