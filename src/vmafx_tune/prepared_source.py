@@ -220,7 +220,7 @@ class PreparedSource:
 
     def probers(
         self, rows: Sequence[EncoderRow], *, workers: int = 1
-    ) -> tuple[Prober, Prober | None]:
+    ) -> tuple[Prober, Sequence[Prober]]:
         """Make what probes the source, and what shows its searches their way.
 
         Args:
@@ -228,8 +228,8 @@ class PreparedSource:
             workers: Searches that use them side by side, at least 1.
 
         Returns:
-            A prober of the whole source, in chunks or not, or of its sample; and one of the sample
-            that is to be verified, or for cheap looks, or None.
+            A prober of the whole source, in chunks or not, or of its sample; and those of a
+            prescan: for cheap looks, and of the sample that is to be verified.
         """
         prober = self.session.prober()
         if self.chunks:
@@ -245,7 +245,8 @@ class PreparedSource:
             lead_in=_SAMPLE_LEAD_IN,
             workers=self._part_workers(rows, len(self.sample.segments), workers),
         )
-        return (prober, sampled) if self.encoding.verify else (sampled, self.prescan(prober))
+        looks = self.prescan(prober)
+        return (prober, (*looks, sampled)) if self.encoding.verify else (sampled, looks)
 
     def _part_workers(self, rows: Sequence[EncoderRow], parts: int, workers: int) -> int:
         if self.session.probing.slots is not None:
@@ -260,22 +261,23 @@ class PreparedSource:
         """What this machine has for trial encodes of the source."""
         return LocalCores(self.display, self.source.pixel_format.bit_depth, self.scoring.threads)
 
-    def prescan(self, prober: Prober) -> Prober | None:
+    def prescan(self, prober: Prober) -> tuple[Prober, ...]:
         """Make a prober for cheap looks at parts of the source, with one that probes the parts.
 
         Returns:
-            None where looks do not pay, as on short clips, or cannot be taken.
+            None at all where looks do not pay, as on short clips, or cannot be taken.
         """
         if self.encoding.strategy is not SearchStrategy.INTERPOLATE:
-            return None
+            return ()
         probe_frames = None if self.sample is None else self.sample.n_sampled
         plan = look_plan(self.source.n_frames, probe_frames)
         if plan is None or self.source.variable_frame_rate:
-            return None
+            return ()
         subsample = look_subsample(self.scoring.pool, self.scoring.subsample)
-        return self.session.looking(
+        looking = self.session.looking(
             prober, plan, self.source, lead_in=LOOK_LEAD_IN, subsample=subsample
         )
+        return (looking,)
 
     def noted(self, result: AnswerT) -> AnswerT:
         """Add to an answer's notes what only its source's file tells."""

@@ -204,7 +204,7 @@ def test_looks_are_few_and_each_is_at_a_step_of_its_own(
     curve, problem = case
     seen: dict[int, float] = {}
 
-    while (step := next_look(replace(problem, hints=seen))) is not None:
+    while (step := next_look(problem, seen)) is not None:
         assert step not in seen
         seen[step] = curve[step]
         assert len(seen) <= MOST_LOOKS
@@ -224,7 +224,7 @@ def test_hints_of_about_the_right_shape_leave_little_but_the_proof_to_measure(
         for target in (75, 80, 85, 90, 93):
             problem = SearchProblem(target, 51, prior=PRIOR)
             hints: dict[int, float] = {}
-            while (step := next_look(replace(problem, hints=hints))) is not None:
+            while (step := next_look(problem, hints)) is not None:
                 hints[step] = part[step]
             outcome, n_made = run(curve, replace(problem, hints=hints))
             assert outcome.proven

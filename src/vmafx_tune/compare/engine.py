@@ -39,7 +39,7 @@ def search_encoders(
     *,
     workers: int = 1,
     observe: Observer = ignore,
-    prescan: Prober | None = None,
+    prescan: Sequence[Prober] = (),
 ) -> tuple[SearchResult, ...]:
     """Search every encoder at every target.
 
@@ -50,7 +50,7 @@ def search_encoders(
         prober: Makes the probes; must be thread-safe.
         workers: Encoders worked on at once.
         observe: Receives the events, from several threads.
-        prescan: Probes parts of the source, for cheap looks with each encoder; None for none. Must
+        prescan: Probers of parts of the source, for cheap looks with each encoder. Must
             be thread-safe.
 
     Returns:
@@ -98,11 +98,11 @@ def _run_encoder(
     search: SearchRequest,
     targets: Sequence[float],
     prober: Prober,
-    prescan_prober: Prober | None,
+    prescan_probers: Sequence[Prober],
     observe: Observer,
 ) -> tuple[SearchResult, ...]:
     probe_set = ProbeSet(search, prober, observe)
-    prescan = None if prescan_prober is None else Prescan(search, prescan_prober, observe)
+    prescan = Prescan(search, prescan_probers, observe) if prescan_probers else None
     observe(JobStarted(search.encoder, n_frames=search.n_frames))
     found = tuple(
         _search(search.at_target(target), probe_set, prescan, upcoming=targets[position:])

@@ -50,7 +50,7 @@ class SearchingSampler:
         score_at: Where renditions are scored.
         observe: Receives the events of the probes, from several threads; their job is the
             resolution.
-        prescan: Probes parts of the source, for cheap looks at each resolution; None for none.
+        prescan: Probers of parts of the source, for cheap looks at each resolution.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class SearchingSampler:
         targets: Sequence[float] = (),
         score_at: ScoreAt = ScoreAt.DISPLAY,
         observe: Observer = ignore,
-        prescan: Prober | None = None,
+        prescan: Sequence[Prober] = (),
     ) -> None:
         shared = SharedCeiling(prober)
         self._targets = tuple(targets)
@@ -74,7 +74,7 @@ class SearchingSampler:
         self._prescans = {
             size: Prescan(search, prescan, observe, job=str(size))
             for size, search in self._searches.items()
-            if prescan is not None
+            if prescan
         }
         for size, search in self._searches.items():
             observe(plan_of_searches(search, targets, job=str(size)))

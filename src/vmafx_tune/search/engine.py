@@ -49,7 +49,7 @@ def search(
     prober: Prober,
     *,
     observe: Observer = ignore,
-    prescan: Prober | None = None,
+    prescan: Sequence[Prober] = (),
     fallbacks: Sequence[float] = (),
     prove: bool = True,
 ) -> SearchResult:
@@ -59,7 +59,8 @@ def search(
         request: What to search.
         prober: Makes the probes.
         observe: Receives the events.
-        prescan: Probes parts of the source, for cheap looks before the first probe; None for none.
+        prescan: Probers of parts of the source, for cheap looks before the first probe; see
+            `Prescan`. None for none.
         fallbacks: Targets to search in turn where `request.target` cannot be reached.
         prove: Whether the next worse setting is measured too. Otherwise the search ends with a
             setting that reaches the target and should be within two of the worst that does.
@@ -74,7 +75,7 @@ def search(
     probe_set = ProbeSet(request, prober, observe)
     observe(plan_of_searches(request, [request.target]))
     observe(JobStarted(request.encoder, n_frames=request.n_frames))
-    looks = None if prescan is None else Prescan(request, prescan, observe)
+    looks = Prescan(request, prescan, observe) if prescan else None
     result = search_with(request, probe_set, prescan=looks, prove=prove)
     for target in fallbacks:
         if result.ok:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from vmafx_tune.search.state import SearchState
 from vmafx_tune.search.strategy import probes_left, wished_step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from vmafx_tune.events import Observer
     from vmafx_tune.model import Probe
@@ -39,28 +39,26 @@ _NEAR_STEPS = 2.5
 _NEAR_WIDTHS = 0.5
 
 
-def next_look(problem: SearchProblem) -> int | None:
+def next_look(problem: SearchProblem, seen: Mapping[int, float]) -> int | None:
     """Choose the step to look at, or none where the crossing is known well enough.
 
     Each look goes to where the curve of the looks should cross the target by those before it. The
     first one is often far from the crossing, as clips differ; the second is near it.
 
     Args:
-        problem: What is to be searched. Its hints are the scores of the looks so far; where
-            something is known of the whole clip, that is the better guide, and no look is taken.
+        problem: What is to be searched. Its hints are the scores of cheaper looks; where something
+            is known of the whole clip, that is the better guide, and no look is taken.
+        seen: The scores of the looks so far.
     """
-    if problem.known or len(problem.hints) >= MOST_LOOKS:
+    if problem.known or len(seen) >= MOST_LOOKS:
         return None
-    looking = replace(problem, known=problem.hints, hints={}, seeds={})
+    looking = replace(problem, known=seen, seeds={})
     state = SearchState(looking)
     if state.bracket.n_open == 0:
         return None
     crossing = expected_crossing(looking, state)
     near = max(_NEAR_STEPS, _NEAR_WIDTHS * prior_of(problem).width)
-    if any(abs(step - crossing) <= near for step in problem.hints):
-        return None
-    # The end of the range needs no neighbour for its proof, so it is probed next anyway.
-    if len(problem.hints) >= USUAL_LOOKS and not 0 <= crossing <= problem.last_step:
+    if any(abs(step - crossing) <= near for step in seen):
         return None
     return wished_step(looking, state, crossing)
 
@@ -68,39 +66,68 @@ def next_look(problem: SearchProblem) -> int | None:
 _NONE: Mapping[int, float] = MappingProxyType({})
 
 
+@dataclass(slots=True)
+class _Looks:
+    """The looks at some parts of a clip.
+
+    Attributes:
+        n_frames: Frames that a look passes.
+        work: What it should take, in that of a probe's frame.
+        probes: What was measured, by step.
+        scores: Likewise, pooled.
+    """
+
+    prober: Prober
+    n_frames: int
+    work: float
+    probes: dict[int, Probe] = field(default_factory=dict)
+    scores: dict[int, float] = field(default_factory=dict)
+
+
 class Prescan:
     """Looks at one encoder's curve on parts of the source, before its searches.
 
-    It looks at the sample of a request that verifies one, else at parts that are as few and short
-    as may stand for the whole. What it sees is no part of any answer: a look that fails or misleads
-    costs time only. Not thread-safe; it goes with one `ProbeSet`.
+    It looks at parts that are as few and short as may stand for the whole, and then at the sample
+    of a request that verifies one. What it sees is no part of any answer: a look that fails or
+    misleads costs time only. Not thread-safe; it goes with one `ProbeSet`.
 
     Args:
         request: Gives the probe template, the grid and the pooling.
-        prober: Probes parts of the source for the whole of it.
+        probers: Probe parts of the source for the whole of it, the fewest first; the last one
+            probes the sample of a request that verifies one.
         observe: Receives an event for each look.
         job: Name that the events carry; None for the encoder's.
     """
 
     def __init__(
-        self, request: SearchRequest, prober: Prober, observe: Observer, *, job: str | None = None
+        self,
+        request: SearchRequest,
+        probers: Sequence[Prober],
+        observe: Observer,
+        *,
+        job: str | None = None,
     ) -> None:
         self._job = request.encoder if job is None else job
         # Parts may have more bits a second than the whole, which is all that has a limit.
         encode = replace(request.template.encode, max_bitrate_kbps=None)
         self._request = replace(request, template=replace(request.template, encode=encode))
-        self._prober = prober
         self._observe = observe
-        # A sample that is not verified is what probes measure, and looks take less of it.
-        sample = request.sample if request.verify else None
-        plan = sample or look_plan(request.template.encode.source.n_frames, request.n_frames)
-        looking = replace(request, sample=plan, verify=False, chunk_frames=None)
-        subsample = look_subsample(request.pool, request.template.subsample)
-        self._n_frames = looking.n_frames
-        self._work = looking.work if sample else request.look_work(self._n_frames, subsample)
-        self._probes: dict[int, Probe] = {}
-        self._scores: dict[int, float] = {}
+        *few, last = probers
+        looks = [self._short_looks(prober) for prober in few]
+        self._looks = (*looks, self._sampled(last) if request.verify else self._short_looks(last))
         self._failed = False
+
+    def _sampled(self, prober: Prober) -> _Looks:
+        looking = replace(self._request, verify=False, chunk_frames=None)
+        return _Looks(prober, looking.n_frames, looking.work)
+
+    def _short_looks(self, prober: Prober) -> _Looks:
+        request = self._request
+        of_what = None if request.sample is None else request.sample.n_sampled
+        plan = look_plan(request.template.encode.source.n_frames, of_what)
+        n_frames = request.n_frames if plan is None else plan.n_sampled
+        subsample = look_subsample(request.pool, request.template.subsample)
+        return _Looks(prober, n_frames, request.look_work(n_frames, subsample))
 
     def hints(self, problem: SearchProblem) -> Mapping[int, float]:
         """Look until the crossing of a search is known well enough.
@@ -112,45 +139,48 @@ class Prescan:
             problem: The search, without hints.
 
         Returns:
-            Scores of all looks so far, by step.
+            Scores of all looks so far at the sample, or else at the few parts, by step.
 
         Raises:
             CancelledError: The work was cancelled.
         """
-        try:
-            if not self._failed:
-                self._look_around(problem)
-        except CancelledError:
-            raise
-        except VmafxTuneError as error:
-            self._failed = True
-            self._observe(Warned(f"The prescan failed and is skipped: {error}"))
-        return dict(self._scores)
+        seen: Mapping[int, float] = {}
+        for looks in self._looks:
+            try:
+                if not self._failed:
+                    self._look_around(looks, replace(problem, hints=seen))
+            except CancelledError:
+                raise
+            except VmafxTuneError as error:
+                self._failed = True
+                self._observe(Warned(f"The prescan failed and is skipped: {error}"))
+            seen = looks.scores or seen
+        return dict(seen)
 
     def sample(self, target: float) -> Sample | None:
         """Tell what the sample said of a target, by its probe that is nearest to it."""
-        nearest = min(self._scores, key=lambda step: abs(self._scores[step] - target), default=None)
-        probe = None if nearest is None else self._probes[nearest]
-        return searched_sample(self._request, probe)
+        scores, probes = self._looks[-1].scores, self._looks[-1].probes
+        nearest = min(scores, key=lambda step: abs(scores[step] - target), default=None)
+        return searched_sample(self._request, None if nearest is None else probes[nearest])
 
-    def _look_around(self, problem: SearchProblem) -> None:
-        stored = stored_scores(self._prober, self._request) if problem.seeds else _NONE
-        while (step := next_look(replace(problem, hints=self._scores))) is not None:
+    def _look_around(self, looks: _Looks, problem: SearchProblem) -> None:
+        stored = stored_scores(looks.prober, self._request) if problem.seeds else _NONE
+        while (step := next_look(problem, looks.scores)) is not None:
             if problem.seeds and step not in stored:
                 break
-            self._look(step, problem)
+            self._look(looks, step, problem)
 
-    def _look(self, step: int, problem: SearchProblem) -> None:
+    def _look(self, looks: _Looks, step: int, problem: SearchProblem) -> None:
         template, job = self._request.template, self._job
         quality = self._request.knob.quality_of(step)
-        number, target, knob = len(self._scores) + 1, problem.target, self._request.knob.name
+        number, target, knob = len(looks.scores) + 1, problem.target, self._request.knob.name
         self._observe(
-            ProbeStarted(job, number, quality, target, True, knob, self._n_frames, self._work)
+            ProbeStarted(job, number, quality, target, True, knob, looks.n_frames, looks.work)
         )
-        probe = self._probes[step] = self._prober.probe(
+        probe = looks.probes[step] = looks.prober.probe(
             replace(template, encode=replace(template.encode, quality=quality)),
             on_progress=lambda stage, frames: self._observe(FramesDone(job, stage, frames)),
         )
-        vmaf = self._scores[step] = pool_scores(probe.scores.frames, self._request.pool)
+        vmaf = looks.scores[step] = pool_scores(probe.scores.frames, self._request.pool)
         left, more = probes_left(problem), max(0, USUAL_LOOKS - number)
         self._observe(ProbeFinished(job, number, probe, vmaf, target, left, True, more))

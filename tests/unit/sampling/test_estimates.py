@@ -162,7 +162,7 @@ def test_verifying_gives_the_answer_of_the_whole_clip_with_the_estimate_beside_i
     alone = search(request(target=80.0), CurveProber(whole))
 
     prober = CurveProber(whole)
-    result = search(asking(verify=True), prober, prescan=SampleProber(parts))
+    result = search(asking(verify=True), prober, prescan=[SampleProber(parts)])
 
     assert result.proven
     assert result.answer == alone.answer
@@ -178,7 +178,7 @@ def test_a_sample_leads_the_full_search_to_fewer_probes() -> None:
     alone, led = CurveProber(whole), CurveProber(whole)
 
     search(base, alone)
-    search(asking(verify=True), led, prescan=SampleProber(lambda quality: whole(quality + 0.2)))
+    search(asking(verify=True), led, prescan=[SampleProber(lambda quality: whole(quality + 0.2))])
 
     assert len(led.asked) == 2 < len(alone.asked)
 
@@ -186,7 +186,7 @@ def test_a_sample_leads_the_full_search_to_fewer_probes() -> None:
 def test_a_sample_is_probed_for_the_first_target_and_estimates_all() -> None:
     prober, prescan = CurveProber(whole), SampleProber(parts)
 
-    results = search_encoders([asking(verify=True)], (70.0, 80.0), prober, prescan=prescan)
+    results = search_encoders([asking(verify=True)], (70.0, 80.0), prober, prescan=[prescan])
 
     assert [result.proven for result in results] == [True, True]
     assert all(result.sample and result.sample.estimate for result in results)
@@ -203,7 +203,7 @@ def test_a_sample_costs_two_probes_of_it_before_the_whole_clip() -> None:
             return 98 / (1 + math.exp((quality - middle) / width))
 
         sample = SampleProber(score)
-        search(asking(verify=True), CurveProber(score), prescan=sample, prove=False)
+        search(asking(verify=True), CurveProber(score), prescan=[sample], prove=False)
         numbers.append(len(sample.asked))
 
     assert fmean(numbers) <= 2.2
@@ -226,7 +226,7 @@ def test_a_search_without_a_proof_takes_a_sample_and_little_more_than_one_whole_
 
         prober = CurveProber(score)
         result = search(
-            asking(verify=True, target=target), prober, prescan=SampleProber(sampled), prove=False
+            asking(verify=True, target=target), prober, prescan=[SampleProber(sampled)], prove=False
         )
         proven = search(request(target=target), CurveProber(score))
         assert result.ok
@@ -242,9 +242,21 @@ def test_a_search_without_a_proof_takes_a_sample_and_little_more_than_one_whole_
 
 def test_an_answer_without_a_proof_says_so() -> None:
     result = search(
-        asking(verify=True), CurveProber(whole), prescan=SampleProber(whole), prove=False
+        asking(verify=True), CurveProber(whole), prescan=[SampleProber(whole)], prove=False
     )
 
     assert (result.ok, result.proven, result.converged) == (True, False, True)
     assert result.limit is not None
     assert result.limit.kind == "no_proof"
+
+
+def test_cheap_looks_leave_one_probe_of_the_sample_and_no_estimate() -> None:
+    looks, sample = CurveProber(lambda quality: whole(quality - 0.8)), SampleProber(parts)
+    prober = CurveProber(whole)
+
+    result = search(asking(verify=True), prober, prescan=[looks, sample], prove=False)
+
+    assert len(sample.asked) == len(prober.asked) == 1
+    assert result.sample is not None
+    assert result.sample.estimate is not None
+    assert result.sample.estimate.crf == sample.asked[0]

@@ -241,7 +241,7 @@ def test_events_tell_each_probe_once_and_the_end() -> None:
 def test_looks_change_the_plan_before_the_first_probe() -> None:
     events: list[Event] = []
     easy = CurveProber(lambda quality: 99 - quality / 51)
-    search(request(target=90), easy, observe=events.append, prescan=easy)
+    search(request(target=90), easy, observe=events.append, prescan=[easy])
     plans = [event.probes_expected for event in events if isinstance(event, JobPlanned)]
     first = next(e for e in events if isinstance(e, ProbeStarted) and not e.look)
     assert plans[0] > plans[1] == 1

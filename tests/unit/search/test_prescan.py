@@ -54,7 +54,7 @@ def test_looks_come_before_the_first_probe_and_save_some() -> None:
     alone, prober, prescan = CurveProber(whole), CurveProber(whole), CurveProber(parts)
 
     without = search(asking(), alone)
-    result = search(asking(), prober, prescan=prescan)
+    result = search(asking(), prober, prescan=[prescan])
 
     assert result.answer == without.answer
     assert result.proven
@@ -65,7 +65,7 @@ def test_looks_come_before_the_first_probe_and_save_some() -> None:
 def test_looks_are_no_probes_of_the_result() -> None:
     prober, prescan = CurveProber(whole), CurveProber(parts)
 
-    result = search(asking(), prober, prescan=prescan)
+    result = search(asking(), prober, prescan=[prescan])
 
     assert [probe.quality for probe in result.probes] == sorted(prober.asked)
     assert result.new_probes == len(prober.asked)
@@ -74,7 +74,7 @@ def test_looks_are_no_probes_of_the_result() -> None:
 def test_looks_are_told_apart_from_probes() -> None:
     events: list[Event] = []
 
-    search(asking(), CurveProber(whole), prescan=CurveProber(parts), observe=events.append)
+    search(asking(), CurveProber(whole), prescan=[CurveProber(parts)], observe=events.append)
 
     started = [(e.number, e.look) for e in events if isinstance(e, ProbeStarted)]
     finished = [(e.number, e.look) for e in events if isinstance(e, ProbeFinished)]
@@ -101,7 +101,7 @@ def test_looks_take_the_sample_that_is_verified_and_less_of_one_that_is_not(
     )
     events: list[Event] = []
 
-    Prescan(asked, CurveProber(parts), events.append).hints(SearchProblem(90, 51, prior=PRIOR))
+    Prescan(asked, [CurveProber(parts)], events.append).hints(SearchProblem(90, 51, prior=PRIOR))
 
     assert {e.n_frames for e in events if isinstance(e, ProbeStarted)} == {n_frames}
 
@@ -109,7 +109,7 @@ def test_looks_take_the_sample_that_is_verified_and_less_of_one_that_is_not(
 def test_looks_that_mislead_cost_time_and_change_nothing() -> None:
     without = search(asking(), CurveProber(whole))
 
-    result = search(asking(), CurveProber(whole), prescan=CurveProber(lambda q: 20 + q))
+    result = search(asking(), CurveProber(whole), prescan=[CurveProber(lambda q: 20 + q)])
 
     assert result.answer == without.answer
     assert result.proven
@@ -120,7 +120,7 @@ def test_a_look_that_fails_is_told_and_done_without() -> None:
     events: list[Event] = []
     prescan = CurveProber(parts, fail_at={q: EncodeFailedError("no") for q in range(52)})
 
-    result = search(asking(), CurveProber(whole), prescan=prescan, observe=events.append)
+    result = search(asking(), CurveProber(whole), prescan=[prescan], observe=events.append)
 
     assert result.proven
     assert len(prescan.asked) == 1
@@ -132,14 +132,14 @@ def test_a_cancelled_look_ends_the_search() -> None:
     prescan = CurveProber(parts, fail_at={q: CancelledError("stop") for q in range(52)})
 
     with pytest.raises(CancelledError):
-        search(asking(), prober, prescan=prescan)
+        search(asking(), prober, prescan=[prescan])
     assert prober.asked == []
 
 
 def test_bisection_takes_no_looks() -> None:
     prescan = CurveProber(parts)
 
-    search(asking(strategy=SearchStrategy.BISECT), CurveProber(whole), prescan=prescan)
+    search(asking(strategy=SearchStrategy.BISECT), CurveProber(whole), prescan=[prescan])
 
     assert prescan.asked == []
 
@@ -155,7 +155,7 @@ def test_looks_have_no_limit_of_the_bitrate() -> None:
     base = asking()
     encode = replace(base.template.encode, max_bitrate_kbps=5000)
     limited = replace(base, template=replace(base.template, encode=encode))
-    search(limited, CurveProber(whole), prescan=Noting(parts))
+    search(limited, CurveProber(whole), prescan=[Noting(parts)])
 
     assert limits
     assert set(limits) == {None}
@@ -165,7 +165,7 @@ def test_stored_probes_of_other_targets_lead_to_the_crossing_without_looks() -> 
     prober = RecallingProber(whole, stored=(10.0, 14.0, 24.0))
     prescan = CurveProber(parts)
 
-    result = search(asking(), prober, prescan=prescan)
+    result = search(asking(), prober, prescan=[prescan])
 
     assert result.proven
     assert prescan.asked == []
@@ -174,11 +174,11 @@ def test_stored_probes_of_other_targets_lead_to_the_crossing_without_looks() -> 
 
 def test_a_second_run_takes_the_looks_and_the_steps_of_the_first() -> None:
     cold, cold_scout = CurveProber(whole), CurveProber(parts)
-    first = search(asking(), cold, prescan=cold_scout)
+    first = search(asking(), cold, prescan=[cold_scout])
 
     warm = RecallingProber(whole, stored=tuple(sorted(cold.asked)))
     warm_scout = RecallingProber(parts, stored=tuple(sorted(cold_scout.asked)))
-    second = search(asking(), warm, prescan=warm_scout)
+    second = search(asking(), warm, prescan=[warm_scout])
 
     assert warm.asked == cold.asked
     assert warm_scout.asked == cold_scout.asked
@@ -187,10 +187,10 @@ def test_a_second_run_takes_the_looks_and_the_steps_of_the_first() -> None:
 
 def test_a_second_run_without_the_looks_of_the_first_needs_no_encode_either() -> None:
     cold = CurveProber(whole)
-    first = search(asking(), cold, prescan=CurveProber(parts))
+    first = search(asking(), cold, prescan=[CurveProber(parts)])
 
     warm = RecallingProber(whole, stored=tuple(sorted(cold.asked)))
-    second = search(asking(), warm, prescan=CurveProber(parts))
+    second = search(asking(), warm, prescan=[CurveProber(parts)])
 
     assert set(warm.asked) <= set(cold.asked)
     assert second.answer == first.answer
@@ -204,4 +204,4 @@ def test_stored_probes_between_the_steps_of_the_grid_are_left_out() -> None:
 
 
 def test_the_silent_observer_hears_of_looks_too() -> None:
-    assert search(asking(), CurveProber(whole), prescan=CurveProber(parts), observe=ignore).proven
+    assert search(asking(), CurveProber(whole), prescan=[CurveProber(parts)], observe=ignore).proven

@@ -16,8 +16,7 @@ def typical(shift: float) -> list[float]:
 def looks(scores: list[float], *, known: dict[int, float] | None = None) -> list[int]:
     seen: dict[int, float] = {}
     while True:
-        problem = SearchProblem(90, 51, known=known or {}, prior=PRIOR, hints=seen)
-        step = next_look(problem)
+        step = next_look(SearchProblem(90, 51, known=known or {}, prior=PRIOR), seen)
         if step is None:
             return list(seen)
         seen[step] = scores[step]
@@ -57,9 +56,12 @@ def test_no_look_is_taken_where_the_proof_is_known() -> None:
     assert looks(scores, known={step: scores[step] for step in (answer, answer + 1)}) == []
 
 
-def test_two_looks_that_send_a_search_to_an_end_of_the_range_are_enough() -> None:
-    for scores in (
-        [97.4 - step / 50 for step in range(52)],
-        [60 - step / 50 for step in range(52)],
-    ):
-        assert len(looks(scores)) <= 2
+def test_hints_of_cheaper_looks_lead_to_the_crossing_at_once() -> None:
+    scores = typical(-8)
+    hints = {step: scores[step] - 0.5 for step in (18, 26)}
+    problem = SearchProblem(90, 51, prior=PRIOR, hints=hints)
+    first = next_look(problem, {})
+
+    assert first is not None
+    assert abs(first - (PRIOR.step_at(90, 98) - 8)) <= 1
+    assert next_look(problem, {first: scores[first]}) is None
