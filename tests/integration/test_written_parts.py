@@ -23,7 +23,11 @@ if TYPE_CHECKING:
     from tests.support.clips import ClipFactory
     from vmafx_tune.model import Source
 
-PLACES = ((2, 3), (6, 3), (9, 3))
+Places = tuple[tuple[int, int], ...]
+
+PLACES: Places = ((2, 3), (6, 3), (9, 3))
+# Where each begins with a keyframe of a clip of short groups, or just after one.
+NEAR_KEYFRAMES: Places = ((4, 2), (9, 2))
 CLIPS = {
     "8 bits": lambda clips: clips.moving(),
     "short groups": lambda clips: clips.short_groups(),
@@ -57,11 +61,11 @@ def written(ffmpeg_exe: Path, copies: ReferenceCopies) -> WrittenParts:
     return WrittenParts(find_ffmpeg(ffmpeg_exe, runner), runner, lambda: copies)
 
 
-def with_parts(source: Source) -> Source:
+def with_parts(source: Source, places: Places = PLACES) -> Source:
     cutter = ExcerptCutter(source)
-    parts = tuple(cutter.cut(*place).excerpt for place in PLACES)
+    parts = tuple(cutter.cut(*place).excerpt for place in places)
     assert None not in parts
-    n_frames = sum(n for _, n in PLACES)
+    n_frames = sum(n for _, n in places)
     return dataclasses.replace(source, n_frames=n_frames, parts=tuple(filter(None, parts)))
 
 
@@ -73,19 +77,21 @@ def pictures(ffmpeg_exe: Path, source: Source) -> bytes:
     return subprocess.run(line, check=True, capture_output=True).stdout
 
 
-@pytest.mark.parametrize("kind", CLIPS)
+@pytest.mark.parametrize(
+    ("kind", "places"), [*((kind, PLACES) for kind in CLIPS), ("short groups", NEAR_KEYFRAMES)]
+)
 def test_the_file_has_the_pictures_of_the_parts_one_after_the_other(
-    clips: ClipFactory, ffmpeg_exe: Path, written: WrittenParts, kind: str
+    clips: ClipFactory, ffmpeg_exe: Path, written: WrittenParts, kind: str, places: Places
 ) -> None:
     source = probe_source(CLIPS[kind](clips))
     cutter = ExcerptCutter(source)
-    apart = b"".join(pictures(ffmpeg_exe, cutter.cut(*place)) for place in PLACES)
+    apart = b"".join(pictures(ffmpeg_exe, cutter.cut(*place)) for place in places)
 
-    with written.of(with_parts(source)) as clip:
+    with written.of(with_parts(source, places)) as clip:
         found = clip.path.read_bytes()
 
     assert hashlib.sha256(found).digest() == hashlib.sha256(apart).digest()
-    assert (clip.n_frames, clip.resolution) == (9, source.resolution)
+    assert (clip.n_frames, clip.resolution) == (sum(n for _, n in places), source.resolution)
 
 
 def test_filters_are_applied_once(
@@ -112,10 +118,16 @@ def test_the_file_is_written_once(
     assert not first.path.exists()
 
 
-def test_a_file_that_cannot_be_sought_in_is_decoded_once(clips: ClipFactory) -> None:
-    source = probe_source(CLIPS["no index"](clips))
+@pytest.mark.parametrize(
+    ("kind", "places", "inputs"),
+    [("no index", PLACES, 1), ("8 bits", PLACES, 1), ("short groups", NEAR_KEYFRAMES, 2)],
+)
+def test_a_file_is_decoded_once_unless_seeking_takes_less(
+    clips: ClipFactory, kind: str, places: Places, inputs: int
+) -> None:
+    source = probe_source(CLIPS[kind](clips))
 
-    assert parts_arguments(with_parts(source)).count("-i") == 1
+    assert parts_arguments(with_parts(source, places)).count("-i") == inputs
 
 
 def test_parts_that_do_not_fit_are_an_error(

@@ -76,24 +76,28 @@ class WrittenParts:
 
 def parts_arguments(source: Source) -> tuple[str, ...]:
     """Write the arguments that cut the parts of a source, up to the name of a headerless file."""
-    inputs, graph = _counted(source) if _needs_counting(source) else _sought(source)
+    inputs, graph = _counted(source) if _is_counted_sooner(source) else _sought(source)
     written = ("-fps_mode", "passthrough", "-pix_fmt", source.pixel_format.name, "-f", "rawvideo")
     return (*inputs, "-filter_complex", graph, "-map", "[parts]", *written, "-y")
 
 
-def _needs_counting(source: Source) -> bool:
-    """Whether all parts are found by decoding from the start, so that once is enough."""
-    return all(part.lead_frames == part.first_frame for part in source.parts)
+def _is_counted_sooner(source: Source) -> bool:
+    """Whether decoding all from the start takes less than decoding up to each part."""
+    n_decoded = sum(part.lead_frames + part.n_frames for part in source.parts)
+    return _end_frame(source) <= n_decoded
+
+
+def _end_frame(source: Source) -> int:
+    return max(part.first_frame + part.n_frames for part in source.parts)
 
 
 def _counted(source: Source) -> tuple[tuple[str, ...], str]:
     whole = dataclasses.replace(source, parts=())
-    last = max(part.first_frame + part.n_frames for part in source.parts)
     frames = "+".join(
         rf"between(n\,{part.first_frame}\,{part.first_frame + part.n_frames - 1})"
         for part in source.parts
     )
-    chain = (source.filters, f"trim=end_frame={last}", f"select={frames}")
+    chain = (source.filters, f"trim=end_frame={_end_frame(source)}", f"select={frames}")
     return input_arguments(whole), _link(0, whole, ",".join(filter(None, chain)), "parts")
 
 
