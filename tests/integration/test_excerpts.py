@@ -16,7 +16,7 @@ from tests.support.pictures import moving, render
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.encoders.runner import FfmpegEncoder
 from vmafx_tune.errors import FrameCountMismatchError, MediaError, UsageError
-from vmafx_tune.media.excerpts import ExcerptCutter, cut_excerpt
+from vmafx_tune.media.excerpts import ExcerptCutter
 from vmafx_tune.media.ffmpeg import Ffmpeg, find_ffmpeg
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import probe_source
@@ -207,7 +207,7 @@ def test_an_excerpt_of_a_headerless_file_holds_its_frames(
 ) -> None:
     source = probe_source(clips.raw(n_frames=N_FRAMES), RawFormat(SIZE, "yuv420p", RATE))
 
-    excerpt = cut_excerpt(source, 33, LENGTH)
+    excerpt = ExcerptCutter(source).cut(33, LENGTH)
 
     assert decode(excerpt) == FRAMES[33 : 33 + LENGTH]
     assert decoded_by_ffmpeg(excerpt, ffmpeg, tmp_path) == FRAMES[33 : 33 + LENGTH]
@@ -221,7 +221,7 @@ def test_an_excerpt_after_an_edit_list_counts_the_frames_that_are_shown(
     hidden = N_FRAMES - edited.n_frames
     assert hidden > 0
 
-    excerpt = cut_excerpt(edited, 15, LENGTH)
+    excerpt = ExcerptCutter(edited).cut(15, LENGTH)
 
     assert decode(excerpt) == FRAMES[hidden + 15 : hidden + 15 + LENGTH]
     assert decoded_by_ffmpeg(excerpt, ffmpeg, tmp_path) == decode(excerpt)
@@ -230,7 +230,7 @@ def test_an_excerpt_after_an_edit_list_counts_the_frames_that_are_shown(
 def test_an_excerpt_of_an_excerpt_counts_from_its_start(clips: ClipFactory) -> None:
     source = KINDS[0].make(clips)
 
-    excerpt = cut_excerpt(cut_excerpt(source, 12, 30), 5, LENGTH)
+    excerpt = ExcerptCutter(ExcerptCutter(source).cut(12, 30)).cut(5, LENGTH)
 
     assert decode(excerpt) == FRAMES[17 : 17 + LENGTH]
 
@@ -238,7 +238,7 @@ def test_an_excerpt_of_an_excerpt_counts_from_its_start(clips: ClipFactory) -> N
 def test_all_frames_of_a_source_are_the_source_itself(clips: ClipFactory) -> None:
     source = KINDS[0].make(clips)
 
-    assert cut_excerpt(source, 0, N_FRAMES) == source
+    assert ExcerptCutter(source).cut(0, N_FRAMES) == source
 
 
 @pytest.mark.parametrize(("first", "length"), [(-1, 5), (0, 0), (0, N_FRAMES + 1), (58, 3)])
@@ -246,12 +246,12 @@ def test_frames_that_the_source_does_not_have_are_refused(
     clips: ClipFactory, first: int, length: int
 ) -> None:
     with pytest.raises(UsageError, match=f"has {N_FRAMES} frames, so there is no excerpt"):
-        cut_excerpt(KINDS[0].make(clips), first, length)
+        ExcerptCutter(KINDS[0].make(clips)).cut(first, length)
 
 
 def test_a_variable_frame_rate_is_refused(clips: ClipFactory) -> None:
     with pytest.raises(MediaError, match="varies, so excerpts of it cannot be cut"):
-        cut_excerpt(probe_source(clips.variable_rate()), 0, 5)
+        ExcerptCutter(probe_source(clips.variable_rate())).cut(0, 5)
 
 
 @pytest.mark.parametrize("encoder", ["libx264", "libx265", "libsvtav1"])
@@ -267,7 +267,7 @@ def test_an_encode_of_an_excerpt_is_that_of_its_frames_cut_without_loss(
     size: Resolution | None,
 ) -> None:
     kind = Kind("encoded", (*X264, "-g", "10"), suffix)
-    excerpt = cut_excerpt(kind.make(clips), 13, 30)
+    excerpt = ExcerptCutter(kind.make(clips)).cut(13, 30)
     alone = cut_without_loss(clips)
     encode = FfmpegEncoder(ffmpeg, runner).encode
 
@@ -297,7 +297,7 @@ def cut_without_loss(clips: ClipFactory) -> Source:
 def test_scores_of_an_excerpt_are_those_of_its_frames_cut_without_loss(
     clips: ClipFactory, scorer: Scorer, suffix: str, subsample: int
 ) -> None:
-    excerpt = cut_excerpt(Kind("scored", (*X264, "-g", "10"), suffix).make(clips), 13, 30)
+    excerpt = ExcerptCutter(Kind("scored", (*X264, "-g", "10"), suffix).make(clips)).cut(13, 30)
     alone = cut_without_loss(clips)
     worse = ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "35")
     distorted = probe_source(clips.encode("cut-13-30-worse.mp4", moving, range(13, 43), worse))
@@ -311,7 +311,7 @@ def test_scores_of_an_excerpt_are_those_of_its_frames_cut_without_loss(
 def test_an_excerpt_scores_against_itself_like_its_frames(
     clips: ClipFactory, scorer: Scorer
 ) -> None:
-    excerpt = cut_excerpt(KINDS[0].make(clips), 13, 30)
+    excerpt = ExcerptCutter(KINDS[0].make(clips)).cut(13, 30)
     alone = cut_without_loss(clips)
 
     assert scorer.score(request(excerpt, excerpt)) == scorer.score(request(alone, alone))
@@ -329,7 +329,7 @@ def test_two_excerpts_of_one_file_are_two_clips(clips: ClipFactory, scorer: Scor
 def test_a_clip_of_another_length_than_the_excerpt_is_refused(
     clips: ClipFactory, scorer: Scorer, n_frames: int
 ) -> None:
-    excerpt = cut_excerpt(KINDS[0].make(clips), 13, 30)
+    excerpt = ExcerptCutter(KINDS[0].make(clips)).cut(13, 30)
     other = clips.encode(f"cut-{n_frames}.mkv", pictures.moving, range(n_frames), ("-c:v", "ffv1"))
 
     with pytest.raises(FrameCountMismatchError, match=f"has 30 frames.* has {n_frames}"):

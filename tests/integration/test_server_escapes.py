@@ -26,7 +26,8 @@ from tests.support.http_server import FakeScorer, ask_score, running_server
 from tests.support.users import ordinary_user
 from vmafx_tune import score
 from vmafx_tune.errors import MediaNotAllowedError, ToolError, UnreadableSourceError
-from vmafx_tune.media.ffmpeg import Ffmpeg, input_guard
+from vmafx_tune.media.ffmpeg import Ffmpeg
+from vmafx_tune.media.inputs import input_guard
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.media.process import ProcessRunner
 from vmafx_tune.model import Resolution, ScoreRequest, VmafModel

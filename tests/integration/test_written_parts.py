@@ -11,7 +11,8 @@ import pytest
 
 from vmafx_tune.errors import OutputError
 from vmafx_tune.media.excerpts import ExcerptCutter
-from vmafx_tune.media.ffmpeg import find_ffmpeg, reading_arguments, source_filters
+from vmafx_tune.media.ffmpeg import find_ffmpeg
+from vmafx_tune.media.inputs import reading_arguments, source_filters
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.media.process import ProcessRunner
 from vmafx_tune.probing.written_parts import WrittenParts, parts_arguments

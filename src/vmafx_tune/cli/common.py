@@ -233,7 +233,7 @@ def _silence_dask() -> None:
 
 
 def _show_command(argv: tuple[str, ...]) -> None:
-    from vmafx_tune.media.ffmpeg import without_guard
+    from vmafx_tune.media.inputs import without_guard
 
     say(f"$ {shell.join(without_guard(argv), one_line=True)}")
 

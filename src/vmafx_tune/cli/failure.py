@@ -48,7 +48,7 @@ def report(error: BaseException) -> int:
 
 def _show_tool(error: ToolError) -> None:
     if error.argv:
-        from vmafx_tune.media.ffmpeg import without_guard
+        from vmafx_tune.media.inputs import without_guard
 
         say(f"command: {shell.join(without_guard(error.argv), one_line=True)}")
     if error.stderr_tail:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vmafx_tune.media.ffmpeg import file_url, input_arguments, input_guard
+from vmafx_tune.media.inputs import file_url, input_arguments, input_guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -11,7 +11,8 @@ from vmafx_tune.encoders.availability import failure_reason
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import OutputError, ToolOutputError
 from vmafx_tune.media.cleanup import scratch_folder
-from vmafx_tune.media.ffmpeg import file_url, frame_counter, is_disk_full
+from vmafx_tune.media.ffmpeg import frame_counter, is_disk_full
+from vmafx_tune.media.inputs import file_url
 from vmafx_tune.media.streams import attached_bytes, first_frame_s, source_contents
 
 if TYPE_CHECKING:

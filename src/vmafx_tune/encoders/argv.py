@@ -26,7 +26,7 @@ from vmafx_tune.encoders.extra_args import (
 )
 from vmafx_tune.errors import MediaError
 from vmafx_tune.knob import Knob
-from vmafx_tune.media.ffmpeg import (
+from vmafx_tune.media.inputs import (
     file_url,
     input_guard,
     input_options,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.frozen import frozen
-from vmafx_tune.media.ffmpeg import file_url
+from vmafx_tune.media.inputs import file_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

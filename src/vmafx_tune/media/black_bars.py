@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UsageError
-from vmafx_tune.media.ffmpeg import reading_arguments
+from vmafx_tune.media.inputs import reading_arguments
 from vmafx_tune.media.pixel_formats import CHROMA_STEPS
 
 if TYPE_CHECKING:

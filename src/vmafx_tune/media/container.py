@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.frozen import frozen
-from vmafx_tune.media.ffmpeg import GRAIN_LEFT_OUT, file_url, input_guard
+from vmafx_tune.media.inputs import GRAIN_LEFT_OUT, file_url, input_guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Source
     from vmafx_tune.sampling.parts import Segment
 
-__all__ = ["ExcerptCutter", "cut_excerpt", "decode_excerpt", "skip_frames"]
+__all__ = ["ExcerptCutter", "decode_excerpt", "skip_frames"]
 
 # Names of libavformat's demuxers. These have an index, and are asked for times of keyframes only:
 # between two, the one to start from is chosen by a time of decoding, and may be the later one.
@@ -61,11 +61,6 @@ _REORDERING_S = Fraction(3, 23)
 _TICKS_PER_SECOND = 1_000_000
 # Cutting from keyframes in the middle of the parts costs less.
 _COSTLY_TIMES = 2
-
-
-def cut_excerpt(source: Source, first_frame: int, n_frames: int) -> Source:
-    """Take a run of frames of a source; see `ExcerptCutter`, which is faster for several."""
-    return ExcerptCutter(source).cut(first_frame, n_frames)
 
 
 class ExcerptCutter:

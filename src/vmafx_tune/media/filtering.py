@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.media.black_bars import check_box, crop_filter, find_picture
-from vmafx_tune.media.ffmpeg import reading_arguments
 from vmafx_tune.media.filter_chain import checked_chain, keeps_frames, parse_chain
+from vmafx_tune.media.inputs import reading_arguments
 from vmafx_tune.media.pixel_formats import CHROMA_LOCATIONS, pixel_format, upright_filters
 from vmafx_tune.media.timing import frame_timing
 from vmafx_tune.model import Resolution

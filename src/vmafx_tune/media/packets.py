@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import MediaError, UnreadableSourceError, VmafxTuneError
 from vmafx_tune.frozen import frozen
-from vmafx_tune.media.ffmpeg import file_url, input_guard
+from vmafx_tune.media.inputs import file_url, input_guard
 from vmafx_tune.model import Complexity
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.frozen import frozen
 from vmafx_tune.media.container import check_file, lenient_tags, open_video
-from vmafx_tune.media.ffmpeg import file_url, input_guard
 from vmafx_tune.media.headers import incomplete_attachments
+from vmafx_tune.media.inputs import file_url, input_guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -30,7 +30,8 @@ from vmafx_tune.formatting import counted
 from vmafx_tune.frozen import frozen
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.media.codec_strings import codec_string
-from vmafx_tune.media.ffmpeg import file_url, frame_counter, input_guard, is_disk_full
+from vmafx_tune.media.ffmpeg import frame_counter, is_disk_full
+from vmafx_tune.media.inputs import file_url, input_guard
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import leave_out_grain, probe_source
 from vmafx_tune.media.streams import first_frame_s

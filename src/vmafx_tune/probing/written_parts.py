@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import ToolError
-from vmafx_tune.media.ffmpeg import input_arguments, source_filters, stream_specifier
+from vmafx_tune.media.inputs import input_arguments, source_filters, stream_specifier
 from vmafx_tune.media.process import describe_exit
 from vmafx_tune.model import Comparison, Source
 from vmafx_tune.scoring.alignment import ScoringPlan

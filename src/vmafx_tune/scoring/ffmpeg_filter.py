@@ -19,18 +19,17 @@ from vmafx_tune.errors import (
     VmafxTuneError,
 )
 from vmafx_tune.frozen import frozen
-from vmafx_tune.media.ffmpeg import (
+from vmafx_tune.media.ffmpeg import is_disk_full, shows_damage
+from vmafx_tune.media.filter_chain import keeps_frames
+from vmafx_tune.media.inputs import (
     file_url,
     input_guard,
     input_options,
-    is_disk_full,
     node_name,
     plain_names,
-    shows_damage,
     source_filters,
     stream_specifier,
 )
-from vmafx_tune.media.filter_chain import keeps_frames
 from vmafx_tune.media.process import describe_exit
 from vmafx_tune.scoring.alignment import as_planar, conversion
 

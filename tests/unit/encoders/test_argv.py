@@ -19,7 +19,7 @@ from vmafx_tune.encoders.argv import (
 )
 from vmafx_tune.encoders.registry import all_rows, encoder_row
 from vmafx_tune.errors import MediaError, UsageError
-from vmafx_tune.media.ffmpeg import input_guard
+from vmafx_tune.media.inputs import input_guard
 from vmafx_tune.model import EncodeSpec, Excerpt, RawFormat, Resolution
 
 from .specs import make_source, make_spec

@@ -11,7 +11,7 @@ from tests.unit.scoring.builders import a_request, a_source, completed
 from vmafx_tune.encoders.argv import encode_arguments
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import FrameCountMismatchError, UnreadableSourceError
-from vmafx_tune.media.ffmpeg import input_options, source_filters
+from vmafx_tune.media.inputs import input_options, source_filters
 from vmafx_tune.model import EncodeSpec, Excerpt, RawFormat, Resolution, Source
 from vmafx_tune.scoring.alignment import is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_backend import _count_frames

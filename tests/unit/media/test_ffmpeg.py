@@ -12,15 +12,8 @@ import pytest
 from tests.support.programs import make_program
 from vmafx_tune.errors import CancelledError, ToolNotFoundError
 from vmafx_tune.media import ffmpeg as module
-from vmafx_tune.media.ffmpeg import (
-    Ffmpeg,
-    file_url,
-    find_ffmpeg,
-    input_guard,
-    input_options,
-    list_encoders,
-    without_guard,
-)
+from vmafx_tune.media.ffmpeg import Ffmpeg, find_ffmpeg, list_encoders
+from vmafx_tune.media.inputs import file_url, input_guard, input_options, without_guard
 from vmafx_tune.media.process import ProcessRunner
 from vmafx_tune.model import PixelFormat, RawFormat, Resolution, Source
 

@@ -13,7 +13,7 @@ from tests.support.paff import PAFF_SIZE, paff_clip
 from tests.support.pictures import moving, render
 from vmafx_tune.media import probe
 from vmafx_tune.media.container import open_source
-from vmafx_tune.media.excerpts import cut_excerpt, decode_excerpt
+from vmafx_tune.media.excerpts import ExcerptCutter, decode_excerpt
 from vmafx_tune.media.packets import measure_complexity
 from vmafx_tune.media.probe import probe_source
 
@@ -79,7 +79,7 @@ def test_the_rate_of_frames_is_exact(clips: ClipFactory, suffix: str) -> None:
 
 def test_excerpts_are_exact(clips: ClipFactory) -> None:
     for suffix in SUFFIXES:
-        source = cut_excerpt(probe_source(paff_clip(clips, suffix)), 17, 5)
+        source = ExcerptCutter(probe_source(paff_clip(clips, suffix))).cut(17, 5)
         with open_source(source) as video:
             found = b"".join(
                 frame.to_ndarray().tobytes() for frame in decode_excerpt(video, source)

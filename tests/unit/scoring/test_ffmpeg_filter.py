@@ -16,7 +16,8 @@ from vmafx_tune.errors import (
     UnreadableSourceError,
     VmafxTuneError,
 )
-from vmafx_tune.media.ffmpeg import input_guard, shows_damage
+from vmafx_tune.media.ffmpeg import shows_damage
+from vmafx_tune.media.inputs import input_guard
 from vmafx_tune.model import PixelFormat, RawFormat, Resolution, ScoreRequest, VmafModel
 from vmafx_tune.scoring.alignment import plan_scoring
 from vmafx_tune.scoring.ffmpeg_filter import (

@@ -118,7 +118,7 @@ def _parts(result: Result, *, frames: bool, commands: bool) -> Iterator[Part]:
 
             return encode_parts(shown)
         case "compare":
-            from vmafx_tune.reports.tables.compare import compare_parts
+            from vmafx_tune.reports.tables.search import compare_parts
 
             return compare_parts(shown, with_commands=commands)
         case "ladder":

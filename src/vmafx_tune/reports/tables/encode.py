@@ -11,7 +11,7 @@ from vmafx_tune import formatting
 from vmafx_tune.formatting import counted
 from vmafx_tune.reports import facts
 from vmafx_tune.reports.tables import facts_grid, plain
-from vmafx_tune.reports.tables.search import circumstances, probes, took
+from vmafx_tune.reports.tables.search import searched, took
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,16 +26,7 @@ __all__ = ["encode_parts"]
 
 def encode_parts(result: EncodeResult) -> Iterator[Part]:
     """Lay out an encode: what was searched, every probe, notes; and last what was delivered."""
-    yield circumstances(result, with_time=False)
-    if result.bisect_samples or result.too_large:
-        yield ""
-        yield probes(result)
-    for message in facts.notes(result):
-        yield ""
-        yield plain(message, "yellow")
-    if result.hdr:
-        yield ""
-        yield plain(facts.HDR_NOTE, "yellow")
+    yield from searched(result, with_time=False)
     yield ""
     if not result.ok:
         yield plain(result.error or "", "red")

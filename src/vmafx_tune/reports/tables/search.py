@@ -1,4 +1,4 @@
-"""`search` for the terminal."""
+"""`search` and `compare` for the terminal."""
 
 from __future__ import annotations
 
@@ -7,18 +7,29 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from vmafx_tune import formatting
-from vmafx_tune.reports import facts
-from vmafx_tune.reports.tables import Column, commands, facts_grid, grid, plain
+from vmafx_tune.reports import facts, ranking
+from vmafx_tune.reports.tables import (
+    Column,
+    commands,
+    facts_grid,
+    fitting_grid,
+    grid,
+    plain,
+    sheet_grid,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
     from vmafx_tune.reports.tables import Part
+    from vmafx_tune.results.compare import BdRate, CompareResult
+    from vmafx_tune.results.encode import EncodeResult
     from vmafx_tune.results.search import ProbeSummary, SearchResult
 
-__all__ = ["circumstances", "probes", "search_parts", "took"]
+
+__all__ = ["circumstances", "compare_parts", "probes", "search_parts", "searched", "took"]
 
 _COLUMNS = (
     Column("CRF"),
@@ -34,7 +45,13 @@ def search_parts(result: SearchResult) -> Iterator[Part]:
     """Lay out a search: the answer, what was searched, every probe, the encode command."""
     yield _answer(result)
     yield ""
-    yield circumstances(result)
+    yield from searched(result)
+    yield from commands(facts.encode_commands(_encode_name(result), result))
+
+
+def searched(result: SearchResult | EncodeResult, *, with_time: bool = True) -> Iterator[Part]:
+    """Lay out what was searched, every probe, and notes."""
+    yield circumstances(result, with_time=with_time)
     if result.bisect_samples or result.too_large:
         yield ""
         yield probes(result)
@@ -44,7 +61,6 @@ def search_parts(result: SearchResult) -> Iterator[Part]:
     if result.hdr:
         yield ""
         yield plain(facts.HDR_NOTE, "yellow")
-    yield from commands(facts.encode_commands(_encode_name(result), result))
 
 
 def _answer(result: SearchResult) -> Text:
@@ -126,3 +142,39 @@ def _remark(result: SearchResult, probe: ProbeSummary) -> str:
             return "best, misses the target"
         return "answer, proven" if result.proven else "answer, unproven"
     return "next worse, misses" if probe == result.next_worse else ""
+
+
+def compare_parts(result: CompareResult, *, with_commands: bool = False) -> Iterator[Part]:
+    """Lay out a comparison: notes, failures, commands, a ranked table per target, BD-rates.
+
+    The tables come last, where a terminal shows them.
+    """
+    yield plain(ranking.heading(result), "bold")
+    yield ""
+    yield facts_grid(ranking.circumstances(result))
+    for message in ranking.remarks(result):
+        yield ""
+        yield plain(message, "yellow")
+    for who, why in ranking.failures(result):
+        yield ""
+        yield plain(f"{who}: {why}", "red")
+    if with_commands:
+        yield from commands(ranking.commands(result))
+    for target in result.targets:
+        yield ""
+        if len(result.targets) > 1:
+            yield plain(f"VMAF {formatting.given(target)}", "bold")
+        yield fitting_grid(ranking.target_sheet(result, target))
+    yield from _bd_rates(result.bd_rate)
+
+
+def _bd_rates(bd_rates: Sequence[BdRate]) -> Iterator[Part]:
+    if not bd_rates:
+        return
+    yield ""
+    yield plain("BD-rate", "bold")
+    yield sheet_grid(ranking.bd_sheet(bd_rates))
+    for bd in bd_rates:
+        if bd.reason:
+            yield ""
+            yield plain(bd.reason, "yellow")
