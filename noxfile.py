@@ -113,6 +113,8 @@ def examples(session: nox.Session) -> None:
     session.run("hadolint", str(serve / "Dockerfile"), str(cluster / "Dockerfile"))
     compose = str(serve / "compose.yaml")
     session.run("check-jsonschema", "--builtin-schema=vendor.compose-spec", compose)
+    for kind, job in (("github-workflows", "github.yml"), ("gitlab-ci", "gitlab.yml")):
+        session.run("check-jsonschema", f"--builtin-schema=vendor.{kind}", f"examples/ci/{job}")
     alerts_and_panels = (serve / "prometheus-rules.yaml", serve / "grafana-dashboard.json")
     session.run("python", "-m", "tests.support.promql", *map(str, alerts_and_panels))
     folders = (serve / "kubernetes/base", cluster / "kubernetes")

@@ -1,8 +1,8 @@
 """Find the cheapest encode that still looks right, measured with VMAF.
 
-`encode`, `search`, `compare`, `ladder`, `package` and `score` do what the commands of the same name
-do, and return frozen results (`vmafx_tune.results`). Names load when they are first used, so
-importing the package is cheap.
+`encode`, `search`, `compare`, `ladder`, `package`, `score` and `gate` do what the commands of the
+same name do, and return frozen results (`vmafx_tune.results`). Names load when they are first used,
+so importing the package is cheap.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from vmafx_tune.compare.run import compare
     from vmafx_tune.encode.run import encode
     from vmafx_tune.errors import VmafxTuneError
+    from vmafx_tune.gate.run import gate
     from vmafx_tune.ladder.run import ladder, reselect
     from vmafx_tune.model import PoolMethod, Resolution
     from vmafx_tune.options import (
         CapOptions,
         DeliveryOptions,
         EncodingOptions,
+        GateOptions,
         PackageOptions,
         RungOptions,
         ScoringOptions,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from vmafx_tune.package.run import package
     from vmafx_tune.results.compare import CompareResult, CompareRow
     from vmafx_tune.results.encode import EncodeResult
+    from vmafx_tune.results.gate import GateResult
     from vmafx_tune.results.ladder import LadderCell, LadderPoint, LadderResult, LadderRung
     from vmafx_tune.results.package import PackageResult
     from vmafx_tune.results.score import ScoreResult
@@ -53,6 +56,8 @@ __all__ = [
     "DeliveryOptions",
     "EncodeResult",
     "EncodingOptions",
+    "GateOptions",
+    "GateResult",
     "LadderCell",
     "LadderPoint",
     "LadderResult",
@@ -75,6 +80,7 @@ __all__ = [
     "__version__",
     "compare",
     "encode",
+    "gate",
     "ladder",
     "package",
     "reselect",
@@ -90,6 +96,8 @@ _HOMES = {
     "DeliveryOptions": "options",
     "EncodeResult": "results.encode",
     "EncodingOptions": "options",
+    "GateOptions": "options",
+    "GateResult": "results.gate",
     "LadderCell": "results.ladder",
     "LadderPoint": "results.ladder",
     "LadderResult": "results.ladder",
@@ -111,6 +119,7 @@ _HOMES = {
     "VmafxTuneError": "errors",
     "compare": "compare.run",
     "encode": "encode.run",
+    "gate": "gate.run",
     "ladder": "ladder.run",
     "package": "package.run",
     "reselect": "ladder.run",

@@ -5,7 +5,8 @@
     VmafxTuneError                     exit 1
     ├── UsageError                     exit 2   an option or a value makes no sense
     │   ├── UnknownEncoderError                 no such encoder; names the nearest ones
-    │   └── InvalidLadderError                  the resolutions or options cannot form a ladder
+    │   ├── InvalidLadderError                  the resolutions or options cannot form a ladder
+    │   └── IncomparableError                   two results are not of the same thing
     ├── MediaError                     exit 1   a source cannot be used
     │   ├── UnreadableSourceError               missing, empty, truncated, no video, wrong raw size
     │   ├── FormatMismatchError                 two clips cannot be brought to one format
@@ -73,6 +74,7 @@ __all__ = [
     "FormatMismatchError",
     "FrameCountMismatchError",
     "HdrRefusedError",
+    "IncomparableError",
     "InvalidFrameError",
     "InvalidLadderError",
     "LibvmafCallError",
@@ -133,6 +135,10 @@ class UnknownEncoderError(UsageError):
 
 class InvalidLadderError(UsageError):
     """The resolutions or options given cannot form a ladder."""
+
+
+class IncomparableError(UsageError):
+    """Two results are not of the same thing, so that their difference would say nothing."""
 
 
 class MediaError(VmafxTuneError):

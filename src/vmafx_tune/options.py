@@ -21,6 +21,7 @@ __all__ = [
     "ClusterOptions",
     "DeliveryOptions",
     "EncodingOptions",
+    "GateOptions",
     "PackageOptions",
     "RungOptions",
     "ScoringOptions",
@@ -52,6 +53,12 @@ def option(*flags: str, default: Any, help: str, **more: Any) -> Any:  # noqa: A
         more: Passed on to `typer.Option`.
     """
     return field(default=default, metadata={"flags": flags, "help": help, **more})
+
+
+def _limit(text: str) -> float:
+    from vmafx_tune.parsing import parse_limit
+
+    return parse_limit(text)
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(option,))
@@ -407,6 +414,64 @@ class PackageOptions:
         help="Add a page that plays the folder, with the bitrate and VMAF of the rendition shown.",
     )
     force: bool = option("--force", default=False, help="Replace an existing folder.")
+
+
+@option_group
+class GateOptions:
+    """Gate: how much worse than the baseline a result may be, and what it must reach.
+
+    `none` (`math.inf` in Python) lifts a limit.
+    """
+
+    max_drop: float | None = option(
+        "--max-drop",
+        default=None,
+        metavar="VMAF",
+        parser=_limit,
+        help="How far a pooled score may drop. Default: 0.5.",
+    )
+    max_frame_drop: float | None = option(
+        "--max-frame-drop",
+        default=None,
+        metavar="VMAF",
+        parser=_limit,
+        help="How far the score of a frame may drop. Default: 5, where both results of score have "
+        "--frames.",
+    )
+    max_bitrate_increase: float | None = option(
+        "--max-bitrate-increase",
+        default=None,
+        metavar="PERCENT",
+        parser=_limit,
+        help="How much more bitrate a target may take, of search and compare. Default: 2%.",
+    )
+    max_bd_rate: float | None = option(
+        "--max-bd-rate",
+        default=None,
+        metavar="PERCENT",
+        parser=_limit,
+        help="BD-rate against the baseline, of compare with several targets and of the hull of "
+        "ladder. Default: 1%.",
+    )
+    max_time_increase: float | None = option(
+        "--max-time-increase",
+        default=None,
+        metavar="PERCENT",
+        parser=_limit,
+        help="How much more time it may take. Default: any.",
+    )
+    min_vmaf: float | None = option(
+        "--min-vmaf",
+        default=None,
+        metavar="VMAF",
+        help="Pooled score that each encode must reach; of a ladder, the top rung.",
+    )
+    min_p5: float | None = option(
+        "--min-p5",
+        default=None,
+        metavar="VMAF",
+        help="5th percentile of the frame scores that it must reach.",
+    )
 
 
 @option_group

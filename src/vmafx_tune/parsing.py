@@ -20,6 +20,7 @@ __all__ = [
     "parse_arguments",
     "parse_crop",
     "parse_frame_rate",
+    "parse_limit",
     "parse_names",
     "parse_numbers",
     "parse_resolution",
@@ -88,6 +89,24 @@ def parse_frame_rate(text: str) -> Fraction:
     ntsc = Fraction(math.ceil(rate) * 1000, 1001)
     # 23.976, 29.97 and 59.94 are roundings of n * 1000/1001, never rates of their own.
     return ntsc if "/" not in text and abs(rate - ntsc) < Fraction(1, 1000) else rate
+
+
+def parse_limit(text: str) -> float:
+    """Parse `2`, `2%` or `none`, which is infinite.
+
+    Raises:
+        UsageError: It is not a number of 0 or more.
+    """
+    stripped = text.strip().lower()
+    if stripped == "none":
+        return math.inf
+    try:
+        limit = float(stripped.removesuffix("%"))
+    except ValueError:
+        limit = math.nan
+    if not 0 <= limit < math.inf:
+        raise UsageError(f"'{text}' is not a limit. Write it as 2, 2% or none.")
+    return limit
 
 
 def parse_crop(text: str) -> tuple[int, int, int, int] | None:

@@ -97,6 +97,7 @@ CASES = (
     Case("ladder_unreachable", "ladder", ladder_factories.unreachable_ladder_result()),
     Case("ladder_failed", "ladder", ladder_factories.failed_ladder_result()),
     Case("package", "package", package_factories.package_result()),
+    Case("gate", "gate", factories.gate_result()),
     Case("encoders", "encoders", factories.encoders_result()),
     Case("doctor", "doctor", factories.doctor_result()),
     Case("cache", "cache", factories.cache_result()),

@@ -17,6 +17,7 @@ import typer
 from typer.main import get_command
 
 from tests.support.caches import new_cache
+from tests.support.cli import run_cli
 from tests.support.doc_blocks import blocks_of, commands_of
 from vmafx_tune.cli.app import app
 from vmafx_tune.files import CACHE_VARIABLE
@@ -66,6 +67,7 @@ def media(clips: ClipFactory, tmp_path_factory: pytest.TempPathFactory) -> Path:
     }.items():
         shutil.copyfile(clip, folder / name)
     clips.run("-i", str(source), str(folder / "frame%04d.png"))
+    run_cli("score", "source.mp4", "encode.mp4", "-o", "baseline.json", cwd=folder)
     (folder / "examples").mkdir()
     shutil.copyfile(source, folder / "examples/example.mp4")
     return folder

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand
 
+from vmafx_tune.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -100,11 +102,13 @@ def _value_of(parameter: Any, read: Callable[..., Any], context: Any, value: Any
         # Callbacks, such as that of --version, have nothing to do where nothing is typed.
         return read(context, value) if value and parameter.callback else value
     try:
+        if parse := parameter.type_descriptor.parameter_info.parser:
+            return parse(value)
         if kind in {int, float}:
             return _number(kind, value, parameter.type_descriptor.parameter_info)
         if issubclass(kind, Enum):
             return _member(kind, value)
-    except ValueError as error:
+    except (ValueError, UsageError) as error:
         raise typer.BadParameter(str(error), ctx=context, param=parameter) from error
     return Path(value) if kind is Path else read(context, value)
 

@@ -14,7 +14,7 @@ from vmafx_tune.choices import HlsScore, ProgressMode
 from vmafx_tune.cli.binding import refuse_undecodable
 from vmafx_tune.cli.failure import say
 from vmafx_tune.cli.output import Destination, choose_format
-from vmafx_tune.errors import InvalidLadderError
+from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.files import read_input, read_standard_input
 from vmafx_tune.frozen import frozen
 from vmafx_tune.options import ClusterOptions, SourceOptions, ToolOptions, option, option_group
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from vmafx_tune.events import Observer
+    from vmafx_tune.gate.comparable import Gated
     from vmafx_tune.results.ladder import LadderResult
     from vmafx_tune.results.record import Result
     from vmafx_tune.session import Session
@@ -43,6 +44,7 @@ __all__ = [
     "Target",
     "running",
     "saved_ladder",
+    "saved_result",
 ]
 
 Reference: TypeAlias = Annotated[
@@ -246,17 +248,33 @@ def saved_ladder(name: str) -> LadderResult:
     """
     from vmafx_tune.reports.saved_ladder import read_ladder
 
-    shown = "standard input" if name == "-" else f"'{name}'"
+    shown = _shown(name)
+    return read_ladder(_saved(name, f"The ladder in {shown}", InvalidLadderError), shown)
+
+
+def saved_result(name: str) -> Gated:
+    """Read what `score`, `search`, `encode`, `compare` or `ladder` wrote; `-` is standard input.
+
+    Raises:
+        UsageError: It cannot be read, or is none of these.
+    """
+    from vmafx_tune.reports.saved_result import read_result
+
+    shown = _shown(name)
+    return read_result(_saved(name, f"The result in {shown}", UsageError), shown)
+
+
+def _shown(name: str) -> str:
+    return "standard input" if name == "-" else f"'{name}'"
+
+
+def _saved(name: str, what: str, error_kind: type[UsageError]) -> str:
     try:
         data = read_standard_input() if name == "-" else read_input(Path(name))
     except OSError as error:
         reason = error.strerror or str(error)
-        raise InvalidLadderError(f"The ladder in {shown} cannot be read: {reason}.") from error
-    return read_ladder(_decoded(data, shown), shown)
-
-
-def _decoded(data: bytes, name: str) -> str:
+        raise error_kind(f"{what} cannot be read: {reason}.") from error
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InvalidLadderError(f"{name} is not a ladder in JSON: it is not text.") from error
+        raise error_kind(f"{what} cannot be read: it is not text.") from error

@@ -73,6 +73,20 @@ class Destination:
         else:
             _write_whole(self.path, text)
 
+    def append(self, text: str) -> None:
+        """Write `text` behind what a file already holds.
+
+        Raises:
+            OutputError: It cannot be read or written; it is untouched then.
+        """
+        before = ""
+        if self.path is not None and self.path.is_file():
+            try:
+                before = self.path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise OutputError(f"'{self.path}' is not a text to append to.") from error
+        self.write(before + text)
+
 
 def choose_format(asked: str | None, destination: Destination, formats: Sequence[str]) -> str:
     """Choose the output format: what was asked, else by file name, else by who reads.

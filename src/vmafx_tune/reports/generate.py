@@ -15,6 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema
 from vmafx_tune.reports import schemas
 from vmafx_tune.results.compare import CompareOneTarget, CompareTargets
 from vmafx_tune.results.encode import EncodeResult
+from vmafx_tune.results.gate import GateResult
 from vmafx_tune.results.ladder import LadderResult
 from vmafx_tune.results.machine import CacheResult, DoctorResult, EncodersResult
 from vmafx_tune.results.package import PackageResult
@@ -35,6 +36,7 @@ _TITLES = {
     "compare": "vmafx-tune compare, for one target or several",
     "ladder": "vmafx-tune ladder",
     "package": "vmafx-tune package",
+    "gate": "vmafx-tune gate",
     "encoders": "vmafx-tune encoders",
     "doctor": "vmafx-tune doctor",
     "cache": "vmafx-tune cache",
@@ -47,6 +49,7 @@ _RESULTS: Mapping[str, Any] = {
     "compare": CompareOneTarget | CompareTargets,
     "ladder": LadderResult,
     "package": PackageResult,
+    "gate": GateResult,
     "encoders": EncodersResult,
     "doctor": DoctorResult,
     "cache": CacheResult,

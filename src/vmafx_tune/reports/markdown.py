@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune import formatting
 from vmafx_tune._version import __version__
-from vmafx_tune.reports import facts, ladder_facts, ranking
+from vmafx_tune.reports import facts, gate_facts, ladder_facts, ranking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from vmafx_tune.reports.facts import Sheet
     from vmafx_tune.results.compare import BdRate, CompareResult, CompareRow
+    from vmafx_tune.results.gate import GateResult
     from vmafx_tune.results.ladder import LadderResult
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "code",
     "compare_markdown",
     "escape",
+    "gate_markdown",
     "hidden_commands",
     "ladder_markdown",
     "table",
@@ -204,6 +206,17 @@ def _notes(result: LadderResult) -> Iterable[str]:
     if remarks:
         yield "## Notes"
         yield from bullets(escape(remark) for remark in remarks)
+
+
+def gate_markdown(result: GateResult) -> str:
+    """Write the checks of a gate as Markdown: the verdict, regressions, and a table of all."""
+    sections = [
+        f"## {escape(gate_facts.heading(result))}",
+        f"**{escape(gate_facts.verdict(result))}**",
+        *bullets(escape(check.message) for check in result.regressions),
+        _table(gate_facts.sheet(result)),
+    ]
+    return "\n\n".join(sections) + "\n"
 
 
 def _table(sheet: Sheet) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vmafx_tune.results.compare import CompareResult
+    from vmafx_tune.results.gate import GateResult
     from vmafx_tune.results.ladder import LadderResult
     from vmafx_tune.results.record import Result
     from vmafx_tune.results.score import ScoreResult
@@ -30,6 +31,7 @@ FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "compare": ("table", "json", "markdown", "csv", "html"),
         "ladder": ("table", "json", "markdown", "hls", "dash", "html"),
         "package": ("table", "json"),
+        "gate": ("table", "json", "markdown", "html"),
         "encoders": ("table", "json"),
         "doctor": ("table", "json"),
         "cache": ("table", "json"),
@@ -80,6 +82,8 @@ def render(
             return _score_csv(written, frames=frames)
         case "ladder":
             return _ladder(written, fmt, hls_score)
+        case "gate":
+            return _gate(written, fmt)
         case _:
             return _comparison(written, fmt)
 
@@ -146,6 +150,16 @@ def _ladder(result: LadderResult, fmt: str, hls_score: HlsScore) -> str:
 
         return ladder_html(result)
     return _manifest(result, fmt, hls_score)
+
+
+def _gate(result: GateResult, fmt: str) -> str:
+    if fmt == "markdown":
+        from vmafx_tune.reports.markdown import gate_markdown
+
+        return gate_markdown(result)
+    from vmafx_tune.reports.html.pages import gate_html
+
+    return gate_html(result)
 
 
 def _manifest(result: LadderResult, fmt: str, hls_score: HlsScore) -> str:

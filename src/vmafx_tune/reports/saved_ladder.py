@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -86,7 +87,9 @@ def validated(record: type[RecordT], data: Mapping[str, Any]) -> RecordT:
     """
     try:
         text = encodable(json.dumps(data, ensure_ascii=False))
-        return TypeAdapter(record).validate_json(text, strict=True)
+        kind: Any = record
+        read: RecordT = _adapter(kind).validate_json(text, strict=True)
+        return read
     except RecursionError as error:
         raise UnreadableError("is nested too deeply") from error
     except ValidationError as error:
@@ -100,6 +103,12 @@ def validated(record: type[RecordT], data: Mapping[str, Any]) -> RecordT:
         context = fault.get("ctx", {})
         told = context.get("error") or context.get("expected", "something else")
         refuse_value(fault["input"], where, _WANTED.get(fault["type"], str(told)), cause=error)
+
+
+@cache
+def _adapter(record: Any) -> TypeAdapter[Any]:
+    # Making one takes longer than reading a document with it.
+    return TypeAdapter(record)
 
 
 def refuse_value(

@@ -114,6 +114,7 @@ STATUSES: Mapping[type[errors.VmafxTuneError], Status] = MappingProxyType(
         errors.UsageError: _USAGE,
         errors.UnknownEncoderError: _USAGE,
         errors.InvalidLadderError: _USAGE,
+        errors.IncomparableError: _USAGE,
         errors.MediaError: _MEDIA,
         errors.UnreadableSourceError: _MEDIA,
         errors.FormatMismatchError: _MEDIA,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from vmafx_tune import shell
 from vmafx_tune.choices import CacheAction
+from vmafx_tune.gate.run import gate
 from vmafx_tune.model import (
     PixelFormat,
     PoolMethod,
@@ -20,6 +21,7 @@ from vmafx_tune.model import (
     Source,
     VmafModel,
 )
+from vmafx_tune.options import GateOptions
 from vmafx_tune.results.compare import BdPoints, BdRate, CompareResult, CompareRow, Overlap
 from vmafx_tune.results.machine import (
     CacheEntry,
@@ -36,6 +38,7 @@ from vmafx_tune.scoring.pooling import pool_scores, summarize
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from vmafx_tune.results.gate import GateResult
     from vmafx_tune.results.measurement import PooledScores
 
 AnswerT = TypeVar("AnswerT", bound=Answer)
@@ -434,6 +437,14 @@ def doctor_result() -> DoctorResult:
         vmaf,
         DoctorCheck(name="cache", ok=True, value="12 MB", detail=store, advice=None),
     )
+
+
+def gate_result() -> GateResult:
+    """A score that is lower than its baseline, and one bound that it keeps."""
+    found = gate(
+        score_result(scores=score_set(90.0)), score_result(), limits=GateOptions(min_p5=80.0)
+    )
+    return replace(found, baseline=Path("baseline.json"), current=Path("score.json"))
 
 
 def cache_result() -> CacheResult:

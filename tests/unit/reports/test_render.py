@@ -21,6 +21,7 @@ RESULTS: tuple[Result, ...] = (
     factories.search_result(),
     factories.full_compare_result(),
     ladder_factories.ladder_result(),
+    factories.gate_result(),
     factories.encoders_result(),
     factories.doctor_result(),
     factories.cache_result(),

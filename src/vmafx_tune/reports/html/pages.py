@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vmafx_tune import formatting
-from vmafx_tune.reports import facts, ladder_facts, ranking
+from vmafx_tune.reports import facts, gate_facts, ladder_facts, ranking
 from vmafx_tune.reports.html import elements
 from vmafx_tune.reports.html.chart import ChartPoint, Series, rate_quality_svg
 
@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Resolution
     from vmafx_tune.reports.facts import Sheet
     from vmafx_tune.results.compare import BdRate, CompareResult
+    from vmafx_tune.results.gate import GateResult
     from vmafx_tune.results.ladder import Encode, LadderResult
     from vmafx_tune.results.search import ProbeSummary
 
 __all__ = [
     "compare_html",
+    "gate_html",
     "ladder_html",
 ]
 
@@ -144,6 +146,16 @@ def _chart_point(
         is_answer=bool(number),
         tag=number,
     )
+
+
+def gate_html(result: GateResult) -> str:
+    """Write the checks of a gate as a page."""
+    sections = [
+        *(elements.paragraph(check.message, "failure") for check in result.regressions),
+        _table(gate_facts.sheet(result)),
+    ]
+    entries = [("Verdict", gate_facts.verdict(result))]
+    return elements.page(gate_facts.heading(result), entries, "", sections)
 
 
 def _table(sheet: Sheet) -> str:

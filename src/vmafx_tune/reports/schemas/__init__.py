@@ -15,7 +15,7 @@ from vmafx_tune.errors import UsageError
 __all__ = ["NAMES", "schema", "schema_text"]
 
 NAMES = (
-    "score", "remote_score", "search", "encode", "compare", "ladder", "package",
+    "score", "remote_score", "search", "encode", "compare", "ladder", "package", "gate",
     "encoders", "doctor", "cache",
 )  # fmt: skip
 """What there is a schema of."""

@@ -7,7 +7,8 @@ of the terminal, is in this one.
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -97,50 +98,27 @@ def table_text(
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 
+# Where the tables of a result are laid out, if not in the module of its command.
+_MODULES = {
+    "remote_score": "score",
+    "compare": "search",
+    "encoders": "machine",
+    "doctor": "machine",
+    "cache": "machine",
+}
+
+
 def _parts(result: Result, *, frames: bool, commands: bool) -> Iterator[Part]:
-    shown: Any = result
-    # Each imports what its own result is made of, and no other.
-    match result.command:
-        case "score":
-            from vmafx_tune.reports.tables.score import score_parts
-
-            return score_parts(shown, frames=frames)
-        case "remote_score":
-            from vmafx_tune.reports.tables.score import remote_score_parts
-
-            return remote_score_parts(shown)
-        case "search":
-            from vmafx_tune.reports.tables.search import search_parts
-
-            return search_parts(shown)
-        case "encode":
-            from vmafx_tune.reports.tables.encode import encode_parts
-
-            return encode_parts(shown)
-        case "compare":
-            from vmafx_tune.reports.tables.search import compare_parts
-
-            return compare_parts(shown, with_commands=commands)
-        case "ladder":
-            from vmafx_tune.reports.tables.ladder import ladder_parts
-
-            return ladder_parts(shown, with_commands=commands)
-        case "package":
-            from vmafx_tune.reports.tables.package import package_parts
-
-            return package_parts(shown)
-        case "encoders":
-            from vmafx_tune.reports.tables.machine import encoders_parts
-
-            return encoders_parts(shown)
-        case "doctor":
-            from vmafx_tune.reports.tables.machine import doctor_parts
-
-            return doctor_parts(shown)
-        case _:
-            from vmafx_tune.reports.tables.machine import cache_parts
-
-            return cache_parts(shown)
+    command = result.command
+    # Each module imports what its own results are made of, and no other.
+    module = import_module(f"{__name__}.{_MODULES.get(command, command)}")
+    options = {
+        "score": {"frames": frames},
+        "compare": {"with_commands": commands},
+        "ladder": {"with_commands": commands},
+    }
+    parts: Iterator[Part] = getattr(module, f"{command}_parts")(result, **options.get(command, {}))
+    return parts
 
 
 _ANY_WIDTH = 10_000

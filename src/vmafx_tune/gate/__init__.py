@@ -1,0 +1,1 @@
+"""A saved result against a baseline, or against bounds."""

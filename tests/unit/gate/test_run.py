@@ -1,0 +1,38 @@
+"""What `gate` takes, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.gate.results import answer, ladder, score
+from vmafx_tune import gate
+from vmafx_tune.errors import UsageError
+from vmafx_tune.options import GateOptions
+
+
+def test_without_a_baseline_there_must_be_a_bound() -> None:
+    with pytest.raises(UsageError, match="There is nothing to check"):
+        gate(score())
+
+
+def test_a_limit_on_changes_needs_a_baseline() -> None:
+    with pytest.raises(UsageError, match="--max-bd-rate and --max-drop needs a baseline"):
+        gate(score(), limits=GateOptions(max_drop=1, max_bd_rate=1, min_vmaf=1))
+
+
+def test_a_limit_that_says_nothing_of_a_result_is_refused() -> None:
+    with pytest.raises(UsageError, match="--max-bd-rate says nothing of results of score"):
+        gate(score(), score(), limits=GateOptions(max_bd_rate=1))
+    with pytest.raises(UsageError, match="--max-bitrate-increase says nothing of results of lad"):
+        gate(ladder(), ladder(), limits=GateOptions(max_bitrate_increase=1))
+
+
+def test_a_limit_on_frames_needs_frames() -> None:
+    with pytest.raises(UsageError, match="Save both results with `score --frames`"):
+        gate(score(frames=()), score(), limits=GateOptions(max_frame_drop=1))
+
+
+def test_bounds_and_a_baseline_go_together() -> None:
+    found = gate(answer(), answer(), limits=GateOptions(min_vmaf=93))
+    assert {check.kind for check in found.checks} >= {"min_vmaf", "reached", "bitrate"}
+    assert (found.results_of, found.ok) == ("search", True)
