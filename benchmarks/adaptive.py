@@ -125,7 +125,7 @@ def _every_encode(
     gop = gop_frames(GOP_S, source.frame_rate)
     prepared = PreparedSource.prepare(source, encoding, None, session, gop_frames=gop)
     base = prepared.request(row_of(encoder), max(TARGETS), size=sizes[0])
-    prober = session.prober(prepared.scorer)
+    prober = session.prober()
 
     def measure(job: tuple[Resolution, int]) -> LadderPoint:
         size, step = job

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vmafx_tune.encode.run import encode
     from vmafx_tune.errors import VmafxTuneError
     from vmafx_tune.gate.run import gate
-    from vmafx_tune.ladder.run import ladder, reselect
+    from vmafx_tune.ladder.run import ladder, ladders, reselect
     from vmafx_tune.model import PoolMethod, Resolution
     from vmafx_tune.options import (
         CapOptions,
@@ -82,6 +82,7 @@ __all__ = [
     "encode",
     "gate",
     "ladder",
+    "ladders",
     "package",
     "reselect",
     "score",
@@ -121,6 +122,7 @@ _HOMES = {
     "encode": "encode.run",
     "gate": "gate.run",
     "ladder": "ladder.run",
+    "ladders": "ladder.run",
     "package": "package.run",
     "reselect": "ladder.run",
     "score": "score.run",

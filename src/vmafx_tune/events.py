@@ -171,12 +171,14 @@ class LadderStarted:
         jobs: How many resolutions there are.
         cells: Resolutions times targets.
         workers: Resolutions worked on at once.
+        encoder: What its encodes are made with; empty where a caller's own sampler fills the cells.
         adaptive: Whether cells are read from the measured points at the end, not searched.
     """
 
     jobs: int
     cells: int
     workers: int
+    encoder: str = ""
     adaptive: bool = False
 
 

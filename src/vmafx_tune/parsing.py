@@ -180,12 +180,12 @@ def _number(text: str, what: str) -> float:
 
 
 def parse_names(text: str, what: str) -> tuple[str, ...]:
-    """Split a list at its commas, without repeats, in the order given.
+    """Split a list at its commas, in the order given.
 
     Raises:
         UsageError: Nothing is left.
     """
-    names = tuple(dict.fromkeys(name for item in text.split(",") if (name := item.strip())))
+    names = tuple(name for item in text.split(",") if (name := item.strip()))
     if not names:
         raise UsageError(f"No {what} was given. Separate several with commas.")
     return names

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from hypothesis import given, settings
@@ -115,3 +116,18 @@ def test_on_any_curves_it_ends_within_its_probes_and_repeats_none(
         assert all(0 <= step <= encoder.last_step for step in steps)
     for wishes in found.rounds:
         assert len({wish.size for wish in wishes}) == len(wishes)
+
+
+@given(rough_encoders(), rough_encoders(), RANGES, st.integers(0, 12))
+@settings(max_examples=60)
+def test_guided_by_any_curves_it_ends_within_its_probes_and_repeats_none(
+    encoder: Encoder, other: Encoder, ends: tuple[float, float], most: int
+) -> None:
+    known = sample(other, other.problem(*ends)).known()
+    known = replace(
+        known, measured=tuple(p for p in known.measured if p.size < len(encoder.pixels))
+    )
+    problem = replace(encoder.problem(*ends), others=(known,), max_guided=most)
+    found = sample(encoder, problem)
+    assert sum(map(len, found.rounds)) == len(found.points) <= most
+    assert all(0 <= step <= encoder.last_step for _, step in found.points)

@@ -56,7 +56,9 @@ def _event(told: dict[str, Any]) -> Event:
     kind = getattr(events, names)
     if kind is events.ProbeFinished:
         told["probe"] = _probe(told)
-    event: Event = kind(**{field.name: told[field.name] for field in fields(kind)})
+    event: Event = kind(
+        **{field.name: told[field.name] for field in fields(kind) if field.name in told}
+    )
     return event
 
 

@@ -10,13 +10,14 @@ from tests.support.points import Point
 from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.ladder.adaptive import HullProblem, Measured, next_probes
 from vmafx_tune.ladder.hull import upper_hull
+from vmafx_tune.ladder.hull_model import KnownCurves
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vmafx_tune.ladder.adaptive import ProbeWish
 
-__all__ = ["PRIOR", "Encoder", "Sampled", "film", "sample"]
+__all__ = ["PRIOR", "Encoder", "Sampled", "film", "measured", "sample"]
 
 PRIOR = TypicalCurve(midpoint=38.4, width=4.8)
 
@@ -52,6 +53,10 @@ class Sampled:
     @property
     def hull(self) -> tuple[Point, ...]:
         return upper_hull(self.points.values())
+
+    def known(self, prior: TypicalCurve = PRIOR) -> KnownCurves:
+        """What it tells the sampling of another encoder."""
+        return KnownCurves(prior, tuple(measured(key, point) for key, point in self.points.items()))
 
 
 def film(
@@ -93,11 +98,12 @@ def sample(encoder: Encoder, problem: HullProblem) -> Sampled:
     """Let the planner have what it asks for, until it asks for no more."""
     rounds: list[tuple[ProbeWish, ...]] = []
     points: dict[tuple[int, int], Point] = {}
-    while wishes := next_probes(problem, [_measured(key, points[key]) for key in points]):
+    while wishes := next_probes(problem, [measured(key, points[key]) for key in points]):
         rounds.append(wishes)
         points |= {(wish.size, wish.step): encoder.encode(*wish) for wish in wishes}
     return Sampled(tuple(rounds), points)
 
 
-def _measured(key: tuple[int, int], point: Point) -> Measured:
+def measured(key: tuple[int, int], point: Point) -> Measured:
+    """Make of a point what the planner takes."""
     return Measured(*key, math.log(point.bitrate_kbps), point.vmaf)

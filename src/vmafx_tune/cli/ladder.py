@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -12,7 +14,8 @@ from vmafx_tune.cli.binding import given_besides, takes_options
 from vmafx_tune.cli.common import MISSED_TARGET, Commands, OutputOptions, Run, running, saved_ladder
 from vmafx_tune.cli.failure import say
 from vmafx_tune.errors import UsageError
-from vmafx_tune.formatting import given
+from vmafx_tune.events import Observer, ignore
+from vmafx_tune.formatting import given, listed
 from vmafx_tune.options import (
     DEFAULT_ENCODERS,
     DEFAULT_LADDER_TARGETS,
@@ -28,12 +31,17 @@ from vmafx_tune.options import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vmafx_tune.events import Event
     from vmafx_tune.model import Resolution
     from vmafx_tune.results.ladder import LadderResult
 
 __all__ = ["exit_code", "ladder"]
 
 _MANIFESTS = frozenset({"hls", "dash"})
+_PRINTED_TOGETHER = frozenset({"table", "markdown"})
+_CODEC = "{codec}"
 
 
 @option_group
@@ -47,8 +55,9 @@ class LadderOptions:
         "-c",
         "--codec",
         default=None,
-        metavar="NAME",
-        help=f"Encoder, by ffmpeg's name or an alias. Default: {DEFAULT_ENCODERS[0]}.",
+        metavar="NAMES",
+        help="Encoders, by ffmpeg's names or aliases, separated by commas; each has a ladder of "
+        f"its own, in -o 'NAME.{{codec}}.json'. Default: {DEFAULT_ENCODERS[0]}.",
     )
     targets: str | None = option(
         "-t",
@@ -123,43 +132,96 @@ def ladder(
     """Choose the renditions of an adaptive ladder.
 
     Searches every resolution for every target, takes the upper convex hull of all probes, and
-    picks rungs from it.
+    picks rungs from it. Several encoders have a ladder each, from one run.
 
     Examples:
         vmafx-tune ladder -r source.mp4 -c libx265 -t 70,80,90,95 -o ladder.json
+        vmafx-tune ladder -r source.mp4 -c x264,x265 --sampling adaptive -o 'ladder.{codec}.json'
         vmafx-tune ladder --from-json ladder.json --max-rungs 4 --format hls
     """
-    with running(output, "ladder", tools=tools, sources=sources, cluster=cluster) as run:
+    if asked.from_json is not None:
+        _refuse_measuring()
+    saved = None if asked.from_json is None else saved_ladder(asked.from_json)
+    encoders = _encoders(asked.codec) if saved is None else (saved.encoder,)
+    outputs = [replace(output, output=_for_encoder(output.output, name)) for name in encoders]
+    with running(outputs[0], "ladder", tools=tools, sources=sources, cluster=cluster) as run:
         import vmafx_tune
         from vmafx_tune.parsing import parse_numbers
 
-        if asked.from_json is not None:
-            _refuse_measuring()
-            result = vmafx_tune.reselect(saved_ladder(asked.from_json), rungs)
-            _finish(run, output, result, asked.hls_score, commands=commands)
+        finish = partial(
+            _finish,
+            score=asked.hls_score,
+            commands=commands,
+            quiet=output.quiet,
+            several=len(encoders) > 1,
+        )
+        if saved is not None:
+            _end(finish(run, vmafx_tune.reselect(saved, rungs)))
             return
         if asked.reference is None:
             raise UsageError("Name the clip with -r, or a saved ladder with --from-json.")
-        targets = asked.targets
-        with run.observing() as observe:
-            result = vmafx_tune.ladder(
-                asked.reference,
-                asked.codec or DEFAULT_ENCODERS[0],
-                DEFAULT_LADDER_TARGETS if targets is None else parse_numbers(targets, "target"),
-                resolutions=None if asked.resolutions is None else _sizes(asked.resolutions),
-                sampling=asked.sampling,
-                score_at=asked.score_at,
-                gop_s=asked.gop,
-                caps=caps,
-                same_gop_as=None if asked.same_gop_as is None else saved_ladder(asked.same_gop_as),
-                rungs=rungs,
-                workers=asked.workers,
-                encoding=encoding,
-                scoring=scoring,
-                observe=observe,
-                session=run.session,
-            )
-        _finish(run, output, result, asked.hls_score, commands=commands)
+        _check_destinations(encoders, output.output, run.format)
+        runs = [run, *(run.writing_to(other.output) for other in outputs[1:])]
+        relay = _Relay()
+        made = vmafx_tune.ladders(
+            asked.reference,
+            encoders,
+            DEFAULT_LADDER_TARGETS
+            if asked.targets is None
+            else parse_numbers(asked.targets, "target"),
+            resolutions=None if asked.resolutions is None else _sizes(asked.resolutions),
+            sampling=asked.sampling,
+            score_at=asked.score_at,
+            gop_s=asked.gop,
+            caps=caps,
+            same_gop_as=None if asked.same_gop_as is None else saved_ladder(asked.same_gop_as),
+            rungs=rungs,
+            workers=asked.workers,
+            encoding=encoding,
+            scoring=scoring,
+            observe=relay,
+            session=run.session,
+        )
+        _end(*(finish(own, _next(made, own, relay)) for own in runs))
+
+
+class _Relay:
+    """Passes events on to the live lines of the ladder that is being made."""
+
+    to: Observer = staticmethod(ignore)
+
+    def __call__(self, event: Event, /) -> None:
+        """Pass one on."""
+        self.to(event)
+
+
+def _next(made: Iterator[LadderResult], run: Run, relay: _Relay) -> LadderResult:
+    """Make the next ladder, with live lines of its own."""
+    with run.observing() as relay.to:
+        return next(made)
+
+
+def _encoders(codec: str | None) -> tuple[str, ...]:
+    """Name the encoders as ffmpeg does, and files do."""
+    from vmafx_tune.ladder.run import distinct_rows
+    from vmafx_tune.parsing import parse_names
+
+    names = DEFAULT_ENCODERS[:1] if codec is None else parse_names(codec, "encoder")
+    return tuple(row.name for row in distinct_rows(names))
+
+
+def _for_encoder(output: Path | None, encoder: str) -> Path | None:
+    return None if output is None else Path(str(output).replace(_CODEC, encoder))
+
+
+def _check_destinations(encoders: Sequence[str], output: Path | None, fmt: str) -> None:
+    """Make sure that each ladder has a place of its own: one document is one ladder."""
+    together = output is None and fmt in _PRINTED_TOGETHER
+    if len(encoders) > 1 and not together and _CODEC not in str(output):
+        raise UsageError(
+            f"{listed(encoders)} have a ladder each, and each needs a file of its own. Write "
+            f"{_CODEC} into the name: -o 'ladder.{_CODEC}.json'."
+        )
 
 
 def exit_code(result: LadderResult) -> int:
@@ -191,24 +253,39 @@ def _sizes(text: str) -> tuple[Resolution, ...]:
 
 
 def _finish(
-    run: Run, output: OutputOptions, result: LadderResult, score: HlsScore, *, commands: bool
-) -> None:
-    if not output.quiet and run.format != "table":
-        _print_notes(result)
+    run: Run,
+    result: LadderResult,
+    *,
+    score: HlsScore,
+    commands: bool,
+    quiet: bool,
+    several: bool,
+) -> int:
+    """Write a ladder, and choose how it ends."""
+    if not quiet and run.format != "table":
+        _print_notes(result, f"{result.encoder}: " if several else "")
     ends_with = exit_code(result)
     if ends_with and run.format in _MANIFESTS:
         say(
             "error: the ladder has no rungs, so no manifest is written. --format json prints "
             "what was measured."
         )
-        raise typer.Exit(ends_with)
-    run.finish(result, exit_code=ends_with, commands=commands, hls_score=score)
+    else:
+        run.finish(result, commands=commands, hls_score=score)
+    return ends_with
 
 
-def _print_notes(result: LadderResult) -> None:
+def _end(*codes: int) -> None:
+    """Exit unless all ladders are well; a failure counts more than a target out of reach."""
+    failed = {code for code in codes if code}
+    if failed:
+        raise typer.Exit(min(failed))
+
+
+def _print_notes(result: LadderResult, of: str) -> None:
     """Print notes and errors to stderr, for formats whose readers may not look for them."""
     for note in result.notes:
-        say(f"warning: {note}")
+        say(f"warning: {of}{note}")
     failures = (cell.error for cell in result.cloud if cell.error_kind == "failed")
     for sentence in dict.fromkeys(failures):
-        say(f"error: {sentence}")
+        say(f"error: {of}{sentence}")

@@ -170,7 +170,7 @@ class _LiveLines:
         match event:
             case LadderStarted() | CompareStarted():
                 self._whole = event
-                name = "ladder" if isinstance(event, LadderStarted) else "compare"
+                name = _name_of(event)
                 self._progress.update(self._first, description=name)
             case ProbeFinished() | ProbeStopped():
                 self._n_probes += 1
@@ -228,6 +228,10 @@ class _LiveLines:
 
     def _update(self, name: str, **fields: Any) -> None:
         self._progress.update(self._lines[name].task, **fields)
+
+
+def _name_of(whole: LadderStarted | CompareStarted) -> str:
+    return f"ladder {whole.encoder}".rstrip() if isinstance(whole, LadderStarted) else "compare"
 
 
 def _found(event: ProbeFinished | ProbeStopped | ProbeFailed) -> str:

@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vmafx_tune.ladder.guided import guided_probe
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.ladder.hull_estimate import N_SCORES, HullEstimate, HullProblem, ProbeWish
 from vmafx_tune.ladder.hull_model import Measured
+from vmafx_tune.ladder.hull_probes import MeasuredPoint, end_probe, nearest_step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -31,12 +33,6 @@ __all__ = ["HullProblem", "Measured", "ProbeWish", "next_probes", "probes_expect
 _UNCOVERED = 0.3
 # Sizes that are closer tell nearly the same, so not all of them are asked at the beginning.
 _OPENING_OCTAVES = 0.7
-# So many steps may the first point to reach an end of the range be dearer than the estimate of what
-# reaches it just so, which lies between two steps.
-_END_STEPS = 1.25
-_LEAST_END_ERROR = 0.05
-# An end is aimed at with so many deviations to spare, since a miss is worth less than a hit.
-_CAUTION = 0.2
 _ON_HULL = 2e-3
 # A curve through measured points strays to both sides, and its mean by so much of the deviation.
 _STRAY = 0.35
@@ -44,8 +40,6 @@ _STRAY = 0.35
 _WIDE_GAP_VMAF = 10.0
 # What is measured differs from what was expected, which takes so many probes more.
 _SURPRISES = 1.3
-# A curve that falls so much slower than a typical one is near its ceiling or its floor.
-_FLAT_PACE = 0.4
 
 
 def next_probes(
@@ -67,6 +61,8 @@ def next_probes(
     state = HullEstimate(problem, measured, closed)
     if not state.open_sizes:
         return ()
+    if problem.others:
+        return tuple(filter(None, [guided_probe(state)]))
     if not measured:
         return tuple(_opening(state))
     return tuple(sorted(_round(state))) or _doubtful(state)
@@ -108,7 +104,7 @@ def _doubtful(state: HullEstimate) -> tuple[ProbeWish, ...]:
     lowest, highest = state.problem.lowest, state.problem.highest
     gaps = sorted(
         (max(worse.vmaf, lowest) - min(better.vmaf, highest), better.size, better.step)
-        for worse, better in pairwise(upper_hull(map(_Known, state.measured)))
+        for worse, better in pairwise(upper_hull(map(MeasuredPoint, state.measured)))
     )
     for gap, size, step in gaps:
         # Nothing is to be found where the size is below the range.
@@ -117,14 +113,6 @@ def _doubtful(state: HullEstimate) -> tuple[ProbeWish, ...]:
         if gap < -_WIDE_GAP_VMAF and size in state.open_sizes and middle > step:
             return (ProbeWish(size, middle),)
     return ()
-
-
-class _Known:
-    """A measured point as hulls take it."""
-
-    def __init__(self, point: Measured) -> None:
-        self.bitrate_kbps = math.exp(point.log_rate)
-        self.vmaf, self.size, self.step = point.vmaf, point.size, point.step
 
 
 def _round(state: HullEstimate) -> Iterator[ProbeWish]:
@@ -141,13 +129,13 @@ def _round(state: HullEstimate) -> Iterator[ProbeWish]:
 def _most_telling(state: HullEstimate) -> ProbeWish | None:
     """Choose the probe that can change the hull most; None where none can by much."""
     for position in (N_SCORES - 1, 0):
-        if wish := _end(state, position):
+        if wish := end_probe(state, position):
             return wish
     errors = {size: _errors(state, size) for size in state.open_sizes}
     if np.max(list(errors.values()), axis=0).mean() <= state.problem.tolerance:
         return None
     size = max(errors, key=lambda size: float(errors[size].mean()))
-    return ProbeWish(size, _nearest(state, size, int(np.argmax(errors[size]))))
+    return ProbeWish(size, nearest_step(state, size, int(np.argmax(errors[size]))))
 
 
 def _opening(state: HullEstimate) -> Iterator[ProbeWish]:
@@ -163,86 +151,7 @@ def _opening(state: HullEstimate) -> Iterator[ProbeWish]:
         last = octave
         share = (octaves[0] - octave) / extent if extent else 0.0
         position = round((1 - share) * (N_SCORES - 1))
-        yield ProbeWish(size, _nearest(state, size, position))
-
-
-def _nearest(state: HullEstimate, size: int, position: int) -> int:
-    """Find the step at which a size should have a score; the knob's end where it is far off."""
-    limit = _flat_towards(state, size, position)
-    if limit is not None:
-        return limit
-    step = math.floor(float(state.steps[size].mean[position]) + 0.5)
-    return min(max(step, 0), state.problem.last_step)
-
-
-def _flat_towards(state: HullEstimate, size: int, position: int) -> int | None:
-    """Find the end of the knob towards a score that a flat curve may never have.
-
-    Of two points on the same side of the score, a curve that changes much less between them than
-    curves do says little of where the score is, but its end says all.
-    """
-    target, width = state.vmafs[position], state.problem.prior.width
-    own = [point for point in state.measured if point.size == size]
-    good = [point for point in own if point.vmaf >= target]
-    if len(own) < 2 or 0 < len(good) < len(own):
-        return None
-    near, far = own[-2:] if good else own[:2]
-    odds = state.scale.odds([near.vmaf, far.vmaf])
-    pace = float(odds[0] - odds[1]) * width / (far.step - near.step)
-    if pace > _FLAT_PACE:
-        return None
-    return state.problem.last_step if good else 0
-
-
-def _end(state: HullEstimate, position: int) -> ProbeWish | None:
-    target = state.vmafs[position]
-    able = [size for size in state.open_sizes if state.reachable[size][position]]
-    if not able:
-        return _limit(state, position)
-    size = min(able, key=lambda size: (state.rates[size].mean[position], size))
-    ideal = state.rates[size].mean[position]
-    reaching = [p.log_rate for p in state.measured if p.vmaf >= target]
-    if reaching and min(reaching) - ideal < _END_STEPS * _stride(state, size, position):
-        return None
-    limit = _flat_towards(state, size, position)
-    if limit is not None:
-        return _untaken(state, size, limit)
-    steps = state.steps[size]
-    crossing = float(steps.mean[position] - _CAUTION * steps.deviation[position])
-    return _untaken(state, size, math.floor(crossing))
-
-
-def _limit(state: HullEstimate, position: int) -> ProbeWish | None:
-    """Ask the size that comes nearest to an end out of reach for the end of its knob."""
-    upwards = position > 0
-    vmafs = [point.vmaf for point in state.measured]
-    if max(vmafs) >= state.problem.highest if upwards else min(vmafs) <= state.problem.lowest:
-        return None
-    step = 0 if upwards else state.problem.last_step
-    if any(point.step == step for point in state.measured):
-        return None
-    crossings = {size: float(state.steps[size].mean[position]) for size in state.open_sizes}
-    size = (max if upwards else min)(crossings, key=lambda size: (crossings[size], -size))
-    return ProbeWish(size, step)
-
-
-def _stride(state: HullEstimate, size: int, position: int) -> float:
-    """Estimate how much of the bitrate's logarithm a step takes."""
-    inner = min(max(position, 1), N_SCORES - 2)
-    near, far = inner - 1, inner + 1
-    steps, rates = state.steps[size].mean, state.rates[size].mean
-    walked = abs(steps[far] - steps[near])
-    stride = abs(rates[far] - rates[near]) / walked if walked else 0.0
-    return max(stride, _LEAST_END_ERROR)
-
-
-def _untaken(state: HullEstimate, size: int, step: int) -> ProbeWish | None:
-    """Find a step at or right beside `step` that is not measured."""
-    nearby = (step, step - 1, step + 1)
-    for candidate in (min(max(near, 0), state.problem.last_step) for near in nearby):
-        if candidate not in state.taken[size]:
-            return ProbeWish(size, candidate)
-    return None
+        yield ProbeWish(size, nearest_step(state, size, position))
 
 
 def _errors(state: HullEstimate, size: int) -> NDArray[np.float64]:

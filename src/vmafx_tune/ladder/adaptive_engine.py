@@ -20,6 +20,7 @@ from vmafx_tune.ladder.cells import (
     rendition_search,
 )
 from vmafx_tune.ladder.engine import cell_finished
+from vmafx_tune.ladder.hull_model import KnownCurves
 from vmafx_tune.results.ladder import LadderCell
 from vmafx_tune.search.engine import search_with
 from vmafx_tune.search.probe_set import ProbeSet, ProbesLeft, plan_of
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
     from vmafx_tune.ladder.adaptive import ProbeWish
     from vmafx_tune.model import Resolution
     from vmafx_tune.ports import Prober
-    from vmafx_tune.results.ladder import LadderPoint
+    from vmafx_tune.results.ladder import LadderPoint, LadderResult
     from vmafx_tune.search.request import SearchRequest
 
-__all__ = ["sample_adaptively"]
+__all__ = ["known_curves", "sample_adaptively"]
 
 _NOT_SEARCHED = (
     "The encode with the lowest bitrate that was made, but not proven: the next "
@@ -59,6 +60,7 @@ def sample_adaptively(
     *,
     workers: int = 1,
     score_at: ScoreAt = ScoreAt.DISPLAY,
+    others: Sequence[KnownCurves] = (),
     observe: Observer = ignore,
 ) -> tuple[LadderCell, ...]:
     """Measure where the hull can change until it is known.
@@ -73,6 +75,7 @@ def sample_adaptively(
         prober: Makes the probes; must be thread-safe.
         workers: Resolutions worked on at once.
         score_at: Where renditions are scored.
+        others: What other encoders make of the same clip at the same sizes.
         observe: Receives the events, from several threads.
 
     Returns:
@@ -84,8 +87,10 @@ def sample_adaptively(
         CancelledError: The work was cancelled.
     """
     n_cells = len(resolutions) * len(targets)
-    observe(LadderStarted(len(resolutions), n_cells, workers, adaptive=True))
-    sampling = _AdaptiveSampling(resolutions, targets, base, prober, score_at, observe)
+    encoder = base.template.encode.encoder
+    observe(LadderStarted(len(resolutions), n_cells, workers, encoder, adaptive=True))
+    problem = replace(_problem(resolutions, targets, base), others=tuple(others))
+    sampling = _AdaptiveSampling(resolutions, targets, base, problem, prober, score_at, observe)
     for resolution in resolutions:
         observe(JobStarted(str(resolution), n_frames=base.n_frames))
     with ThreadPoolExecutor(workers, thread_name_prefix="ladder") as pool:
@@ -93,6 +98,25 @@ def sample_adaptively(
     cells = tuple(sampling.cells())
     _tell(cells, resolutions, observe)
     return cells
+
+
+def known_curves(search: SearchRequest, ladder: LadderResult) -> KnownCurves:
+    """Tell what a ladder knows of the curves of its encoder.
+
+    Args:
+        search: What its probes were made by.
+        ladder: Of the sizes that others are to be measured at.
+    """
+    knob, sizes = search.knob, ladder.resolutions
+    points = (
+        _measured(sizes.index(p.resolution), knob.step_of(p.crf), p.bitrate_kbps, p.vmaf)
+        for p in ladder.probes
+    )
+    return KnownCurves(knob.prior, tuple(points))
+
+
+def _measured(size: int, step: int, bitrate_kbps: float, vmaf: float) -> Measured:
+    return Measured(size, step, math.log(max(bitrate_kbps, _LEAST_KBPS)), vmaf)
 
 
 @frozen
@@ -118,6 +142,7 @@ class _AdaptiveSampling:
         resolutions: Sequence[Resolution],
         targets: Sequence[float],
         base: SearchRequest,
+        problem: HullProblem,
         prober: Prober,
         score_at: ScoreAt,
         observe: Observer,
@@ -129,7 +154,7 @@ class _AdaptiveSampling:
             _Rendition(size, search, ProbeSet(search, self._prober, observe, job=str(size)))
             for size, search in searches.items()
         ]
-        self._problem = _problem(resolutions, targets, base)
+        self._problem = problem
         self._failed: dict[int, str] = {}
         self._observe = observe
         self._expected = dict.fromkeys(range(len(self._renditions)), _USUAL_PROBES)
@@ -153,8 +178,7 @@ class _AdaptiveSampling:
         for size, rendition in enumerate(self._renditions):
             knob, probe_set = rendition.search.knob, rendition.probe_set
             for probe, vmaf in zip(probe_set.probes(), probe_set.vmafs(), strict=True):
-                rate = math.log(max(probe.bitrate_kbps, _LEAST_KBPS))
-                yield Measured(size, knob.step_of(probe.quality), rate, vmaf)
+                yield _measured(size, knob.step_of(probe.quality), probe.bitrate_kbps, vmaf)
 
     def _measure_all(self, wishes: tuple[ProbeWish, ...], pool: ThreadPoolExecutor) -> None:
         for size, _ in wishes:
@@ -221,6 +245,8 @@ def _problem(
         highest=max(targets),
         prior=knob.prior,
         max_probes=min(base.max_iter, per_search * len(targets)),
+        # One for each target, and one for each crossing of two sizes.
+        max_guided=len(targets) + len(resolutions) - 1,
     )
 
 

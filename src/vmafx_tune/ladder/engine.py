@@ -120,6 +120,7 @@ def sample_grid(
     sampler: Sampler,
     *,
     workers: int = 1,
+    encoder: str = "",
     n_frames: int = 0,
     observe: Observer = ignore,
     stop: Callable[[], None] | None = None,
@@ -131,6 +132,7 @@ def sample_grid(
         targets: Pooled scores to reach at each of them.
         sampler: Fills a cell.
         workers: Resolutions worked on at once; the result does not depend on it.
+        encoder: What the sampler encodes with, for the events.
         n_frames: Frames of a probe, for the events' progress within a stage.
         observe: Receives the events, from several threads.
         stop: Ends the sampler's running work; called when the ladder is cancelled or fails.
@@ -142,7 +144,7 @@ def sample_grid(
         CancelledError: The work was cancelled.
     """
     n_cells = len(resolutions) * len(targets)
-    observe(LadderStarted(len(resolutions), n_cells, workers))
+    observe(LadderStarted(len(resolutions), n_cells, workers, encoder))
     tally = _Tally(n_cells, observe)
 
     def sample(resolution: Resolution) -> tuple[LadderCell, ...]:

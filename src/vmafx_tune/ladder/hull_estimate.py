@@ -10,7 +10,7 @@ import numpy as np
 
 from vmafx_tune.frozen import frozen
 from vmafx_tune.ladder.hull import upper_hull
-from vmafx_tune.ladder.hull_model import CurveModel, Measured, QualityScale
+from vmafx_tune.ladder.hull_model import CurveModel, KnownCurves, Measured, QualityScale
 from vmafx_tune.search.curve import PchipCurve
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ class HullProblem:
         highest: Score at which it ends to.
         prior: What a typical clip scores over the steps.
         max_probes: How many steps of one size may be measured.
+        max_guided: How many steps of all sizes may be measured where `others` are known.
         tolerance: Mean error of the hull that is good enough, as a share of the bitrate.
+        others: What is known of other encoders on the same clip, at the same sizes.
     """
 
     pixels: tuple[int, ...]
@@ -61,7 +63,9 @@ class HullProblem:
     highest: float
     prior: TypicalCurve
     max_probes: int = 12
+    max_guided: int = 0
     tolerance: float = _TOLERANCE
+    others: tuple[KnownCurves, ...] = ()
 
 
 class _Spot(NamedTuple):
@@ -97,9 +101,16 @@ class HullEstimate:
             if size not in closed
             and len(self.taken[size]) < min(problem.max_probes, problem.last_step + 1)
         ]
-        self.scale = QualityScale.above([problem.highest, *(point.vmaf for point in measured)])
+        known = [point for curves in problem.others for point in curves.measured]
+        self.scale = QualityScale.above(
+            [problem.highest, *(point.vmaf for point in (*measured, *known))]
+        )
         self.model = CurveModel(
-            problem.pixels, problem.prior, self.scale, _telling(problem, measured)
+            problem.pixels,
+            problem.prior,
+            self.scale,
+            _telling(problem, measured),
+            [KnownCurves(of.prior, _telling(problem, of.measured)) for of in problem.others],
         )
         self.vmafs = np.linspace(problem.lowest, problem.highest, N_SCORES)
 
@@ -174,7 +185,7 @@ def _order(point: Measured) -> tuple[int, int]:
     return (point.size, point.step)
 
 
-def _telling(problem: HullProblem, measured: Sequence[Measured]) -> list[Measured]:
+def _telling(problem: HullProblem, measured: Sequence[Measured]) -> tuple[Measured, ...]:
     """Leave out what lies so far outside of the range that it would mislead.
 
     Where curves are flat, near their ceilings, many bitrates have one score. The cheapest of those
@@ -185,4 +196,4 @@ def _telling(problem: HullProblem, measured: Sequence[Measured]) -> list[Measure
     bounds = {p.size: p for p in sorted(too_good, key=_order)}.values()
     outer = {p.size: p for p in sorted(too_bad, key=_order, reverse=True)}.values()
     left_out = {*too_good, *too_bad} - {*bounds, *outer}
-    return [point for point in measured if point not in left_out]
+    return tuple(point for point in measured if point not in left_out)

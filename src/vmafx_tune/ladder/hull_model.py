@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.knob import TypicalCurve
 
-__all__ = ["CurveModel", "Estimate", "Measured", "QualityScale"]
+__all__ = ["CurveModel", "Estimate", "KnownCurves", "Measured", "QualityScale"]
 
 _LEAST_SCORE = 0.5
 _HEADROOM = 1.0
@@ -44,6 +44,19 @@ class Measured:
     step: int
     log_rate: float
     vmaf: float
+
+
+@frozen
+class KnownCurves:
+    """What was measured of the same sizes with another encoder.
+
+    Attributes:
+        prior: What a typical clip scores over that encoder's steps.
+        measured: Its points.
+    """
+
+    prior: TypicalCurve
+    measured: tuple[Measured, ...]
 
 
 @frozen
@@ -83,6 +96,7 @@ class CurveModel:
         prior: What a typical clip scores over the steps.
         scale: Where scores are placed.
         measured: What is known; may be empty.
+        others: What is known of other encoders on the same clip.
     """
 
     def __init__(
@@ -91,16 +105,21 @@ class CurveModel:
         prior: TypicalCurve,
         scale: QualityScale,
         measured: Sequence[Measured],
+        others: Sequence[KnownCurves] = (),
     ) -> None:
         self._scale = scale
         self._prior = prior
         self._octaves = np.log2(np.array(pixels, dtype=np.float64) / max(pixels))
-        places = self._places(
-            [point.vmaf for point in measured], [point.size for point in measured]
+        curves = [KnownCurves(prior, tuple(measured)), *others]
+        places = np.concatenate(
+            [self._places(*_scores_and_sizes(of.measured), i) for i, of in enumerate(curves)],
+            axis=1,
         )
-        steps = np.array([point.step for point in measured], dtype=np.float64)
-        self._rates = _Process(_RATE, places, np.array([point.log_rate for point in measured]))
-        self._steps = _Process(_STEP, places, (steps - prior.midpoint) / prior.width)
+        points = [(point, of.prior) for of in curves for point in of.measured]
+        rates = [point.log_rate for point, _ in points]
+        steps = [(point.step - own.midpoint) / own.width for point, own in points]
+        self._rates = _Process(_RATE, places, np.array(rates))
+        self._steps = _Process(_STEP, places, np.array(steps))
 
     def log_rate(self, size: int, vmafs: NDArray[np.float64]) -> Estimate:
         """Estimate the logarithm of the bitrate in kb/s at which `size` has these scores."""
@@ -112,10 +131,16 @@ class CurveModel:
         width = self._prior.width
         return Estimate(self._prior.midpoint + width * found.mean, width * found.deviation)
 
-    def _places(self, vmafs: ArrayLike, size: int | Sequence[int]) -> NDArray[np.float64]:
+    def _places(
+        self, vmafs: ArrayLike, size: int | Sequence[int], encoder: int = 0
+    ) -> NDArray[np.float64]:
         odds = self._scale.odds(vmafs) - _CENTRE
         octaves = np.broadcast_to(self._octaves[np.asarray(size, dtype=np.intp)], odds.shape)
-        return np.stack([odds, octaves])
+        return np.stack([odds, octaves, np.full(odds.shape, float(encoder))])
+
+
+def _scores_and_sizes(points: Sequence[Measured]) -> tuple[list[float], list[int]]:
+    return [point.vmaf for point in points], [point.size for point in points]
 
 
 @frozen
@@ -133,34 +158,24 @@ class _Part:
 
 
 @frozen
-class _Habits:
-    """What is known of curves before anything is measured; a mean and deviations from it.
+class _Spread:
+    """How far the curves of a clip stray from the mean.
 
     Attributes:
-        level: Mean where the score's odds are at their centre, for the largest size.
-        slope: Change of the mean with the odds.
-        per_octave: Change of the mean with each doubling of the pixels.
-        common: Deviation that all sizes of a clip share.
+        common: Deviation that all sizes share.
         trend: Deviation that grows with the distance from the largest size.
         own: Deviation of each size by itself, and of those near it.
-        noise: Of a single measurement.
         bend_odds: Distance on the scale over which bends are alike.
         kin_octaves: Distance over which sizes are alike.
+        fading: Share of `common` that a size of half of the pixels has less.
     """
 
-    level: float
-    slope: float
-    per_octave: float
     common: _Part
     trend: _Part
     own: _Part
-    noise: float
     bend_odds: float
     kin_octaves: float
-
-    def mean(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
-        odds, octaves = places
-        return np.asarray(self.level + self.slope * odds + self.per_octave * octaves)
+    fading: float = 0.0
 
     def covariance(
         self, one: NDArray[np.float64], other: NDArray[np.float64]
@@ -170,21 +185,55 @@ class _Habits:
         alike = np.exp(-0.5 * apart**2)
         remote = np.multiply.outer(one[1], other[1])
         kin = np.exp(-0.5 * (np.subtract.outer(one[1], other[1]) / self.kin_octaves) ** 2)
+        shared = np.multiply.outer(1 + self.fading * one[1], 1 + self.fading * other[1])
         return np.asarray(
-            self.common.covariance(linear, alike)
+            shared * self.common.covariance(linear, alike)
             + remote * self.trend.covariance(linear, alike)
             + kin * self.own.covariance(linear, alike)
         )
 
     def variance(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the diagonal of `covariance(places, places)`."""
-        odds, octaves = places
+        odds, octaves, _ = places
         itself = np.ones_like(odds)
         return np.asarray(
             self.common.covariance(odds**2, itself)
             + octaves**2 * self.trend.covariance(odds**2, itself)
             + self.own.covariance(odds**2, itself)
         )
+
+
+@frozen
+class _Habits:
+    """What is known of curves before anything is measured; a mean and deviations from it.
+
+    Attributes:
+        level: Mean where the score's odds are at their centre, for the largest size.
+        slope: Change of the mean with the odds.
+        per_octave: Change of the mean with each doubling of the pixels.
+        noise: Of a single measurement.
+        spread: Deviations of curves from the mean.
+        single: The part of them that each encoder has by itself; what is left, all encoders of a
+            clip share.
+    """
+
+    level: float
+    slope: float
+    per_octave: float
+    noise: float
+    spread: _Spread
+    single: _Spread
+
+    def mean(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        odds, octaves, _ = places
+        return np.asarray(self.level + self.slope * odds + self.per_octave * octaves)
+
+    def covariance(
+        self, one: NDArray[np.float64], other: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        whole = self.spread.covariance(one, other)
+        differ = np.not_equal.outer(one[2], other[2])
+        return whole - differ * self.single.covariance(one, other) if differ.any() else whole
 
 
 class _Process:
@@ -203,7 +252,7 @@ class _Process:
         across = self._habits.covariance(places, self._measured)
         mean = self._habits.mean(places) + across @ self._weights
         known = np.einsum("ij,jk,ik->i", across, self._inverse, across)
-        open_ = self._habits.variance(places) - known
+        open_ = self._habits.spread.variance(places) - known
         return Estimate(mean, np.sqrt(np.clip(open_, 0.0, None)))
 
 
@@ -213,21 +262,41 @@ _RATE = _Habits(
     level=6.8,
     slope=0.5,
     per_octave=0.0,
-    common=_Part(1.5, 0.12, 0.14),
-    trend=_Part(0.12, 0.25, 0.06),
-    own=_Part(0.12, 0.12, 0.2),
     noise=0.006,
-    bend_odds=1.5,
-    kin_octaves=0.66,
+    spread=_Spread(
+        common=_Part(1.5, 0.12, 0.14),
+        trend=_Part(0.12, 0.25, 0.06),
+        own=_Part(0.12, 0.12, 0.2),
+        bend_odds=1.5,
+        kin_octaves=0.66,
+    ),
+    single=_Spread(
+        common=_Part(0.4, 0.08, 0.03),
+        trend=_Part(0.04, 0.03, 0.01),
+        own=_Part(0.012, 0.012, 0.012),
+        bend_odds=1.5,
+        kin_octaves=0.66,
+        fading=0.35,
+    ),
 )
 _STEP = _Habits(
     level=-1.4,
     slope=-0.85,
     per_octave=0.9,
-    common=_Part(0.6, 0.12, 0.1),
-    trend=_Part(0.15, 0.15, 0.04),
-    own=_Part(0.12, 0.09, 0.18),
     noise=0.03,
-    bend_odds=1.3,
-    kin_octaves=0.6,
+    spread=_Spread(
+        common=_Part(0.6, 0.12, 0.1),
+        trend=_Part(0.15, 0.15, 0.04),
+        own=_Part(0.12, 0.09, 0.18),
+        bend_odds=1.3,
+        kin_octaves=0.6,
+    ),
+    single=_Spread(
+        common=_Part(0.5, 0.12, 0.08),
+        trend=_Part(0.08, 0.06, 0.03),
+        own=_Part(0.05, 0.05, 0.05),
+        bend_odds=1.3,
+        kin_octaves=0.6,
+        fading=0.1,
+    ),
 )

@@ -6,7 +6,7 @@ import math
 import time
 from dataclasses import replace
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vmafx_tune._version import __version__
 from vmafx_tune.choices import Sampling, ScoreAt
@@ -15,6 +15,7 @@ from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.files import read_input
 from vmafx_tune.formatting import counted
+from vmafx_tune.frozen import frozen
 from vmafx_tune.ladder.cells import SearchingSampler, gop_frames, rendition_search
 from vmafx_tune.ladder.engine import points_of, sample_grid, select_ladder
 from vmafx_tune.ladder.limits import shrinks
@@ -49,17 +50,19 @@ from vmafx_tune.session import open_session
 from vmafx_tune.source import check_woven, open_source, source_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.ladder.engine import Sampler
+    from vmafx_tune.ladder.throughput import Throughput
     from vmafx_tune.model import CapFactors, Resolution, Source
     from vmafx_tune.results.ladder import LadderCell, LadderPoint
     from vmafx_tune.results.rung_choice import RungChoice
+    from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.session import Session
 
-__all__ = ["ladder", "reselect"]
+__all__ = ["distinct_rows", "ladder", "ladders", "reselect"]
 
 _LONGEST_GOP_S = 60.0
 
@@ -129,27 +132,102 @@ def ladder(
         EncoderUnavailableError: This ffmpeg lacks the encoder, or this machine cannot open it.
         VmafxTuneError: The source, the scorer or an option cannot be used.
     """
-    started = time.monotonic()
+    order = _Order(
+        targets=targets,
+        resolutions=resolutions,
+        sampling=sampling,
+        score_at=score_at,
+        gop_s=gop_s,
+        same_gop_as=same_gop_as,
+        rungs=rungs or RungOptions(),
+        caps=caps,
+        workers=workers,
+        encoding=encoding,
+        scoring=scoring,
+        observe=observe,
+    )
     with open_session(session, tools, sources, observe) as session:
-        _check_sampling(sampling, sampler, encoding)
-        row, probed = row_of(encoder), open_source(source, scoring, session)
-        factors, rules = _cap_factors(caps, row, encoding), size_rules(rungs or RungOptions())
-        gop = _gop_as(same_gop_as, probed) or _checked_gop_frames(gop_s, probed)
-        asked = _asked(row, probed, resolutions, rules, gop, sampling, observe)
-        if sampler is None:
-            prepared = PreparedSource.prepare(
-                probed, encoding, scoring, session, gop_frames=gop, caps=factors
-            )
-            asked = _capped(asked, factors)
-            asked = _aimed(asked, targets, rungs, prepared.model)
-            throughput = read_throughput(asked.selection, read_input)
-            found = _measured(asked, prepared, row, score_at, workers, observe)
-        else:
-            asked = _aimed(asked, targets, rungs, _known_model(None))
-            throughput = read_throughput(asked.selection, read_input)
-            found = _filled(asked, probed, row, sampler, workers, session, observe)
-        found = select_ladder(found, throughput)
-        return replace(found, wall_time_ms=(time.monotonic() - started) * 1000)
+        if sampler is not None:
+            return _filled(source, row_of(encoder), order, sampler, session)
+        (result,) = _measured(source, [row_of(encoder)], order, session)
+        return result
+
+
+def ladders(
+    source: str | Path,
+    encoders: Sequence[str],
+    targets: Sequence[float] = DEFAULT_LADDER_TARGETS,
+    *,
+    rungs: RungOptions | None = None,
+    sources: SourceOptions | None = None,
+    tools: ToolOptions | None = None,
+    observe: Observer = ignore,
+    session: Session | None = None,
+    **options: Any,
+) -> Iterator[LadderResult]:
+    """Find the ladders of a title with several encoders, one after the other.
+
+    All have the same resolutions, targets and GOPs, so `package` takes them together. The source is
+    prepared once, and what can be known to go wrong with any encoder is found out before the first
+    encode. With the sampling `adaptive`, what was measured with the encoders before shows where the
+    curves of the next one should be, which takes about half of its encodes.
+
+    Args:
+        source: The clip to encode, as in `ladder`.
+        encoders: ffmpeg's names of the encoders, or aliases, each once.
+        targets: Pooled VMAF scores to reach.
+        rungs: How rungs are chosen.
+        sources: How sources are read.
+        tools: Which programs to use, and where to work.
+        observe: Receives progress and warnings, from several threads.
+        session: Use these adapters instead of ones made from `sources` and `tools`.
+        options: Further arguments of `ladder`, by name; not `sampler`.
+
+    Yields:
+        The ladder of each encoder, as soon as it is done, in the order of `encoders`.
+
+    Raises:
+        UsageError: No encoder is named, or one is named twice; or as in `ladder`.
+        VmafxTuneError: As in `ladder`.
+    """
+    order = _Order(targets=targets, rungs=rungs or RungOptions(), observe=observe, **options)
+    with open_session(session, tools, sources, observe) as session:
+        yield from _measured(source, distinct_rows(encoders), order, session)
+
+
+def distinct_rows(encoders: Sequence[str]) -> tuple[EncoderRow, ...]:
+    """Find the rows of encoders that each have a ladder of their own.
+
+    Raises:
+        UsageError: There are none, one is in no registry row, or one is named twice.
+    """
+    rows: dict[str, EncoderRow] = {}
+    for name in encoders:
+        row = row_of(name)
+        if row.name in rows:
+            raise UsageError(f"The encoder {row.name} is named twice. Name each encoder once.")
+        rows[row.name] = row
+    if not rows:
+        raise UsageError("A ladder needs at least one encoder.")
+    return tuple(rows.values())
+
+
+@frozen
+class _Order:
+    """What is asked of the ladders of one source; see `ladder`."""
+
+    targets: Sequence[float]
+    rungs: RungOptions
+    observe: Observer
+    resolutions: Sequence[Resolution] | None = None
+    sampling: Sampling = Sampling.GRID
+    score_at: ScoreAt = ScoreAt.DISPLAY
+    gop_s: float = 2.0
+    same_gop_as: LadderResult | None = None
+    caps: CapOptions | None = None
+    workers: int | None = None
+    encoding: EncodingOptions | None = None
+    scoring: ScoringOptions | None = None
 
 
 def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderResult:
@@ -172,17 +250,11 @@ def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderRe
     return select_ladder(again, read_throughput(choice, read_input))
 
 
-def _asked(
-    row: EncoderRow,
-    source: Source,
-    resolutions: Sequence[Resolution] | None,
-    rules: RungChoice,
-    gop: int,
-    sampling: Sampling,
-    observe: Observer,
-) -> LadderResult:
+def _asked(row: EncoderRow, source: Source, order: _Order) -> LadderResult:
     """Make the result as far as it is known before anything is chosen or measured."""
-    sizes = _checked_resolutions(resolutions, rules, source, observe)
+    rules = size_rules(order.rungs)
+    gop = _gop_as(order.same_gop_as, source) or _checked_gop_frames(order.gop_s, source)
+    sizes = _checked_resolutions(order.resolutions, rules, source, order.observe)
     return LadderResult(
         schema_version=1,
         tool_version=__version__,
@@ -196,92 +268,157 @@ def _asked(
         cloud=(),
         gop_frames=gop,
         segment_duration=segment_length(source.frame_rate, gop),
-        sampling=sampling,
+        sampling=order.sampling,
         notes=source_notes(source),
     )
 
 
 def _aimed(
-    asked: LadderResult, targets: Sequence[float], rungs: RungOptions | None, model: VmafModel
-) -> LadderResult:
+    asked: LadderResult, order: _Order, model: VmafModel
+) -> tuple[LadderResult, Throughput | None]:
     """Add the targets, and how rungs are chosen, as far as the model can give them."""
-    if not targets:
+    if not order.targets:
         raise InvalidLadderError("A ladder needs at least one target.")
-    wanted = checked_targets(targets, model)
-    choice = changed_choice(default_choice(wanted), _checked_rungs(rungs, model))
-    return replace(asked, target_vmafs=wanted, selection=choice)
+    wanted = checked_targets(order.targets, model)
+    choice = changed_choice(default_choice(wanted), _checked_rungs(order.rungs, model))
+    aimed = replace(asked, target_vmafs=wanted, selection=choice)
+    return aimed, read_throughput(choice, read_input)
 
 
 def _filled(
-    asked: LadderResult,
-    source: Source,
-    row: EncoderRow,
-    sampler: Sampler,
-    workers: int | None,
-    session: Session,
-    observe: Observer,
+    source: str | Path, row: EncoderRow, order: _Order, sampler: Sampler, session: Session
 ) -> LadderResult:
     """Have the caller's own sampler fill the cells."""
+    started = time.monotonic()
+    if order.sampling is Sampling.ADAPTIVE:
+        raise UsageError(
+            "A custom sampler fills every cell, as with the sampling 'grid'; 'adaptive' chooses "
+            "single encodes itself. Leave out one of them."
+        )
+    probed = open_source(source, order.scoring, session)
+    _cap_factors(order.caps, [row], order.encoding)
+    asked, throughput = _aimed(_asked(row, probed, order), order, _known_model(None))
     jobs = [(row, size) for size in asked.resolutions]
+    workers = order.workers or session.probing.slots
     cells = sample_grid(
         asked.resolutions,
         asked.target_vmafs,
         sampler,
-        workers=workers or session.probing.slots or LocalCores(source.resolution).workers(jobs),
-        n_frames=source.n_frames,
-        observe=observe,
+        workers=workers or LocalCores(probed.resolution).workers(jobs),
+        n_frames=probed.n_frames,
+        observe=order.observe,
     )
-    return _with_cells(asked, cells)
+    return _selected(_with_cells(asked, cells), throughput, started)
 
 
 def _measured(
-    asked: LadderResult,
+    source: str | Path, rows: Sequence[EncoderRow], order: _Order, session: Session
+) -> Iterator[LadderResult]:
+    """Measure with one encoder after the other, all of which are checked before the first."""
+    started = time.monotonic()
+    _check_sampling(order.sampling, order.encoding)
+    probed = open_source(source, order.scoring, session)
+    factors = _cap_factors(order.caps, rows, order.encoding)
+    asked = _capped(_asked(rows[0], probed, order), factors)
+    prepared = PreparedSource.prepare(
+        probed,
+        order.encoding,
+        order.scoring,
+        session,
+        gop_frames=asked.gop_frames,
+        caps=factors,
+    )
+    asked, throughput = _aimed(asked, order, prepared.model)
+    searches = [_checked_search(prepared, row, asked) for row in rows]
+    notes = prepared.require_arguments(*searches)
+    asked = replace(asked, notes=(*asked.notes, *prepared.notes, *notes))
+    known: list[tuple[SearchRequest, LadderResult]] = []
+    for row, search in zip(rows, searches, strict=True):
+        cells = _cells(prepared, row, search, asked, order, known)
+        own = replace(asked, encoder=row.name, notes=(*asked.notes, *search.notes))
+        found = _found(own, prepared, cells, order)
+        if order.sampling is Sampling.ADAPTIVE:
+            found = replace(found, guided_by=tuple(other.encoder for _, other in known))
+        found = _selected(found, throughput, started)
+        if found.probes:
+            known.append((search, found))
+        yield found
+        started = time.monotonic()
+
+
+def _checked_search(
+    prepared: PreparedSource, row: EncoderRow, asked: LadderResult
+) -> SearchRequest:
+    """Make the search that those of all sizes repeat, of an encoder that takes them and runs here.
+
+    Its size is any of them: each rendition puts its own there.
+    """
+    search = prepared.request(row, asked.target_vmafs[0], size=asked.resolutions[0])
+    for size in asked.resolutions:
+        row.check(rendition_search(search, size).template.encode)
+    prepared.require(row)
+    return search
+
+
+def _cells(
     prepared: PreparedSource,
     row: EncoderRow,
-    score_at: ScoreAt,
-    workers: int | None,
-    observe: Observer,
-) -> LadderResult:
-    """Measure, and tell what with."""
-    sizes, targets, session = asked.resolutions, asked.target_vmafs, prepared.session
-    # Any size will do, as long as the encoder takes it: each rendition puts its own there.
-    base = prepared.request(row, targets[0], size=sizes[0])
-    for size in sizes:
-        row.check(rendition_search(base, size, score_at).template.encode)
-    # They are the ladder's own, not each cell's.
-    notes, base = base.notes, replace(base, notes=())
-    prepared.require(row)
-    prepared.require_arguments(base)
-    at_once = workers or session.probing.slots
-    at_once = at_once or prepared.cores.workers([(row, size) for size in sizes])
-    prober, prescan = prepared.probers([row], workers=min(at_once, len(sizes)))
-    if asked.sampling is Sampling.ADAPTIVE:
+    search: SearchRequest,
+    asked: LadderResult,
+    order: _Order,
+    known: Sequence[tuple[SearchRequest, LadderResult]],
+) -> tuple[LadderCell, ...]:
+    """Measure with one encoder."""
+    sizes, targets = asked.resolutions, asked.target_vmafs
+    workers = order.workers or prepared.session.probing.slots
+    workers = workers or prepared.cores.workers([(row, size) for size in sizes])
+    prober, prescan = prepared.probers([row], workers=min(workers, len(sizes)))
+    # Their notes are the ladder's own, not each cell's.
+    base = replace(search, notes=())
+    if order.sampling is Sampling.ADAPTIVE:
         # The planner takes numpy, which a grid that is recalled from the store does without.
-        from vmafx_tune.ladder.adaptive_engine import sample_adaptively
+        from vmafx_tune.ladder.adaptive_engine import known_curves, sample_adaptively
 
-        cells = sample_adaptively(
-            sizes, targets, base, prober, workers=at_once, score_at=score_at, observe=observe
-        )
-    else:
-        sampler = SearchingSampler(
-            base,
-            sizes,
-            prober,
-            targets=targets,
-            score_at=score_at,
-            observe=observe,
-            prescan=prescan,
-        )
-        cells = sample_grid(
+        return sample_adaptively(
             sizes,
             targets,
-            sampler,
-            workers=at_once,
-            n_frames=base.n_frames,
-            observe=observe,
-            stop=prober.cancel,
+            base,
+            prober,
+            workers=workers,
+            score_at=order.score_at,
+            others=[known_curves(*other) for other in known],
+            observe=order.observe,
         )
-    found = _with_cells(asked, cells)
+    sampler = SearchingSampler(
+        base,
+        sizes,
+        prober,
+        targets=targets,
+        score_at=order.score_at,
+        observe=order.observe,
+        prescan=prescan,
+    )
+    return sample_grid(
+        sizes,
+        targets,
+        sampler,
+        workers=workers,
+        encoder=row.name,
+        n_frames=base.n_frames,
+        observe=order.observe,
+        stop=prober.cancel,
+    )
+
+
+def _found(
+    asked: LadderResult,
+    prepared: PreparedSource,
+    cells: tuple[LadderCell, ...],
+    order: _Order,
+) -> LadderResult:
+    """Tell what was measured, and what with."""
+    found, session = _with_cells(asked, cells), prepared.session
+    is_adaptive = order.sampling is Sampling.ADAPTIVE
     return replace(
         found,
         source=replace(
@@ -289,15 +426,19 @@ def _measured(
             bitrate_kbps=_source_kbps(prepared, found.probes),
             digest=session.facts.digest(prepared.source.path),
         ),
-        notes=(*found.notes, *prepared.notes, *notes),
-        score_at=score_at,
-        strategy=None if asked.sampling is Sampling.ADAPTIVE else prepared.encoding.strategy,
+        score_at=order.score_at,
+        strategy=None if is_adaptive else prepared.encoding.strategy,
         new_probes=sum(not point.cached for point in found.probes),
         sample=prepared.sampled,
         chunk_frames=prepared.chunk_frames,
         ffmpeg_bin=session.probing.ffmpeg.path,
         **prepared.provenance,
     )
+
+
+def _selected(found: LadderResult, throughput: Throughput | None, started: float) -> LadderResult:
+    found = select_ladder(found, throughput)
+    return replace(found, wall_time_ms=(time.monotonic() - started) * 1000)
 
 
 def _with_cells(asked: LadderResult, cells: tuple[LadderCell, ...]) -> LadderResult:
@@ -307,17 +448,8 @@ def _with_cells(asked: LadderResult, cells: tuple[LadderCell, ...]) -> LadderRes
     return replace(asked, cloud=cells, probes=points, comparison=largest)
 
 
-def _check_sampling(
-    sampling: Sampling, sampler: Sampler | None, encoding: EncodingOptions | None
-) -> None:
-    if sampling is Sampling.GRID:
-        return
-    if sampler is not None:
-        raise UsageError(
-            "A custom sampler fills every cell, as with the sampling 'grid'; 'adaptive' chooses "
-            "single encodes itself. Leave out one of them."
-        )
-    if encoding is not None and encoding.verify:
+def _check_sampling(sampling: Sampling, encoding: EncodingOptions | None) -> None:
+    if sampling is Sampling.ADAPTIVE and encoding is not None and encoding.verify:
         raise UsageError(
             "--verify proves the answers of searches on the whole clip, but --sampling adaptive "
             "makes no searches. Leave it out, or use --sampling grid."
@@ -331,12 +463,13 @@ def _capped(asked: LadderResult, caps: CapFactors | None) -> LadderResult:
 
 
 def _cap_factors(
-    caps: CapOptions | None, row: EncoderRow, encoding: EncodingOptions | None
+    caps: CapOptions | None, rows: Sequence[EncoderRow], encoding: EncodingOptions | None
 ) -> CapFactors | None:
     factors = None if caps is None else cap_factors(caps.maxrate_factor, caps.bufsize_factor)
     if factors is None:
         return None
-    row.require_caps()
+    for row in rows:
+        row.require_caps()
     if encoding is not None and (encoding.sample is not None or encoding.chunk_s is not None):
         named = "--chunk" if encoding.sample is None else "--sample"
         raise UsageError(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune import formatting
 from vmafx_tune.choices import Sampling, ScoreAt, Spacing
-from vmafx_tune.formatting import counted
+from vmafx_tune.formatting import counted, listed
 from vmafx_tune.reports import facts
 from vmafx_tune.reports.facts import Heading, Sheet
 
@@ -69,7 +69,7 @@ def circumstances(result: LadderResult) -> list[tuple[str, str]]:
         ("Scored", _where_scored(result)),
         ("Compared in", facts.compared_in(result.comparison)),
         ("Encodes", _encodes(result)),
-        ("Sampling", result.sampling.value if result.sampling else ""),
+        ("Sampling", _sampling(result)),
         ("Sample", facts.describe_parts(result.sample)),
         ("Chunks", facts.describe_chunks(result.chunk_frames, result.source.frame_rate)),
         ("Rungs", _choice(result.selection)),
@@ -207,6 +207,13 @@ def _encoder_version(result: LadderResult) -> str:
 def _model(result: LadderResult) -> str:
     every = f"every {result.subsample}. frame" if (result.subsample or 1) > 1 else ""
     return _joined(result.model, result.pool.value if result.pool else "", every)
+
+
+def _sampling(result: LadderResult) -> str:
+    if result.sampling is None:
+        return ""
+    guides = f", guided by {listed(result.guided_by)}" if result.guided_by else ""
+    return f"{result.sampling.value}{guides}"
 
 
 def _where_scored(result: LadderResult) -> str:

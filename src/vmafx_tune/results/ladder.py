@@ -331,6 +331,9 @@ class LadderResult(Provenance):
     sampling: Annotated[Sampling, one_of(Sampling)] | None = None
     """`grid` where each cell was searched, `adaptive` where encodes were made where they could
     change the hull."""
+    guided_by: tuple[str, ...] = ()
+    """Encoders whose ladders, made before it in the same run, showed the adaptive sampling where to
+    measure."""
     strategy: StrategyText | None = None
     """How the probes were chosen: `interpolate` or `bisect`."""
     new_probes: NotNegative | None = None

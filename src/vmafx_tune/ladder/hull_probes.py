@@ -1,0 +1,124 @@
+"""Which step of a size to measure for a score, and what an end of the range takes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from vmafx_tune.ladder.hull_estimate import N_SCORES, HullEstimate, ProbeWish
+
+if TYPE_CHECKING:
+    from vmafx_tune.ladder.hull_model import Measured
+
+__all__ = ["MeasuredPoint", "end_probe", "nearest_step", "untaken"]
+
+# So many steps may the first point to reach an end of the range be dearer than the estimate of what
+# reaches it just so, which lies between two steps.
+_END_STEPS = 1.25
+_LEAST_END_ERROR = 0.05
+# An end is aimed at with so many deviations to spare, since a miss is worth less than a hit.
+_CAUTION = 0.2
+# A curve that falls so much slower than a typical one is near its ceiling or its floor.
+_FLAT_PACE = 0.4
+
+
+class MeasuredPoint:
+    """A measured point as hulls take it."""
+
+    def __init__(self, point: Measured) -> None:
+        self.bitrate_kbps = math.exp(point.log_rate)
+        self.vmaf, self.size, self.step = point.vmaf, point.size, point.step
+
+
+def nearest_step(state: HullEstimate, size: int, position: int) -> int:
+    """Find the step at which a size should have a score; the knob's end where it is far off.
+
+    Args:
+        state: What is known.
+        size: Index of the size.
+        position: Index of the score among the state's.
+    """
+    limit = _flat_towards(state, size, position)
+    if limit is not None:
+        return limit
+    step = math.floor(float(state.steps[size].mean[position]) + 0.5)
+    return min(max(step, 0), state.problem.last_step)
+
+
+def _flat_towards(state: HullEstimate, size: int, position: int) -> int | None:
+    """Find the end of the knob towards a score that a flat curve may never have.
+
+    Of two points on the same side of the score, a curve that changes much less between them than
+    curves do says little of where the score is, but its end says all.
+    """
+    target, width = state.vmafs[position], state.problem.prior.width
+    own = [point for point in state.measured if point.size == size]
+    good = [point for point in own if point.vmaf >= target]
+    if len(own) < 2 or 0 < len(good) < len(own):
+        return None
+    near, far = own[-2:] if good else own[:2]
+    odds = state.scale.odds([near.vmaf, far.vmaf])
+    pace = float(odds[0] - odds[1]) * width / (far.step - near.step)
+    if pace > _FLAT_PACE:
+        return None
+    return state.problem.last_step if good else 0
+
+
+def end_probe(
+    state: HullEstimate, position: int, tolerance: float = _END_STEPS
+) -> ProbeWish | None:
+    """Find what to measure so that an end of the range is reached by the cheapest encode, or about.
+
+    Args:
+        state: What is known.
+        position: Index of the end among the state's scores.
+        tolerance: Steps that the first point to reach it may be dearer than the estimate.
+    """
+    target = state.vmafs[position]
+    able = [size for size in state.open_sizes if state.reachable[size][position]]
+    if not able:
+        return _limit(state, position)
+    size = min(able, key=lambda size: (state.rates[size].mean[position], size))
+    ideal = state.rates[size].mean[position]
+    reaching = [p.log_rate for p in state.measured if p.vmaf >= target]
+    if reaching and min(reaching) - ideal < tolerance * _stride(state, size, position):
+        return None
+    limit = _flat_towards(state, size, position)
+    if limit is not None:
+        return untaken(state, size, limit)
+    steps = state.steps[size]
+    crossing = float(steps.mean[position] - _CAUTION * steps.deviation[position])
+    return untaken(state, size, math.floor(crossing))
+
+
+def _limit(state: HullEstimate, position: int) -> ProbeWish | None:
+    """Ask the size that comes nearest to an end out of reach for the end of its knob."""
+    upwards = position > 0
+    vmafs = [point.vmaf for point in state.measured]
+    if max(vmafs) >= state.problem.highest if upwards else min(vmafs) <= state.problem.lowest:
+        return None
+    step = 0 if upwards else state.problem.last_step
+    if any(point.step == step for point in state.measured):
+        return None
+    crossings = {size: float(state.steps[size].mean[position]) for size in state.open_sizes}
+    size = (max if upwards else min)(crossings, key=lambda size: (crossings[size], -size))
+    return ProbeWish(size, step)
+
+
+def _stride(state: HullEstimate, size: int, position: int) -> float:
+    """Estimate how much of the bitrate's logarithm a step takes."""
+    inner = min(max(position, 1), N_SCORES - 2)
+    near, far = inner - 1, inner + 1
+    steps, rates = state.steps[size].mean, state.rates[size].mean
+    walked = abs(steps[far] - steps[near])
+    stride = abs(rates[far] - rates[near]) / walked if walked else 0.0
+    return max(stride, _LEAST_END_ERROR)
+
+
+def untaken(state: HullEstimate, size: int, step: int) -> ProbeWish | None:
+    """Find a step of a size, at or right beside `step`, that is not measured."""
+    nearby = (step, step - 1, step + 1)
+    for candidate in (min(max(near, 0), state.problem.last_step) for near in nearby):
+        if candidate not in state.taken[size]:
+            return ProbeWish(size, candidate)
+    return None
