@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from fractions import Fraction
 
 __all__ = [
     "ABSENT",
@@ -26,6 +27,7 @@ __all__ = [
     "percent",
     "quality",
     "rough_bitrate",
+    "time_code",
     "vmaf",
 ]
 
@@ -120,6 +122,13 @@ def duration(milliseconds: float | None) -> str:
     if minutes < 60:
         return f"{minutes}:{rest:02} min"
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"
+
+
+def time_code(seconds: Fraction) -> str:
+    """Format a place in a clip as ffmpeg's `-ss` takes it: `01:02:03.480`."""
+    milliseconds = round(1000 * seconds)
+    minutes, rest = divmod(milliseconds, 60_000)
+    return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}"
 
 
 def _rounded_up(number: float, decimals: int) -> str:

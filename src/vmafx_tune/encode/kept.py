@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from vmafx_tune.events import ProbeFinished
-from vmafx_tune.results.encode import WorstSecond
+from vmafx_tune.scoring.worst import worst_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from fractions import Fraction
     from pathlib import Path
 
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.events import Event
-    from vmafx_tune.model import EncodeSpec, Probe, ProbeSpec, ScoreSet
+    from vmafx_tune.model import EncodeSpec, Probe, ProbeSpec
     from vmafx_tune.prepared_source import PreparedSource
+    from vmafx_tune.results.measurement import WorstSecond
     from vmafx_tune.search.request import SearchRequest
 
 __all__ = ["KeptEncodes"]
@@ -67,7 +66,11 @@ class KeptEncodes:
         reaches = event.vmaf >= event.target
         step = self._request.knob.position_of(probe.quality)
         found = (reaches, step if reaches else event.vmaf, probe.quality)
-        worst = _worst_second(probe.scores, self._request.template.encode.source.frame_rate)
+        frame_rate = self._request.template.encode.source.frame_rate
+        # Of every n-th frame, a second is not seen whole.
+        worst = None
+        if probe.scores.subsample == 1:
+            worst = next(iter(worst_seconds(probe.scores, frame_rate, most=1)), None)
         with self._lock:
             self._worst_seconds[probe.quality] = worst
             best = self._best or found
@@ -136,13 +139,3 @@ class KeptEncodes:
 
     def _file(self, quality: float, index: int) -> Path:
         return self._folder / f"{quality!r}-{index}.mp4"
-
-
-def _worst_second(scores: ScoreSet, frame_rate: Fraction) -> WorstSecond | None:
-    if scores.subsample > 1 or not scores.frames:
-        return None
-    n_frames = min(max(1, round(frame_rate)), len(scores.frames))
-    sums = [0.0, *accumulate(scores.frames)]
-    means = [(sums[i + n_frames] - sums[i]) / n_frames for i in range(len(sums) - n_frames)]
-    start = min(range(len(means)), key=means.__getitem__)
-    return WorstSecond(float(start / frame_rate), means[start])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from vmafx_tune.results.measurement import WorstSecond
 from vmafx_tune.results.record import NotNegative, PathText, Positive, Record, Span
 from vmafx_tune.results.search import SearchResult
 
@@ -14,7 +15,6 @@ __all__ = [
     "Output",
     "OutputStream",
     "Verified",
-    "WorstSecond",
 ]
 
 
@@ -58,16 +58,6 @@ class Verified(Record):
     """From the first video frame to the end of the last one."""
     video_sha256: str
     """Hash of the video packets, one after the other: that of the encode that was measured."""
-
-
-@dataclass(frozen=True)
-class WorstSecond(Record):
-    """The second of the delivered video with the lowest mean score."""
-
-    start_s: Span
-    """Where it begins, from the first frame."""
-    vmaf_score: float
-    """Mean of its frame scores."""
 
 
 @dataclass(frozen=True)

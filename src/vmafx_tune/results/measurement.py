@@ -18,7 +18,15 @@ from vmafx_tune.results.record import (
     Span,
 )
 
-__all__ = ["PooledScores", "Provenance", "Sample", "SampleEstimate", "SampledPart"]
+__all__ = [
+    "PooledScores",
+    "Provenance",
+    "Sample",
+    "SampleEstimate",
+    "SampledPart",
+    "WorstFrame",
+    "WorstSecond",
+]
 
 
 @dataclass(frozen=True, kw_only=True, init=False, repr=False, eq=False)
@@ -114,3 +122,29 @@ class Sample(Record):
     result is the estimate."""
     estimate: SampleEstimate | None = None
     """What the parts said; null where they were not searched, and for ladders."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorstFrame(Record):
+    """One of the frames with the lowest scores."""
+
+    frame: NotNegative
+    """Its number in the distorted clip, from 0."""
+    time_s: Span
+    """When it is shown: its number over the frame rate."""
+    time_code: str
+    """The same as `HH:MM:SS.mmm`."""
+    vmaf: float
+    """VMAF points."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorstSecond(Record):
+    """One of the seconds with the lowest mean scores."""
+
+    start_s: Span
+    """Where it begins, from the first frame."""
+    vmaf_score: float
+    """Mean of its frame scores."""
+    time_code: str = ""
+    """`start_s` as `HH:MM:SS.mmm`."""

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from vmafx_tune._version import __version__
 from vmafx_tune.model import Damage, ScoreSet, Source, VmafModel
-from vmafx_tune.results.measurement import PooledScores, Provenance
+from vmafx_tune.results.measurement import PooledScores, Provenance, WorstFrame, WorstSecond
 from vmafx_tune.results.record import (
     Count,
     OmittedWhenEmpty,
@@ -80,6 +80,10 @@ class ScoreResult(Provenance):
     where frames of the distorted were skipped."""
     filter: str
     """ffmpeg filters before the reference, as for -vf; empty for none."""
+    worst_frames: tuple[WorstFrame, ...] = ()
+    """Frames with the lowest scores, the worst one first, at least a second apart."""
+    worst_seconds: tuple[WorstSecond, ...] = ()
+    """Seconds with the lowest mean scores, the worst one first, without overlap."""
     frames: OmittedWhenEmpty[tuple[Frame, ...]] = ()
     """Per-frame scores; present with --frames only."""
     reference_source: PythonOnly[Source] = field(repr=False)

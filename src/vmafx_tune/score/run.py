@@ -16,6 +16,7 @@ from vmafx_tune.results.score import ScoreResult
 from vmafx_tune.score.offset import overlap, step_notes, with_step_hint
 from vmafx_tune.scoring.models import checked_score
 from vmafx_tune.scoring.pooling import mean, pool_scores, summarize
+from vmafx_tune.scoring.worst import worst_frames, worst_seconds
 from vmafx_tune.session import open_session
 from vmafx_tune.source import display_size, open_source, pair_notes, read_source, source_notes
 
@@ -148,7 +149,15 @@ def score(
                 raise (
                     error if offset else with_step_hint(error, source, encoded, session)
                 ) from error
-        result = replace(result, reference_source=source, distorted_source=encoded, offset=offset)
+        first_frame = max(0, -offset)
+        result = replace(
+            result,
+            reference_source=source,
+            distorted_source=encoded,
+            offset=offset,
+            worst_frames=worst_frames(result.scores, source.frame_rate, first_frame=first_frame),
+            worst_seconds=worst_seconds(result.scores, source.frame_rate, first_frame=first_frame),
+        )
         notes = dict.fromkeys((*source_notes(source), *source_notes(encoded)))
         hint = () if offset else step_notes(result, session)
         return replace(result, notes=(*notes, *result.notes, *hint))

@@ -69,7 +69,7 @@ def _quality(result: EncodeResult) -> str:
     told = [f"{found} ({result.pool.value})", f"p5 {formatting.vmaf(pooled.p5)}"]
     worst = result.worst_second
     if worst is not None:
-        told.append(f"worst second {formatting.vmaf(worst.vmaf_score)} at {_clock(worst.start_s)}")
+        told.append(f"worst second {formatting.vmaf(worst.vmaf_score)} at {worst.time_code}")
     return ", ".join(told)
 
 
@@ -84,9 +84,3 @@ def _streams(output: Output) -> str:
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     left = f"; {counted(len(output.dropped), 'stream')} left out" if output.dropped else ""
     return f"{told}{left}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}"

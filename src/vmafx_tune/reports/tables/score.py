@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from vmafx_tune.reports.tables import Part
-    from vmafx_tune.results.measurement import PooledScores
+    from vmafx_tune.results.measurement import PooledScores, WorstFrame
     from vmafx_tune.results.score import RemoteScoreResult, ScoreResult
 
 __all__ = ["remote_score_parts", "score_parts"]
@@ -37,6 +38,9 @@ def score_parts(result: ScoreResult, *, frames: bool = False) -> Iterator[Part]:
     yield _circumstances(result)
     yield ""
     yield _pooled(result.pooled)
+    if result.worst_frames:
+        yield ""
+        yield _worst(result)
     if result.features:
         yield ""
         yield _features(result.features)
@@ -111,6 +115,25 @@ def _pooled(pooled: PooledScores) -> RenderableType:
         [Column(name.removesuffix("_mean")) for name in _POOLINGS],
         [[formatting.vmaf(getattr(pooled, name), _DECIMALS) for name in _POOLINGS]],
     )
+
+
+def _worst(result: ScoreResult) -> RenderableType:
+    rows = zip_longest(result.worst_frames, result.worst_seconds)
+    return grid(
+        [Column(title) for title in ("Worst frame", "at", "VMAF", "Worst second at", "VMAF")],
+        [
+            (
+                *(("", "", "") if frame is None else _worst_frame(frame)),
+                "" if second is None else second.time_code,
+                "" if second is None else formatting.vmaf(second.vmaf_score, _DECIMALS),
+            )
+            for frame, second in rows
+        ],
+    )
+
+
+def _worst_frame(frame: WorstFrame) -> tuple[str, str, str]:
+    return str(frame.frame), frame.time_code, formatting.vmaf(frame.vmaf, _DECIMALS)
 
 
 def _features(means: Mapping[str, float]) -> RenderableType:
