@@ -34,16 +34,16 @@ __all__ = [
     "seconds_of",
 ]
 
-LOOK_LEAD_IN = 4
+LOOK_LEAD_IN = 3
 """Frames at the start of each part of a look that count for nothing."""
 
 # It divides the length of parts, and meets frames of all depths of an encoder's hierarchy.
 _LOOK_SUBSAMPLE = 3
 # Starting the programs for a part costs as much as some frames of it.
 _START_FRAMES = 8
-_PIECE_FRAMES = 12
+_PIECE_FRAMES = 9
 _FEWEST_PIECES, _MOST_PIECES = 3, 8
-_COMMON_SHARE, _LARGEST_SHARE = 0.1, 0.4
+_COMMON_SHARE, _LARGEST_SHARE = 0.1, 0.35
 # From here on, what a sample leaves out is not worth its error.
 _NEARLY_ALL = 0.9
 _TRIED_PER_LENGTH = 8

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -11,13 +12,13 @@ from vmafx_tune.events import FramesDone, ProbeFinished, ProbeStarted, Warned
 from vmafx_tune.sampling.estimates import searched_sample
 from vmafx_tune.sampling.parts import look_plan, look_subsample
 from vmafx_tune.scoring.pooling import pool_scores
-from vmafx_tune.search.expected_curve import expected_crossing, prior_of
+from vmafx_tune.search.expected_curve import TYPICAL_CEILING, expected_crossing, prior_of
 from vmafx_tune.search.probe_set import stored_scores
 from vmafx_tune.search.state import SearchState
 from vmafx_tune.search.strategy import probes_left, wished_step
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from vmafx_tune.events import Observer
     from vmafx_tune.model import Probe
@@ -37,6 +38,9 @@ USUAL_LOOKS = 2
 _NEAR_STEPS = 2.5
 # What a look is off by does not shrink with the grid's steps, so a fine grid needs no nearer one.
 _NEAR_WIDTHS = 0.5
+# Without what comes before and after them, short parts score less than in their clip: as much as
+# typical curves lose in a tenth of their width.
+_LOST_ODDS = math.exp(-0.1)
 
 
 def next_look(problem: SearchProblem, seen: Mapping[int, float]) -> int | None:
@@ -66,6 +70,14 @@ def next_look(problem: SearchProblem, seen: Mapping[int, float]) -> int | None:
 _NONE: Mapping[int, float] = MappingProxyType({})
 
 
+def _within_clip(score: float) -> float:
+    """Estimate what short parts would score in an encode of their whole clip."""
+    if not 0 < score < TYPICAL_CEILING:
+        return score
+    odds = score / (TYPICAL_CEILING - score) / _LOST_ODDS
+    return TYPICAL_CEILING * odds / (1 + odds)
+
+
 @dataclass(slots=True)
 class _Looks:
     """The looks at some parts of a clip.
@@ -73,6 +85,7 @@ class _Looks:
     Attributes:
         n_frames: Frames that a look passes.
         work: What it should take, in that of a probe's frame.
+        corrected: Makes the clip's score of that of the parts.
         probes: What was measured, by step.
         scores: Likewise, pooled.
     """
@@ -80,6 +93,7 @@ class _Looks:
     prober: Prober
     n_frames: int
     work: float
+    corrected: Callable[[float], float]
     probes: dict[int, Probe] = field(default_factory=dict)
     scores: dict[int, float] = field(default_factory=dict)
 
@@ -119,7 +133,7 @@ class Prescan:
 
     def _sampled(self, prober: Prober) -> _Looks:
         looking = replace(self._request, verify=False, chunk_frames=None)
-        return _Looks(prober, looking.n_frames, looking.work)
+        return _Looks(prober, looking.n_frames, looking.work, lambda score: score)
 
     def _short_looks(self, prober: Prober) -> _Looks:
         request = self._request
@@ -127,7 +141,7 @@ class Prescan:
         plan = look_plan(request.template.encode.source.n_frames, of_what)
         n_frames = request.n_frames if plan is None else plan.n_sampled
         subsample = look_subsample(request.pool, request.template.subsample)
-        return _Looks(prober, n_frames, request.look_work(n_frames, subsample))
+        return _Looks(prober, n_frames, request.look_work(n_frames, subsample), _within_clip)
 
     def hints(self, problem: SearchProblem) -> Mapping[int, float]:
         """Look until the crossing of a search is known well enough.
@@ -181,6 +195,7 @@ class Prescan:
             replace(template, encode=replace(template.encode, quality=quality)),
             on_progress=lambda stage, frames: self._observe(FramesDone(job, stage, frames)),
         )
-        vmaf = looks.scores[step] = pool_scores(probe.scores.frames, self._request.pool)
+        vmaf = looks.corrected(pool_scores(probe.scores.frames, self._request.pool))
+        looks.scores[step] = vmaf
         left, more = probes_left(problem), max(0, USUAL_LOOKS - number)
         self._observe(ProbeFinished(job, number, probe, vmaf, target, left, True, more))

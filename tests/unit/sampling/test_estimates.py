@@ -251,7 +251,7 @@ def test_an_answer_without_a_proof_says_so() -> None:
 
 
 def test_cheap_looks_leave_one_probe_of_the_sample_and_no_estimate() -> None:
-    looks, sample = CurveProber(lambda quality: whole(quality - 0.8)), SampleProber(parts)
+    looks, sample = CurveProber(lambda quality: parts(quality + 1.0)), SampleProber(parts)
     prober = CurveProber(whole)
 
     result = search(asking(verify=True), prober, prescan=[looks, sample], prove=False)

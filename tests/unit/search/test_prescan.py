@@ -86,7 +86,7 @@ def test_looks_are_told_apart_from_probes() -> None:
     assert probes == list(range(1, len(probes) + 1))
 
 
-@pytest.mark.parametrize(("verify", "n_frames"), [(True, 250), (False, 36)])
+@pytest.mark.parametrize(("verify", "n_frames"), [(True, 250), (False, 27)])
 def test_looks_take_the_sample_that_is_verified_and_less_of_one_that_is_not(
     verify: bool, n_frames: int
 ) -> None:
