@@ -24,7 +24,7 @@ import vmafx_tune
 from tests.support.eta_runs import RUNS, at_share, shown
 from vmafx_tune import EncodingOptions, Resolution, ToolOptions
 from vmafx_tune.choices import Sampling
-from vmafx_tune.cli.progress import facts
+from vmafx_tune.reports.progress_json import event_fields
 from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Recorder:
 
     def __call__(self, event: Event, /) -> None:
         now_s = round(time.monotonic() - self.started_s, 2)
-        self.events.append({"time_s": now_s, **facts(event)})
+        self.events.append({"time_s": now_s, **event_fields(event)})
 
 
 def thinned(events: list[dict[str, Any]], took_s: float) -> Iterator[dict[str, Any]]:

@@ -34,7 +34,11 @@ __all__ = [
 
 @frozen
 class Warned:
-    """A warning; the work goes on."""
+    """A warning; the work goes on.
+
+    Attributes:
+        message: The warning, as a sentence.
+    """
 
     message: str
 
@@ -57,6 +61,7 @@ class JobPlanned:
     """What a job is expected to take from now on; comes again where that changes.
 
     Attributes:
+        job: Key of the job.
         work: What each of its probes takes, in that of a frame.
         probes_expected: About how many probes it takes, after one that is under way.
         encode_cost: What the encode of a frame should take, where its score takes 1.
@@ -73,6 +78,7 @@ class ProbeStarted:
     """A trial encode begins.
 
     Attributes:
+        job: Key of the job.
         number: Counts the job's probes from 1.
         quality: Value of the quality knob.
         target: The score that the search is after.
@@ -97,6 +103,7 @@ class FramesDone:
     """A stage of a job moved on.
 
     Attributes:
+        job: Key of the job.
         stage: `encode`, `score`, `wait` for another process's probe, or `ceiling`: the source is
             scored against itself, of which no frames are counted.
         frames_done: Of the stage; 0 when it begins.
@@ -112,7 +119,11 @@ class ProbeFinished:
     """A trial encode is measured.
 
     Attributes:
+        job: Key of the job.
+        number: Counts the job's probes from 1.
+        probe: What was measured.
         vmaf: Its pooled score.
+        target: The score that the search is after.
         probes_left: How many more the search may need at most.
         look: Whether it was a look, and all it measured are parts of the clip.
         probes_expected: About how many more probes of its kind come.
@@ -133,6 +144,10 @@ class ProbeStopped:
     """A trial encode is above the bitrate that it may have: it was stopped, and is not scored.
 
     Attributes:
+        job: Key of the job.
+        number: Counts the job's probes from 1.
+        quality: Value of the quality knob.
+        target: The score that the search is after.
         limit_kbps: What it may have.
         recalled: Whether an earlier run found that out, and nothing was encoded.
         probes_left: How many more probes the search may need at most.
@@ -154,6 +169,9 @@ class ProbeFailed:
     """A trial encode, or its score, failed.
 
     Attributes:
+        job: Key of the job.
+        number: Counts the job's probes from 1.
+        quality: Value of the quality knob.
         error: Why, as a sentence.
     """
 
@@ -201,6 +219,7 @@ class CellFinished:
 
     Attributes:
         job: The resolution.
+        target: The score that the search is after.
         quality: Value of the quality knob; None, as the next two, in a failed cell.
         bitrate_kbps: Average video bitrate.
         vmaf: Pooled score.
@@ -224,6 +243,7 @@ class JobFinished:
     """Work on one job ended.
 
     Attributes:
+        job: Key of the job.
         ok: Whether it has its result.
         summary: A sentence for people.
     """

@@ -12,12 +12,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from tests.support.cli import Outcome, run_cli
 from tests.support.programs import make_program
 from vmafx_tune import compare, search
 from vmafx_tune.model import Resolution
 from vmafx_tune.options import DEFAULT_TARGET
+from vmafx_tune.reports import schemas
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -161,6 +163,11 @@ def test_progress_as_json_lines_tells_each_probe(source: Path) -> None:
     finished = [event for event in events if event["event"] == "probe_finished"]
     assert [event["number"] for event in finished] == list(range(1, len(finished) + 1))
     assert events[-1]["event"] == "job_finished"
+    follows = Draft202012Validator(schemas.schema("progress")).is_valid
+    assert all(map(follows, events))
+    assert [event["time"] for event in events] == sorted(event["time"] for event in events)
+    assert any(event["eta_s"] for event in events)
+    assert events[-1]["eta_s"] == 0
 
 
 def test_quiet_says_nothing_but_the_result(source: Path, clips: ClipFactory) -> None:

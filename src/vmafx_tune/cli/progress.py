@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from math import ceil
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,7 +27,8 @@ from vmafx_tune.events import (
     ProbeStopped,
     Warned,
 )
-from vmafx_tune.formatting import encodable, one_line
+from vmafx_tune.formatting import one_line
+from vmafx_tune.reports.progress_json import event_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,37 +76,25 @@ class _JsonLines:
     """One JSON object a line, named by `event`."""
 
     def __init__(self) -> None:
+        from vmafx_tune.eta import Eta
+
+        self._eta = Eta()
         self._lock = threading.Lock()
 
     def __call__(self, event: Event, /) -> None:
-        line = json.dumps(facts(event), allow_nan=False)
         with self._lock:
+            now_s = time.monotonic()
+            self._eta.see(event, now_s)
+            eta_s = self._eta.seconds_left(now_s)
+            stamps = {"time": _now(), "eta_s": eta_s and round(eta_s, 3)}
+            name, *fields = event_fields(event).items()
+            line = json.dumps(dict([name, *stamps.items(), *fields]), allow_nan=False)
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
 
 
-def facts(event: Event) -> dict[str, Any]:
-    names = [name for name in event.__dataclass_fields__ if name != "probe"]
-    facts: dict[str, Any] = {"event": _snake(type(event).__name__)}
-    facts |= {name: _readable(getattr(event, name)) for name in names}
-    if isinstance(event, ProbeFinished):
-        facts |= {
-            "quality": event.probe.quality,
-            "bitrate_kbps": event.probe.bitrate_kbps,
-            "encode_time_s": event.probe.encode_time_s,
-            "score_time_s": event.probe.score_time_s,
-            "cached": event.probe.cached,
-        }
-    return facts
-
-
-def _readable(value: object) -> object:
-    # A message may have a file's name in it, whose bytes need not be text.
-    return encodable(value) if isinstance(value, str) else value
-
-
-def _snake(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class _Line(NamedTuple):

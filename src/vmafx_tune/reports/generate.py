@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema
 
 from vmafx_tune.reports import schemas
+from vmafx_tune.reports.progress_json import event_schemas
 from vmafx_tune.results.compare import CompareOneTarget, CompareTargets
 from vmafx_tune.results.encode import EncodeResult
 from vmafx_tune.results.gate import GateResult
@@ -40,6 +41,7 @@ _TITLES = {
     "encoders": "vmafx-tune encoders",
     "doctor": "vmafx-tune doctor",
     "cache": "vmafx-tune cache",
+    "progress": "a line of --progress json",
 }
 _RESULTS: Mapping[str, Any] = {
     "score": ScoreResult,
@@ -105,9 +107,12 @@ def build_schema(name: str) -> dict[str, Any]:
     Args:
         name: One of `schemas.NAMES`.
     """
-    generated = TypeAdapter(_RESULTS[name]).json_schema(
-        schema_generator=_SchemaOfJson, mode="serialization"
-    )
+    if name == "progress":
+        generated: dict[str, Any] = {"oneOf": event_schemas()}
+    else:
+        generated = TypeAdapter(_RESULTS[name]).json_schema(
+            schema_generator=_SchemaOfJson, mode="serialization"
+        )
     heading = {
         "$schema": GenerateJsonSchema.schema_dialect,
         "$id": f"urn:vmafx-tune:schema:{name}",
