@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vmafx_tune.encode.run import encode
     from vmafx_tune.errors import VmafxTuneError
     from vmafx_tune.gate.run import gate
-    from vmafx_tune.ladder.run import ladder, ladders, reselect
+    from vmafx_tune.ladder.run import catalogue, ladder, ladders, reselect
     from vmafx_tune.model import PoolMethod, Resolution
     from vmafx_tune.options import (
         CapOptions,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         ToolOptions,
     )
     from vmafx_tune.package.run import package
+    from vmafx_tune.results.catalogue import CatalogueResult
     from vmafx_tune.results.compare import CompareResult, CompareRow
     from vmafx_tune.results.encode import EncodeResult
     from vmafx_tune.results.gate import GateResult
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CancelToken",
     "CapOptions",
+    "CatalogueResult",
     "CompareResult",
     "CompareRow",
     "DeliveryOptions",
@@ -78,6 +80,7 @@ __all__ = [
     "ToolOptions",
     "VmafxTuneError",
     "__version__",
+    "catalogue",
     "compare",
     "encode",
     "gate",
@@ -92,6 +95,7 @@ __all__ = [
 _HOMES = {
     "CancelToken": "cancel",
     "CapOptions": "options",
+    "CatalogueResult": "results.catalogue",
     "CompareResult": "results.compare",
     "CompareRow": "results.compare",
     "DeliveryOptions": "options",
@@ -118,6 +122,7 @@ _HOMES = {
     "Spacing": "choices",
     "ToolOptions": "options",
     "VmafxTuneError": "errors",
+    "catalogue": "ladder.run",
     "compare": "compare.run",
     "encode": "encode.run",
     "gate": "gate.run",

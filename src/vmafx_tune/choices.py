@@ -10,6 +10,7 @@ from enum import StrEnum
 __all__ = [
     "CacheAction",
     "HlsScore",
+    "Minimize",
     "PoolMethod",
     "ProgressMode",
     "Proof",
@@ -65,6 +66,15 @@ class ProgressMode(StrEnum):
     BARS = "bars"
     JSON = "json"
     OFF = "off"
+
+
+class Minimize(StrEnum):
+    """Which loss of titles a common ladder keeps low."""
+
+    MEAN = "mean"
+    """That of all titles on average."""
+    WORST = "worst"
+    """That of the title that loses the most."""
 
 
 class Sampling(StrEnum):

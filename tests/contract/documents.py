@@ -96,6 +96,7 @@ CASES = (
     Case("ladder_adaptive", "ladder", ladder_factories.adaptive_ladder_result()),
     Case("ladder_unreachable", "ladder", ladder_factories.unreachable_ladder_result()),
     Case("ladder_failed", "ladder", ladder_factories.failed_ladder_result()),
+    Case("catalogue", "catalogue", ladder_factories.catalogue_result()),
     Case("package", "package", package_factories.package_result()),
     Case("gate", "gate", factories.gate_result()),
     Case("encoders", "encoders", factories.encoders_result()),

@@ -82,7 +82,9 @@ def _typed(context: typer.Context, parameter: inspect.Parameter, values: dict[st
         value=values[name],
         given=source is not None and source.name == "COMMANDLINE",
         # What stands without a flag is what the command works on.
-        holds="FILE" if hint in {str, list[str]} and not flags else info.metavar or str(hint),
+        holds="FILE"
+        if hint in {str, list[str], list[str] | None} and not flags
+        else info.metavar or str(hint),
     )
 
 

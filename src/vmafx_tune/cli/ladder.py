@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vmafx_tune.choices import HlsScore, Sampling, ScoreAt
+from vmafx_tune.choices import HlsScore, Minimize, Sampling, ScoreAt
 from vmafx_tune.cli.binding import given_besides, takes_options
 from vmafx_tune.cli.common import MISSED_TARGET, Commands, OutputOptions, Run, running, saved_ladder
 from vmafx_tune.cli.failure import say
@@ -31,7 +31,7 @@ from vmafx_tune.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from vmafx_tune.events import Event
     from vmafx_tune.model import Resolution
@@ -113,11 +113,26 @@ class LadderOptions:
         metavar="FILE|-",
         help="Choose rungs from a saved ladder without encoding; - reads standard input.",
     )
+    titles: bool = option(
+        "--titles",
+        default=False,
+        help="Choose one ladder for several titles from their saved ladders, and say what each "
+        "title loses: --titles *.json.",
+    )
+    minimize: Minimize = option(
+        "--minimize",
+        default=Minimize.MEAN,
+        help="With --titles: keep the mean loss of the titles low, or that of the worst one.",
+    )
 
 
 @takes_options
 def ladder(
     *,
+    saved: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[LADDER.json]...", help="Saved ladders of titles, for --titles."),
+    ] = None,
     asked: LadderOptions,
     commands: Commands = False,
     rungs: RungOptions,
@@ -138,11 +153,20 @@ def ladder(
         vmafx-tune ladder -r source.mp4 -c libx265 -t 70,80,90,95 -o ladder.json
         vmafx-tune ladder -r source.mp4 -c x264,x265 --sampling adaptive -o 'ladder.{codec}.json'
         vmafx-tune ladder --from-json ladder.json --max-rungs 4 --format hls
+        vmafx-tune ladder --titles *.json -o catalogue.json
     """
+    if asked.titles:
+        _choose_for_titles(saved or [], asked.minimize, rungs, output)
+        return
+    if saved:
+        raise UsageError(
+            f"'{saved[0]}' stands without an option. Name the clip with -r, a saved ladder with "
+            "--from-json, or those of several titles with --titles."
+        )
     if asked.from_json is not None:
         _refuse_measuring()
-    saved = None if asked.from_json is None else saved_ladder(asked.from_json)
-    encoders = _encoders(asked.codec) if saved is None else (saved.encoder,)
+    before = None if asked.from_json is None else saved_ladder(asked.from_json)
+    encoders = _encoders(asked.codec) if before is None else (before.encoder,)
     outputs = [replace(output, output=_for_encoder(output.output, name)) for name in encoders]
     with running(outputs[0], "ladder", tools=tools, sources=sources, cluster=cluster) as run:
         import vmafx_tune
@@ -155,8 +179,8 @@ def ladder(
             quiet=output.quiet,
             several=len(encoders) > 1,
         )
-        if saved is not None:
-            _end(finish(run, vmafx_tune.reselect(saved, rungs)))
+        if before is not None:
+            _end(finish(run, vmafx_tune.reselect(before, rungs)))
             return
         if asked.reference is None:
             raise UsageError("Name the clip with -r, or a saved ladder with --from-json.")
@@ -236,13 +260,33 @@ def exit_code(result: LadderResult) -> int:
     return 1 if kinds == {"failed"} else MISSED_TARGET
 
 
+def _choose_for_titles(
+    names: Sequence[str], minimize: Minimize, rungs: RungOptions, output: OutputOptions
+) -> None:
+    _refuse_others("--titles", "rungs from saved ladders", {"saved", "titles", "minimize"})
+    with running(output, "catalogue") as run:
+        import vmafx_tune
+
+        result = vmafx_tune.catalogue(list(map(saved_ladder, names)), rungs, minimize=minimize)
+        if not output.quiet and run.format != "table":
+            for note in result.notes:
+                say(f"warning: {note}")
+        run.finish(result)
+
+
 def _refuse_measuring() -> None:
+    allowed = {"from_json", "commands", "hls_score"}
+    _refuse_others("--from-json", "rungs from a saved ladder", allowed)
+
+
+def _refuse_others(option: str, chosen: str, allowed: Collection[str]) -> None:
+    """Refuse options that would have no effect, where nothing is measured."""
     names = (field.name for group in (RungOptions, OutputOptions) for field in fields(group))
-    if named := given_besides({"from_json", "commands", "hls_score", *names}):
+    if named := given_besides({*allowed, *names}):
         raise UsageError(
-            "--from-json chooses rungs from a saved ladder and measures nothing, so "
+            f"{option} chooses {chosen} and measures nothing, so "
             f"{', '.join(named)} would have no effect. Leave it out, or measure again without "
-            "--from-json."
+            f"{option}."
         )
 
 

@@ -6,10 +6,11 @@ import math
 import time
 from dataclasses import replace
 from operator import attrgetter
+from statistics import fmean, geometric_mean
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune._version import __version__
-from vmafx_tune.choices import Sampling, ScoreAt
+from vmafx_tune.choices import Minimize, Sampling, ScoreAt
 from vmafx_tune.cpus import LocalCores
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Observer, Warned, ignore
@@ -30,6 +31,7 @@ from vmafx_tune.ladder.rung_options import (
     read_throughput,
     size_rules,
 )
+from vmafx_tune.ladder.selection import select_rungs
 from vmafx_tune.media.packets import segment_length
 from vmafx_tune.model import VmafModel
 from vmafx_tune.options import (
@@ -44,16 +46,23 @@ from vmafx_tune.options import (
 )
 from vmafx_tune.parsing import cap_factors
 from vmafx_tune.prepared_source import PreparedSource, row_of
+from vmafx_tune.results.catalogue import (
+    CatalogueResult,
+    CatalogueRung,
+    CatalogueTitle,
+    TitleRung,
+)
 from vmafx_tune.results.ladder import LadderResult, LadderSource
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, checked_score, checked_targets
 from vmafx_tune.session import open_session
 from vmafx_tune.source import check_woven, open_source, source_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.ladder.catalogue import CommonRung, TitleValue
     from vmafx_tune.ladder.engine import Sampler
     from vmafx_tune.ladder.throughput import Throughput
     from vmafx_tune.model import CapFactors, Resolution, Source
@@ -62,7 +71,7 @@ if TYPE_CHECKING:
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.session import Session
 
-__all__ = ["distinct_rows", "ladder", "ladders", "reselect"]
+__all__ = ["catalogue", "distinct_rows", "ladder", "ladders", "reselect"]
 
 _LONGEST_GOP_S = 60.0
 
@@ -248,6 +257,87 @@ def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderRe
         return result
     again = replace(result, selection=choice, notes=result.source.notes)
     return select_ladder(again, read_throughput(choice, read_input))
+
+
+def catalogue(
+    titles: Sequence[LadderResult],
+    rungs: RungOptions | None = None,
+    *,
+    minimize: Minimize = Minimize.MEAN,
+) -> CatalogueResult:
+    """Choose one ladder for several titles, without an encode.
+
+    Its rungs are resolutions and values of the quality knob. What they give a title is interpolated
+    between what was measured of it.
+
+    Args:
+        titles: Their own ladders, measured in the same way.
+        rungs: How rungs are chosen.
+        minimize: Which loss decides where a resolution ends and the next one begins.
+
+    Raises:
+        InvalidLadderError: The titles cannot have a ladder in common, or no ladder keeps the rules.
+        UsageError: An option makes no sense.
+    """
+    # Curves take numpy's time to load, which other ladders do without.
+    from vmafx_tune.ladder.catalogue import check_alike, common_rungs, tops_missed
+
+    check_alike(titles)
+    targets = sorted({target for title in titles for target in title.target_vmafs})
+    options = _checked_rungs(rungs, _known_model(titles[0].model))
+    choice = changed_choice(default_choice(targets), options)
+    chosen = select_rungs(
+        common_rungs(titles, minimize),
+        choice,
+        throughput=read_throughput(choice, read_input),
+        tie_break=attrgetter("resolution", "crf"),
+        size_of=attrgetter("resolution"),
+    )
+    return CatalogueResult(
+        tool_version=__version__,
+        encoder=titles[0].encoder,
+        display=titles[0].display,
+        model=titles[0].model,
+        minimize=minimize.value,
+        renditions=tuple(map(_catalogue_rung, chosen.rungs)),
+        titles=tuple(
+            _catalogue_title(title, [rung.values[index] for rung in chosen.rungs])
+            for index, title in enumerate(titles)
+        ),
+        selection=choice,
+        notes=(*chosen.notes, *tops_missed(titles, chosen.rungs[-1], choice.max_vmaf)),
+    )
+
+
+def _catalogue_rung(rung: CommonRung) -> CatalogueRung:
+    values = rung.values
+    return CatalogueRung(
+        width=rung.resolution.width,
+        height=rung.resolution.height,
+        crf=rung.crf,
+        bitrate_kbps=geometric_mean(value.bitrate_kbps for value in values),
+        vmaf=rung.vmaf,
+        loss_percent=_percent(value.loss for value in values),
+    )
+
+
+def _catalogue_title(title: LadderResult, values: Sequence[TitleValue]) -> CatalogueTitle:
+    return CatalogueTitle(
+        src=title.src,
+        loss_percent=_percent(value.loss for value in values),
+        rungs=tuple(
+            TitleRung(
+                bitrate_kbps=value.bitrate_kbps,
+                vmaf=value.vmaf,
+                loss_percent=_percent([value.loss]),
+            )
+            for value in values
+        ),
+    )
+
+
+def _percent(losses: Iterable[float]) -> float:
+    return 100 * math.expm1(fmean(losses))
 
 
 def _asked(row: EncoderRow, source: Source, order: _Order) -> LadderResult:

@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from vmafx_tune.reports import schemas
 from vmafx_tune.reports.progress_json import event_schemas
+from vmafx_tune.results.catalogue import CatalogueResult
 from vmafx_tune.results.compare import CompareOneTarget, CompareTargets
 from vmafx_tune.results.encode import EncodeResult
 from vmafx_tune.results.gate import GateResult
@@ -36,6 +37,7 @@ _TITLES = {
     "encode": "vmafx-tune encode",
     "compare": "vmafx-tune compare, for one target or several",
     "ladder": "vmafx-tune ladder",
+    "catalogue": "vmafx-tune ladder --titles",
     "package": "vmafx-tune package",
     "gate": "vmafx-tune gate",
     "encoders": "vmafx-tune encoders",
@@ -50,6 +52,7 @@ _RESULTS: Mapping[str, Any] = {
     "encode": EncodeResult,
     "compare": CompareOneTarget | CompareTargets,
     "ladder": LadderResult,
+    "catalogue": CatalogueResult,
     "package": PackageResult,
     "gate": GateResult,
     "encoders": EncodersResult,

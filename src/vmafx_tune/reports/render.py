@@ -30,6 +30,7 @@ FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "encode": ("table", "json"),
         "compare": ("table", "json", "markdown", "csv", "html"),
         "ladder": ("table", "json", "markdown", "hls", "dash", "html"),
+        "catalogue": ("table", "json"),
         "package": ("table", "json"),
         "gate": ("table", "json", "markdown", "html"),
         "encoders": ("table", "json"),

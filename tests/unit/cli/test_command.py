@@ -48,7 +48,7 @@ def test_help_leads_with_the_five_options_that_people_use(command: str, leading:
 
 def test_options_follow_under_the_headings_of_their_groups() -> None:
     assert list(sections("ladder")) == [
-        *("Examples", "Options", "Ladder", "Rungs", "Caps", "Encoding"),
+        *("Examples", "Arguments", "Options", "Ladder", "Rungs", "Caps", "Encoding"),
         *("Scoring", "Source", "Tools", "Cluster", "Output"),
     ]
 

@@ -12,8 +12,10 @@ from vmafx_tune import shell
 from vmafx_tune._version import __version__
 from vmafx_tune.choices import Sampling, ScoreAt, SearchStrategy, Spacing
 from vmafx_tune.ladder.hull import upper_hull
+from vmafx_tune.ladder.run import catalogue
 from vmafx_tune.ladder.rung_options import default_choice
 from vmafx_tune.model import PoolMethod, Resolution
+from vmafx_tune.options import RungOptions
 from vmafx_tune.results.ladder import (
     Encode,
     HullPoint,
@@ -29,6 +31,8 @@ from vmafx_tune.results.rung_choice import RungChoice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from vmafx_tune.results.catalogue import CatalogueResult
 
 ENCODER = "libx264"
 TARGETS = (70.0, 85.0, 95.0)
@@ -249,6 +253,17 @@ def adaptive_ladder_result(**changes: Any) -> LadderResult:
     result = ladder_result(sampling=Sampling.ADAPTIVE, strategy=None)
     cells = tuple(map(sampled, result.cloud))
     return replace(result, cloud=cells, hull=hull_of(result.probes, cells), **changes)
+
+
+def catalogue_result() -> CatalogueResult:
+    """Two titles with one ladder, of which the second takes more bits the larger it is."""
+    seeking, fields_ = ladder_result(), ladder_result("clips/fields.mp4")
+    costly = tuple(
+        replace(point, bitrate_kbps=point.bitrate_kbps * (2 + point.width / 1000))
+        for point in fields_.probes
+    )
+    found = catalogue([seeking, replace(fields_, probes=costly)], RungOptions(max_rungs=4))
+    return replace(found, tool_version=__version__)
 
 
 def failed_ladder_result(**changes: Any) -> LadderResult:

@@ -15,8 +15,8 @@ from vmafx_tune.errors import UsageError
 __all__ = ["NAMES", "schema", "schema_text"]
 
 NAMES = (
-    "score", "remote_score", "search", "encode", "compare", "ladder", "package", "gate",
-    "encoders", "doctor", "cache", "progress",
+    "score", "remote_score", "search", "encode", "compare", "ladder", "catalogue", "package",
+    "gate", "encoders", "doctor", "cache", "progress",
 )  # fmt: skip
 """What there is a schema of."""
 
