@@ -27,7 +27,7 @@ from vmafx_tune.errors import (
     VmafxTuneError,
 )
 from vmafx_tune.media.cleanup import written_bytes
-from vmafx_tune.media.ffmpeg import frame_counter, is_disk_full, shows_damage
+from vmafx_tune.media.ffmpeg import frame_counter, is_disk_full
 from vmafx_tune.model import EncodeOutcome
 
 if TYPE_CHECKING:
@@ -124,8 +124,7 @@ class FfmpegEncoder:
         Raises:
             UsageError: The encoder does not take the quality, the preset or an argument, or ended
                 well without one.
-            MediaError: It does not take the source's size, or cannot keep its colours, or the
-                source is damaged.
+            MediaError: It does not take the source's size, or cannot keep its colours.
             EncoderUnavailableError: This ffmpeg does not have it.
             EncodeFailedError: ffmpeg ended with an error.
             ToolOutputError: ffmpeg ended well, but wrote no video.
@@ -142,7 +141,6 @@ class FfmpegEncoder:
         with _appearing(target) as partial:
             command = run_command(spec, row, self._ffmpeg.path, partial)
             done = self._runner.run(command, progress=_following(spec, on_progress))
-            self._check_source(spec.source, done)
             if done.returncode != 0:
                 raise _failure(done, spec, row, target)
             _require_all_taken(done, spec)
@@ -151,12 +149,6 @@ class FfmpegEncoder:
         return dataclasses.replace(
             outcome, encoded=dataclasses.replace(outcome.encoded, path=target)
         )
-
-    def _check_source(self, source: Source, done: Completed) -> None:
-        if shows_damage(f"{done.stderr}\n{done.stderr_tail}"):
-            from vmafx_tune.media.damage import require_intact
-
-            require_intact(source, self._runner.cancel)
 
     def _encode_capped(
         self,

@@ -32,7 +32,6 @@ __all__ = [
     "frame_counter",
     "is_disk_full",
     "list_encoders",
-    "shows_damage",
 ]
 
 _VARIABLE = "VMAFX_FFMPEG"
@@ -259,24 +258,6 @@ def frame_counter(n_frames: int, observer: FrameProgress | None = None) -> Calla
         return True
 
     return take
-
-
-# In the words of several releases.
-_DAMAGE = re.compile(
-    r"corrupt decoded frame|CRC mismatch|\berror count: \d|[1-9]\d* decode errors"
-    r"|Error (?:while decoding stream|submitting packet to decoder)"
-)
-
-
-def shows_damage(log: str) -> bool:
-    """Whether a clip that ffmpeg has read may be damaged.
-
-    It may also be a clip that was cut out of a longer one, so the caller has to look closer.
-
-    Args:
-        log: What ffmpeg printed, at `-v info` or more.
-    """
-    return _DAMAGE.search(log) is not None
 
 
 def is_disk_full(log: str, returncode: int) -> bool:

@@ -15,7 +15,7 @@ from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.model import EncodeOutcome, Probe, ProbeSpec, ScoreRequest, ScoreSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.encoders.availability import Availability
@@ -47,6 +47,7 @@ class EncodingProber:
         shares: Tells how many processors a score may fill while other probes are being made; those
             of this prober only, where none is given.
         work_dir: Where scratch folders are made; None for the system's temporary folder.
+        check: Called with each clip before it is encoded or scored; raises to refuse it.
         keep: Called with each encode of a whole source or an excerpt that was scored, and its file,
             which is removed where this does not move it away.
         parts: Writes the parts of a source into a file of their own; None where there are none.
@@ -60,6 +61,7 @@ class EncodingProber:
         cancel: CancelToken,
         shares: CoreShares | None = None,
         work_dir: Path | None = None,
+        check: Callable[[Source], None] | None = None,
         keep: KeepEncode | None = None,
         parts: WrittenParts | None = None,
     ) -> None:
@@ -68,6 +70,7 @@ class EncodingProber:
         self._cancel = cancel
         self._shares = shares or CoreShares(available_cpus())
         self._work_dir = work_dir
+        self._check = check or (lambda _: None)
         self._keep = keep
         self._parts = parts
 
@@ -85,6 +88,7 @@ class EncodingProber:
         keep: KeepEncode | None = None,
     ) -> Probe:
         with self._shares.taken(), scratch_folder(self._work_dir) as folder:
+            self._check(spec.encode.source)
             outcome = self._encoder.encode(
                 spec.encode, folder / "probe.mp4", on_progress=_begun(on_progress, "encode")
             )
@@ -100,6 +104,7 @@ class EncodingProber:
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
         """Score the source against itself; see `ports.Prober`."""
         with self._shares.taken():
+            self._check(spec.encode.source)
             return self._scorer.score(self._request(spec, spec.encode.source))
 
     def cancel(self) -> None:
@@ -245,6 +250,7 @@ class LocalProbing:
             cancel=self._session.cancel,
             shares=self._session.shares,
             work_dir=self._session.tools.work_dir,
+            check=self._require_intact,
             keep=self._session.keep,
             parts=self._written_parts(),
         )
@@ -254,6 +260,11 @@ class LocalProbing:
 
         session = self._session
         return WrittenParts(session.ffmpeg, session.runner, lambda: session.reference_copies)
+
+    def _require_intact(self, source: Source) -> None:
+        from vmafx_tune.media.damage import require_intact
+
+        require_intact(source, self._session.cancel)
 
     def _chosen(self) -> Scorer:
         if self._scorer is None:

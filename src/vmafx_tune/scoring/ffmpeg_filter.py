@@ -19,7 +19,7 @@ from vmafx_tune.errors import (
     VmafxTuneError,
 )
 from vmafx_tune.frozen import frozen
-from vmafx_tune.media.ffmpeg import is_disk_full, shows_damage
+from vmafx_tune.media.ffmpeg import is_disk_full
 from vmafx_tune.media.filter_chain import keeps_frames
 from vmafx_tune.media.inputs import (
     file_url,
@@ -57,6 +57,7 @@ __all__ = [
     "model_check_arguments",
     "model_option",
     "score_arguments",
+    "shows_damage",
     "written_frames",
 ]
 
@@ -251,6 +252,10 @@ _DECODED = re.compile(
 )
 _CHANGED = re.compile(r"Reconfiguring filter graph because video parameters changed")
 _WRITTEN = re.compile(r"Output stream #0:0 \(video\): (?P<frames>\d+) frames encoded")
+_DAMAGE = re.compile(
+    r"corrupt decoded frame|CRC mismatch|\berror count: \d|[1-9]\d* decode errors"
+    r"|Error (?:while decoding stream|submitting packet to decoder)"
+)
 _MODEL_REFUSED = re.compile(r"could not load libvmaf model|no such built-in model")
 _NO_FILTER = re.compile(r"No such filter: '?libvmaf|Filter not found")
 # Since ffmpeg 6.1: the name and the reason on lines of their own; before, on one.
@@ -347,6 +352,17 @@ def check_run(
             check_steady(clip, cancel)
     if done.returncode != 0:
         raise explain_failure(done, model, ffmpeg)
+
+
+def shows_damage(stderr: str) -> bool:
+    """Whether a clip may be damaged.
+
+    It may also be a clip that was cut out of a longer one, so the caller has to look closer.
+
+    Args:
+        stderr: What ffmpeg printed at `-v verbose`.
+    """
+    return _DAMAGE.search(stderr) is not None
 
 
 def libvmaf_complaint(stderr: str) -> str | None:

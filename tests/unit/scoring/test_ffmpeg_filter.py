@@ -16,7 +16,6 @@ from vmafx_tune.errors import (
     UnreadableSourceError,
     VmafxTuneError,
 )
-from vmafx_tune.media.ffmpeg import shows_damage
 from vmafx_tune.media.inputs import input_guard
 from vmafx_tune.model import PixelFormat, RawFormat, Resolution, ScoreRequest, VmafModel
 from vmafx_tune.scoring.alignment import plan_scoring
@@ -28,6 +27,7 @@ from vmafx_tune.scoring.ffmpeg_filter import (
     libvmaf_complaint,
     model_check_arguments,
     score_arguments,
+    shows_damage,
 )
 from vmafx_tune.scoring.models import BUILT_IN_MODELS
 from vmafx_tune.scoring.reference_copies import ReferenceCopy
