@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -175,6 +176,20 @@ def test_the_parts_of_a_sample_are_measured_on_the_cluster_like_here(
     line = (*SEARCH, "-r", clips.moving(n_frames=72), "--sample", "3x0.5s", "--no-cache")
 
     assert_same(on(cluster, *line), run_cli(*line))
+
+
+def test_looks_are_taken_on_the_cluster_like_here(cluster: Cluster, clips: ClipFactory) -> None:
+    options = ("-r", clips.moving(n_frames=120), "--no-cache", "-v", "--progress", "json")
+    remote, local = on(cluster, *SEARCH, *options), run_cli(*SEARCH, *options)
+
+    def looks(outcome: Outcome) -> list[float]:
+        lines = [line for line in outcome.stderr.splitlines() if line.startswith("{")]
+        events = map(json.loads, lines)
+        return [e["vmaf"] for e in events if e["event"] == "probe_finished" and e["look"]]
+
+    assert len(looks(remote)) >= 1
+    assert looks(remote) == looks(local)
+    assert_same(remote, local)
 
 
 @pytest.mark.parametrize("arguments", [SEARCH, COMPARE, LADDER], ids=lambda line: str(line[0]))
