@@ -87,7 +87,7 @@ def searches_compared(
     """Search every clip with every encoder for every target, each on its own, in both ways.
 
     What each probe costs is measured once, and counted in every search that asks for it, so that
-    hundreds of searches take minutes. So are the looks at parts of a clip, part by part. Longer
+    hundreds of searches take minutes. So are the looks at parts of a clip. Longer
     clips are cut, to a length at which looks take a tenth of a probe.
 
     Args:
@@ -128,14 +128,14 @@ def _searches(cuts: Sequence[Path], encoding: EncodingOptions) -> Iterator[_Pair
     session = Session(ToolOptions(cache=False))
     for cut in cuts:
         prepared = PreparedSource.prepare(session.reader.source(cut), encoding, None, session)
-        prober = _MeteredProber(session.prober(prepared.scorer))
+        prober = _MeteredProber(session.prober())
         prescan = prepared.prescan(prober)
         for encoder in ENCODERS:
             for target in TARGETS:
                 request = prepared.request(row_of(encoder), target)
                 yield _Pair(
                     *_searched(request, SearchStrategy.INTERPOLATE, prober, prescan),
-                    *_searched(request, SearchStrategy.BISECT, prober, None),
+                    *_searched(request, SearchStrategy.BISECT, prober, ()),
                 )
 
 
@@ -143,7 +143,7 @@ def _searched(
     request: SearchRequest,
     strategy: SearchStrategy,
     prober: _MeteredProber,
-    prescan: Prober | None,
+    prescan: Sequence[Prober],
 ) -> tuple[SearchResult, float]:
     before_s = prober.spent_s
     result = search(replace(request, strategy=strategy), prober, prescan=prescan)
