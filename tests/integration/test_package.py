@@ -427,9 +427,17 @@ def test_a_source_without_audio_has_video_alone(clips: ClipFactory, tmp_path: Pa
     assert re.search(r"Audio +none", done.stdout)
 
 
-def test_an_audio_stream_that_cannot_be_decoded_is_left_out(film: Path, tmp_path: Path) -> None:
+def test_of_three_languages_the_one_that_cannot_be_decoded_is_left_out(
+    film: Path, clips: ClipFactory, tmp_path: Path
+) -> None:
     desk = Desk(tmp_path)
-    damaged = bytearray(film.read_bytes())
+    three = tmp_path / "three.mkv"
+    clips.run(
+        *("-i", str(film), "-f", "lavfi", "-i", "sine=duration=8"),
+        *("-map", "0:v", "-map", "0:a", "-map", "1", "-map", "0:s", "-c", "copy"),
+        *("-c:a:2", "aac", "-metadata:s:a:2", "language=fra", str(three)),
+    )
+    damaged = bytearray(three.read_bytes())
     # A codec that nobody knows, in Matroska's own words.
     start = damaged.index(b"A_FLAC")
     damaged[start : start + 6] = b"A_XLAC"
@@ -437,5 +445,10 @@ def test_an_audio_stream_that_cannot_be_decoded_is_left_out(film: Path, tmp_path
     desk.measure("libx264")
     done = desk.package("libx264.json", "--no-verify")
     assert done.exit_code == 0, done.stderr
-    assert [one["language"] for one in done.document["audio"]] == ["deu"]
-    assert done.document["dropped"][0]["reason"] == "ffmpeg does not know its codec."
+    assert [one["language"] for one in done.document["audio"]] == ["deu", "fra"]
+    assert [one["reason"] for one in done.document["dropped"] if one["type"] == "audio"] == [
+        "ffmpeg does not know its codec."
+    ]
+    master = (desk.here / "title/master.m3u8").read_text(encoding="utf-8")
+    sound = [line for line in master.splitlines() if "TYPE=AUDIO" in line]
+    assert re.findall('LANGUAGE="([^"]+)"', "".join(sound)) == ["de", "fr"]
