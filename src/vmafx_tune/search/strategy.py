@@ -138,6 +138,8 @@ def _steps_expected(
     while state.may_probe:
         steps.append(_guess(problem, state, crossing, made=state))
         state.record(steps[-1], problem.target + crossing - steps[-1])
+        if problem.ends_early and steps[-1] <= crossing:
+            break
     # Hints that send a search to an end of the range are hardly ever wrong.
     certain = alone or (begins and problem.hints and len(steps) == 1)
     counts = dict.fromkeys(steps, 1.0 if certain else _SURPRISES)
