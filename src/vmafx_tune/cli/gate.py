@@ -55,7 +55,7 @@ def gate(
     regressed.
 
     Examples:
-        vmafx-tune gate baseline.json score.json
+        vmafx-tune gate baseline/score.json score.json
         vmafx-tune gate score.json --min-vmaf 93 --min-p5 85
     """
     with running(output, "gate") as run:

@@ -153,7 +153,7 @@ def ladder(
         vmafx-tune ladder -r source.mp4 -c libx265 -t 70,80,90,95 -o ladder.json
         vmafx-tune ladder -r source.mp4 -c x264,x265 --sampling adaptive -o 'ladder.{codec}.json'
         vmafx-tune ladder --from-json ladder.json --max-rungs 4 --format hls
-        vmafx-tune ladder --titles *.json -o catalogue.json
+        vmafx-tune ladder --titles one.json two.json -o catalogue.json
     """
     if asked.titles:
         _choose_for_titles(saved or [], asked.minimize, rungs, output)
