@@ -52,6 +52,18 @@ def test_a_sampled_search_is_near_the_truth_and_a_verified_one_is_the_truth(sour
     assert whole["sample"] is None
 
 
+def test_an_estimate_is_the_answer_of_the_sample_however_looks_led_to_it(source: Path) -> None:
+    outcome = run_cli(
+        "search", "-r", source, *SEARCH, "--sample", "5x1s", "--progress", "json", "--no-cache"
+    )
+    found, estimate = outcome.document, outcome.document["sample"]["estimate"]
+
+    assert '"look": true' in outcome.stderr
+    assert estimate["crf"] == found["best_crf"]
+    assert estimate["vmaf_score"] == found["vmaf_score"]
+    assert estimate["bitrate_kbps"] == found["bitrate_kbps"]
+
+
 def test_the_command_of_an_estimate_encodes_the_whole_clip(source: Path, tmp_path: Path) -> None:
     import shlex
 

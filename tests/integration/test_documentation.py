@@ -67,9 +67,9 @@ def media(clips: ClipFactory, tmp_path_factory: pytest.TempPathFactory) -> Path:
     }.items():
         shutil.copyfile(clip, folder / name)
     clips.run("-i", str(source), str(folder / "frame%04d.png"))
-    for clip, title in (("source.mp4", "one.json"), ("film.mkv", "two.json")):
+    for name, title in (("source.mp4", "one.json"), ("film.mkv", "two.json")):
         quick = ("-t", "40,60,80", "--preset", "ultrafast")
-        run_cli("ladder", "-r", clip, *quick, "-o", title, cwd=folder)
+        run_cli("ladder", "-r", name, *quick, "-o", title, cwd=folder)
     (folder / "baseline").mkdir()
     run_cli("score", "source.mp4", "encode.mp4", "-o", "baseline/score.json", cwd=folder)
     (folder / "examples").mkdir()

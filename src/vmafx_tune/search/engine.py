@@ -154,7 +154,7 @@ def search_with(
     result = _result(
         request, probe_set, outcome, probe_set.n_made - made_before, time.monotonic() - started
     )
-    if prescan is not None and request.sample is not None:
+    if prescan is not None and request.verify:
         return replace(result, sample=prescan.sample(request.target))
     return result
 
