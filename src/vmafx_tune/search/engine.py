@@ -104,7 +104,6 @@ def plan_of_searches(
         max_probes=request.max_iter,
         prior=request.knob.prior,
         strategy=request.strategy,
-        ends_early=request.estimates,
     )
     expected = probes_expected([(replace(problem, target=target), {}) for target in targets])
     return plan_of(request, expected, job=request.encoder if job is None else job)
@@ -140,7 +139,6 @@ def search_with(
         prior=request.knob.prior,
         strategy=request.strategy,
         cautious=not prove,
-        ends_early=request.estimates or not prove,
     )
     if request.strategy is SearchStrategy.INTERPOLATE:
         problem = replace(problem, seeds=probe_set.stored())

@@ -53,8 +53,6 @@ class SearchProblem:
         strategy: How the next step is chosen; an answer is proven in the same way with each.
         cautious: Whether to measure steps that should reach the target, where the step nearest to
             the crossing may just miss it: for a search that ends with the first one that does.
-        ends_early: Whether a step that reaches the target, and is near the worst that does, may end
-            the search without a proof; only for what is expected of it.
 
     Raises:
         ValueError: `last_step` or `max_probes` is negative, a step is out of range, or a hint is
@@ -70,7 +68,6 @@ class SearchProblem:
     seeds: Mapping[int, Measurement] = field(default_factory=dict)
     strategy: SearchStrategy = SearchStrategy.INTERPOLATE
     cautious: bool = False
-    ends_early: bool = False
 
     def __post_init__(self) -> None:
         if self.last_step < 0 or self.max_probes < 0:

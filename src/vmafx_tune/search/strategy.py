@@ -138,7 +138,7 @@ def _steps_expected(
     while state.may_probe:
         steps.append(_guess(problem, state, crossing, made=state))
         state.record(steps[-1], problem.target + crossing - steps[-1])
-        if problem.ends_early and steps[-1] <= crossing:
+        if problem.cautious and steps[-1] <= crossing:
             break
     # Hints that send a search to an end of the range are hardly ever wrong.
     certain = alone or (begins and problem.hints and len(steps) == 1)

@@ -203,13 +203,11 @@ def test_what_comes_after_a_neighbour_counts_half_as_it_may_close_the_case() -> 
 
 
 def test_of_a_search_that_need_not_prove_its_answer_no_neighbour_is_expected() -> None:
-    # Where the step nearest to the crossing misses, the one before it is measured in any case.
     targets = range(60, 96)
     early, proven = (
-        [expected({}, target, ends_early=early) for target in targets] for early in (True, False)
+        {expected({}, target, cautious=early) for target in targets} for early in (True, False)
     )
-    assert {*early} == {1.25, 2.5}
-    assert {*proven} == {2.5}
+    assert (early, proven) == ({1.25}, {2.5})
 
 
 def test_a_step_that_is_open_alone_is_certain() -> None:
