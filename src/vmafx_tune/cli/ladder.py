@@ -13,6 +13,7 @@ from vmafx_tune.choices import HlsScore, Minimize, Sampling, ScoreAt
 from vmafx_tune.cli.binding import given_besides, takes_options
 from vmafx_tune.cli.common import MISSED_TARGET, Commands, OutputOptions, Run, running, saved_ladder
 from vmafx_tune.cli.failure import say
+from vmafx_tune.cli.output import Destination
 from vmafx_tune.errors import UsageError
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.formatting import given, listed
@@ -165,6 +166,9 @@ def ladder(
         )
     if asked.from_json is not None:
         _refuse_measuring()
+        # The ladder names the encoder that may be part of the output's name. Before it is read, it
+        # must not be the output itself.
+        Destination(output.output)
     before = None if asked.from_json is None else saved_ladder(asked.from_json)
     encoders = _encoders(asked.codec) if before is None else (before.encoder,)
     outputs = [replace(output, output=_for_encoder(output.output, name)) for name in encoders]
