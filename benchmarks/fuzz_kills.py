@@ -1,9 +1,10 @@
 """Send a signal to each command that measures at seeded instants, and count what is left.
 
-    python benchmarks/fuzz_kills.py [--count 60] [--seed 1] [--jobs 2] [--signal KILL|TERM|INT]
+    python benchmarks/fuzz_kills.py [--count 60] [--only COMMAND] [--signal KILL|TERM|INT]
 
 After each, no process may live on and the work folder must be empty; the store of probes must be
-sound, and the same command must then give the answer of one that was never killed. Exits with 1
+sound, what was delivered is whole or absent, and the same command must then give the answer of one
+that was never killed, without making a finished probe again where it searches. Exits with 1
 if any of that fails.
 """
 
@@ -34,22 +35,30 @@ COMMANDS = {
     "search": ("search", "-r", "10.mp4", "-t", "60", *FAST),
     "compare": ("compare", "-r", "10.mp4", "-t", "60", "-c", "libx264,libx265", *FAST),
     "ladder": ("ladder", "-r", "10.mp4", "-t", "50,70", "--resolutions", "160x90,96x54", *FAST),
+    "encode": ("encode", "-r", "10.mp4", "-t", "60", *FAST, "--force"),
     "score": ("score", "10.mp4", "40.mp4", "--backend", "ffmpeg"),
 }
 ANSWERS = {
-    "search": ("best_crf", "bitrate_kbps", "vmaf_score"),
+    "search": ("best_crf", "bitrate_kbps", "vmaf_score", "new_probes"),
     "compare": ("rows",),
     "ladder": ("hull", "renditions"),
+    "encode": ("best_crf", "bitrate_kbps", "vmaf_score", "new_probes"),
     "score": ("score", "pooled"),
 }
 PATIENCE_S = 60
 STARTING_S = 0.5
 
 
+def line(name: str, folder: Path) -> list[str]:
+    """Build a command that works in `folder`; what it delivers goes to a folder beside that."""
+    words = command(*COMMANDS[name], "--work-dir", str(folder))
+    return [*words, "-o", f"{folder}-out/out.mkv"] if name == "encode" else words
+
+
 def answer(name: str, folder: Path, env: dict[str, str]) -> Any:
     """Run a command to its end, and return what it found; its whole stderr where it fails."""
     done = subprocess.run(
-        command(*COMMANDS[name], "--work-dir", str(folder)),
+        line(name, folder),
         cwd=folder.parent, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False,
     )  # fmt: skip
     if done.returncode != 0:
@@ -70,9 +79,10 @@ def examine(
 ) -> tuple[str, str]:
     """Send a command a signal after a while; return a verdict and what there is to say."""
     folder.mkdir()
+    (delivered := Path(f"{folder}-out")).mkdir()
     env = {**os.environ, CACHE_VARIABLE: f"{folder}-cache"}
     with subprocess.Popen(
-        command(*COMMANDS[name], "--work-dir", str(folder)),
+        line(name, folder),
         cwd=folder.parent, env=env, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     ) as killed:  # fmt: skip
@@ -90,7 +100,14 @@ def examine(
         time.sleep(0.05)
     if left:
         return "left behind", left
+    for file in delivered.iterdir():
+        if file.name != "out.mkv" or not _is_whole(file):
+            return "a part of the output", file.name
+    known = _n_known(env)
     found = answer(name, folder, env)
+    if "new_probes" in ANSWERS[name] and isinstance(found, dict):
+        # Those that were finished when the signal came are not made again.
+        found["new_probes"] += known
     if found != wanted:
         return "another answer", f"{found} instead of {wanted}"
     store = subprocess.run(
@@ -100,6 +117,22 @@ def examine(
     if store.returncode != 0 or damaged:
         return "damaged store", f"{store.stderr.decode()} {damaged}"
     return ("over before" if over else "nothing left, same answer"), ""
+
+
+def _n_known(env: dict[str, str]) -> int:
+    """Count the probes in the cache."""
+    done = subprocess.run(
+        command("cache", "--format", "json"), env=env, capture_output=True, check=False
+    )
+    return int(json.loads(done.stdout)["n_entries"]) if done.returncode == 0 else -1
+
+
+def _is_whole(file: Path) -> bool:
+    import imageio_ffmpeg
+
+    read = (imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-xerror", "-i", str(file))
+    done = subprocess.run([*read, "-f", "null", "-"], capture_output=True, check=False)
+    return done.returncode == 0 and not done.stderr
 
 
 def _left(folder: Path) -> str:
@@ -114,6 +147,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", choices=[*COMMANDS], help="one command")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--signal", choices=["KILL", "TERM", "INT"], default="KILL")
     options = parser.parse_args()
@@ -132,15 +166,17 @@ def main() -> int:
                 check=True,
             )
         wanted, takes_s = {}, {}
-        for command_name in COMMANDS:
+        names = [options.only] if options.only else [*COMMANDS]
+        for command_name in names:
             (folder := home / command_name).mkdir()
+            Path(f"{folder}-out").mkdir()
             started = time.monotonic()
             env = {**os.environ, CACHE_VARIABLE: f"{folder}-cache"}
             wanted[command_name] = answer(command_name, folder, env)
             takes_s[command_name] = time.monotonic() - started
         cases = []
         for number in range(options.count):
-            command_name = list(COMMANDS)[number % len(COMMANDS)]
+            command_name = names[number % len(names)]
             delay_s = chance.uniform(0.1, 0.9) * takes_s[command_name]
             cases.append((command_name, delay_s, home / str(number), wanted[command_name], sent))
         with ThreadPoolExecutor(options.jobs) as pool:
