@@ -18,7 +18,13 @@ from vmafx_tune.cli.output import Destination, choose_format
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.files import read_input, read_standard_input
 from vmafx_tune.frozen import frozen
-from vmafx_tune.options import ClusterOptions, SourceOptions, ToolOptions, option, option_group
+from vmafx_tune.options import (
+    ClusterOptions,
+    SourceOptions,
+    ToolOptions,
+    option,
+    option_group,
+)
 from vmafx_tune.signals import unwinding_on_signals
 
 if TYPE_CHECKING:
@@ -35,14 +41,12 @@ if TYPE_CHECKING:
 __all__ = [
     "CLUSTER_VARIABLE",
     "MISSED_TARGET",
-    "Codec",
     "Commands",
     "DisplayOptions",
-    "MaxBitrate",
+    "LimitOptions",
     "OutputOptions",
     "Reference",
     "Run",
-    "Target",
     "running",
     "saved_ladder",
     "saved_result",
@@ -50,25 +54,6 @@ __all__ = [
 
 Reference: TypeAlias = Annotated[
     str, typer.Option("-r", "--reference", metavar="FILE|URL", help="Video to encode.")
-]
-
-Codec: TypeAlias = Annotated[
-    str,
-    typer.Option("-c", "--codec", metavar="NAME", help="Encoder, by ffmpeg's name or an alias."),
-]
-
-Target: TypeAlias = Annotated[
-    float,
-    typer.Option("-t", "--target", metavar="VMAF", help="Pooled VMAF score to reach, from 1 up."),
-]
-
-MaxBitrate: TypeAlias = Annotated[
-    float | None,
-    typer.Option(
-        "--max-bitrate",
-        metavar="KBPS",
-        help="Highest bitrate allowed. Encodes that exceed it are stopped early.",
-    ),
 ]
 
 Commands: TypeAlias = Annotated[
@@ -85,6 +70,18 @@ CLUSTER_VARIABLE = "VMAFX_CLUSTER"
 
 MISSED_TARGET = 3
 """Exit code where results were printed, but a target was not reached."""
+
+
+@option_group
+class LimitOptions:
+    """What an answer may have."""
+
+    max_bitrate: float | None = option(
+        "--max-bitrate",
+        default=None,
+        metavar="KBPS",
+        help="Highest bitrate allowed. Encodes that exceed it are stopped early.",
+    )
 
 
 @option_group

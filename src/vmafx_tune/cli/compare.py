@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import (
     MISSED_TARGET,
     Commands,
-    MaxBitrate,
+    LimitOptions,
     OutputOptions,
     Reference,
     running,
@@ -25,40 +23,69 @@ from vmafx_tune.options import (
     ScoringOptions,
     SourceOptions,
     ToolOptions,
+    option,
+    option_group,
 )
 
 if TYPE_CHECKING:
     from vmafx_tune.results.compare import CompareResult
 
-__all__ = ["compare", "exit_code"]
+__all__ = ["CompareOptions", "compare", "compare_arguments", "exit_code"]
+
+
+@option_group
+class CompareOptions(LimitOptions):
+    """Compare: what is compared."""
+
+    codecs: str = option(
+        "-c",
+        "--codecs",
+        default=",".join(DEFAULT_ENCODERS),
+        metavar="NAMES",
+        help="Encoders to compare, separated by commas.",
+    )
+    targets: str = option(
+        "-t",
+        "--targets",
+        default=given(DEFAULT_TARGET),
+        metavar="VMAFS",
+        help="VMAF scores to reach, separated by commas.",
+    )
+    anchor: str | None = option(
+        "--anchor", default=None, metavar="NAME", help="Report BD-rates against this encoder."
+    )
+    workers: int | None = option(
+        "--workers", default=None, metavar="N", min=1, help="Encoders to search in parallel."
+    )
+
+
+def compare_arguments(
+    asked: CompareOptions, encoding: EncodingOptions, scoring: ScoringOptions
+) -> dict[str, Any]:
+    """Name the arguments of `vmafx_tune.compare` for what was typed.
+
+    Raises:
+        UsageError: A list is empty, or a target is not a number.
+    """
+    from vmafx_tune.parsing import parse_names, parse_numbers
+
+    return {
+        "encoders": parse_names(asked.codecs, "encoder"),
+        "targets": parse_numbers(asked.targets, "target"),
+        "anchor": asked.anchor,
+        "max_bitrate_kbps": asked.max_bitrate,
+        "workers": asked.workers,
+        "encoding": encoding,
+        "scoring": scoring,
+    }
 
 
 @takes_options
 def compare(
     *,
     reference: Reference,
-    codecs: Annotated[
-        str,
-        typer.Option(
-            "-c", "--codecs", metavar="NAMES", help="Encoders to compare, separated by commas."
-        ),
-    ] = ",".join(DEFAULT_ENCODERS),
-    targets: Annotated[
-        str,
-        typer.Option(
-            "-t", "--targets", metavar="VMAFS", help="VMAF scores to reach, separated by commas."
-        ),
-    ] = given(DEFAULT_TARGET),
-    anchor: Annotated[
-        str | None,
-        typer.Option("--anchor", metavar="NAME", help="Report BD-rates against this encoder."),
-    ] = None,
-    max_bitrate: MaxBitrate = None,
+    asked: CompareOptions,
     commands: Commands = False,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", metavar="N", min=1, help="Encoders to search in parallel."),
-    ] = None,
     encoding: EncodingOptions,
     scoring: ScoringOptions,
     sources: SourceOptions,
@@ -76,18 +103,11 @@ def compare(
     """
     with running(output, "compare", tools=tools, sources=sources, cluster=cluster) as run:
         import vmafx_tune
-        from vmafx_tune.parsing import parse_names, parse_numbers
 
         with run.observing() as observe:
             result = vmafx_tune.compare(
                 reference,
-                parse_names(codecs, "encoder"),
-                parse_numbers(targets, "target"),
-                anchor=anchor,
-                max_bitrate_kbps=max_bitrate,
-                workers=workers,
-                encoding=encoding,
-                scoring=scoring,
+                **compare_arguments(asked, encoding, scoring),
                 observe=observe,
                 session=run.session,
             )

@@ -3,32 +3,63 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import (
     MISSED_TARGET,
-    Codec,
     DisplayOptions,
-    MaxBitrate,
     Reference,
-    Target,
     running,
 )
 from vmafx_tune.cli.output import Destination, choose_format
+from vmafx_tune.cli.search import SearchOptions, search_arguments
 from vmafx_tune.options import (
-    DEFAULT_ENCODERS,
-    DEFAULT_TARGET,
     DeliveryOptions,
     EncodingOptions,
     ScoringOptions,
     SourceOptions,
     ToolOptions,
+    option,
+    option_group,
 )
 
-__all__ = ["encode"]
+__all__ = ["EncodeOptions", "encode", "encode_arguments"]
+
+
+@option_group
+class EncodeOptions(SearchOptions):
+    """Encode: what is searched."""
+
+    fallback_targets: str | None = option(
+        "--fallback-targets",
+        default=None,
+        metavar="VMAF,…",
+        help="Lower targets to try in turn if the target is out of reach.",
+    )
+
+
+def encode_arguments(
+    asked: EncodeOptions,
+    delivery: DeliveryOptions,
+    encoding: EncodingOptions,
+    scoring: ScoringOptions,
+) -> dict[str, Any]:
+    """Name the arguments of `vmafx_tune.encode` for what was typed.
+
+    Raises:
+        UsageError: A fallback target is not a number.
+    """
+    from vmafx_tune.parsing import parse_numbers
+
+    fallbacks = asked.fallback_targets
+    return {
+        **search_arguments(asked, encoding, scoring),
+        "fallback_targets": parse_numbers(fallbacks, "fallback target") if fallbacks else (),
+        "delivery": delivery,
+    }
 
 
 @takes_options
@@ -44,17 +75,7 @@ def encode(
             help="File to write: .mkv, .mp4, .m4v, .mov or .webm.",
         ),
     ],
-    codec: Codec = DEFAULT_ENCODERS[0],
-    target: Target = DEFAULT_TARGET,
-    fallback_targets: Annotated[
-        str | None,
-        typer.Option(
-            "--fallback-targets",
-            metavar="VMAF,…",
-            help="Lower targets to try in turn if the target is out of reach.",
-        ),
-    ] = None,
-    max_bitrate: MaxBitrate = None,
+    asked: EncodeOptions,
     report: Annotated[
         Path | None,
         typer.Option("--report", metavar="FILE", help="Write the result to this file, too."),
@@ -77,7 +98,6 @@ def encode(
     """
     with running(display, "encode", tools=tools, sources=sources) as run:
         import vmafx_tune
-        from vmafx_tune.parsing import parse_numbers
         from vmafx_tune.reports.render import FORMATS, render
 
         Destination(output)
@@ -87,15 +107,7 @@ def encode(
             result = vmafx_tune.encode(
                 reference,
                 output,
-                codec,
-                target,
-                fallback_targets=(
-                    parse_numbers(fallback_targets, "fallback target") if fallback_targets else ()
-                ),
-                max_bitrate_kbps=max_bitrate,
-                delivery=delivery,
-                encoding=encoding,
-                scoring=scoring,
+                **encode_arguments(asked, delivery, encoding, scoring),
                 sources=sources,
                 observe=observe,
                 session=run.session,

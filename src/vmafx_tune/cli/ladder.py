@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Resolution
     from vmafx_tune.results.ladder import LadderResult
 
-__all__ = ["exit_code", "ladder"]
+__all__ = ["MeasuringOptions", "encoders_of", "exit_code", "ladder", "ladder_arguments"]
 
 _MANIFESTS = frozenset({"hls", "dash"})
 _PRINTED_TOGETHER = frozenset({"table", "markdown"})
@@ -46,12 +46,9 @@ _CODEC = "{codec}"
 
 
 @option_group
-class LadderOptions:
-    """Ladder: what is tried, and where it comes from."""
+class MeasuringOptions:
+    """Ladder: what is tried."""
 
-    reference: str | None = option(
-        "-r", "--reference", default=None, metavar="FILE|URL", help="Video to encode."
-    )
     codec: str | None = option(
         "-c",
         "--codec",
@@ -102,6 +99,15 @@ class LadderOptions:
         min=1,
         help="Resolutions to search in parallel. Default: as many as keep the cores busy.",
     )
+
+
+@option_group
+class LadderOptions(MeasuringOptions):
+    """Ladder: what is tried, and where it comes from."""
+
+    reference: str | None = option(
+        "-r", "--reference", default=None, metavar="FILE|URL", help="Video to encode."
+    )
     hls_score: HlsScore = option(
         "--hls-score",
         default=HlsScore.TIER,
@@ -125,6 +131,38 @@ class LadderOptions:
         default=Minimize.MEAN,
         help="With --titles: keep the mean loss of the titles low, or that of the worst one.",
     )
+
+
+def ladder_arguments(
+    asked: MeasuringOptions,
+    rungs: RungOptions,
+    caps: CapOptions,
+    encoding: EncodingOptions,
+    scoring: ScoringOptions,
+) -> dict[str, Any]:
+    """Name the arguments of `vmafx_tune.ladder`, but for the encoder, for what was typed.
+
+    Raises:
+        UsageError: A target is not a number, or a size not a size.
+        InvalidLadderError: The ladder whose GOPs are asked for cannot be read.
+    """
+    from vmafx_tune.parsing import parse_numbers
+
+    return {
+        "targets": DEFAULT_LADDER_TARGETS
+        if asked.targets is None
+        else parse_numbers(asked.targets, "target"),
+        "resolutions": None if asked.resolutions is None else _sizes(asked.resolutions),
+        "sampling": asked.sampling,
+        "score_at": asked.score_at,
+        "gop_s": asked.gop,
+        "caps": caps,
+        "same_gop_as": None if asked.same_gop_as is None else saved_ladder(asked.same_gop_as),
+        "rungs": rungs,
+        "workers": asked.workers,
+        "encoding": encoding,
+        "scoring": scoring,
+    }
 
 
 @takes_options
@@ -170,11 +208,10 @@ def ladder(
         # must not be the output itself.
         Destination(output.output)
     before = None if asked.from_json is None else saved_ladder(asked.from_json)
-    encoders = _encoders(asked.codec) if before is None else (before.encoder,)
+    encoders = encoders_of(asked.codec) if before is None else (before.encoder,)
     outputs = [replace(output, output=_for_encoder(output.output, name)) for name in encoders]
     with running(outputs[0], "ladder", tools=tools, sources=sources, cluster=cluster) as run:
         import vmafx_tune
-        from vmafx_tune.parsing import parse_numbers
 
         finish = partial(
             _finish,
@@ -194,19 +231,7 @@ def ladder(
         made = vmafx_tune.ladders(
             asked.reference,
             encoders,
-            DEFAULT_LADDER_TARGETS
-            if asked.targets is None
-            else parse_numbers(asked.targets, "target"),
-            resolutions=None if asked.resolutions is None else _sizes(asked.resolutions),
-            sampling=asked.sampling,
-            score_at=asked.score_at,
-            gop_s=asked.gop,
-            caps=caps,
-            same_gop_as=None if asked.same_gop_as is None else saved_ladder(asked.same_gop_as),
-            rungs=rungs,
-            workers=asked.workers,
-            encoding=encoding,
-            scoring=scoring,
+            **ladder_arguments(asked, rungs, caps, encoding, scoring),
             observe=relay,
             session=run.session,
         )
@@ -229,7 +254,7 @@ def _next(made: Iterator[LadderResult], run: Run, relay: _Relay) -> LadderResult
         return next(made)
 
 
-def _encoders(codec: str | None) -> tuple[str, ...]:
+def encoders_of(codec: str | None) -> tuple[str, ...]:
     """Name the encoders as ffmpeg does, and files do."""
     from vmafx_tune.ladder.run import distinct_rows
     from vmafx_tune.parsing import parse_names

@@ -7,7 +7,7 @@ import math
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -28,7 +28,7 @@ from vmafx_tune.parsing import is_url
 if TYPE_CHECKING:
     from vmafx_tune.model import VmafModel
 
-__all__ = ["score"]
+__all__ = ["ScoreOptions", "score", "score_arguments"]
 
 _REMOTE = {
     *("reference", "distorted", "min_score", "server", "server_ca", "server_timeout_s"),
@@ -42,7 +42,7 @@ _SERVER_TIMEOUT_S = 3600.0
 
 @option_group
 class ScoreOptions:
-    """Score: what is compared, and where."""
+    """Score: what is compared."""
 
     min_score: float | None = option(
         "--min-score",
@@ -58,6 +58,12 @@ class ScoreOptions:
         "a negative N skips frames of the distorted clip.",
     )
     frames: bool = option("--frames", default=False, help="Include the score of each frame.")
+
+
+@option_group
+class ServerOptions:
+    """Server: another machine that scores."""
+
     server: str | None = option(
         "--server",
         default=None,
@@ -79,6 +85,11 @@ class ScoreOptions:
     )
 
 
+def score_arguments(asked: ScoreOptions, scoring: ScoringOptions) -> dict[str, Any]:
+    """Name the arguments of `vmafx_tune.score` for what was typed."""
+    return {"min_score": asked.min_score, "offset": asked.offset, "scoring": scoring}
+
+
 @takes_options
 def score(
     *,
@@ -91,6 +102,7 @@ def score(
         typer.Argument(metavar="DISTORTED", help="Distorted clip, the encode: a file or a URL."),
     ],
     asked: ScoreOptions,
+    elsewhere: ServerOptions,
     scoring: ScoringOptions,
     sources: SourceOptions,
     tools: ToolOptions,
@@ -105,12 +117,12 @@ def score(
         vmafx-tune score source.mp4 encode.mp4
         vmafx-tune score source.mp4 encode.mp4 --min-score 93 -o score.json
     """
-    if asked.server is not None:
-        _score_remotely(asked.server, reference, distorted, asked, scoring, output)
+    if elsewhere.server is not None:
+        _score_remotely(elsewhere, reference, distorted, asked, scoring, output)
         return
     with running(output, "score", tools=tools, sources=sources) as run:
-        if asked.server_ca is not None or asked.server_timeout_s is not None:
-            alone = "--server-timeout" if asked.server_ca is None else "--server-ca"
+        if elsewhere.server_ca is not None or elsewhere.server_timeout_s is not None:
+            alone = "--server-timeout" if elsewhere.server_ca is None else "--server-ca"
             raise UsageError(f"{alone} is for --server only. Give both, or neither.")
         import vmafx_tune
 
@@ -118,9 +130,7 @@ def score(
             result = vmafx_tune.score(
                 reference,
                 distorted,
-                min_score=asked.min_score,
-                offset=asked.offset,
-                scoring=scoring,
+                **score_arguments(asked, scoring),
                 observe=observe,
                 session=run.session,
             )
@@ -129,7 +139,7 @@ def score(
 
 
 def _score_remotely(
-    server: str,
+    elsewhere: ServerOptions,
     reference: str,
     distorted: str,
     asked: ScoreOptions,
@@ -156,10 +166,10 @@ def _score_remotely(
             checked_score(asked.min_score, _model_there(scoring.model), "A minimum score")
         started = time.monotonic()
         client = ScoringClient(
-            server,
+            str(elsewhere.server),
             token=os.environ.get("VMAFX_API_TOKEN"),
-            tls_ca=asked.server_ca,
-            timeout_s=asked.server_timeout_s or _SERVER_TIMEOUT_S,
+            tls_ca=elsewhere.server_ca,
+            timeout_s=elsewhere.server_timeout_s or _SERVER_TIMEOUT_S,
         )
         with client:
             answer = client.score(
@@ -176,7 +186,7 @@ def _score_remotely(
             pool=answer.pool,
             score=answer.score,
             features=dict(answer.features),
-            server=server,
+            server=str(elsewhere.server),
             request_id=answer.request_id,
             wall_time_ms=(time.monotonic() - started) * 1000,
             model_version=answer.model_version,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import (
     MISSED_TARGET,
-    Codec,
-    MaxBitrate,
+    LimitOptions,
     OutputOptions,
     Reference,
-    Target,
     running,
 )
 from vmafx_tune.options import (
@@ -20,18 +20,51 @@ from vmafx_tune.options import (
     ScoringOptions,
     SourceOptions,
     ToolOptions,
+    option,
+    option_group,
 )
 
-__all__ = ["search"]
+__all__ = ["SearchOptions", "search", "search_arguments"]
+
+
+@option_group
+class SearchOptions(LimitOptions):
+    """Search: what is searched."""
+
+    codec: str = option(
+        "-c",
+        "--codec",
+        default=DEFAULT_ENCODERS[0],
+        metavar="NAME",
+        help="Encoder, by ffmpeg's name or an alias.",
+    )
+    target: float = option(
+        "-t",
+        "--target",
+        default=DEFAULT_TARGET,
+        metavar="VMAF",
+        help="Pooled VMAF score to reach, from 1 up.",
+    )
+
+
+def search_arguments(
+    asked: SearchOptions, encoding: EncodingOptions, scoring: ScoringOptions
+) -> dict[str, Any]:
+    """Name the arguments of `vmafx_tune.search` for what was typed."""
+    return {
+        "encoder": asked.codec,
+        "target": asked.target,
+        "max_bitrate_kbps": asked.max_bitrate,
+        "encoding": encoding,
+        "scoring": scoring,
+    }
 
 
 @takes_options
 def search(
     *,
     reference: Reference,
-    codec: Codec = DEFAULT_ENCODERS[0],
-    target: Target = DEFAULT_TARGET,
-    max_bitrate: MaxBitrate = None,
+    asked: SearchOptions,
     encoding: EncodingOptions,
     scoring: ScoringOptions,
     sources: SourceOptions,
@@ -54,11 +87,7 @@ def search(
         with run.observing() as observe:
             result = vmafx_tune.search(
                 reference,
-                codec,
-                target,
-                max_bitrate_kbps=max_bitrate,
-                encoding=encoding,
-                scoring=scoring,
+                **search_arguments(asked, encoding, scoring),
                 observe=observe,
                 session=run.session,
             )
