@@ -211,11 +211,12 @@ class PreparedSource:
         """The parts that stand for the source; None to measure the whole of it."""
         if self.sample is None:
             return None
+        verify, subsample = self.encoding.verify, self.scoring.subsample
         return sample_of(
             self.sample,
             self.source.frame_rate,
-            subsample=self.scoring.subsample,
-            verified=self.encoding.verify,
+            subsample=look_subsample(self.scoring.pool, subsample) if verify else subsample,
+            verified=verify,
         )
 
     def probers(
@@ -232,6 +233,7 @@ class PreparedSource:
             prescan: for cheap looks, and of the sample that is to be verified.
         """
         prober = self.session.prober()
+        self.session.whole = self.source if self.sample is None or self.encoding.verify else None
         if self.chunks:
             at_once = self._part_workers(rows, len(self.chunks), workers)
             chunked = self.session.chunked(prober, self.chunks, self.source, workers=at_once)
@@ -273,11 +275,7 @@ class PreparedSource:
         plan = look_plan(self.source.n_frames, probe_frames)
         if plan is None or self.source.variable_frame_rate:
             return ()
-        subsample = look_subsample(self.scoring.pool, self.scoring.subsample)
-        looking = self.session.looking(
-            prober, plan, self.source, lead_in=LOOK_LEAD_IN, subsample=subsample
-        )
-        return (looking,)
+        return (self.session.looking(prober, plan, self.source, lead_in=LOOK_LEAD_IN),)
 
     def noted(self, result: AnswerT) -> AnswerT:
         """Add to an answer's notes what only its source's file tells."""

@@ -68,10 +68,13 @@ class Session:
         probing: Makes the probes.
         keep: Told of each trial encode that this machine makes; None to keep none.
         wrap_scorer: Called with the backend that was chosen; returns what scores in its place.
+        whole: The source of which all is measured, if there is one. It is checked for damage before
+            its parts are looked at.
     """
 
     keep: KeepEncode | None = None
     wrap_scorer: Callable[[Scorer], Scorer] | None = None
+    whole: Source | None = None
 
     def __init__(
         self,
@@ -311,9 +314,7 @@ class Session:
             prober, plan.segments, join, cut=self.reader.cutting(source), workers=workers
         )
 
-    def looking(
-        self, prober: Prober, plan: SamplePlan, source: Source, *, lead_in: int, subsample: int
-    ) -> Prober:
+    def looking(self, prober: Prober, plan: SamplePlan, source: Source, *, lead_in: int) -> Prober:
         """Make a prober that looks at short parts of `source`, joined to one clip.
 
         Args:
@@ -321,7 +322,6 @@ class Session:
             plan: Which parts; all of one length.
             source: The clip that all probes will be of.
             lead_in: Frames at the start of each part whose scores are left out.
-            subsample: One frame in so many is scored.
         """
         from vmafx_tune.sampling.prober import JoinedPartsProber
 
@@ -330,7 +330,6 @@ class Session:
             plan.segments,
             cut=self.reader.cutting(source),
             lead_in=lead_in,
-            subsample=subsample,
             apart=self.sampled(prober, plan, source, lead_in=lead_in),
         )
 

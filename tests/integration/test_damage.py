@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,6 +76,21 @@ def test_nothing_is_encoded_of_a_damaged_source(clips: ClipFactory, name: str) -
     with pytest.raises(UnreadableSourceError, match="damaged: at frame"):
         search(clips.holed(made(clips, name)), "libx264", 80, encoding=FAST, session=session)
 
+    assert not [command for command in ran if "copy.mp4" in command or "pipe:1" in command]
+
+
+def test_nothing_is_encoded_of_a_source_that_is_damaged_outside_its_sample(
+    clips: ClipFactory,
+) -> None:
+    clip = clips.remade("sound-long.mkv", clips.moving(n_frames=96), X264)
+    ran: list[tuple[str, ...]] = []
+    sampled = replace(FAST, sample="2x0.5s", verify=True)
+    session = Session(NO_CACHE, on_command=ran.append)
+
+    with pytest.raises(UnreadableSourceError, match=r"damaged: at frame 4\d") as caught:
+        search(clips.holed(clip), "libx264", 80, encoding=sampled, session=session)
+
+    assert "This was the part" not in str(caught.value)
     assert not [command for command in ran if "copy.mp4" in command or "pipe:1" in command]
 
 

@@ -35,6 +35,7 @@ _UNDAMAGEABLE = frozenset({"rawvideo"})
 
 
 _examined: dict[tuple[Source, Signature | None], Damage | None] = {}
+_examining: dict[tuple[Source, Signature | None], threading.Lock] = {}
 _lock = threading.Lock()
 
 
@@ -56,13 +57,12 @@ def require_intact(source: Source, cancel: CancelToken) -> None:
     # Opening a file that is not there reports what is wrong.
     key = source, file_signature(source.path)
     with _lock:
-        known = key in _examined
-        damage = _examined.get(key)
-    if not known:
-        _, damage = examine(source, cancel)
-        with _lock:
-            _examined[key] = damage
-    if damage is not None:
+        examining = _examining.setdefault(key, threading.Lock())
+    # Searches side by side begin with the same source.
+    with examining:
+        if key not in _examined:
+            _, _examined[key] = examine(source, cancel)
+    if (damage := _examined[key]) is not None:
         raise _refusal(source, damage)
 
 

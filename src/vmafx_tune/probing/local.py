@@ -77,6 +77,7 @@ class EncodingProber:
     def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
         """Encode and score `spec`; see `ports.Prober`."""
         if spec.encode.source.parts and self._parts is not None:
+            self._check(spec.encode.source)
             with self._parts.of(spec.encode.source) as clip:
                 return self._probed(_of(spec, clip), on_progress)
         return self._probed(spec, on_progress, self._keep)
@@ -264,7 +265,11 @@ class LocalProbing:
     def _require_intact(self, source: Source) -> None:
         from vmafx_tune.media.damage import require_intact
 
-        require_intact(source, self._session.cancel)
+        whole = self._session.whole
+        if whole is not None and whole.path == source.path:
+            source = whole
+        if not source.parts:
+            require_intact(source, self._session.cancel)
 
     def _chosen(self) -> Scorer:
         if self._scorer is None:

@@ -138,7 +138,6 @@ class JoinedPartsProber:
         cut: Takes a part of a source.
         lead_in: Frames at the start of each part whose scores are left out, as they suffer from the
             part before.
-        subsample: One frame in so many is scored.
         apart: Probes the parts by themselves, where they cannot be written to one file.
     """
 
@@ -149,14 +148,12 @@ class JoinedPartsProber:
         *,
         cut: Callable[[Source, Segment], Source],
         lead_in: int,
-        subsample: int,
         apart: Prober,
     ) -> None:
         self._prober = prober
         self._segments = tuple(segments)
         self._cut = cut
         self._lead_in = lead_in
-        self._subsample = subsample
         self._apart = apart
 
     def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
@@ -188,7 +185,7 @@ class JoinedPartsProber:
             source, n_frames=sum(part.n_frames for part in parts), excerpt=None, parts=parts
         )
         encode = dataclasses.replace(spec.encode, source=joined, max_bitrate_kbps=None)
-        return dataclasses.replace(spec, encode=encode, subsample=self._subsample)
+        return dataclasses.replace(spec, encode=encode)
 
     def _settled(self, probe: Probe) -> Probe:
         length = self._segments[0].n_frames

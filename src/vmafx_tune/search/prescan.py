@@ -83,6 +83,7 @@ class _Looks:
     """The looks at some parts of a clip.
 
     Attributes:
+        request: What a look measures; of its frames it may score fewer than probes do.
         n_frames: Frames that a look passes.
         work: What it should take, in that of a probe's frame.
         corrected: Makes the clip's score of that of the parts.
@@ -91,6 +92,7 @@ class _Looks:
     """
 
     prober: Prober
+    request: SearchRequest
     n_frames: int
     work: float
     corrected: Callable[[float], float]
@@ -125,6 +127,9 @@ class Prescan:
         # Parts may have more bits a second than the whole, which is all that has a limit.
         encode = replace(request.template.encode, max_bitrate_kbps=None)
         self._request = replace(request, template=replace(request.template, encode=encode))
+        subsample = look_subsample(request.pool, request.template.subsample)
+        template = replace(self._request.template, subsample=subsample)
+        self._looking = replace(self._request, template=template)
         self._observe = observe
         *few, last = probers
         looks = [self._short_looks(prober) for prober in few]
@@ -132,16 +137,20 @@ class Prescan:
         self._failed = False
 
     def _sampled(self, prober: Prober) -> _Looks:
-        looking = replace(self._request, verify=False, chunk_frames=None)
-        return _Looks(prober, looking.n_frames, looking.work, lambda score: score)
+        sample = self._request.sample
+        n_frames, n_parts = (0, 0) if sample is None else (sample.n_sampled, len(sample.segments))
+        # An earlier run that was not verified scored all frames of the sample.
+        request = self._request if stored_scores(prober, self._request) else self._looking
+        work = self._request.look_work(n_frames, request.template.subsample, n_parts)
+        return _Looks(prober, request, n_frames, work, lambda score: score)
 
     def _short_looks(self, prober: Prober) -> _Looks:
         request = self._request
         of_what = None if request.sample is None else request.sample.n_sampled
         plan = look_plan(request.template.encode.source.n_frames, of_what)
         n_frames = request.n_frames if plan is None else plan.n_sampled
-        subsample = look_subsample(request.pool, request.template.subsample)
-        return _Looks(prober, n_frames, request.look_work(n_frames, subsample), _within_clip)
+        work = request.look_work(n_frames, self._looking.template.subsample)
+        return _Looks(prober, self._looking, n_frames, work, _within_clip)
 
     def hints(self, problem: SearchProblem) -> Mapping[int, float]:
         """Look until the crossing of a search is known well enough.
@@ -175,17 +184,19 @@ class Prescan:
         """Tell what the sample said of a target, by its probe that is nearest to it."""
         scores, probes = self._looks[-1].scores, self._looks[-1].probes
         nearest = min(scores, key=lambda step: abs(scores[step] - target), default=None)
-        return searched_sample(self._request, None if nearest is None else probes[nearest])
+        return searched_sample(
+            self._looks[-1].request, None if nearest is None else probes[nearest]
+        )
 
     def _look_around(self, looks: _Looks, problem: SearchProblem) -> None:
-        stored = stored_scores(looks.prober, self._request) if problem.seeds else _NONE
+        stored = stored_scores(looks.prober, looks.request) if problem.seeds else _NONE
         while (step := next_look(problem, looks.scores)) is not None:
             if problem.seeds and step not in stored:
                 break
             self._look(looks, step, problem)
 
     def _look(self, looks: _Looks, step: int, problem: SearchProblem) -> None:
-        template, job = self._request.template, self._job
+        template, job = looks.request.template, self._job
         quality = self._request.knob.quality_of(step)
         number, target, knob = len(looks.scores) + 1, problem.target, self._request.knob.name
         self._observe(

@@ -86,10 +86,11 @@ class SearchRequest:
             n_parts = ceil(self.n_frames / self.chunk_frames)
         return self.n_frames + n_parts * self._start_work
 
-    def look_work(self, n_frames: int, subsample: int) -> float:
-        """What a look at so many joined frames should take, likewise, if it scores one in some."""
+    def look_work(self, n_frames: int, subsample: int, n_parts: int = 1) -> float:
+        """What a look at so many frames should take, likewise, if it scores one in some."""
         scored = self.template.subsample / subsample
-        return n_frames * (self.encode_cost + scored) / (self.encode_cost + 1) + self._start_work
+        work = n_frames * (self.encode_cost + scored) / (self.encode_cost + 1)
+        return work + n_parts * self._start_work
 
     @property
     def _start_work(self) -> float:

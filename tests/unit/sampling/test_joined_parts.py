@@ -47,10 +47,10 @@ class EndOfTestError(VmafxTuneError):
 
 
 def joined_prober(prober: Fake, apart: Fake) -> JoinedPartsProber:
-    return JoinedPartsProber(prober, PARTS, cut=cut, lead_in=4, subsample=3, apart=apart)
+    return JoinedPartsProber(prober, PARTS, cut=cut, lead_in=4, apart=apart)
 
 
-def test_the_parts_are_one_clip_without_a_limit_and_few_of_its_frames_are_scored() -> None:
+def test_the_parts_are_one_clip_without_a_limit() -> None:
     prober = Fake()
 
     with pytest.raises(EndOfTestError):
@@ -62,7 +62,6 @@ def test_the_parts_are_one_clip_without_a_limit_and_few_of_its_frames_are_scored
     assert [(part.first_frame, part.n_frames) for part in source.parts] == [(5, 12), (30, 12)]
     assert source.n_frames == 24
     assert asked.encode.max_bitrate_kbps is None
-    assert asked.subsample == 3
 
 
 def test_parts_that_do_not_fit_into_one_file_are_probed_apart() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +11,7 @@ from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.errors import CancelledError, EncodeFailedError
 from vmafx_tune.events import Event, ProbeFinished, ProbeStarted, Warned, ignore
 from vmafx_tune.knob import TypicalCurve
+from vmafx_tune.model import PoolMethod
 from vmafx_tune.sampling.parts import SamplePlan, Segment
 from vmafx_tune.search.engine import search
 from vmafx_tune.search.prescan import Prescan
@@ -18,6 +19,7 @@ from vmafx_tune.search.state import SearchProblem
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Probe, ProbeSpec
+    from vmafx_tune.ports import ProbeProgress
     from vmafx_tune.search.request import SearchRequest
 
 PRIOR = TypicalCurve(38, 5)
@@ -37,6 +39,18 @@ class RecallingProber(CurveProber):
         return CurveProber(self.vmaf_of).probe(replace(template, encode=encode))
 
 
+@dataclass
+class PartsCurveProber(RecallingProber):
+    """Makes each probe of two parts."""
+
+    specs: list[ProbeSpec] = field(default_factory=list)
+
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
+        self.specs.append(spec)
+        probe = super().probe(spec, on_progress=on_progress)
+        return replace(probe, parts=(probe, probe))
+
+
 def whole(quality: float) -> float:
     return 98 / (1 + math.exp((quality - 30) / 6))
 
@@ -48,6 +62,18 @@ def parts(quality: float) -> float:
 
 def asking(strategy: SearchStrategy = SearchStrategy.INTERPOLATE) -> SearchRequest:
     return request(target=90, strategy=strategy, typical=PRIOR)
+
+
+def sampled(*, verify: bool) -> SearchRequest:
+    asked = asking()
+    encode = replace(asked.template.encode, source=replace(SOURCE, n_frames=1000))
+    parts_of_it = tuple(Segment(first, 50) for first in range(0, 1000, 200))
+    return replace(
+        asked,
+        template=replace(asked.template, encode=encode),
+        sample=SamplePlan(parts_of_it, 1000),
+        verify=verify,
+    )
 
 
 def test_looks_come_before_the_first_probe_and_save_some() -> None:
@@ -90,20 +116,35 @@ def test_looks_are_told_apart_from_probes() -> None:
 def test_looks_take_the_sample_that_is_verified_and_less_of_one_that_is_not(
     verify: bool, n_frames: int
 ) -> None:
-    asked = asking()
-    encode = replace(asked.template.encode, source=replace(SOURCE, n_frames=1000))
-    parts_of_it = tuple(Segment(first, 50) for first in range(0, 1000, 200))
-    asked = replace(
-        asked,
-        template=replace(asked.template, encode=encode),
-        sample=SamplePlan(parts_of_it, 1000),
-        verify=verify,
-    )
+    asked = sampled(verify=verify)
     events: list[Event] = []
 
     Prescan(asked, [CurveProber(parts)], events.append).hints(SearchProblem(90, 51, prior=PRIOR))
 
     assert {e.n_frames for e in events if isinstance(e, ProbeStarted)} == {n_frames}
+
+
+@pytest.mark.parametrize(("pool", "subsample"), [(PoolMethod.MEAN, 3), (PoolMethod.P5, 1)])
+def test_looks_and_verified_samples_score_one_frame_in_three_of_which_means_are_taken(
+    pool: PoolMethod, subsample: int
+) -> None:
+    asked = replace(sampled(verify=True), pool=pool)
+    probers = [PartsCurveProber(parts), PartsCurveProber(parts)]
+
+    looks = Prescan(asked, probers, ignore)
+    looks.hints(SearchProblem(90, 51, prior=PRIOR))
+
+    assert {spec.subsample for prober in probers for spec in prober.specs} == {subsample}
+    assert (found := looks.sample(90)) is not None
+    assert found.subsample == subsample
+
+
+def test_a_verified_sample_scores_all_frames_where_an_earlier_run_did() -> None:
+    prober = PartsCurveProber(parts, stored=(20.0,))
+
+    Prescan(sampled(verify=True), [prober], ignore).hints(SearchProblem(90, 51, prior=PRIOR))
+
+    assert {spec.subsample for spec in prober.specs} == {1}
 
 
 def test_looks_that_mislead_cost_time_and_change_nothing() -> None:
