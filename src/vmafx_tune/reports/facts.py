@@ -37,6 +37,7 @@ __all__ = [
     "limit_of",
     "notes",
     "proof",
+    "rate_of",
     "scorer",
     "setting",
     "speed",
@@ -66,7 +67,7 @@ class Sheet:
     Attributes:
         headings: From left to right.
         rows: One text for each heading.
-        styles: Of each row: `best`, `failed` or empty; none at all where rows are alike.
+        styles: Of each row: `best`, `failed`, `stopped` or empty; none at all where rows are alike.
     """
 
     headings: tuple[Heading, ...]
@@ -152,9 +153,9 @@ def proof(answer: Answer) -> str:
     return f"{formatting.quality(worse.crf)}: {vmaf}"
 
 
-def speed(source: Source, encode_time_ms: float | None) -> str:
-    """Tell an encode's speed in frames per second."""
-    if not encode_time_ms or encode_time_ms < 0:
+def speed(source: Source | None, encode_time_ms: float | None) -> str:
+    """Tell an encode's speed in frames per second, where the source's length is known."""
+    if source is None or not encode_time_ms or encode_time_ms < 0:
         return formatting.ABSENT
     return f"{source.n_frames / encode_time_ms * 1000:,.0f} fps"
 
@@ -223,8 +224,15 @@ def encode_commands(label: str, encode: Answer | MeasuredEncode) -> list[tuple[s
     ]
 
 
-def describe_source(source: Source) -> str:
-    """Say what a source is, in a line."""
+def rate_of(source: Source | None) -> Fraction | None:
+    """Return the frame rate of a source; None of that of a saved result, which is not known."""
+    return None if source is None else source.frame_rate
+
+
+def describe_source(source: Source | None, path: Path) -> str:
+    """Say what a source is, in a line; what a saved result knows of it is its name."""
+    if source is None:
+        return str(path)
     return _described(
         source.path,
         source.resolution,

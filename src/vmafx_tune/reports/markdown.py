@@ -116,7 +116,7 @@ def compare_markdown(result: CompareResult) -> str:
 def _circumstances(result: CompareResult) -> str:
     scored = f"{result.pool.value} at {result.display}, scored by {ranking.scorer(result)}"
     lines = [
-        f"Source: {code(facts.describe_source(result.source))}",
+        f"Source: {code(facts.describe_source(result.source, result.src))}",
         f"Model: {code(result.model)}, {escape(scored)}",
         f"ffmpeg {escape(result.ffmpeg_version)}, vmafx-tune {escape(__version__)}",
     ]

@@ -86,7 +86,7 @@ def remarks(result: CompareResult) -> list[str]:
 def circumstances(result: CompareResult) -> list[tuple[str, str]]:
     """List under which circumstances a comparison was made; what is not known is empty."""
     return [
-        ("Source", facts.describe_source(result.source)),
+        ("Source", facts.describe_source(result.source, result.src)),
         ("Model", f"{result.model}, {result.pool.value} at {result.display}"),
         ("Compared in", facts.compared_in(result.comparison)),
         ("Scored by", scorer(result)),
@@ -221,7 +221,7 @@ def _samples(result: CompareResult) -> list[tuple[str, str]]:
 def chunks(result: CompareResult) -> str:
     """Say what each encode is made of; empty where it is of one piece."""
     chunk_frames = next((row.chunk_frames for row in result.rows if row.chunk_frames), None)
-    return describe_chunks(chunk_frames, result.source.frame_rate)
+    return describe_chunks(chunk_frames, facts.rate_of(result.source))
 
 
 def commands(result: CompareResult) -> list[tuple[str, Sequence[str]]]:

@@ -24,10 +24,10 @@ __all__ = ["FORMATS", "fit_encoding", "formats_of", "render"]
 
 FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "score": ("table", "json", "csv"),
+        "score": ("table", "json", "csv", "html"),
         "remote_score": ("table", "json"),
-        "search": ("table", "json"),
-        "encode": ("table", "json"),
+        "search": ("table", "json", "html"),
+        "encode": ("table", "json", "html"),
         "compare": ("table", "json", "markdown", "csv", "html"),
         "ladder": ("table", "json", "markdown", "hls", "dash", "html"),
         "catalogue": ("table", "json"),
@@ -77,6 +77,8 @@ def render(
         return _table(result, frames=frames, commands=commands, terminal=terminal)
     if fmt == "json":
         return _json(result, frames=frames)
+    if fmt == "html":
+        return _html(result)
     written: Any = result
     match result.command:
         case "score":
@@ -84,7 +86,7 @@ def render(
         case "ladder":
             return _ladder(written, fmt, hls_score)
         case "gate":
-            return _gate(written, fmt)
+            return _gate_markdown(written)
         case _:
             return _comparison(written, fmt)
 
@@ -121,6 +123,12 @@ def _json(result: Result, *, frames: bool) -> str:
     return dumps(result)
 
 
+def _html(result: Result) -> str:
+    from vmafx_tune.reports.html.pages import page_of
+
+    return page_of(result)
+
+
 def _score_csv(result: ScoreResult, *, frames: bool) -> str:
     from vmafx_tune.reports.json_csv import score_csv, score_frames_csv
 
@@ -132,13 +140,9 @@ def _comparison(result: CompareResult, fmt: str) -> str:
         from vmafx_tune.reports.json_csv import compare_csv
 
         return compare_csv(result)
-    if fmt == "markdown":
-        from vmafx_tune.reports.markdown import compare_markdown
+    from vmafx_tune.reports.markdown import compare_markdown
 
-        return compare_markdown(result)
-    from vmafx_tune.reports.html.pages import compare_html
-
-    return compare_html(result)
+    return compare_markdown(result)
 
 
 def _ladder(result: LadderResult, fmt: str, hls_score: HlsScore) -> str:
@@ -146,21 +150,13 @@ def _ladder(result: LadderResult, fmt: str, hls_score: HlsScore) -> str:
         from vmafx_tune.reports.markdown import ladder_markdown
 
         return ladder_markdown(result)
-    if fmt == "html":
-        from vmafx_tune.reports.html.pages import ladder_html
-
-        return ladder_html(result)
     return _manifest(result, fmt, hls_score)
 
 
-def _gate(result: GateResult, fmt: str) -> str:
-    if fmt == "markdown":
-        from vmafx_tune.reports.markdown import gate_markdown
+def _gate_markdown(result: GateResult) -> str:
+    from vmafx_tune.reports.markdown import gate_markdown
 
-        return gate_markdown(result)
-    from vmafx_tune.reports.html.pages import gate_html
-
-    return gate_html(result)
+    return gate_markdown(result)
 
 
 def _manifest(result: LadderResult, fmt: str, hls_score: HlsScore) -> str:

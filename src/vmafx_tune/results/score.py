@@ -14,6 +14,7 @@ from vmafx_tune.results.record import (
     PathText,
     PoolText,
     PythonOnly,
+    RateText,
     Record,
     Result,
     SizeText,
@@ -80,6 +81,9 @@ class ScoreResult(Provenance):
     where frames of the distorted were skipped."""
     filter: str
     """ffmpeg filters before the reference, as for -vf; empty for none."""
+    frame_rate: RateText | None = None
+    """Frames per second of the clips, exactly: `25`, `30000/1001`; where it varies, their
+    average."""
     worst_frames: tuple[WorstFrame, ...] = ()
     """Frames with the lowest scores, the worst one first, at least a second apart."""
     worst_seconds: tuple[WorstSecond, ...] = ()

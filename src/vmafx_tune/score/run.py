@@ -75,6 +75,7 @@ def run_score(
         reference_damage=reference.damage,
         distorted_damage=distorted.damage,
         filter=reference.filters,
+        frame_rate=reference.frame_rate,
         reference_source=reference,
         distorted_source=distorted,
         vmaf_model=request.model,

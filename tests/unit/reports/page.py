@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from html.parser import HTMLParser
+from typing import Any
 
-__all__ = ["Page"]
+from vmafx_tune.reports.charts.drawing import runtime
 
-_VOID = {"meta", "circle", "line", "polygon", "polyline"}
+__all__ = ["Page", "without_runtime"]
+
+_VOID = {"meta", "img"}
+
+
+def without_runtime(text: str) -> str:
+    """Leave out what draws the charts, which holds all kinds of numbers and names."""
+    return text.replace(runtime(), "")
 
 
 class Page(HTMLParser):
@@ -19,6 +28,13 @@ class Page(HTMLParser):
         self.attributes: list[tuple[str, str | None]] = []
         self.feed(text)
         self.close()
+
+    @property
+    def chart(self) -> dict[str, Any]:
+        """The description of the only chart."""
+        (described,) = (text for text in self.texts["script"] if text.startswith("{"))
+        found: dict[str, Any] = json.loads(described)
+        return found
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.attributes += attrs

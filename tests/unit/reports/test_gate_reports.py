@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.unit.reports.factories import gate_result
-from vmafx_tune.reports.html.pages import gate_html
+from vmafx_tune.reports.html.pages import page_of
 from vmafx_tune.reports.markdown import gate_markdown
 from vmafx_tune.reports.tables import table_text
 
@@ -25,5 +25,5 @@ def test_markdown_begins_with_the_verdict_and_shows_all_checks() -> None:
 
 
 def test_a_page_shows_regressions_before_the_table() -> None:
-    page = gate_html(gate_result())
+    page = page_of(gate_result())
     assert page.index(f'<p class="failure">{SENTENCE}</p>') < page.index("<table>")

@@ -15,7 +15,7 @@ from tests.unit.reports.package_factories import package_result
 from vmafx_tune import formatting
 from vmafx_tune.formatting import ABSENT
 from vmafx_tune.reports.facts import HDR_NOTE
-from vmafx_tune.reports.html.pages import compare_html
+from vmafx_tune.reports.html.pages import page_of
 from vmafx_tune.reports.markdown import compare_markdown
 from vmafx_tune.reports.tables import print_result, table_text, terminal_text
 from vmafx_tune.results.measurement import Sample, SampledPart, SampleEstimate
@@ -151,7 +151,7 @@ def test_notes_of_a_comparison_and_of_its_rows_are_shown(target: float) -> None:
     result = replace(
         factories.compare_result((target,), rows=(row,)), notes=("The clip is a still.",)
     )
-    texts = ["\n".join(lines(result)), compare_markdown(result), compare_html(result)]
+    texts = ["\n".join(lines(result)), compare_markdown(result), page_of(result)]
     for shown in texts:
         assert f"libx264 at {target:g}: The alpha is gone." in shown
         assert "The clip is a still." in shown

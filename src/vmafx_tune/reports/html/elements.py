@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from html import escape
 from importlib import resources
 from string import Template
@@ -10,38 +11,54 @@ from typing import TYPE_CHECKING
 from vmafx_tune import formatting
 from vmafx_tune._version import __version__
 from vmafx_tune.reports import facts
-from vmafx_tune.reports.html.chart import N_STYLES, marker
+from vmafx_tune.reports.charts import drawing
+from vmafx_tune.reports.charts.style import DARK, LIGHT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from vmafx_tune.reports.html.chart import Series
+    from vmafx_tune.reports.charts.style import Chart
+    from vmafx_tune.reports.facts import Sheet
 
-__all__ = ["NUMBER", "TEXT", "chart", "commands", "heading", "page", "paragraph", "table"]
-
-TEXT, NUMBER = "", "number"
-"""What a column of a table holds; numbers stand at the right."""
+__all__ = ["article", "chart", "commands", "heading", "page", "paragraph", "table"]
 
 
-def page(
-    title: str, circumstances: Iterable[tuple[str, str]], chart: str, sections: Iterable[str]
-) -> str:
+def page(title: str, articles: Sequence[str], names: Sequence[str] = ()) -> str:
     """Write a page without external resources.
 
     Args:
         title: What it is about, as text.
-        circumstances: Names and values to begin with, as text; those without a value are left out.
-        chart: An element, or empty.
-        sections: Further elements.
+        articles: What it holds, as `article` writes it.
+        names: What each is called in the list that leads to them; none where there is no list.
     """
     template = resources.files("vmafx_tune.reports.html").joinpath("page.html")
+    body = "\n".join(articles)
+    has_chart = 'class="vega"' in body
     return Template(template.read_text(encoding="utf-8")).substitute(
         title=_text(title),
-        circumstances=_definitions(circumstances),
-        chart=chart,
-        sections="\n".join(sections),
+        light=_properties(LIGHT),
+        dark=_properties(DARK),
+        contents=_contents(names),
+        articles=body,
         footer=f"vmafx-tune {_text(__version__)}",
+        runtime=f"<script>{drawing.runtime()}</script>" if has_chart else "",
     )
+
+
+def article(
+    title: str, circumstances: Iterable[tuple[str, str]], sections: Iterable[str], name: str = ""
+) -> str:
+    """Write what a page says of one result.
+
+    Args:
+        title: What was found, as text.
+        circumstances: Names and values to begin with, as text; those without a value are left out.
+        sections: Further elements.
+        name: What links lead to it by; empty for none.
+    """
+    named = f' id="{name}"' if name else ""
+    parts = [f"<h1>{_text(title)}</h1>", _definitions(circumstances), *sections]
+    return "\n".join([f"<article{named}>", *parts, "</article>"])
 
 
 def heading(value: str) -> str:
@@ -54,39 +71,38 @@ def paragraph(value: str, kind: str) -> str:
 
     Args:
         value: The sentence, as text.
-        kind: `failure` or `note`.
+        kind: `failure`, `note` or `hint`.
     """
     return f'<p class="{kind}">{_text(value)}</p>'
 
 
-def chart(svg: str, series: Sequence[Series], hint: str) -> str:
-    """Put a chart above its legend.
+def chart(described: Chart | None) -> Iterator[str]:
+    """Draw a chart; without the package that draws, its numbers as a table. Nothing for None."""
+    if described is None:
+        return
+    if not drawing.can_draw():
+        yield paragraph(drawing.HOW_TO_INSTALL, "note")
+        yield table(described.sheet)
+        return
+    spec = {**described.spec, "width": "container", "autosize": {"type": "fit-x", "resize": True}}
+    data = json.dumps(spec, separators=(",", ":")).replace("<", r"\u003c")
+    yield (
+        f'<figure class="chart"><div class="vega" role="img" aria-label="{_text(described.name)}">'
+        f'</div><script type="application/json">{data}</script>\n'
+        f"<figcaption>{_text(described.hint)}</figcaption></figure>"
+    )
 
-    Args:
-        svg: The chart; the whole is empty where it is.
-        series: Those that it shows, in its order.
-        hint: What else is to be known of it, as text.
-    """
-    if not svg:
-        return ""
-    entries = [_legend_entry(index, one.name) for index, one in enumerate(series) if one.points]
-    legend = "\n".join([*entries, f'<li class="hint">{_text(hint)}</li>'])
-    return f'<div class="chart">\n{svg}\n<ul class="legend">\n{legend}\n</ul>\n</div>'
 
-
-def table(columns: Sequence[tuple[str, str]], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """Write a table, which scrolls where it is wider than the page.
-
-    Args:
-        columns: Title of each, and `TEXT` or `NUMBER`.
-        rows: Style class of each, which may be empty, and one text for each column.
-    """
-    head = "".join(_cell("th", kind, title) for title, kind in columns)
+def table(sheet: Sheet) -> str:
+    """Write a table, which scrolls where it is wider than the page."""
+    kinds = ["number" if heading.number else "" for heading in sheet.headings]
+    titles = [heading.title for heading in sheet.headings]
+    head = "".join(_cell("th", kind, title) for kind, title in zip(kinds, titles, strict=True))
     body = "\n".join(
         f"<tr{_class(style)}>"
-        + "".join(_cell("td", kind, cell) for (_, kind), cell in zip(columns, cells, strict=True))
+        + "".join(_cell("td", kind, cell) for kind, cell in zip(kinds, cells, strict=True))
         + "</tr>"
-        for style, cells in rows
+        for style, cells in sheet.styled_rows
     )
     return (
         f'<div class="scroll"><table>\n<thead><tr>{head}</tr></thead>\n'
@@ -110,16 +126,24 @@ def commands(labelled: Iterable[tuple[str, Sequence[str]]]) -> Iterator[str]:
         )
 
 
+def _contents(names: Sequence[str]) -> str:
+    if not names:
+        return ""
+    listed = "\n".join(
+        f'<li><a href="#r{number}">{_text(name)}</a></li>' for number, name in enumerate(names)
+    )
+    return f"<nav><ol>\n{listed}\n</ol></nav>"
+
+
+def _properties(colours: Mapping[str, str]) -> str:
+    return " ".join(f"--{name}: {colour};" for name, colour in colours.items())
+
+
 def _definitions(entries: Iterable[tuple[str, str]]) -> str:
     listed = "\n".join(
         f"<dt>{_text(name)}</dt><dd>{_text(value)}</dd>" for name, value in entries if value
     )
     return f"<dl>\n{listed}\n</dl>"
-
-
-def _legend_entry(index: int, name: str) -> str:
-    symbol = f'<svg viewBox="-7 -7 14 14" aria-hidden="true"><g>{marker(index, 0, 0)}</g></svg>'
-    return f'<li class="s{index % N_STYLES}">{symbol}<span>{_text(name)}</span></li>'
 
 
 def _cell(tag: str, kind: str, value: str) -> str:

@@ -1,166 +1,165 @@
-"""A comparison or a ladder as an HTML page that works offline: chart, tables, commands to copy."""
+"""Results as HTML pages that work offline: chart, tables, commands to copy."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vmafx_tune import formatting
-from vmafx_tune.reports import facts, gate_facts, ladder_facts, ranking
+from vmafx_tune.reports import gate_facts, ladder_facts, ranking, score_facts, search_facts
+from vmafx_tune.reports.charts.results import chart_of
 from vmafx_tune.reports.html import elements
-from vmafx_tune.reports.html.chart import ChartPoint, Series, rate_quality_svg
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from vmafx_tune.model import Resolution
-    from vmafx_tune.reports.facts import Sheet
     from vmafx_tune.results.compare import BdRate, CompareResult
+    from vmafx_tune.results.encode import EncodeResult
     from vmafx_tune.results.gate import GateResult
-    from vmafx_tune.results.ladder import Encode, LadderResult
-    from vmafx_tune.results.search import ProbeSummary
+    from vmafx_tune.results.ladder import LadderResult
+    from vmafx_tune.results.record import Result
+    from vmafx_tune.results.score import ScoreResult
+    from vmafx_tune.results.search import SearchResult
 
-__all__ = [
-    "compare_html",
-    "gate_html",
-    "ladder_html",
-]
-
-_COMPARE_HINT = "Ringed probes are answers. Bitrate is on a logarithmic scale."
+__all__ = ["page_of", "summary_page"]
 
 
-def compare_html(result: CompareResult) -> str:
-    """Write a comparison as a page without external resources."""
-    return elements.page(
-        ranking.heading(result),
-        ranking.circumstances(result),
-        _compare_chart(result),
-        _compare_sections(result),
+def page_of(result: Result) -> str:
+    """Write a result as a page without external resources."""
+    write = _ARTICLES[result.command]
+    title, circumstances, sections = write(result)
+    return elements.page(title, [elements.article(title, circumstances, sections)])
+
+
+def summary_page(title: str, results: Mapping[str, Result]) -> str:
+    """Write several results as one page, with a list that leads to them.
+
+    Args:
+        title: What the page is about.
+        results: By what the list calls them; of any commands.
+    """
+    articles = []
+    for number, (name, result) in enumerate(results.items()):
+        found, circumstances, sections = _ARTICLES[result.command](result)
+        entries = [("Result", name), *circumstances]
+        articles.append(elements.article(found, entries, sections, f"r{number}"))
+    return elements.page(title, articles, [*results])
+
+
+def _score(result: ScoreResult) -> _Article:
+    title = f"VMAF {formatting.vmaf(result.score, score_facts.DECIMALS)}"
+    return title, score_facts.circumstances(result), _score_sections(result)
+
+
+def _score_sections(result: ScoreResult) -> Iterator[str]:
+    pooling = score_facts.pooling(result.pool, result.n_frames, result.subsample)
+    yield elements.paragraph(pooling, "hint")
+    yield from elements.chart(chart_of(result))
+    yield from _notes(score_facts.remarks(result))
+    if result.worst_frames:
+        yield elements.heading("Worst frames and seconds")
+        yield elements.table(score_facts.worst_sheet(result))
+    yield elements.heading("Pooled")
+    yield elements.table(score_facts.pooled_sheet(result.pooled))
+    if result.features:
+        yield elements.heading("Features")
+        yield elements.table(score_facts.feature_sheet(result.features))
+
+
+def _search(result: SearchResult) -> _Article:
+    return search_facts.heading(result), search_facts.circumstances(result), _searched(result)
+
+
+def _searched(result: SearchResult) -> Iterator[str]:
+    if result.error:
+        yield elements.paragraph(result.error, "failure")
+    yield from elements.chart(chart_of(result))
+    yield from _notes(search_facts.remarks(result))
+    yield elements.heading("Probes")
+    yield elements.table(search_facts.probe_sheet(result))
+    yield from elements.commands(search_facts.commands(result))
+
+
+def _encode(result: EncodeResult) -> _Article:
+    output = result.output
+    delivered = (
+        [("Output", "nothing was written")]
+        if output is None
+        else [("Output", str(output.path)), *search_facts.delivery(result, output)]
     )
+    circumstances = search_facts.circumstances(result, with_time=output is None)
+    return search_facts.heading(result), [*delivered, *circumstances], _searched(result)
 
 
-def _compare_sections(result: CompareResult) -> Iterator[str]:
+def _compare(result: CompareResult) -> _Article:
+    return ranking.heading(result), ranking.circumstances(result), _compared(result)
+
+
+def _compared(result: CompareResult) -> Iterator[str]:
+    yield from elements.chart(chart_of(result))
     for target in result.targets:
         yield elements.heading(f"VMAF {formatting.given(target)}")
-        yield _table(ranking.target_sheet(result, target))
-    for who, why in ranking.failures(result):
-        yield elements.paragraph(f"{who}: {why}", "failure")
-    for message in ranking.remarks(result):
-        yield elements.paragraph(message, "note")
+        yield elements.table(ranking.target_sheet(result, target))
+    yield from _failures(ranking.failures(result))
+    yield from _notes(ranking.remarks(result))
     yield from _bd_rates(result.bd_rate)
     yield from elements.commands(ranking.commands(result))
-
-
-def _compare_chart(result: CompareResult) -> str:
-    series = [_series(result, encoder) for encoder in result.codecs]
-    svg = rate_quality_svg(series, result.targets)
-    return elements.chart(svg, series, _COMPARE_HINT)
-
-
-def _series(result: CompareResult, encoder: str) -> Series:
-    answers = {row.best_crf for row in result.rows if row.codec == encoder and row.ok}
-    points = (
-        ChartPoint(
-            probe.bitrate_kbps, probe.vmaf_score, _hover(encoder, probe), probe.crf in answers
-        )
-        for probe in ranking.curve_of(result, encoder)
-    )
-    return Series(encoder, tuple(points))
-
-
-def _hover(encoder: str, probe: ProbeSummary) -> str:
-    return (
-        f"{encoder} {facts.setting(encoder, probe.crf)}: VMAF {formatting.vmaf(probe.vmaf_score)}, "
-        f"{formatting.bitrate(probe.bitrate_kbps)} kb/s"
-    )
 
 
 def _bd_rates(bd_rates: Sequence[BdRate]) -> Iterator[str]:
     if not bd_rates:
         return
     yield elements.heading("BD-rate")
-    yield _table(ranking.bd_sheet(bd_rates))
-    yield from (elements.paragraph(bd.reason, "note") for bd in bd_rates if bd.reason)
+    yield elements.table(ranking.bd_sheet(bd_rates))
+    yield from _notes(bd.reason for bd in bd_rates if bd.reason)
 
 
-_LADDER_HINT = (
-    "The thick line is the hull; numbered points are rungs. Bitrate is on a logarithmic scale."
-)
-
-
-def ladder_html(result: LadderResult) -> str:
-    """Write a ladder as a page without external resources."""
-    return elements.page(
-        ladder_facts.heading(result),
-        ladder_facts.circumstances(result),
-        _ladder_chart(result),
-        _ladder_sections(result),
-    )
-
-
-def _ladder_sections(result: LadderResult) -> Iterator[str]:
-    yield from _rungs(result)
-    if result.cloud:
-        yield elements.heading("kb/s @ quality of each resolution and target")
-        yield _table(ladder_facts.cell_sheet(result))
-    for where, why in ladder_facts.failures(result):
-        yield elements.paragraph(f"{where}: {why}", "failure")
-    remarks = ladder_facts.remarks(result)
-    if remarks:
-        yield elements.heading("Notes")
-    for message in remarks:
-        yield elements.paragraph(message, "note")
-    yield from elements.commands(ladder_facts.commands(result))
+def _ladder(result: LadderResult) -> _Article:
+    return ladder_facts.heading(result), ladder_facts.circumstances(result), _rungs(result)
 
 
 def _rungs(result: LadderResult) -> Iterator[str]:
+    yield from elements.chart(chart_of(result))
     yield elements.heading("Rungs")
     empty = ladder_facts.why_empty(result)
     if empty is None:
-        yield _table(ladder_facts.rung_sheet(result))
+        yield elements.table(ladder_facts.rung_sheet(result))
     else:
         yield elements.paragraph(empty, "failure")
+    if result.cloud:
+        yield elements.heading("kb/s @ quality of each resolution and target")
+        yield elements.table(ladder_facts.cell_sheet(result))
+    yield from _failures(ladder_facts.failures(result))
+    remarks = ladder_facts.remarks(result)
+    if remarks:
+        yield elements.heading("Notes")
+    yield from _notes(remarks)
+    yield from elements.commands(ladder_facts.commands(result))
 
 
-def _ladder_chart(result: LadderResult) -> str:
-    numbers = {
-        (rung.resolution, rung.crf): str(number)
-        for number, rung in enumerate(result.renditions, start=1)
-    }
-    series = [
-        Series(str(size), tuple(_chart_point(result, point, numbers) for point in points))
-        for size, points in ladder_facts.points_by_resolution(result).items()
-    ]
-    hull = [_chart_point(result, point, numbers) for point in result.hull]
-    svg = rate_quality_svg(series, (), hull=hull, one_line_per="resolution")
-    return elements.chart(svg, series, _LADDER_HINT)
-
-
-def _chart_point(
-    result: LadderResult, point: Encode, numbers: dict[tuple[Resolution, float], str]
-) -> ChartPoint:
-    number = numbers.get((point.resolution, point.crf), "")
-    return ChartPoint(
-        point.bitrate_kbps,
-        point.vmaf,
-        ladder_facts.point_text(result, point),
-        is_answer=bool(number),
-        tag=number,
-    )
-
-
-def gate_html(result: GateResult) -> str:
-    """Write the checks of a gate as a page."""
+def _gate(result: GateResult) -> _Article:
     sections = [
         *(elements.paragraph(check.message, "failure") for check in result.regressions),
-        _table(gate_facts.sheet(result)),
+        elements.table(gate_facts.sheet(result)),
     ]
-    entries = [("Verdict", gate_facts.verdict(result))]
-    return elements.page(gate_facts.heading(result), entries, "", sections)
+    return gate_facts.heading(result), [("Verdict", gate_facts.verdict(result))], sections
 
 
-def _table(sheet: Sheet) -> str:
-    columns = [
-        (heading.title, elements.NUMBER if heading.number else elements.TEXT)
-        for heading in sheet.headings
-    ]
-    return elements.table(columns, sheet.styled_rows)
+def _failures(failures: Iterable[tuple[str, str]]) -> Iterator[str]:
+    yield from (elements.paragraph(f"{who}: {why}", "failure") for who, why in failures)
+
+
+def _notes(messages: Iterable[str]) -> Iterator[str]:
+    yield from (elements.paragraph(message, "note") for message in messages)
+
+
+_Article = tuple[str, "Iterable[tuple[str, str]]", "Iterable[str]"]
+"""Title, circumstances and sections."""
+
+_ARTICLES: Mapping[str, Callable[[Any], _Article]] = {
+    "score": _score,
+    "search": _search,
+    "encode": _encode,
+    "compare": _compare,
+    "ladder": _ladder,
+    "gate": _gate,
+}

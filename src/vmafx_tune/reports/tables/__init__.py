@@ -122,7 +122,7 @@ def _parts(result: Result, *, frames: bool, commands: bool) -> Iterator[Part]:
 
 
 _ANY_WIDTH = 10_000
-_STYLES = {"": "", "best": "bold", "failed": "red"}
+_STYLES = {"": "", "best": "bold", "failed": "red", "stopped": "dim"}
 
 
 @frozen

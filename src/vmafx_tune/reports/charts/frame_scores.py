@@ -1,0 +1,162 @@
+"""The score of each frame over time, with the worst frames and seconds marked."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from vmafx_tune import formatting
+from vmafx_tune.reports.charts.style import CONFIG, MARGIN, Chart, Spec, field, tooltip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from fractions import Fraction
+
+    from vmafx_tune.reports.facts import Sheet
+    from vmafx_tune.results.score import ScoreResult
+
+__all__ = ["frame_scores", "thinned"]
+
+_MOST_POINTS = 2000
+# Below it, points of frames do not touch.
+_FEW_POINTS = 120
+_CLOCK = "floor(datum.value / 60) + ':' + format(datum.value % 60, '02d')"
+_CLOCK_FROM_S = 60
+
+
+def frame_scores(
+    result: ScoreResult, frames: Sequence[tuple[int, float]], frame_rate: Fraction, sheet: Sheet
+) -> Chart:
+    """Describe the chart.
+
+    Args:
+        result: Tells the worst frames and seconds, and the pooled score.
+        frames: Number and score of each, at least one, in order.
+        frame_rate: Of the clip.
+        sheet: Shown where the chart cannot be drawn.
+    """
+    shown = thinned(frames, _MOST_POINTS)
+    rows = [_row(frame, score, frame_rate) for frame, score in shown]
+    low = min(score for _, score in shown)
+    high = max(100.0, *(score for _, score in shown))
+    long = rows[-1]["s"] >= _CLOCK_FROM_S
+    spec = {
+        "config": CONFIG,
+        "height": 320,
+        "data": {"values": rows},
+        "encoding": {
+            "x": field(
+                "s",
+                title="min:s" if long else "s",
+                scale={"domain": [rows[0]["s"], rows[-1]["s"]], "nice": False},
+                axis={"grid": False, **({"labelExpr": _CLOCK, "tickMinStep": 1} if long else {})},
+            ),
+            "y": field("vmaf", title="VMAF", scale={"domain": [low, high], "zero": False}),
+        },
+        "layer": [
+            *([_worst_seconds(result)] if result.worst_seconds else ()),
+            *_pooled(result),
+            *_curve(len(rows)),
+            *([*_worst_frames(result, frame_rate)] if result.worst_frames else ()),
+        ],
+    }
+    thin = "" if len(shown) == len(frames) else " Of frames side by side the extremes are drawn."
+    hint = f"Numbered frames are the worst ones, shaded seconds have the lowest means.{thin}"
+    return Chart("VMAF of each frame over time", hint, spec, sheet)
+
+
+def thinned(frames: Sequence[tuple[int, float]], most: int) -> list[tuple[int, float]]:
+    """Leave out frames that a chart has no room for, but none of the extremes.
+
+    Args:
+        frames: Number and score of each, in order.
+        most: How many to keep.
+
+    Returns:
+        All of them where they are few; else the lowest and the highest of each of equal parts.
+    """
+    if len(frames) <= most:
+        return list(frames)
+    n_parts = most // 2
+    ends = [len(frames) * part // n_parts for part in range(n_parts + 1)]
+    kept: list[tuple[int, float]] = []
+    for start, end in pairwise(ends):
+        part = frames[start:end]
+        lowest, highest = (choose(part, key=lambda frame: frame[1]) for choose in (min, max))
+        kept += sorted({lowest, highest})
+    return kept
+
+
+def _row(frame: int, score: float, frame_rate: Fraction) -> Spec:
+    time_s = frame / frame_rate
+    return {
+        "frame": frame,
+        "s": round(float(time_s), 4),
+        "vmaf": round(score, 4),
+        "time": formatting.time_code(time_s),
+        "score": formatting.vmaf(score),
+    }
+
+
+def _worst_seconds(result: ScoreResult) -> Spec:
+    seconds = [{"s": one.start_s, "end": one.start_s + 1} for one in result.worst_seconds]
+    return {
+        "data": {"values": seconds},
+        "mark": {"type": "rect", "color": "var(--note)", "opacity": 0.18, "clip": True},
+        "encoding": {"x": field("s"), "x2": {"field": "end"}, "y": None},
+    }
+
+
+def _pooled(result: ScoreResult) -> Iterator[Spec]:
+    pool = result.pool.value.replace("_", " ") if result.pool else "pooled"
+    across = {"x": None, "y": field("vmaf")}
+    data = {"values": [{"vmaf": result.score, "label": f"{pool} {formatting.vmaf(result.score)}"}]}
+    yield {
+        "data": data,
+        "mark": {"type": "rule", "color": "var(--muted)", "strokeDash": [5, 4]},
+        "encoding": across,
+    }
+    yield {
+        "data": data,
+        "mark": {"type": "text", "align": "left", "baseline": "bottom", "dx": MARGIN, "dy": -2},
+        "encoding": {**across, "x": {"value": 0}, "text": field("label", "nominal")},
+    }
+
+
+def _curve(n_points: int) -> Iterator[Spec]:
+    yield {"mark": {"type": "line", "color": "var(--c0)", "strokeWidth": 1.25}}
+    few = n_points <= _FEW_POINTS
+    yield {
+        "params": [
+            {
+                "name": "hovered",
+                "select": {
+                    "type": "point", "nearest": True, "on": "pointerover", "clear": "pointerout",
+                },
+            }
+        ],
+        "mark": {"type": "point", "filled": True, "color": "var(--c0)", "opacity": 1},
+        "encoding": {
+            "size": {
+                "condition": {"param": "hovered", "empty": False, "value": 120},
+                "value": 16 if few else 0,
+            },
+            "tooltip": tooltip({"frame": "Frame", "time": "Time", "score": "VMAF"}),
+        },
+    }  # fmt: skip
+
+
+def _worst_frames(result: ScoreResult, frame_rate: Fraction) -> Iterator[Spec]:
+    rows = [
+        _row(one.frame, one.vmaf, frame_rate) | {"tag": str(number)}
+        for number, one in enumerate(result.worst_frames, start=1)
+    ]
+    yield {
+        "data": {"values": rows},
+        "mark": {"type": "point", "size": 160, "color": "var(--bad)", "strokeWidth": 2},
+    }
+    yield {
+        "data": {"values": rows},
+        "mark": {"type": "text", "dy": -16, "fontWeight": 600, "color": "var(--text)"},
+        "encoding": {"text": field("tag", "nominal")},
+    }

@@ -1,0 +1,103 @@
+"""Which chart a result has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.reports import ladder_facts, ranking, score_facts
+from vmafx_tune.reports.charts.frame_scores import frame_scores
+from vmafx_tune.reports.charts.rate_quality import ChartPoint, Series, rate_quality
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+    from vmafx_tune.model import Resolution
+    from vmafx_tune.reports.charts.style import Chart
+    from vmafx_tune.results.compare import CompareResult
+    from vmafx_tune.results.ladder import Encode, LadderResult
+    from vmafx_tune.results.record import Result
+    from vmafx_tune.results.score import ScoreResult
+    from vmafx_tune.results.search import ProbeSummary, SearchResult
+
+__all__ = ["chart_of"]
+
+_ANSWERS = "Ringed probes are answers."
+
+
+def chart_of(result: Result) -> Chart | None:
+    """Describe the chart of a result; None for one without anything to draw."""
+    shown: Any = result
+    match result.command:
+        case "score":
+            return _score(shown)
+        case "search" | "encode":
+            return _search(shown)
+        case "compare":
+            return _compare(shown)
+        case "ladder":
+            return _ladder(shown)
+        case _:
+            return None
+
+
+def _score(result: ScoreResult) -> Chart | None:
+    frames, frame_rate = score_facts.frames(result), result.frame_rate
+    if not frames or frame_rate is None:
+        return None
+    return frame_scores(result, frames, frame_rate, score_facts.worst_sheet(result))
+
+
+def _search(result: SearchResult) -> Chart | None:
+    answers = {result.best_crf} if result.ok else {}
+    points = _points(result.bisect_samples, answers)
+    return rate_quality(
+        [Series(result.codec, result.codec, points)],
+        (result.target_vmaf,),
+        hint="The ringed probe is the answer.",
+    )
+
+
+def _compare(result: CompareResult) -> Chart | None:
+    answers = {(row.codec, row.best_crf) for row in result.rows if row.ok}
+    series = [
+        Series(
+            encoder,
+            encoder,
+            _points(
+                ranking.curve_of(result, encoder),
+                {crf for codec, crf in answers if codec == encoder},
+            ),
+        )
+        for encoder in result.codecs
+    ]
+    return rate_quality(series, result.targets, hint=_ANSWERS)
+
+
+def _points(probes: Iterable[ProbeSummary], answers: Container[float]) -> tuple[ChartPoint, ...]:
+    return tuple(
+        ChartPoint(probe.bitrate_kbps, probe.vmaf_score, probe.crf, probe.crf in answers)
+        for probe in probes
+    )
+
+
+def _ladder(result: LadderResult) -> Chart | None:
+    numbers = {
+        (rung.resolution, rung.crf): str(number)
+        for number, rung in enumerate(result.renditions, start=1)
+    }
+
+    def point(encode: Encode) -> ChartPoint:
+        tag = numbers.get((encode.resolution, encode.crf), "")
+        return ChartPoint(encode.bitrate_kbps, encode.vmaf, encode.crf, bool(tag), tag)
+
+    def series(size: Resolution, encodes: Iterable[Encode]) -> Series:
+        return Series(str(size), result.encoder, tuple(map(point, encodes)))
+
+    by_size = ladder_facts.points_by_resolution(result)
+    return rate_quality(
+        [series(size, encodes) for size, encodes in by_size.items()],
+        (),
+        hint="The thick line is the hull; numbered points are rungs.",
+        hull=[point(encode) for encode in result.hull],
+        one_line_per="Resolution",
+    )

@@ -1,0 +1,169 @@
+"""What every renderer reads out of a search, or an encode: the answer, what was tried, how."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from vmafx_tune import formatting
+from vmafx_tune.formatting import counted
+from vmafx_tune.reports import facts
+from vmafx_tune.reports.facts import Heading, Sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vmafx_tune.results.encode import EncodeResult, Output
+    from vmafx_tune.results.search import ProbeSummary, SearchResult
+
+__all__ = [
+    "circumstances",
+    "commands",
+    "delivery",
+    "encode_name",
+    "heading",
+    "probe_sheet",
+    "remarks",
+    "took",
+]
+
+
+def encode_name(result: SearchResult) -> str:
+    """Name the answer: the encoder at its setting."""
+    return f"{result.codec} {facts.knob(result.codec)} {formatting.quality(result.best_crf)}"
+
+
+def heading(result: SearchResult) -> str:
+    """Say what was found, in a line without the source's name."""
+    target = formatting.given(result.target_vmaf)
+    if not result.ok:
+        return f"{result.codec} does not reach VMAF {target}"
+    return (
+        f"{encode_name(result)} reaches VMAF {target} with "
+        f"{formatting.vmaf(result.vmaf_score, target=result.target_vmaf)} at "
+        f"{formatting.bitrate(result.bitrate_kbps)} kb/s"
+    )
+
+
+def circumstances(result: SearchResult, *, with_time: bool = True) -> list[tuple[str, str]]:
+    """List what was searched, and how; what is not known is empty."""
+    scorer = "" if result.backend is None else facts.scorer(result.backend, result.backend_version)
+    return [
+        ("Source", facts.describe_source(result.source, result.src)),
+        ("Encoder", result.encoder_version),
+        ("Model", f"{result.model}, {result.pool.value} at {result.display}"),
+        ("Compared in", facts.compared_in(result.comparison)),
+        ("Scored by", scorer),
+        ("Answer", facts.limit_of(result)),
+        ("Sample", facts.describe_sample(result)),
+        ("Chunks", facts.describe_chunks(result.chunk_frames, facts.rate_of(result.source))),
+        ("Took", took(result) if with_time else ""),
+    ]
+
+
+def took(result: SearchResult) -> str:
+    """Say how long it took, and how many probes."""
+    count = len(result.bisect_samples) + len(result.too_large)
+    known = count - result.new_probes
+    cached = f", {known} cached" if known > 0 else ""
+    return f"{formatting.duration(result.wall_time_ms)}, {counted(count, 'probe')}{cached}"
+
+
+def remarks(result: SearchResult) -> list[str]:
+    """List what a reader of a search should know of the answer and the source."""
+    return [*facts.notes(result), *([facts.HDR_NOTE] if result.hdr else [])]
+
+
+def commands(result: SearchResult) -> list[tuple[str, Sequence[str]]]:
+    """List the commands that reproduce the answer."""
+    return facts.encode_commands(encode_name(result), result)
+
+
+def probe_sheet(result: SearchResult) -> Sheet:
+    """Tabulate every probe, those that were stopped first."""
+    headings = (
+        Heading("CRF"),
+        Heading("VMAF"),
+        Heading("kb/s"),
+        Heading("Encode"),
+        Heading("Speed"),
+        Heading("", number=False),
+    )
+    stopped = [
+        (
+            facts.setting(result.codec, quality),
+            *[formatting.ABSENT] * (len(headings) - 2),
+            facts.stopped(result),
+        )
+        for quality in result.too_large
+    ]
+    return Sheet(
+        headings,
+        (*stopped, *(_probe_cells(result, probe) for probe in result.bisect_samples)),
+        (
+            *["stopped"] * len(stopped),
+            *("best" if probe.crf == result.best_crf else "" for probe in result.bisect_samples),
+        ),
+    )
+
+
+def _probe_cells(result: SearchResult, probe: ProbeSummary) -> tuple[str, ...]:
+    return (
+        facts.setting(result.codec, probe.crf),
+        formatting.vmaf(probe.vmaf_score, target=result.target_vmaf),
+        formatting.bitrate(probe.bitrate_kbps),
+        formatting.duration(probe.encode_time_ms),
+        facts.speed(result.source, probe.encode_time_ms),
+        _remark(result, probe),
+    )
+
+
+def _remark(result: SearchResult, probe: ProbeSummary) -> str:
+    if probe.crf == result.best_crf:
+        if not result.ok:
+            return "best, misses the target"
+        return "answer, proven" if result.proven else "answer, unproven"
+    return "next worse, misses" if probe == result.next_worse else ""
+
+
+def delivery(result: EncodeResult, output: Output) -> list[tuple[str, str]]:
+    """List what was delivered, beside its name."""
+    size = formatting.file_size(output.size_bytes)
+    return [
+        ("Size", f"{size}, {_change(output.size_percent)}"),
+        ("Video", f"{encode_name(result)}, {formatting.bitrate(result.bitrate_kbps)} kb/s"),
+        ("VMAF", _quality(result)),
+        ("Proof", _proof(result)),
+        ("Streams", _streams(output)),
+        ("Took", took(result)),
+    ]
+
+
+def _change(percent: float) -> str:
+    change = percent - 100
+    return f"{abs(change):.0f} % {'more' if change > 0 else 'less'} than the source"
+
+
+def _quality(result: EncodeResult) -> str:
+    pooled, target = result.vmaf_pooled, result.target_vmaf
+    found = f"{formatting.vmaf(result.vmaf_score, target=target)} for {formatting.given(target)}"
+    if pooled is None:
+        return found
+    told = [f"{found} ({result.pool.value})", f"p5 {formatting.vmaf(pooled.p5)}"]
+    worst = result.worst_second
+    if worst is not None:
+        told.append(f"worst second {formatting.vmaf(worst.vmaf_score)} at {worst.time_code}")
+    return ", ".join(told)
+
+
+def _proof(result: EncodeResult) -> str:
+    proof = facts.proof(result)
+    worse = result.next_worse
+    return proof if worse is None else f"{facts.knob(result.codec)} {proof} misses"
+
+
+def _streams(output: Output) -> str:
+    kinds = Counter(stream.type for stream in output.streams)
+    told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    left = f"; {counted(len(output.dropped), 'stream')} left out" if output.dropped else ""
+    return f"{told}{left}"
