@@ -51,7 +51,7 @@ def complete(line: str) -> list[str]:
         ("vmafx-tune score --backend l", ["libvmaf"]),
         ("vmafx-tune search --depth ", ["8", "10"]),
         ("vmafx-tune ladder --format h", ["hls", "html"]),
-        ("vmafx-tune score --format h", []),
+        ("vmafx-tune score --format h", ["html"]),
         ("vmafx-tune ladder -o out/x.m", ["out/x.md", "out/x.m3u8", "out/x.mpd"]),
         ("vmafx-tune ladder -o ../x", []),
         ("vmafx-tune schema remote", ["remote_score"]),
