@@ -158,7 +158,7 @@ def test_another_file_beside_the_source_is_written(clip: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "names"),
     [
-        (("score", "a", "b", "-o", "x.html"), "table (.txt), json (.json), csv (.csv)"),
+        (("score", "a", "b", "-o", "x.md"), "table (.txt), json (.json), csv (.csv), html (.html)"),
         (("score", "a", "b", "--server", "localhost:1", "-o", "x.csv"), "json (.json)"),
         (("search", "-r", "a", "-t", "80", "-o", "x.csv"), "table (.txt), json (.json)"),
         (("compare", "-r", "a", "-o", "x.xlsx"), "csv (.csv), html (.html)"),
