@@ -50,8 +50,24 @@ class Browser:
             player: One of `PLAYERS`.
             screenshot: Where to put a picture of the page at the end.
         """
-        argv = [self._node, "play.mjs", self._program, str(package), player]
-        argv += [] if screenshot is None else [str(screenshot)]
+        return self._run("play.mjs", package, player, screenshot)
+
+    def watch(self, file: Path, frame_s: float, screenshot: Path | None = None) -> dict[str, Any]:
+        """Play a file to its end in a bare video element, and seek to its first white picture.
+
+        Args:
+            file: MP4 or WebM.
+            frame_s: How long each of its pictures is shown.
+            screenshot: Where to put a picture of the page at the end.
+
+        Returns:
+            What was seen and heard; `flash_s` is when the first white picture is shown, and
+            `beep_s` when there was first a sound.
+        """
+        return self._run("watch.mjs", file, frame_s, screenshot)
+
+    def _run(self, script: str, *words: object) -> dict[str, Any]:
+        argv = [self._node, script, self._program, *(str(word) for word in words if word)]
         done = subprocess.run(argv, cwd=self._folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)

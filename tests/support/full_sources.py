@@ -103,19 +103,16 @@ class FullSources:
     def _audio(self, hertz: int = 440, seconds: float = 2) -> tuple[str, ...]:
         return ("-f", "lavfi", "-i", f"sine={hertz}:duration={seconds}:sample_rate=48000")
 
-    def _flash(self) -> Path:
+    def _flash_mkv(self, path: Path) -> None:
         """A clip that is white, and beeps, from 1 s on for 0.2 s, to the sample."""
-        path = self._folder / "flash.mkv"
-        if not path.exists():
-            self._run(
-                "-f", "lavfi", "-i",
-                "color=black:size=160x90:rate=25:duration=2,"
-                "drawbox=color=white:t=fill:enable='gte(n,25)*lt(n,30)'",
-                "-f", "lavfi", "-i",
-                "aevalsrc='0.8*sin(2*PI*1000*t)*gte(t,1)*lt(t,1.2)':d=2:s=48000",
-                *_X264, "-g", "10", "-c:a", "aac", "-b:a", "128k", path,
-            )  # fmt: skip
-        return path
+        self._run(
+            "-f", "lavfi", "-i",
+            "color=black:size=160x90:rate=25:duration=2,"
+            "drawbox=color=white:t=fill:enable='gte(n,25)*lt(n,30)'",
+            "-f", "lavfi", "-i",
+            "aevalsrc='0.8*sin(2*PI*1000*t)*gte(t,1)*lt(t,1.2)':d=2:s=48000",
+            *_X264, "-g", "10", "-c:a", "aac", "-b:a", "128k", path,
+        )  # fmt: skip
 
     def _picture(self) -> Path:
         path = self._folder / "cover.png"
@@ -200,7 +197,7 @@ class FullSources:
 
     def _late_video_mp4(self, path: Path) -> None:
         """Audio starts half a second before the video."""
-        flash = self._flash()
+        flash = self["flash.mkv"]
         self._run(
             "-itsoffset", "0.5", "-i", flash, "-i", flash, "-map", "0:v", "-map", "1:a",
             "-c", "copy", path,
@@ -209,7 +206,7 @@ class FullSources:
     def _edited_mp4(self, path: Path) -> None:
         """An edit list hides its first frames, and the audio beside them."""
         whole = self._folder / "flash.mp4"
-        self._run("-i", self._flash(), "-c", "copy", whole)
+        self._run("-i", self["flash.mkv"], "-c", "copy", whole)
         self._run("-ss", "0.53", "-i", whole, "-c", "copy", path)
 
     def _stream_ts(self, path: Path) -> None:

@@ -2,51 +2,13 @@
 //
 // Steps up and down through every rung, seeks, plays to the end, and prints what it saw as JSON.
 
-import { createReadStream, existsSync, statSync } from "node:fs";
-import { createServer } from "node:http";
-import { extname, join, normalize } from "node:path";
-import puppeteer from "puppeteer-core";
+import { openSite } from "./site.mjs";
 
 const [chromium, folder, kind, screenshot] = process.argv.slice(2);
-const here = import.meta.dirname;
-const TYPES = {
-  ".html": "text/html", ".mjs": "text/javascript", ".js": "text/javascript", ".m4s": "video/mp4",
-  ".m3u8": "application/vnd.apple.mpegurl", ".mp4": "video/mp4", ".mpd": "application/dash+xml",
-  ".vtt": "text/vtt",
-};
-const missing = [];
-
-const server = createServer((request, response) => {
-  const path = normalize(decodeURIComponent(new URL(request.url, "http://x").pathname));
-  const file = path.startsWith("/title/") ? join(folder, path.slice(7)) : join(here, path);
-  if (!existsSync(file) || !statSync(file).isFile()) {
-    if (!path.endsWith("favicon.ico")) missing.push(path);
-    response.writeHead(404).end();
-    return;
-  }
-  const size = statSync(file).size;
-  const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "");
-  const [start, end] = range ? [Number(range[1]), Number(range[2] || size - 1)] : [0, size - 1];
-  response.writeHead(range ? 206 : 200, {
-    "Content-Type": TYPES[extname(file)] ?? "application/octet-stream",
-    "Content-Length": size ? end - start + 1 : 0,
-    ...(range ? { "Content-Range": `bytes ${start}-${end}/${size}` } : {}),
-  });
-  createReadStream(file, { start, end }).pipe(response);
-});
-await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-
-const browser = await puppeteer.launch({
-  executablePath: chromium,
-  args: ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"],
-});
-const page = await browser.newPage();
-const thrown = [];
-page.on("pageerror", (error) => thrown.push(String(error)));
-const site = `http://127.0.0.1:${server.address().port}`;
+const { address, page, missing, thrown, close } = await openSite(chromium, folder);
 if (kind === "page") {
   // The package's own page, by its controls.
-  await page.goto(`${site}/title/index.html`);
+  await page.goto(`${address}/title/index.html`);
   await page.waitForFunction(() => document.forms[0].elements.rendition.length > 1);
   await page.evaluate(() => {
     const { rendition, audio, subtitles } = document.forms[0].elements;
@@ -70,7 +32,7 @@ if (kind === "page") {
     };
   });
 } else {
-  await page.goto(`${site}/page.html?player=${kind}`);
+  await page.goto(`${address}/page.html?player=${kind}`);
   await page.evaluate(() => window.opening);
 }
 
@@ -122,6 +84,5 @@ const found = await page.evaluate(async () => {
 }).catch((error) => ({ failed: String(error) }));
 if (found.failed) found.seen = await page.evaluate(() => window.seen);
 if (screenshot) await page.screenshot({ path: screenshot });
-await browser.close();
-server.close();
+await close();
 console.log(JSON.stringify({ ...found, missing, thrown }));
