@@ -21,7 +21,8 @@
     ├── ScoringError                   exit 1
     │   ├── LibvmafNotFoundError       exit 4   with every path tried
     │   ├── LibvmafCallError                    with the C function and its return code
-    │   └── ModelNotFoundError         exit 4
+    │   ├── ModelNotFoundError         exit 4
+    │   └── MetricUnavailableError     exit 4   this libvmaf or ffmpeg cannot compute it
     ├── SearchError                    exit 3
     │   ├── TargetUnreachableError              with the best probe and the limit that bound it
     │   ├── NonMonotoneError                    with the probes that contradict each other
@@ -82,6 +83,7 @@ __all__ = [
     "MediaError",
     "MediaNotAllowedError",
     "MemoryLimitError",
+    "MetricUnavailableError",
     "ModelNotFoundError",
     "NonMonotoneError",
     "OutputError",
@@ -276,6 +278,12 @@ class LibvmafCallError(ScoringError):
 
 class ModelNotFoundError(ScoringError):
     """The VMAF model does not exist, or the backend does not have it."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class MetricUnavailableError(ScoringError):
+    """A metric is known, but this libvmaf or ffmpeg cannot compute it."""
 
     exit_code: ClassVar[int] = 4
 

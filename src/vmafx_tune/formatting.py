@@ -23,6 +23,7 @@ __all__ = [
     "file_size",
     "given",
     "listed",
+    "metric",
     "one_line",
     "percent",
     "quality",
@@ -35,6 +36,8 @@ ABSENT = "\N{EN DASH}"
 """Stands for a number that is not known."""
 
 _MOST_DECIMALS = 12
+# SSIM differs in the third.
+_METRIC_DECIMALS = 4
 
 
 def vmaf(score: float | None, decimals: int = 2, *, target: float | None = None) -> str:
@@ -51,6 +54,27 @@ def vmaf(score: float | None, decimals: int = 2, *, target: float | None = None)
     if target is not None:
         decimals = max(decimals, min(_decimals_of(target), _MOST_DECIMALS))
     return str(_exact(score).quantize(_unit(decimals), rounding=ROUND_FLOOR))
+
+
+def metric(
+    value: float | None, *, lower_is_better: bool = False, bound: float | None = None
+) -> str:
+    """Format the value of a metric, rounded to its worse side: up where lower values are better.
+
+    Args:
+        value: The value; None, or not a number, where there is none.
+        lower_is_better: Whether the metric rises where quality falls.
+        bound: A value that it is held against; see `vmaf`.
+    """
+    if value is None or math.isnan(value):
+        return ABSENT
+    if math.isinf(value):
+        return "inf"
+    decimals = _METRIC_DECIMALS
+    if bound is not None:
+        decimals = max(decimals, min(_decimals_of(bound), _MOST_DECIMALS))
+    rounding = ROUND_CEILING if lower_is_better else ROUND_FLOOR
+    return str(_exact(value).quantize(_unit(decimals), rounding=rounding))
 
 
 def bitrate(kbps: float | None) -> str:

@@ -272,6 +272,7 @@ class ScoreRequest:
         subsample: Score every n-th frame, 1 for all.
         threads: Threads that libvmaf may use; None leaves the choice to the backend.
         cpus: Processors that a backend with the choice may fill; None for all that there are.
+        metrics: Names of the metrics to compute beside VMAF; see `scoring.metrics`.
     """
 
     reference: Source
@@ -281,6 +282,7 @@ class ScoreRequest:
     subsample: int = 1
     threads: int | None = None
     cpus: int | None = None
+    metrics: tuple[str, ...] = ()
 
 
 @frozen
@@ -313,6 +315,9 @@ class ScoreSet:
         backend_version: Version of the libvmaf behind it; empty where the backend does not say.
         subsample: Frame `i` of `frames` is frame `i * subsample` of the clip.
         comparison: What the clips were brought to; None where the scorer does not say.
+        metrics: Per-frame values of the metrics that were asked for beside VMAF, likewise, by the
+            names that results have for them: `psnr`, `psnr_cb`, `ssim`. Those that divide by the
+            noise are infinite where pictures are equal.
     """
 
     frames: Sequence[float]
@@ -323,12 +328,29 @@ class ScoreSet:
     backend_version: str = ""
     subsample: int = 1
     comparison: Comparison | None = None
+    metrics: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # Eight bytes for each number: a film has two hundred thousand frames with ten of them.
-        features = {name: _packed(values) for name, values in self.features.items()}
         object.__setattr__(self, "frames", _packed(self.frames))
-        object.__setattr__(self, "features", MappingProxyType(features))
+        for name in ("features", "metrics"):
+            packed = {key: _packed(values) for key, values in getattr(self, name).items()}
+            object.__setattr__(self, name, MappingProxyType(packed))
+
+    def chosen(self, places: Sequence[int] | slice) -> ScoreSet:
+        """Keep the scores at some places only; the number of frames stays."""
+
+        def kept(values: Sequence[float]) -> Sequence[float]:
+            if isinstance(places, slice):
+                return values[places]
+            return array("d", (values[place] for place in places))
+
+        return replace(
+            self,
+            frames=kept(self.frames),
+            features={name: kept(values) for name, values in self.features.items()},
+            metrics={name: kept(values) for name, values in self.metrics.items()},
+        )
 
     def frame_index(self, position: int) -> int:
         """Index in the clip of the frame at `position` of `frames`."""
@@ -464,6 +486,7 @@ class ProbeSpec:
     display: Resolution
     subsample: int = 1
     threads: int | None = None
+    metrics: tuple[str, ...] = ()
 
 
 @frozen
@@ -527,7 +550,7 @@ class Probe:
         """Leave out what was measured of single frames, which is most of it for a long clip."""
         return replace(
             self,
-            scores=replace(self.scores, frames=(), features={}),
+            scores=replace(self.scores, frames=(), features={}, metrics={}),
             parts=tuple(part.without_frames() for part in self.parts),
         )
 

@@ -151,7 +151,13 @@ class Session:
         return resolve_model(name, display)
 
     def scorer(
-        self, backend: str, model: VmafModel, *, at_once: bool = False, often: bool = False
+        self,
+        backend: str,
+        model: VmafModel,
+        *,
+        at_once: bool = False,
+        often: bool = False,
+        metrics: Sequence[str] = (),
     ) -> Scorer:
         """Choose the backend that scores with `model`; see `choose_scorer`.
 
@@ -161,11 +167,12 @@ class Session:
             at_once: Whether scoring is all there is to do.
             often: Whether many encodes are scored against the same clips, which are then kept
                 decoded until `close`.
+            metrics: What it must be able to compute beside VMAF.
 
         Raises:
             UsageError: There is no such backend.
-            ToolNotFoundError, LibvmafNotFoundError, ModelNotFoundError: It cannot be used here;
-                with `auto`, also any program or library that the user named.
+            ToolNotFoundError, LibvmafNotFoundError, ModelNotFoundError, MetricUnavailableError: It
+                cannot be used here; with `auto`, also any program or library that the user named.
         """
         from vmafx_tune.scoring.choice import AUTO, choose_scorer
 
@@ -181,6 +188,7 @@ class Session:
             at_once=at_once,
             copies=(lambda: self.reference_copies) if often else None,
             facts=self.facts,
+            metrics=metrics,
         )
         return scorer if self.wrap_scorer is None else self.wrap_scorer(scorer)
 

@@ -83,6 +83,7 @@ _CHUNKED = factories.chunked_search_result()
 CASES = (
     Case("score", "score", factories.score_result()),
     Case("score_frames", "score", factories.score_result(), {"frames": True}),
+    Case("score_metrics", "score", factories.score_result_with_metrics(), {"frames": True}),
     Case("remote_score", "remote_score", factories.remote_score_result()),
     Case("search", "search", factories.search_result()),
     Case("search_unreachable", "search", factories.search_result(target=99.0)),

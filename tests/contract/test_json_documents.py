@@ -247,11 +247,13 @@ def starts_with(part: dict[str, Any], fields: str) -> bool:
 
 
 def objects_in(value: Any) -> Iterator[dict[str, Any]]:
-    """Every object with fields of its own; `features` is a mapping of names that vary."""
+    """Every object with fields of its own; names vary in `features` and `metrics`."""
     if isinstance(value, dict):
         yield value
         for name, item in value.items():
-            if name != "features":
+            if name == "metrics":
+                yield from objects_in([part for part in item.values() if isinstance(part, dict)])
+            elif name != "features":
                 yield from objects_in(item)
     elif isinstance(value, list):
         for item in value:

@@ -467,9 +467,9 @@ def test_a_model_that_the_backend_lacks_is_known_before_any_work(
 ) -> None:
     scorer = bench.scorer(backend)
 
-    scorer.require_model(VmafModel("vmaf_v0.6.1"))
+    scorer.require(VmafModel("vmaf_v0.6.1"))
     with pytest.raises(ModelNotFoundError, match=r"vmaf_v9\.9"):
-        scorer.require_model(VmafModel("vmaf_v9.9"))
+        scorer.require(VmafModel("vmaf_v9.9"))
 
 
 @pytest.mark.parametrize(
@@ -477,7 +477,7 @@ def test_a_model_that_the_backend_lacks_is_known_before_any_work(
     ["vmaf_v1.0.16_3d0h", "vmaf_v1.0.16_5d0h", "vmaf_v1.0.16_1d5h_2160", "vmaf_v1.0.16_3d0h_2160"],
 )
 def test_each_v1_model_of_ffmpeg_works_at_its_smallest_size(bench: Bench, model: str) -> None:
-    bench.scorer("ffmpeg").require_model(resolve_model(model, Resolution(1920, 1080), ()))
+    bench.scorer("ffmpeg").require(resolve_model(model, Resolution(1920, 1080), ()))
 
 
 def test_a_v1_model_scores_eight_bit_clips_and_is_told_of_the_encodes_size(
@@ -529,7 +529,7 @@ def test_the_library_says_who_has_the_models_that_it_lacks(bench: Bench) -> None
         pytest.skip("This libvmaf has the v1 models.")
 
     with pytest.raises(ModelNotFoundError, match="Try --backend ffmpeg"):
-        bench.scorer("libvmaf").require_model(VmafModel("vmaf_v1.0.16_3d0h"))
+        bench.scorer("libvmaf").require(VmafModel("vmaf_v1.0.16_3d0h"))
 
 
 def test_pictures_too_small_for_the_model_are_refused_before_libvmaf_sees_them(
@@ -633,7 +633,7 @@ def test_an_ffmpeg_without_libvmaf_is_known_before_any_work(bench: Bench) -> Non
     scorer = bench.standing_in("sys.stderr.write(\"No such filter: 'libvmaf'\\n\"); sys.exit(8)")
 
     with pytest.raises(ToolNotFoundError, match="built without libvmaf"):
-        scorer.require_model(VmafModel("vmaf_v0.6.1"))
+        scorer.require(VmafModel("vmaf_v0.6.1"))
     assert scorer.version == ""
 
 

@@ -57,6 +57,13 @@ class ScoreOptions:
         help="Compare frame N of the reference with the first frame of the distorted clip; "
         "a negative N skips frames of the distorted clip.",
     )
+    metrics: str | None = option(
+        "--metrics",
+        default=None,
+        metavar="NAMES",
+        help="More metrics to compute, separated by commas: psnr, ssim, ms_ssim, psnr_hvs, ciede, "
+        "cambi, xpsnr; vmaf for more percentiles of it.",
+    )
     frames: bool = option("--frames", default=False, help="Include the score of each frame.")
 
 
@@ -87,7 +94,14 @@ class ServerOptions:
 
 def score_arguments(asked: ScoreOptions, scoring: ScoringOptions) -> dict[str, Any]:
     """Name the arguments of `vmafx_tune.score` for what was typed."""
-    return {"min_score": asked.min_score, "offset": asked.offset, "scoring": scoring}
+    from vmafx_tune.parsing import parse_names
+
+    return {
+        "metrics": () if asked.metrics is None else parse_names(asked.metrics, "metric"),
+        "min_score": asked.min_score,
+        "offset": asked.offset,
+        "scoring": scoring,
+    }
 
 
 @takes_options
@@ -116,6 +130,7 @@ def score(
     Examples:
         vmafx-tune score source.mp4 encode.mp4
         vmafx-tune score source.mp4 encode.mp4 --min-score 93 -o score.json
+        vmafx-tune score source.mp4 encode.mp4 --metrics psnr,ssim,cambi
     """
     if elsewhere.server is not None:
         _score_remotely(elsewhere, reference, distorted, asked, scoring, output)

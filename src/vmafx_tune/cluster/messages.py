@@ -212,6 +212,7 @@ _ELSEWHERE = (
     errors.ClusterError,
     errors.EncoderUnavailableError,
     errors.LibvmafNotFoundError,
+    errors.MetricUnavailableError,
     errors.ModelNotFoundError,
     errors.OutputError,
     errors.ToolNotFoundError,

@@ -204,7 +204,18 @@ class CachingProber:
             return made
         self._store.put(key, made)
         self._fresh.add(key.digest)
+        self._put_plain(spec, made)
         return _without_features(made)
+
+    def _put_plain(self, spec: ProbeSpec, made: Probe) -> None:
+        """Let a probe with metrics serve whoever asks for none."""
+        if not spec.metrics:
+            return
+        key = _key(self._keys.of, dataclasses.replace(spec, metrics=()))
+        if key is not None and self._recall(self._store.get, key) is None:
+            scores = dataclasses.replace(made.scores, metrics={})
+            self._store.put(key, dataclasses.replace(made, scores=scores))
+            self._fresh.add(key.digest)
 
     def _measured(self, key: ProbeKey, spec: ProbeSpec, on_progress: ProbeProgress | None) -> Probe:
         """Measure, or find out from here or from an earlier run that the encode is too large."""

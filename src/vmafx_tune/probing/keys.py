@@ -163,6 +163,7 @@ class ProbeKeys:
             "model": self._model(spec.model),
             "display": str(spec.display),
             "subsample": spec.subsample,
+            **({"metrics": spec.metrics} if spec.metrics else {}),
         }
 
     def _encoding(self, encode: EncodeSpec, row: EncoderRow) -> dict[str, Any]:

@@ -121,6 +121,7 @@ class EncodingProber:
             subsample=spec.subsample,
             threads=spec.threads,
             cpus=self._shares.share(),
+            metrics=spec.metrics,
         )
 
 

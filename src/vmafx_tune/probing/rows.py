@@ -117,7 +117,10 @@ def _check_scores(scores: ScoreSet) -> None:
         len(scores.frames) == n_scored
         # A feature may be infinite, as the PSNR of equal frames is.
         and all(map(math.isfinite, scores.frames))
-        and all(len(values) == n_scored for values in scores.features.values())
+        and all(
+            len(values) == n_scored
+            for values in (*scores.features.values(), *scores.metrics.values())
+        )
         and (space is None or min(space.width, space.height) > 0)
     )
 

@@ -116,18 +116,20 @@ def compare_csv(result: CompareResult) -> str:
 
 
 def score_csv(result: ScoreResult) -> str:
-    """Write a score as one line: the pooled score, every pooling, the means of the features."""
+    """Write a score as one line: the pooled score, every pooling, means of features and metrics."""
     written = as_json(result)
     row = {name: written[name] for name in _SCORE_COLUMNS}
     row |= written["pooled"] | written["features"]
+    row |= {name: metric["mean"] for name, metric in written.get("metrics", {}).items()}
     return _csv(tuple(row), [row])
 
 
 def score_frames_csv(result: ScoreResult) -> str:
-    """Write a score with one line per scored frame: `frame`, `vmaf` and each feature."""
-    columns = ("frame", "vmaf", *result.scores.features)
+    """Write a score with one line per scored frame: `frame`, `vmaf`, each feature and metric."""
+    columns = ("frame", "vmaf", *result.scores.features, *result.scores.metrics)
     frames = (as_json(frame) for frame in result.with_frames().frames)
-    return _csv(columns, ({**frame, **frame["features"]} for frame in frames))
+    rows = ({**frame, **frame["features"], **frame.get("metrics", {})} for frame in frames)
+    return _csv(columns, rows)
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:

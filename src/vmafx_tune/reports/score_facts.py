@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vmafx_tune.model import ScoreSet
-    from vmafx_tune.results.measurement import PooledScores
+    from vmafx_tune.results.measurement import MetricScores, PooledScores
     from vmafx_tune.results.score import ScoreResult
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "circumstances",
     "feature_sheet",
     "frames",
+    "metric_sheet",
     "pooled_sheet",
     "pooling",
     "remarks",
@@ -32,6 +33,7 @@ DECIMALS = 4
 """Of scores, which are held against other tools'."""
 
 _POOLINGS = ("mean", "harmonic_mean", "min", "p1", "p5", "p10", "max")
+_OF_METRICS = ("mean", "min", "p5", "p95", "max")
 
 
 def pooling(pool: str, n_frames: int, subsample: int) -> str:
@@ -112,6 +114,26 @@ def worst_sheet(result: ScoreResult) -> Sheet:
         tuple(map(Heading, ("#", "Worst frame", "at", "VMAF", "Worst second at", "VMAF"))),
         tuple((*(frame or [""] * 4), *(second or [""] * 2)) for frame, second in rows),
     )
+
+
+def metric_sheet(metrics: Mapping[str, MetricScores]) -> Sheet:
+    """Tabulate the metrics that were asked for."""
+    return Sheet(
+        (
+            Heading("Metric", number=False),
+            *map(Heading, _OF_METRICS),
+            Heading("Better", number=False),
+        ),
+        tuple(
+            (name, *(_metric(pooled, pooling) for pooling in _OF_METRICS), pooled.better)
+            for name, pooled in metrics.items()
+        ),
+    )
+
+
+def _metric(pooled: MetricScores, pooling: str) -> str:
+    value: float | None = getattr(pooled, pooling)
+    return formatting.metric(value, lower_is_better=pooled.better == "lower")
 
 
 def feature_sheet(means: Mapping[str, float]) -> Sheet:

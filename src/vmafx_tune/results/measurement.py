@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from vmafx_tune._version import __version__
 from vmafx_tune.model import Comparison
@@ -19,6 +20,7 @@ from vmafx_tune.results.record import (
 )
 
 __all__ = [
+    "MetricScores",
     "PooledScores",
     "Provenance",
     "Sample",
@@ -76,6 +78,34 @@ class PooledScores(Record):
     """5th percentile."""
     p10: float
     """10th percentile."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricScores(Record):
+    """Every pooling of a metric's per-frame values; null where equal pictures make it infinite."""
+
+    better: Literal["higher", "lower"]
+    """Which values are the better ones."""
+    mean: float | None
+    """Arithmetic mean."""
+    harmonic_mean: float | None
+    """n / Σ(1/(s+1)) - 1, as libvmaf pools; null where lower values are better."""
+    min: float | None
+    """Lowest value."""
+    max: float | None
+    """Highest value."""
+    p1: float | None
+    """1st percentile."""
+    p5: float | None
+    """5th percentile."""
+    p10: float | None
+    """10th percentile."""
+    p90: float | None
+    """90th percentile."""
+    p95: float | None
+    """95th percentile."""
+    p99: float | None
+    """99th percentile."""
 
 
 @dataclass(frozen=True)

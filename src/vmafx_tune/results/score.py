@@ -7,7 +7,13 @@ from typing import ClassVar, Literal
 
 from vmafx_tune._version import __version__
 from vmafx_tune.model import Damage, ScoreSet, Source, VmafModel
-from vmafx_tune.results.measurement import PooledScores, Provenance, WorstFrame, WorstSecond
+from vmafx_tune.results.measurement import (
+    MetricScores,
+    PooledScores,
+    Provenance,
+    WorstFrame,
+    WorstSecond,
+)
 from vmafx_tune.results.record import (
     Count,
     OmittedWhenEmpty,
@@ -34,6 +40,8 @@ class Frame(Record):
     """VMAF points."""
     features: dict[str, float]
     """Elementary features by libvmaf's log name."""
+    metrics: OmittedWhenEmpty[dict[str, float | None]] = field(default_factory=dict)
+    """Metrics of --metrics by name, VMAF excepted; null where they are infinite."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +96,9 @@ class ScoreResult(Provenance):
     """Frames with the lowest scores, the worst one first, at least a second apart."""
     worst_seconds: tuple[WorstSecond, ...] = ()
     """Seconds with the lowest mean scores, the worst one first, without overlap."""
+    metrics: OmittedWhenEmpty[dict[str, MetricScores]] = field(default_factory=dict)
+    """Metrics of --metrics by name. psnr and xpsnr are those of luma, psnr_hvs weighs all planes;
+    psnr_cb and the like are those of single planes."""
     frames: OmittedWhenEmpty[tuple[Frame, ...]] = ()
     """Per-frame scores; present with --frames only."""
     reference_source: PythonOnly[Source] = field(repr=False)
@@ -107,6 +118,7 @@ class ScoreResult(Provenance):
                 frame=scores.frame_index(position),
                 vmaf=vmaf,
                 features={name: values[position] for name, values in scores.features.items()},
+                metrics={name: values[position] for name, values in scores.metrics.items()},
             )
             for position, vmaf in enumerate(scores.frames)
         )

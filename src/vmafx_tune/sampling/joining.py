@@ -109,7 +109,8 @@ def joined_scores(parts: Sequence[ScoreSet]) -> ScoreSet:
     return dataclasses.replace(
         first,
         frames=_joined([part.frames for part in parts]),
-        features=_joined_features([part.features for part in parts]),
+        features=_joined_columns([part.features for part in parts]),
+        metrics=_joined_columns([part.metrics for part in parts]),
         n_frames=sum(part.n_frames for part in parts),
     )
 
@@ -124,14 +125,10 @@ def without_lead_ins(scores: ScoreSet, length: int, lead_in: int) -> ScoreSet:
     """
     count = range(len(scores.frames))
     kept = [i for i in count if i * scores.subsample % length >= lead_in] or list(count)
-    return dataclasses.replace(
-        scores,
-        frames=array("d", (scores.frames[i] for i in kept)),
-        features={n: array("d", (v[i] for i in kept)) for n, v in scores.features.items()},
-    )
+    return scores.chosen(kept)
 
 
-def _joined_features(parts: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, array[float]]:
+def _joined_columns(parts: Sequence[Mapping[str, Sequence[float]]]) -> dict[str, array[float]]:
     names = [name for name in parts[0] if all(name in part for part in parts)]
     return {name: _joined([part[name] for part in parts]) for name in names}
 
@@ -195,5 +192,4 @@ def _bytes_within_the_clip(
 def _settled(scores: ScoreSet, lead_in: int) -> ScoreSet:
     """Leave out the scores of the first frames, but never the last one's."""
     first = min(-(-lead_in // scores.subsample), len(scores.frames) - 1)
-    features = {name: values[first:] for name, values in scores.features.items()}
-    return dataclasses.replace(scores, frames=scores.frames[first:], features=features)
+    return scores.chosen(slice(first, None))

@@ -14,17 +14,20 @@ from vmafx_tune.model import ScoreRequest
 from vmafx_tune.options import ScoringOptions, SourceOptions, ToolOptions
 from vmafx_tune.results.score import ScoreResult
 from vmafx_tune.score.offset import overlap, step_notes, with_step_hint
+from vmafx_tune.scoring.metrics import METRICS, VMAF, parse_metrics
 from vmafx_tune.scoring.models import checked_score
-from vmafx_tune.scoring.pooling import mean, pool_scores, summarize
+from vmafx_tune.scoring.pooling import mean, pool_scores, summarize, summarize_metric
 from vmafx_tune.scoring.worst import worst_frames, worst_seconds
 from vmafx_tune.session import open_session
 from vmafx_tune.source import display_size, open_source, pair_notes, read_source, source_notes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from vmafx_tune.model import PoolMethod
+    from vmafx_tune.model import PoolMethod, ScoreSet
     from vmafx_tune.ports import Scorer
+    from vmafx_tune.results.measurement import MetricScores
     from vmafx_tune.session import Session
 
 __all__ = ["JOB", "run_score", "score"]
@@ -89,6 +92,7 @@ def score(
     reference: str | Path,
     distorted: str | Path,
     *,
+    metrics: Sequence[str] = (),
     min_score: float | None = None,
     offset: int = 0,
     scoring: ScoringOptions | None = None,
@@ -103,6 +107,8 @@ def score(
         reference: The clip as it should look: a file, or an http or https URL.
         distorted: The clip to judge, likewise; scaled to the reference's size where its own
             differs.
+        metrics: Names of the metrics to compute in the same pass: `psnr`, `ssim`, `ms_ssim`,
+            `psnr_hvs`, `ciede`, `cambi`, `xpsnr`; `vmaf` for all poolings of it.
         min_score: What the caller will hold the score against. It changes nothing of the result,
             and is refused where the model cannot give it.
         offset: Number of the reference's frame to compare the distorted's first one with; negative
@@ -123,6 +129,8 @@ def score(
         UsageError: An option makes no sense.
     """
     scoring = scoring or ScoringOptions()
+    asked = parse_metrics(metrics)
+    beside = tuple(name for name in asked if name != VMAF)
     with open_session(session, tools, sources, observe) as session:
         source = open_source(reference, scoring, session)
         encoded = read_source(distorted, session, session.reader.distorted)
@@ -133,7 +141,7 @@ def score(
         if min_score is not None:
             checked_score(min_score, model, "A minimum score")
         span = overlap(source, encoded, offset) if offset else None
-        scorer = session.scorer(scoring.backend, model, at_once=True)
+        scorer = session.scorer(scoring.backend, model, at_once=True, metrics=beside)
         with session.shares.taken():
             request = ScoreRequest(
                 reference=skip_frames(source, span.reference, span.n_frames) if span else source,
@@ -143,6 +151,7 @@ def score(
                 subsample=scoring.subsample,
                 threads=scoring.threads,
                 cpus=session.shares.share(),
+                metrics=beside,
             )
             try:
                 result = run_score(request, scorer, scoring.pool, observe=observe)
@@ -156,9 +165,19 @@ def score(
             reference_source=source,
             distorted_source=encoded,
             offset=offset,
+            metrics=_pooled_metrics(result.scores, asked),
             worst_frames=worst_frames(result.scores, source.frame_rate, first_frame=first_frame),
             worst_seconds=worst_seconds(result.scores, source.frame_rate, first_frame=first_frame),
         )
         notes = dict.fromkeys((*source_notes(source), *source_notes(encoded)))
         hint = () if offset else step_notes(result, session)
         return replace(result, notes=(*notes, *result.notes, *hint))
+
+
+def _pooled_metrics(scores: ScoreSet, asked: Sequence[str]) -> dict[str, MetricScores]:
+    columns = {VMAF: scores.frames, **scores.metrics} if VMAF in asked else scores.metrics
+    lower = {name for name, metric in METRICS.items() if metric.lower_is_better}
+    return {
+        name: summarize_metric(values, lower_is_better=name in lower)
+        for name, values in columns.items()
+    }

@@ -18,6 +18,7 @@ from vmafx_tune.media.pixel_formats import (
     planar_format,
 )
 from vmafx_tune.model import Comparison, Resolution
+from vmafx_tune.scoring.metrics import check_metric_sizes
 from vmafx_tune.scoring.models import check_picture_size
 
 if TYPE_CHECKING:
@@ -104,10 +105,11 @@ def plan_scoring(request: ScoreRequest) -> ScoringPlan:
 
     Raises:
         FormatMismatchError: They cannot be brought to one matrix.
-        ScoringError: The pictures are too small for the model.
+        ScoringError: The pictures are too small for the model, or for a metric.
     """
     reference, distorted, model = request.reference, request.distorted, request.model
     check_picture_size(request.display, model)
+    check_metric_sizes(request.display, request.metrics)
     colours = common_colours(reference, distorted)
     return ScoringPlan(
         Comparison(

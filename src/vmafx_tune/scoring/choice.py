@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from vmafx_tune.errors import (
     LibvmafNotFoundError,
+    MetricUnavailableError,
     ModelNotFoundError,
     ToolNotFoundError,
     UsageError,
@@ -14,7 +15,7 @@ from vmafx_tune.errors import (
 from vmafx_tune.ports import Scorer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from vmafx_tune.media.ffmpeg import Ffmpeg
@@ -37,13 +38,14 @@ _FASTEST_FIRST = ("ffmpeg", "libvmaf", "vmaf")
 
 
 class CheckedScorer(Scorer, Protocol):
-    """A scorer that can say beforehand whether it has a model."""
+    """A scorer that can say beforehand whether it has a model and metrics."""
 
-    def require_model(self, model: VmafModel) -> None:
-        """Make sure that the backend can score with `model`.
+    def require(self, model: VmafModel, metrics: Sequence[str] = ()) -> None:
+        """Make sure that the backend can score with `model`, and compute `metrics` beside.
 
         Raises:
             ModelNotFoundError: It does not have the model.
+            MetricUnavailableError: It cannot compute a metric.
             VmafxTuneError: It cannot score at all.
         """
         ...
@@ -60,6 +62,7 @@ def choose_scorer(
     at_once: bool = False,
     copies: Callable[[], ReferenceCopies] | None = None,
     facts: FileFacts | None = None,
+    metrics: Sequence[str] = (),
 ) -> Scorer:
     """Make the scorer that the user asked for, or the fastest that has the model.
 
@@ -75,10 +78,12 @@ def choose_scorer(
         copies: Returns what keeps references decoded, called by a backend that can read them; None
             decodes each time.
         facts: Cached facts about programs; None for none.
+        metrics: What it must be able to compute beside VMAF.
 
     Raises:
         UsageError: There is no such backend, or `vmaf` is asked for without naming the program.
         ModelNotFoundError: The backend, or with `auto` each of them, lacks the model.
+        MetricUnavailableError: It lacks a metric, likewise.
         ToolNotFoundError: The program is not there.
         LibvmafNotFoundError: The library is not there.
     """
@@ -103,11 +108,14 @@ def choose_scorer(
         del makers["vmaf"]
     if at_once and backend == AUTO:
         return _FirstThatWorks(makers)
-    return pick(backend, model, makers)
+    return pick(backend, model, makers, metrics)
 
 
 def pick(
-    backend: str, model: VmafModel, makers: Mapping[str, Callable[[], CheckedScorer]]
+    backend: str,
+    model: VmafModel,
+    makers: Mapping[str, Callable[[], CheckedScorer]],
+    metrics: Sequence[str] = (),
 ) -> CheckedScorer:
     """Make and check scorers until one can be used; see `choose_scorer`.
 
@@ -115,14 +123,15 @@ def pick(
         backend: One of the names in `makers`, or `auto` for all of them, fastest first.
         model: What the scorer must be able to score with.
         makers: Make each backend's scorer.
+        metrics: What it must be able to compute beside.
     """
     if backend == AUTO:
-        return _first_usable(model, makers, lambda scorer: _require(scorer, model))
+        return _first_usable(model, makers, lambda scorer: _require(scorer, model, metrics))
     if backend not in makers:
         raise UsageError(
             f"Unknown backend '{backend}'. Choose one of {', '.join((AUTO, *BACKENDS))}."
         )
-    return _require(makers[backend](), model)
+    return _require(makers[backend](), model, metrics)
 
 
 class _FirstThatWorks:
@@ -152,9 +161,17 @@ class _FirstThatWorks:
         return _first_usable(request.model, self._makers, score)
 
 
-def _require(scorer: CheckedScorer, model: VmafModel) -> CheckedScorer:
-    scorer.require_model(model)
+def _require(scorer: CheckedScorer, model: VmafModel, metrics: Sequence[str]) -> CheckedScorer:
+    scorer.require(model, metrics)
     return scorer
+
+
+_ABSENCES = (
+    ModelNotFoundError,
+    MetricUnavailableError,
+    ToolNotFoundError,
+    LibvmafNotFoundError,
+)
 
 
 def _first_usable(
@@ -168,9 +185,11 @@ def _first_usable(
             continue
         try:
             return use(makers[name]())
-        except (ModelNotFoundError, ToolNotFoundError, LibvmafNotFoundError) as error:
+        except _ABSENCES as error:
             failures[name] = error
     if len(failures) == 1:
         raise next(iter(failures.values()))
     reasons = " ".join(f"{name}: {error}" for name, error in failures.items())
+    if any(isinstance(error, MetricUnavailableError) for error in failures.values()):
+        raise MetricUnavailableError(f"No backend can compute all of the metrics. {reasons}")
     raise ModelNotFoundError(f"No backend can score with {model.name}. {reasons}")

@@ -25,6 +25,7 @@ from vmafx_tune.scoring.alignment import is_ready, plan_scoring
 from vmafx_tune.scoring.ffmpeg_filter import (
     LOG_NAME,
     MODEL_NAME,
+    XPSNR_LOG_NAME,
     check_run,
     decoded_inputs,
     is_one_clip,
@@ -35,10 +36,12 @@ from vmafx_tune.scoring.ffmpeg_filter import (
     written_frames,
 )
 from vmafx_tune.scoring.frame_log import read_frame_log
+from vmafx_tune.scoring.metrics import filter_only
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL, copy_model
+from vmafx_tune.scoring.xpsnr_log import read_xpsnr_log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -83,7 +86,7 @@ class FfmpegScorer:
         self._copies = copies
         self._facts = facts or FileFacts()
         self._lock = threading.Lock()
-        self._checked: dict[VmafModel, VmafxTuneError | None] = {}
+        self._checked: dict[tuple[VmafModel, tuple[str, ...]], VmafxTuneError | None] = {}
         self._version: str | None = None
 
     @property
@@ -101,23 +104,28 @@ class FfmpegScorer:
             self._check(BUILT_IN_MODELS[DEFAULT_MODEL])
         return self._version or ""
 
-    def require_model(self, model: VmafModel) -> None:
+    def require(self, model: VmafModel, metrics: Sequence[str] = ()) -> None:
         """Make sure that this ffmpeg can score with `model`: from the cache, or on a blank frame.
+
+        Args:
+            model: What it must have.
+            metrics: What it must be able to compute beside.
 
         Raises:
             ModelNotFoundError: Its libvmaf does not have the model.
+            MetricUnavailableError: It cannot compute a metric.
             ToolNotFoundError: It has no libvmaf.
             CancelledError: The runner is cancelled.
         """
 
         def find() -> str:
-            error = self._check(model)
+            error = self._check(model, tuple(metrics))
             if error is not None:
                 raise error
             return self.version
 
         content = "" if model.path is None else self._facts.digest(model.path)
-        name = fact_name(self._ffmpeg, "scores with", repr(model), content)
+        name = fact_name(self._ffmpeg, "scores with", repr(model), content, *metrics)
         self._version = self._facts.of(self._ffmpeg.path, name, find)
 
     def score(self, request: ScoreRequest, *, on_progress: FrameProgress | None = None) -> ScoreSet:
@@ -165,20 +173,23 @@ class FfmpegScorer:
             done = self._run(arguments, request.model, folder, counter, clips)
             counted = _count_frames(done, request)
             log = _read_log(folder, done, max(clip.n_frames for clip in clips))
+            filtered = {}
+            if filter_only(request.metrics):
+                filtered = _read_xpsnr(folder, done, log.indices)
         self._version = log.version
         n_frames = _declared_frames(log, request) if counted is None else counted
-        return log.score_set(request, n_frames, _NAME, plan.comparison)
+        return log.score_set(request, n_frames, _NAME, plan.comparison, filtered)
 
-    def _check(self, model: VmafModel) -> VmafxTuneError | None:
+    def _check(self, model: VmafModel, metrics: tuple[str, ...] = ()) -> VmafxTuneError | None:
         with self._lock:
-            if model not in self._checked:
-                self._checked[model] = self._try(model)
-            return self._checked[model]
+            if (model, metrics) not in self._checked:
+                self._checked[model, metrics] = self._try(model, metrics)
+            return self._checked[model, metrics]
 
-    def _try(self, model: VmafModel) -> VmafxTuneError | None:
+    def _try(self, model: VmafModel, metrics: tuple[str, ...]) -> VmafxTuneError | None:
         with scratch_folder(self._work_dir) as folder:
             try:
-                done = self._run(model_check_arguments(model), model, folder, None)
+                done = self._run(model_check_arguments(model, metrics), model, folder, None)
                 self._version = _read_log(folder, done, n_frames=1).version
             except (ScoringError, ToolError) as error:
                 return error
@@ -242,6 +253,17 @@ def _read_log(folder: Path, done: Completed, n_frames: int) -> FrameLog:
         return read_frame_log(folder / LOG_NAME, n_frames)
     except ToolOutputError as error:
         raise _explain_log(folder, done) from error
+
+
+def _read_xpsnr(
+    folder: Path, done: Completed, indices: Sequence[int]
+) -> dict[str, Sequence[float]]:
+    try:
+        return read_xpsnr_log(folder / XPSNR_LOG_NAME, indices)
+    except ToolOutputError as error:
+        raise done.error(
+            ToolOutputError, "ffmpeg succeeded, but did not write a valid log of XPSNR."
+        ) from error
 
 
 def _explain_log(folder: Path, done: Completed) -> VmafxTuneError:

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import (
+    MetricUnavailableError,
     ModelNotFoundError,
     OutputError,
     ScoringError,
@@ -32,9 +33,10 @@ from vmafx_tune.media.inputs import (
 )
 from vmafx_tune.media.process import describe_exit
 from vmafx_tune.scoring.alignment import as_planar, conversion
+from vmafx_tune.scoring.metrics import METRICS, extractors_of, filter_only, title_of_extractor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from vmafx_tune.cancel import CancelToken
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LOG_NAME",
     "MODEL_NAME",
+    "XPSNR_LOG_NAME",
     "DecodedInput",
     "check_run",
     "decode_arguments",
@@ -66,6 +69,9 @@ LOG_NAME = "vmaf.json"
 
 MODEL_NAME = "model.json"
 """What a custom model is called there."""
+
+XPSNR_LOG_NAME = "xpsnr.log"
+"""What the log of ffmpeg's xpsnr filter is called there."""
 
 # Any rate will do, as long as both clips have it: frames meet by index.
 _PAIRING_TIME_BASE = "1/25"
@@ -114,18 +120,25 @@ def score_arguments(
         pair = prepared(request.reference).filter_multi_output("split")
         distorted, reference = prepared(request.distorted), pair[0]
         written.append(_headerless(pair[1], file_url(copy.path)))
+    # More frames are decoded than belong to an excerpt, so their number does not show which clip is
+    # longer; that of pairs does, if the filters make none of a repeated frame.
+    ends = {"shortest": 1} if is_part(request) else {}
+    if filter_only(request.metrics):
+        # It passes its first input on as it is, so that libvmaf sees what it would without.
+        pair = distorted.filter_multi_output("split")
+        distorted = pair[0]
+        reference = ffmpeg.filter([reference, pair[1]], "xpsnr", stats_file=XPSNR_LOG_NAME, **ends)
     scored = ffmpeg.filter(
         [distorted, reference],
         "libvmaf",
         model=model_option(request.model, plan.encode_facts),
+        **_feature_option(request.metrics),
         # Its threads come beside the filter's own, which does the work itself where there are none.
         n_threads=0 if request.threads == 1 else threads,
         n_subsample=request.subsample,
         log_fmt="json",
         log_path=LOG_NAME,
-        # More frames are decoded than belong to an excerpt, so their number does not show which
-        # clip is longer; that of pairs does, if the filter makes none of a repeated frame.
-        **({"shortest": 1} if is_part(request) else {}),
+        **ends,
     )
     outputs = [scored.output("-", format="null"), *written]
     return (*_QUIET, *_VERBOSE, *plain_names(ffmpeg.get_args(ffmpeg.merge_outputs(*outputs))))
@@ -165,24 +178,35 @@ def decode_arguments(source: Source, plan: ScoringPlan, name: str) -> tuple[str,
     return (*_QUIET, *_VERBOSE, *plain_names(ffmpeg.get_args(written)))
 
 
-def model_check_arguments(model: VmafModel) -> tuple[str, ...]:
-    """Build the arguments that score one blank frame, which needs the model and nothing else."""
+def model_check_arguments(model: VmafModel, metrics: Sequence[str] = ()) -> tuple[str, ...]:
+    """Build the arguments that score one blank frame, which needs the model and the metrics."""
     import ffmpeg
 
-    side = 2 * -(-max(model.min_side, _CHECK_SIDE) // 2)
+    sides = [model.min_side, *(METRICS[name].min_side for name in metrics)]
+    side = 2 * -(-max(*sides, _CHECK_SIDE) // 2)
     frame = (
         ffmpeg.input(f"nullsrc=size={side}x{side * 2}:rate=25:duration=0.04", format="lavfi")
         .filter("format", "yuv420p10le" if model.min_bit_depth > 8 else "yuv420p")
         .filter_multi_output("split")
     )
+    reference = frame[1]
+    if filter_only(metrics):
+        pair = frame[1].filter_multi_output("split")
+        reference = ffmpeg.filter([pair[0], pair[1]], "xpsnr", stats_file=XPSNR_LOG_NAME)
     scored = ffmpeg.filter(
-        [frame[0], frame[1]],
+        [frame[0], reference],
         "libvmaf",
         model=model_option(model, None),
+        **_feature_option(metrics),
         log_fmt="json",
         log_path=LOG_NAME,
     )
     return (*_QUIET, "-v", "error", *ffmpeg.get_args(scored.output("-", format="null")))
+
+
+def _feature_option(metrics: Sequence[str]) -> dict[str, str]:
+    extractors = extractors_of(metrics)
+    return {"feature": "|".join(f"name={name}" for name in extractors)} if extractors else {}
 
 
 def model_option(model: VmafModel, facts: EncodeFacts | None) -> str:
@@ -257,6 +281,8 @@ _DAMAGE = re.compile(
     r"|Error (?:while decoding stream|submitting packet to decoder)"
 )
 _MODEL_REFUSED = re.compile(r"could not load libvmaf model|no such built-in model")
+_FEATURE_REFUSED = re.compile(r"problem during vmaf_use_feature: (?P<name>\w+)")
+_NO_XPSNR = re.compile(r"No such filter: '?xpsnr")
 _NO_FILTER = re.compile(r"No such filter: '?libvmaf|Filter not found")
 # Since ffmpeg 6.1: the name and the reason on lines of their own; before, on one.
 _INPUT_NAME = re.compile(r"Error opening input file (?:file:)?(?P<name>.+)\.$", re.MULTILINE)
@@ -386,6 +412,17 @@ def explain_failure(done: Completed, model: VmafModel | None, ffmpeg: Path) -> V
     text = f"{done.stderr}\n{done.stderr_tail}"
     if model is not None and _MODEL_REFUSED.search(text):
         return ModelNotFoundError(_model_refused(model, ffmpeg))
+    if refused := _FEATURE_REFUSED.search(text):
+        title = title_of_extractor(refused["name"])
+        return MetricUnavailableError(
+            f"The libvmaf in '{ffmpeg}' cannot compute {title}. Use a newer ffmpeg, or leave out "
+            "that metric."
+        )
+    if _NO_XPSNR.search(text):
+        return MetricUnavailableError(
+            f"'{ffmpeg}' does not have the xpsnr filter. Use ffmpeg 7.1 or newer, or leave out "
+            "xpsnr."
+        )
     if _NO_FILTER.search(text):
         return done.error(
             ToolNotFoundError,
@@ -397,8 +434,8 @@ def explain_failure(done: Completed, model: VmafModel | None, ffmpeg: Path) -> V
             "The work folder is full: ffmpeg could not write to it. Free some space, or use "
             "another folder with --work-dir."
         )
-    if refused := _input_refused(text):
-        return UnreadableSourceError(refused)
+    if unreadable := _input_refused(text):
+        return UnreadableSourceError(unreadable)
     if complaint := libvmaf_complaint(text):
         return ScoringError(f"libvmaf could not score these clips: {complaint}.")
     task = "decoding" if model is None else "scoring"

@@ -14,10 +14,11 @@ from vmafx_tune.formatting import counted
 from vmafx_tune.frozen import frozen
 from vmafx_tune.media.cleanup import written_bytes
 from vmafx_tune.model import ScoreSet
+from vmafx_tune.scoring.metrics import columns_of, metric_columns
 from vmafx_tune.scoring.models import check_frame_score, features_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from typing import TextIO
 
@@ -89,7 +90,12 @@ class FrameLog:
     features: Mapping[str, array[float]]
 
     def score_set(
-        self, request: ScoreRequest, n_frames: int, backend: str, comparison: Comparison
+        self,
+        request: ScoreRequest,
+        n_frames: int,
+        backend: str,
+        comparison: Comparison,
+        filtered: Mapping[str, Sequence[float]] | None = None,
     ) -> ScoreSet:
         """Make a result of the log.
 
@@ -98,10 +104,11 @@ class FrameLog:
             n_frames: Frame pairs of the clips, before subsampling.
             backend: Name of the backend.
             comparison: What the clips were brought to.
+            filtered: Values of each scored frame that filters computed, by the names of results.
 
         Raises:
             ToolOutputError: The log does not hold exactly the frames that were to be scored.
-            ScoringError: A score is outside of the model's range.
+            ScoringError: A score is outside of the model's range, or a metric is missing.
         """
         if self.indices != array("q", range(0, n_frames, request.subsample)):
             raise ToolOutputError(
@@ -111,7 +118,8 @@ class FrameLog:
             )
         for index, score in zip(self.indices, self.scores, strict=True):
             check_frame_score(request.model, index, score)
-        names = features_of(request.model, self.features)
+        beside = set(columns_of(request.metrics).values())
+        names = features_of(request.model, self.features.keys() - beside)
         return ScoreSet(
             frames=self.scores,
             features={name: self.features[name] for name in names},
@@ -121,6 +129,7 @@ class FrameLog:
             backend_version=self.version,
             subsample=request.subsample,
             comparison=comparison,
+            metrics=metric_columns(request.metrics, self.features) | dict(filtered or {}),
         )
 
 

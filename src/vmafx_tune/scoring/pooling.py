@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import ScoringError
 from vmafx_tune.model import PoolMethod
-from vmafx_tune.results.measurement import PooledScores
+from vmafx_tune.results.measurement import MetricScores, PooledScores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["mean", "pool_scores", "summarize"]
+__all__ = ["mean", "pool_metric", "pool_scores", "summarize", "summarize_metric"]
 
 # libvmaf's logs have six decimals. Those who pool them expect what the decimals give, and not the
 # 89.09581561200001 that sums of their nearest doubles end with.
@@ -59,10 +59,10 @@ def mean(values: Sequence[float]) -> float:
     Args:
         values: At least one; what is not finite makes the mean so, too.
     """
-    if all(map(math.isfinite, values)):
-        units = _units(values)
-        return math.fsum(values) / len(values) if units is None else _ratio(sum(units), len(units))
-    return sum(values) / len(values)
+    units = _units(values)
+    if units is not None:
+        return _ratio(sum(units), len(units))
+    return (math.fsum if all(map(math.isfinite, values)) else sum)(values) / len(values)
 
 
 def summarize(scores: Sequence[float]) -> PooledScores:
@@ -90,6 +90,47 @@ def summarize(scores: Sequence[float]) -> PooledScores:
     )
 
 
+def pool_metric(values: Sequence[float], pooling: str) -> float:
+    """Pool per-frame values of a metric into one.
+
+    Args:
+        values: One per frame, at least one; the order does not matter. They may be infinite, as
+            those of equal pictures are, and then so is what is made of them.
+        pooling: `mean`, `harmonic_mean`, `min`, `max`, or a percentile such as `p5`; see
+            `pool_scores`.
+    """
+    match pooling:
+        case "mean":
+            return mean(values)
+        case "harmonic_mean":
+            return _harmonic_mean(values)
+        case "min":
+            return float(min(values))
+        case "max":
+            return float(max(values))
+        case _:
+            return _percentile(sorted(values), int(pooling.removeprefix("p")))
+
+
+def summarize_metric(values: Sequence[float], *, lower_is_better: bool) -> MetricScores:
+    """Pool per-frame values of a metric in every way at once.
+
+    Args:
+        values: As for `pool_metric`.
+        lower_is_better: Whether the metric rises where quality falls.
+    """
+    ascending = sorted(values)
+    return MetricScores(
+        better="lower" if lower_is_better else "higher",
+        mean=mean(ascending),
+        # It is a mean that leans to the low values, which are the best ones here.
+        harmonic_mean=None if lower_is_better else _harmonic_mean(ascending),
+        min=float(ascending[0]),
+        max=float(ascending[-1]),
+        **{f"p{percent}": _percentile(ascending, percent) for percent in (1, 5, 10, 90, 95, 99)},
+    )
+
+
 def _require_poolable(scores: Sequence[float]) -> None:
     if len(scores) == 0:
         raise ScoringError(
@@ -106,6 +147,8 @@ def _require_poolable(scores: Sequence[float]) -> None:
 
 def _units(values: Sequence[float]) -> list[int] | None:
     """Count decimals in units of their last digit; None for numbers that have further digits."""
+    if not all(map(math.isfinite, values)):
+        return None
     units = [round(value * _UNIT) for value in values]
     return units if all(map(_is_decimal, units, values)) else None
 
@@ -124,7 +167,8 @@ def _harmonic_mean(scores: Sequence[float]) -> float:
     # below it the formula means nothing, so that limit is kept.
     if min(scores) <= -1:
         return -1.0
-    pooled = len(scores) / math.fsum(1 / (score + 1) for score in scores) - 1
+    total = math.fsum(1 / (score + 1) for score in scores)
+    pooled = len(scores) / total - 1 if total else math.inf
     # Of equal scores it is that score, to the last bit.
     return min(max(pooled, min(scores)), max(scores))
 
@@ -138,5 +182,7 @@ def _percentile(ascending: Sequence[float], percent: int) -> float:
     units = _units(neighbours)
     if units is None:
         low, high = neighbours
+        if low == high:  # which may be infinite
+            return float(low)
         return float(low + (high - low) * hundredths / 100)
     return _ratio(units[0] * (100 - hundredths) + units[1] * hundredths, 100)

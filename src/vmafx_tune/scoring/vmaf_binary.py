@@ -37,10 +37,11 @@ from vmafx_tune.scoring.ffmpeg_filter import (
     model_option,
 )
 from vmafx_tune.scoring.frame_log import read_frame_log
+from vmafx_tune.scoring.metrics import METRICS, extractors_of, refuse_filter_only
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL, copy_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.media.process import Completed, ProcessRunner
@@ -88,6 +89,7 @@ def vmaf_arguments(
     *,
     threads: int,
     subsample: int,
+    metrics: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Build the arguments of the `vmaf` program. Pure.
 
@@ -97,6 +99,7 @@ def vmaf_arguments(
         model: A custom one is expected as `model.json` in the working directory.
         threads: Worker threads.
         subsample: Score every n-th frame.
+        metrics: What to compute beside VMAF.
     """
     layout = pixel_format(plan.pix_fmt)
     return (
@@ -107,6 +110,7 @@ def vmaf_arguments(
         *("--pixel_format", layout.chroma),
         *("--bitdepth", str(layout.bit_depth)),
         *("--model", model_option(model, plan.encode_facts)),
+        *(part for name in extractors_of(metrics) for part in ("--feature", name)),
         *("--threads", str(threads)),
         *("--subsample", str(subsample)),
         *("--json", "--output", LOG_NAME),
@@ -153,26 +157,34 @@ class VmafBinaryScorer:
         with self._lock:
             if self._version is None:
                 try:
-                    self.require_model(BUILT_IN_MODELS[DEFAULT_MODEL])
+                    self.require(BUILT_IN_MODELS[DEFAULT_MODEL])
                 except (ScoringError, ToolError):
                     self._version = ""
             return self._version or ""
 
-    def require_model(self, model: VmafModel) -> None:
+    def require(self, model: VmafModel, metrics: Sequence[str] = ()) -> None:
         """Make sure that the program can score with `model`, by scoring a blank frame.
+
+        Args:
+            model: What it must have.
+            metrics: What it must be able to compute beside.
 
         Raises:
             ModelNotFoundError: It does not have the model.
-            ToolError: It fails otherwise.
+            MetricUnavailableError: Only ffmpeg computes one of the metrics.
+            ToolError: It fails otherwise, as where it lacks a metric.
         """
-        side = max(model.min_side, _BLANK_SIDE)
+        refuse_filter_only(metrics)
+        side = max(model.min_side, _BLANK_SIDE, *(METRICS[name].min_side for name in metrics))
         size = Resolution(side * 2, side)
         pix_fmt = "yuv420p" if model.min_bit_depth == 8 else "yuv420p10le"
         plan = ScoringPlan(Comparison(pix_fmt, None, None, size.width, size.height))
         with scratch_folder(self._work_dir) as folder:
             blank = folder / "blank.yuv"
             _write(blank, bytes(frame_size_bytes(pix_fmt, size)))
-            arguments = vmaf_arguments((blank, blank), plan, model, threads=1, subsample=1)
+            arguments = vmaf_arguments(
+                (blank, blank), plan, model, threads=1, subsample=1, metrics=metrics
+            )
             self._version = self._run(arguments, model, folder, n_frames=1).version
 
     def score(self, request: ScoreRequest, *, on_progress: FrameProgress | None = None) -> ScoreSet:
@@ -189,6 +201,7 @@ class VmafBinaryScorer:
             ToolError: A program failed, or wrote a log that makes no sense.
             CancelledError: The work was cancelled.
         """
+        refuse_filter_only(request.metrics)
         plan = plan_scoring(request)
         with scratch_folder(self._work_dir) as folder:
             clips = (
@@ -202,6 +215,7 @@ class VmafBinaryScorer:
                 request.model,
                 threads=request.threads or default_threads(plan.size, plan.bit_depth, request.cpus),
                 subsample=request.subsample,
+                metrics=request.metrics,
             )
             log = self._run(arguments, request.model, folder, n_frames=n_frames)
         self._version = log.version

@@ -142,6 +142,7 @@ STATUSES: Mapping[type[errors.VmafxTuneError], Status] = MappingProxyType(
         errors.ModelNotFoundError: Status(
             400, "INVALID_ARGUMENT", "The scorer of this server does not have that VMAF model."
         ),
+        errors.MetricUnavailableError: _INTERNAL,
         errors.SearchError: _INTERNAL,
         errors.TargetUnreachableError: _INTERNAL,
         errors.NonMonotoneError: _INTERNAL,

@@ -70,8 +70,9 @@ class Keys:
     def of(self, spec: ProbeSpec) -> ProbeKey:
         if self.broken:
             raise OSError("gone")
-        digest = f"{self.content} {spec.encode.quality:g}"
-        return ProbeKey(digest, self.content, str(spec.encode.source.path), "libx264", "320x180")
+        content = " with ".join((self.content, *spec.metrics))
+        digest = f"{content} {spec.encode.quality:g}"
+        return ProbeKey(digest, content, str(spec.encode.source.path), "libx264", "320x180")
 
     def of_itself(self, spec: ProbeSpec) -> ProbeKey:
         return dataclasses.replace(self.of(spec), digest=f"{self.content} itself", encoder=None)
@@ -101,6 +102,22 @@ def caching(
     claim: Claim = no_claim,
 ) -> CachingProber:
     return CachingProber(made, store, keys or Keys(), command=command, claim=claim, refresh=refresh)
+
+
+def test_a_probe_with_metrics_serves_whoever_asks_for_none_and_not_the_other_way_round(
+    made: CurveProber,
+) -> None:
+    store = MemoryStore()
+    with_metrics = dataclasses.replace(at(23), metrics=("psnr",))
+    caching(made, store).probe(at(24))
+    caching(made, store).probe(with_metrics)
+    caching(made, store).probe(dataclasses.replace(at(24), metrics=("psnr",)))
+    assert made.asked == [24, 23, 24]
+
+    caching(made, store).probe(at(23))
+    caching(made, store).probe(with_metrics)
+
+    assert made.asked == [24, 23, 24]
 
 
 def test_a_probe_that_a_run_made_is_recalled_by_the_next(made: CurveProber) -> None:

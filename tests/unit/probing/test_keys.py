@@ -218,6 +218,19 @@ def test_the_scorers_threads_count_for_nothing(bench: Bench) -> None:
     assert bench.key(dataclasses.replace(bench.spec(), threads=7)) == bench.key()
 
 
+def test_metrics_count_and_a_probe_without_any_has_the_key_of_earlier_versions(
+    bench: Bench,
+) -> None:
+    spec = bench.spec()
+    keys = [
+        bench.key(dataclasses.replace(spec, metrics=metrics))
+        for metrics in ((), ("psnr",), ("psnr", "cambi"))
+    ]
+
+    assert keys[0] == bench.key(spec)
+    assert len({key.digest for key in keys}) == len({key.curve for key in keys}) == 3
+
+
 def test_drivers_count_for_hardware_encoders_only(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,4 +255,4 @@ def test_every_field_of_a_specification_is_accounted_for() -> None:
         "gop_frames", "max_bitrate_kbps", "caps",
     }  # fmt: skip
     probe = {field.name for field in dataclasses.fields(ProbeSpec)}
-    assert probe == {"encode", "model", "display", "subsample", "threads"}
+    assert probe == {"encode", "model", "display", "subsample", "threads", "metrics"}

@@ -33,7 +33,7 @@ from vmafx_tune.results.machine import (
 )
 from vmafx_tune.results.score import RemoteScoreResult, ScoreResult
 from vmafx_tune.results.search import Answer, ProbeSummary, SearchLimit, SearchResult
-from vmafx_tune.scoring.pooling import pool_scores, summarize
+from vmafx_tune.scoring.pooling import pool_scores, summarize, summarize_metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -138,6 +138,20 @@ def score_result(
         distorted_source=source(distorted),
         vmaf_model=MODEL,
         scores=scores,
+    )
+
+
+def score_result_with_metrics() -> ScoreResult:
+    scores = score_set()
+    n = len(scores.frames)
+    cambi = [0.5 + 0.25 * index for index in range(n)]
+    metrics = {"psnr": [math.inf, *[40.5] * (n - 1)], "cambi": cambi}
+    return replace(
+        score_result(scores=replace(scores, metrics=metrics)),
+        metrics={
+            name: summarize_metric(values, lower_is_better=name == "cambi")
+            for name, values in metrics.items()
+        },
     )
 
 

@@ -19,7 +19,7 @@ from vmafx_tune.model import ScoreRequest, ScoreSet, VmafModel
 from vmafx_tune.scoring.choice import choose_scorer, pick
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from vmafx_tune.ports import FrameProgress
     from vmafx_tune.scoring.choice import CheckedScorer
@@ -40,7 +40,7 @@ class FakeScorer:
     def version(self) -> str:
         return "3.2.0"
 
-    def require_model(self, model: VmafModel) -> None:
+    def require(self, model: VmafModel, metrics: Sequence[str] = ()) -> None:
         if self._error is not None:
             raise self._error
 

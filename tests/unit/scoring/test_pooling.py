@@ -12,7 +12,7 @@ import pytest
 from vmafx_tune.errors import ScoringError
 from vmafx_tune.model import PoolMethod
 from vmafx_tune.results.measurement import PooledScores
-from vmafx_tune.scoring.pooling import mean, pool_scores, summarize
+from vmafx_tune.scoring.pooling import mean, pool_metric, pool_scores, summarize, summarize_metric
 
 GOLDEN = Path(__file__).parents[4] / "shared" / "golden"
 POOLINGS = [field.name for field in fields(PooledScores)]
@@ -106,3 +106,22 @@ def test_frame_scores_pool_to_what_libvmaf_itself_logged(log: Path) -> None:
     # The log has six decimals, of the frames and of the pooled scores.
     for name, value in logged["pooled_metrics"]["vmaf"].items():
         assert getattr(pooled, name) == pytest.approx(value, abs=1.1e-6)
+
+
+def test_a_metric_of_equal_frames_is_infinite_in_each_pooling_that_they_decide() -> None:
+    pooled = summarize_metric([math.inf, 40.0, math.inf, math.inf], lower_is_better=False)
+
+    assert (pooled.min, pooled.max, pooled.mean, pooled.p99) == (40.0, *[math.inf] * 3)
+    assert pooled.harmonic_mean == pytest.approx(4 / (1 / 41) - 1)
+    assert summarize_metric([math.inf] * 2, lower_is_better=False).harmonic_mean == math.inf
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_a_metric_is_pooled_as_vmaf_is(pooling: str) -> None:
+    values = [90.5, 71.25, 83.0, 99.125]
+
+    assert pool_metric(values, pooling) == getattr(summarize(values), pooling)
+
+
+def test_a_metric_that_rises_as_quality_falls_has_no_harmonic_mean() -> None:
+    assert summarize_metric([1.0, 3.0], lower_is_better=True).harmonic_mean is None

@@ -175,7 +175,7 @@ def test_a_model_is_checked_on_a_blank_frame(tmp_path: Path) -> None:
     vmaf = FakeVmaf(tmp_path, a_log(n_frames=1))
     scorer = vmaf.scorer()
 
-    scorer.require_model(MODEL)
+    scorer.require(MODEL)
 
     (call,) = vmaf.calls
     assert call[call.index("--model") + 1] == "version=vmaf_v0.6.1"
@@ -186,7 +186,7 @@ def test_a_model_that_the_program_lacks_is_named(tmp_path: Path) -> None:
     stderr = "problem loading model version: vmaf_v0.6.1\n"
 
     with pytest.raises(ModelNotFoundError, match=r"does not have the VMAF model vmaf_v0\.6\.1"):
-        FakeVmaf(tmp_path, stderr=stderr, status=255).scorer().require_model(MODEL)
+        FakeVmaf(tmp_path, stderr=stderr, status=255).scorer().require(MODEL)
 
 
 def test_a_program_that_fails_keeps_its_last_words(tmp_path: Path) -> None:

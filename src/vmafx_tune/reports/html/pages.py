@@ -60,6 +60,9 @@ def _score_sections(result: ScoreResult) -> Iterator[str]:
         yield elements.table(score_facts.worst_sheet(result))
     yield elements.heading("Pooled")
     yield elements.table(score_facts.pooled_sheet(result.pooled))
+    if result.metrics:
+        yield elements.heading("Metrics")
+        yield elements.table(score_facts.metric_sheet(result.metrics))
     if result.features:
         yield elements.heading("Features")
         yield elements.table(score_facts.feature_sheet(result.features))

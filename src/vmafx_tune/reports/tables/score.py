@@ -34,6 +34,9 @@ def score_parts(result: ScoreResult, *, frames: bool = False) -> Iterator[Part]:
     if result.worst_frames:
         yield ""
         yield sheet_grid(score_facts.worst_sheet(result))
+    if result.metrics:
+        yield ""
+        yield sheet_grid(score_facts.metric_sheet(result.metrics))
     if result.features:
         yield ""
         yield sheet_grid(score_facts.feature_sheet(result.features))

@@ -15,7 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vmafx_tune.errors import FormatMismatchError, LibvmafCallError, ModelNotFoundError, UsageError
+from vmafx_tune.errors import (
+    FormatMismatchError,
+    LibvmafCallError,
+    MetricUnavailableError,
+    ModelNotFoundError,
+    UsageError,
+)
 from vmafx_tune.frozen import frozen
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.media.frames import Plane
@@ -28,6 +34,7 @@ from vmafx_tune.scoring.libvmaf.library import (
     VmafModelConfig,
     VmafPicture,
 )
+from vmafx_tune.scoring.metrics import extractors_of, refuse_filter_only, title_of_extractor
 from vmafx_tune.scoring.models import features_of
 
 if TYPE_CHECKING:
@@ -49,6 +56,7 @@ __all__ = [
     "open_context",
     "open_model",
     "read_pair",
+    "use_metrics",
 ]
 
 _DEPTHS = (8, 10, 12, 16)
@@ -287,6 +295,22 @@ def open_context(library: Libvmaf, *, threads: int, subsample: int) -> Iterator[
         yield context
     finally:
         library.release("vmaf_close", context)
+
+
+def use_metrics(library: Libvmaf, context: ctypes.c_void_p, metrics: Sequence[str]) -> None:
+    """Have a context compute metrics beside its model's features.
+
+    Raises:
+        MetricUnavailableError: The library cannot compute one.
+    """
+    refuse_filter_only(metrics)
+    for extractor in extractors_of(metrics):
+        if library.attempt("vmaf_use_feature", context, extractor.encode(), None):
+            raise MetricUnavailableError(
+                f"libvmaf {library.version} ({library.path}) cannot compute "
+                f"{title_of_extractor(extractor)}. Try --backend ffmpeg, whose libvmaf is usually "
+                "newer, or leave out that metric."
+            )
 
 
 @contextmanager

@@ -89,6 +89,7 @@ SIGNATURES: Final[dict[str, tuple[object, ...]]] = {
     "vmaf_model_load_from_path": (POINTER(_Model), POINTER(VmafModelConfig), c_char_p),
     "vmaf_model_destroy": (_Model,),
     "vmaf_use_features_from_model": (_Context, _Model),
+    "vmaf_use_feature": (_Context, c_char_p, _Dictionary),
     "vmaf_picture_alloc": (POINTER(VmafPicture), c_int, c_uint, c_uint, c_uint),
     "vmaf_picture_unref": (POINTER(VmafPicture),),
     "vmaf_read_pictures": (_Context, POINTER(VmafPicture), POINTER(VmafPicture), c_uint),

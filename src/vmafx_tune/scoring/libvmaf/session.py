@@ -6,6 +6,7 @@ import ctypes
 import math
 import weakref
 from contextlib import ExitStack
+from dataclasses import field
 from typing import TYPE_CHECKING, Self
 
 from vmafx_tune.cpus import default_threads
@@ -27,8 +28,10 @@ from vmafx_tune.scoring.libvmaf.handles import (
     open_context,
     open_model,
     read_pair,
+    use_metrics,
 )
 from vmafx_tune.scoring.libvmaf.library import Libvmaf, load_libvmaf
+from vmafx_tune.scoring.metrics import check_metric_sizes, columns_of, parse_metrics
 from vmafx_tune.scoring.models import check_frame_score, check_picture_size, resolve_model
 
 if TYPE_CHECKING:
@@ -40,7 +43,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import ScoreRequest, Source
     from vmafx_tune.ports import FrameProgress
     from vmafx_tune.scoring.alignment import EncodeFacts, ScoringPlan
-    from vmafx_tune.scoring.libvmaf.handles import FeatureName, PlaneLike
+    from vmafx_tune.scoring.libvmaf.handles import PlaneLike
 
 __all__ = [
     "FrameScore",
@@ -57,11 +60,13 @@ class FrameScore:
         index: Number of the pair, from 0.
         vmaf: VMAF points.
         features: Value of each elementary feature by its log name; NaN where libvmaf has none.
+        metrics: Value of each column of the metrics that were asked for, by the names of results.
     """
 
     index: int
     vmaf: float
     features: Mapping[str, float]
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 class LibvmafScorer:
@@ -87,18 +92,21 @@ class LibvmafScorer:
         threads: int,
         subsample: int,
         facts: EncodeFacts | None,
+        metrics: Sequence[str] = (),
     ) -> None:
         self._library = library
         self._layout = layout
         self._subsample = subsample
         self._vmaf_model = model
         self._features = feature_names(library, model, facts)
+        self._columns = columns_of(metrics)
         with ExitStack() as stack:
             self._model = stack.enter_context(open_model(library, model, facts))
             self._context = stack.enter_context(
                 open_context(library, threads=threads, subsample=subsample)
             )
             library.call("vmaf_use_features_from_model", self._context, self._model)
+            use_metrics(library, self._context, metrics)
             # Runs once: by `close`, or when the scorer is no longer referenced.
             self._release = weakref.finalize(self, stack.pop_all().close)
         self._n_fed = 0
@@ -117,6 +125,7 @@ class LibvmafScorer:
         subsample: int = 1,
         facts: EncodeFacts | None = None,
         library: Libvmaf | None = None,
+        metrics: Sequence[str] = (),
     ) -> Self:
         """Get ready to score pictures of one size and format.
 
@@ -132,12 +141,14 @@ class LibvmafScorer:
                 measured between neighbours.
             facts: Size and depth of the encode, for models with CAMBI.
             library: The libvmaf to use; None loads the usual one.
+            metrics: What to compute beside VMAF: `psnr`, `ssim`.
 
         Raises:
             LibvmafNotFoundError: No libvmaf could be loaded.
             ModelNotFoundError: It does not have the model.
+            MetricUnavailableError: It cannot compute a metric.
             UsageError: It does not take such pictures, or an option makes no sense.
-            ScoringError: The pictures are too small for the model.
+            ScoringError: The pictures are too small for the model, or for a metric.
         """
         layout = PictureFormat.of(width, height, pix_fmt)
         if subsample < 1 or (threads is not None and threads < 0):
@@ -147,7 +158,9 @@ class LibvmafScorer:
             )
         size = Resolution(width, height)
         chosen = model if isinstance(model, VmafModel) else resolve_model(model, size)
+        metrics = parse_metrics(metrics)
         check_picture_size(size, chosen)
+        check_metric_sizes(size, metrics)
         return cls(
             library or load_libvmaf(),
             layout,
@@ -155,6 +168,7 @@ class LibvmafScorer:
             threads=default_threads(size) if threads is None else threads,
             subsample=subsample,
             facts=facts,
+            metrics=metrics,
         )
 
     @property
@@ -255,7 +269,17 @@ class LibvmafScorer:
                 ),
                 f"pair {self._next} could not be scored",
             )
+        self._require_metrics(rest)
         return rest
+
+    def _require_metrics(self, frames: Iterable[FrameScore]) -> None:
+        for frame in frames:
+            for ours, log in self._columns.items():
+                if math.isnan(frame.metrics[ours]):
+                    raise ScoringError(
+                        f"libvmaf {self.version} could not compute {log} for frame {frame.index}. "
+                        "Leave out that metric, or use another --backend."
+                    )
 
     def close(self) -> None:
         """Free everything; pairs that are being scored are waited for. May be called again."""
@@ -285,18 +309,23 @@ class LibvmafScorer:
             "vmaf_score_at_index", self._context, self._model, ctypes.byref(value), index
         ):
             return None
-        features = {feature.log: self._feature_of(feature, index) for feature in self._features}
-        if not self._finished and any(map(math.isnan, features.values())):
-            # Features that the model itself does not use may look further ahead than it does.
+        features = {name.log: self._feature_of(name.query, index) for name in self._features}
+        metrics = {
+            ours: self._feature_of(log.encode(), index) for ours, log in self._columns.items()
+        }
+        if not self._finished and any(map(math.isnan, (*features.values(), *metrics.values()))):
+            # Features that the model itself does not use may look further ahead than it does, or
+            # take longer.
             return None
-        return FrameScore(index, check_frame_score(self._vmaf_model, index, value.value), features)
+        score = check_frame_score(self._vmaf_model, index, value.value)
+        return FrameScore(index, score, features, metrics)
 
-    def _feature_of(self, feature: FeatureName, index: int) -> float:
+    def _feature_of(self, query: bytes, index: int) -> float:
         value = ctypes.c_double()
         missing = self._library.attempt(
             "vmaf_feature_score_at_index",
             self._context,
-            feature.query,
+            query,
             ctypes.byref(value),
             index,
         )
@@ -335,14 +364,21 @@ class LibvmafFileScorer:
         """Version of the library, such as `2.3.1`."""
         return self._library.version
 
-    def require_model(self, model: VmafModel) -> None:
+    def require(self, model: VmafModel, metrics: Sequence[str] = ()) -> None:
         """Make sure that the library can score with `model`, by scoring blank frames.
+
+        Args:
+            model: What it must have.
+            metrics: What it must be able to compute beside.
 
         Raises:
             ModelNotFoundError: It does not have the model.
+            MetricUnavailableError: It cannot compute a metric.
             LibvmafCallError: It has the model, but cannot score with it.
         """
         feature_names(self._library, model)
+        with open_context(self._library, threads=0, subsample=1) as context:
+            use_metrics(self._library, context, metrics)
 
     def score(self, request: ScoreRequest, *, on_progress: FrameProgress | None = None) -> ScoreSet:
         """Score every `request.subsample`-th frame pair; see `ports.Scorer`.
@@ -351,6 +387,7 @@ class LibvmafFileScorer:
             UnreadableSourceError: A clip cannot be decoded to its end.
             FrameCountMismatchError: The clips differ in length.
             ModelNotFoundError: The library does not have the model.
+            MetricUnavailableError: It cannot compute a metric.
             ScoringError: libvmaf failed.
             CancelledError: The work was cancelled.
         """
@@ -361,14 +398,14 @@ class LibvmafFileScorer:
             self._frames(request.distorted, plan, threads) as distorted,
             self._open(request, plan, threads) as scorer,
         ):
-            columns = FrameColumns()
+            columns, metrics = FrameColumns(), FrameColumns()
             for pair in _pairs(reference, distorted, request):
-                _add(columns, scorer.feed(*(frame.planes for frame in pair)))
+                _add(columns, metrics, scorer.feed(*(frame.planes for frame in pair)))
                 if on_progress is not None and scorer.n_fed % _FRAMES_PER_REPORT == 0:
                     on_progress(scorer.n_fed)
             if not scorer.n_fed:
                 raise UnreadableSourceError(f"'{request.reference.path}' has no frames.")
-            _add(columns, scorer.finish())
+            _add(columns, metrics, scorer.finish())
             if on_progress is not None:
                 on_progress(scorer.n_fed)
             return ScoreSet(
@@ -380,6 +417,7 @@ class LibvmafFileScorer:
                 backend_version=self.version,
                 subsample=request.subsample,
                 comparison=plan.comparison,
+                metrics=metrics.features(),
             )
 
     def _frames(
@@ -402,12 +440,14 @@ class LibvmafFileScorer:
             subsample=request.subsample,
             facts=plan.encode_facts,
             library=self._library,
+            metrics=request.metrics,
         )
 
 
-def _add(columns: FrameColumns, frames: Iterable[FrameScore]) -> None:
+def _add(columns: FrameColumns, metrics: FrameColumns, frames: Iterable[FrameScore]) -> None:
     for frame in frames:
         columns.add(frame.vmaf, frame.features)
+        metrics.add(frame.vmaf, frame.metrics)
 
 
 def _pairs(
