@@ -130,7 +130,7 @@ def score(
     Examples:
         vmafx-tune score source.mp4 encode.mp4
         vmafx-tune score source.mp4 encode.mp4 --min-score 93 -o score.json
-        vmafx-tune score source.mp4 encode.mp4 --metrics psnr,ssim,cambi
+        vmafx-tune score source.mp4 encode.mp4 --metrics psnr,ssim,xpsnr
     """
     if elsewhere.server is not None:
         _score_remotely(elsewhere, reference, distorted, asked, scoring, output)
