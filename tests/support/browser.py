@@ -18,7 +18,7 @@ _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
 class Browser:
-    """Plays packages.
+    """Plays packages, and opens pages.
 
     Args:
         folder: Where the players are installed.
@@ -65,6 +65,16 @@ class Browser:
             `beep_s` when there was first a sound.
         """
         return self._run("watch.mjs", file, frame_s, screenshot)
+
+    def look(self, page: Path, *, width: int, scheme: str) -> dict[str, Any]:
+        """Open a report, point at its chart, click there, flip through a still, and print it.
+
+        Args:
+            page: The file.
+            width: Of the window, in pixels.
+            scheme: `light` or `dark`.
+        """
+        return self._run("look.mjs", page, width, scheme)
 
     def _run(self, script: str, *words: object) -> dict[str, Any]:
         argv = [self._node, script, self._program, *(str(word) for word in words if word)]

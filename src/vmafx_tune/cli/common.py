@@ -14,7 +14,7 @@ from vmafx_tune import shell
 from vmafx_tune.choices import HlsScore, ProgressMode
 from vmafx_tune.cli.binding import refuse_undecodable
 from vmafx_tune.cli.failure import say
-from vmafx_tune.cli.output import Destination, choose_format
+from vmafx_tune.cli.output import ChartDestination, Destination, choose_format
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.files import read_input, read_standard_input
 from vmafx_tune.frozen import frozen
@@ -62,6 +62,13 @@ Commands: TypeAlias = Annotated[
         "--commands",
         help="Print the encode commands above the table. JSON, Markdown and HTML always include "
         "them.",
+    ),
+]
+
+ChartFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--chart", metavar="FILE", help="Draw the chart of the result, as .png or .svg, too."
     ),
 ]
 
@@ -130,6 +137,7 @@ class Run:
     format: str
     _output: DisplayOptions
     _destination: Destination
+    _chart: ChartDestination | None = None
 
     def observing(self) -> AbstractContextManager[Observer]:
         """Show the events of the block; live lines are gone at its end, before results come."""
@@ -137,13 +145,14 @@ class Run:
 
         return showing_progress(self._output.progress, quiet=self._output.quiet)
 
-    def writing_to(self, path: Path | None) -> Run:
-        """Give another destination to results.
+    def writing_to(self, path: Path | None, chart: Path | None = None) -> Run:
+        """Give another destination to results, and to their charts.
 
         Raises:
             UsageError, OutputError: As for `Destination`.
         """
-        return replace(self, _destination=Destination(path))
+        drawn = None if chart is None else ChartDestination(chart)
+        return replace(self, _destination=Destination(path), _chart=drawn)
 
     def finish(
         self,
@@ -165,6 +174,8 @@ class Run:
         """
         from vmafx_tune.reports.render import fit_encoding, render
 
+        if self._chart is not None:
+            self._chart.write(result)
         destination = self._destination
         text = render(
             result,
@@ -187,6 +198,7 @@ def running(
     tools: ToolOptions | None = None,
     sources: SourceOptions | None = None,
     cluster: ClusterOptions | None = None,
+    chart: Path | None = None,
 ) -> Iterator[Run]:
     """Set up a command's surroundings, and clean up at the end or when a signal comes.
 
@@ -196,6 +208,7 @@ def running(
         tools: Which programs to use.
         sources: How sources are read.
         cluster: Where probes are made; None for a command that makes none.
+        chart: Where the chart of the result goes, too; None for none.
     """
     from vmafx_tune.reports.render import FORMATS
 
@@ -203,8 +216,9 @@ def running(
         refuse_undecodable()
         destination = Destination(output.output if isinstance(output, OutputOptions) else None)
         chosen = choose_format(output.format, destination, FORMATS[command])
+        drawn = None if chart is None else ChartDestination(chart)
         with closing(_session(tools, sources, cluster, verbose=output.verbose)) as session:
-            yield Run(session, chosen, output, destination)
+            yield Run(session, chosen, output, destination, drawn)
 
 
 def _session(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import (
     MISSED_TARGET,
+    ChartFile,
     Commands,
     LimitOptions,
     OutputOptions,
@@ -86,6 +87,7 @@ def compare(
     reference: Reference,
     asked: CompareOptions,
     commands: Commands = False,
+    chart: ChartFile = None,
     encoding: EncodingOptions,
     scoring: ScoringOptions,
     sources: SourceOptions,
@@ -101,7 +103,9 @@ def compare(
         vmafx-tune compare -r source.mp4 -c x264,x265,svt-av1 -t 90
         vmafx-tune compare -r source.mp4 -c x264,x265 -t 80,90,95 --anchor x264 -o compare.html
     """
-    with running(output, "compare", tools=tools, sources=sources, cluster=cluster) as run:
+    with running(
+        output, "compare", tools=tools, sources=sources, cluster=cluster, chart=chart
+    ) as run:
         import vmafx_tune
 
         with run.observing() as observe:

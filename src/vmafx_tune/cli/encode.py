@@ -10,6 +10,7 @@ import typer
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import (
     MISSED_TARGET,
+    ChartFile,
     DisplayOptions,
     Reference,
     running,
@@ -80,6 +81,7 @@ def encode(
         Path | None,
         typer.Option("--report", metavar="FILE", help="Write the result to this file, too."),
     ] = None,
+    chart: ChartFile = None,
     delivery: DeliveryOptions,
     encoding: EncodingOptions,
     scoring: ScoringOptions,
@@ -96,7 +98,7 @@ def encode(
         vmafx-tune encode -r film.mkv -t 95 -o film-95.mkv
         vmafx-tune encode -r film.mkv -c libsvtav1 -t 93 -o film-av1.mp4 --audio opus:128
     """
-    with running(display, "encode", tools=tools, sources=sources) as run:
+    with running(display, "encode", tools=tools, sources=sources, chart=chart) as run:
         import vmafx_tune
         from vmafx_tune.reports.render import FORMATS, render
 

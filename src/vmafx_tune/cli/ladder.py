@@ -11,7 +11,15 @@ import typer
 
 from vmafx_tune.choices import HlsScore, Minimize, Sampling, ScoreAt
 from vmafx_tune.cli.binding import given_besides, takes_options
-from vmafx_tune.cli.common import MISSED_TARGET, Commands, OutputOptions, Run, running, saved_ladder
+from vmafx_tune.cli.common import (
+    MISSED_TARGET,
+    ChartFile,
+    Commands,
+    OutputOptions,
+    Run,
+    running,
+    saved_ladder,
+)
 from vmafx_tune.cli.failure import say
 from vmafx_tune.cli.output import Destination
 from vmafx_tune.errors import UsageError
@@ -174,6 +182,7 @@ def ladder(
     ] = None,
     asked: LadderOptions,
     commands: Commands = False,
+    chart: ChartFile = None,
     rungs: RungOptions,
     caps: CapOptions,
     encoding: EncodingOptions,
@@ -210,7 +219,10 @@ def ladder(
     before = None if asked.from_json is None else saved_ladder(asked.from_json)
     encoders = encoders_of(asked.codec) if before is None else (before.encoder,)
     outputs = [replace(output, output=_for_encoder(output.output, name)) for name in encoders]
-    with running(outputs[0], "ladder", tools=tools, sources=sources, cluster=cluster) as run:
+    charts = [_for_encoder(chart, name) for name in encoders]
+    with running(
+        outputs[0], "ladder", tools=tools, sources=sources, cluster=cluster, chart=charts[0]
+    ) as run:
         import vmafx_tune
 
         finish = partial(
@@ -225,8 +237,9 @@ def ladder(
             return
         if asked.reference is None:
             raise UsageError("Name the clip with -r, or a saved ladder with --from-json.")
-        _check_destinations(encoders, output.output, run.format)
-        runs = [run, *(run.writing_to(other.output) for other in outputs[1:])]
+        _check_destinations(encoders, output.output, run.format, chart)
+        others = zip(outputs[1:], charts[1:], strict=True)
+        runs = [run, *(run.writing_to(other.output, drawn) for other, drawn in others)]
         relay = _Relay()
         made = vmafx_tune.ladders(
             asked.reference,
@@ -267,13 +280,20 @@ def _for_encoder(output: Path | None, encoder: str) -> Path | None:
     return None if output is None else Path(str(output).replace(_CODEC, encoder))
 
 
-def _check_destinations(encoders: Sequence[str], output: Path | None, fmt: str) -> None:
+def _check_destinations(
+    encoders: Sequence[str], output: Path | None, fmt: str, chart: Path | None
+) -> None:
     """Make sure that each ladder has a place of its own: one document is one ladder."""
     together = output is None and fmt in _PRINTED_TOGETHER
     if len(encoders) > 1 and not together and _CODEC not in str(output):
         raise UsageError(
             f"{listed(encoders)} have a ladder each, and each needs a file of its own. Write "
             f"{_CODEC} into the name: -o 'ladder.{_CODEC}.json'."
+        )
+    if len(encoders) > 1 and chart is not None and _CODEC not in str(chart):
+        raise UsageError(
+            f"{listed(encoders)} have a chart each, and each needs a file of its own. Write "
+            f"{_CODEC} into the name: --chart 'ladder.{_CODEC}{chart.suffix}'."
         )
 
 
@@ -304,7 +324,7 @@ def _choose_for_titles(
 
 
 def _refuse_measuring() -> None:
-    allowed = {"from_json", "commands", "hls_score"}
+    allowed = {"from_json", "commands", "hls_score", "chart"}
     _refuse_others("--from-json", "rungs from a saved ladder", allowed)
 
 

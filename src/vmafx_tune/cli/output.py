@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cli.binding import named_files
+from vmafx_tune.cli.failure import say
 from vmafx_tune.errors import OutputError, UsageError
 from vmafx_tune.media.output_file import check_writable, written_whole
 from vmafx_tune.standard_streams import check_output
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-__all__ = ["Destination", "choose_format", "suffixes_of"]
+    from vmafx_tune.results.record import Result
+
+__all__ = ["ChartDestination", "Destination", "choose_format", "suffixes_of"]
 
 _SUFFIXES = {
     ".json": "json",
@@ -71,7 +74,7 @@ class Destination:
             sys.stdout.write(text)
             sys.stdout.flush()
         else:
-            _write_whole(self.path, text)
+            _write_whole(self.path, text.encode())
 
     def append(self, text: str) -> None:
         """Write `text` behind what a file already holds.
@@ -86,6 +89,46 @@ class Destination:
             except (OSError, UnicodeDecodeError) as error:
                 raise OutputError(f"'{self.path}' is not a text to append to.") from error
         self.write(before + text)
+
+
+class ChartDestination:
+    """A file for a chart.
+
+    Args:
+        path: The file.
+
+    Raises:
+        UsageError: Its suffix is not that of a picture, or it is a file that the command reads.
+        ToolNotFoundError: What draws charts is not installed.
+        OutputError: It could not be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from vmafx_tune.reports.charts.drawing import DRAWN, require_drawing
+
+        if path.suffix.lower() not in DRAWN:
+            raise UsageError(
+                f"The chart '{path}' cannot be drawn: its name must end in {' or '.join(DRAWN)}."
+            )
+        Destination(path, "chart")
+        require_drawing()
+        self._path = path
+
+    def write(self, result: Result) -> None:
+        """Draw the chart of a result; says so where there is nothing to draw.
+
+        Raises:
+            OutputError: It cannot be written; a file that was there before is untouched.
+        """
+        from vmafx_tune.reports.charts.drawing import DRAWN
+        from vmafx_tune.reports.charts.results import chart_of, title_of
+
+        chart = chart_of(result)
+        if chart is None:
+            say(f"There is nothing to draw, so '{self._path}' is not written.")
+            return
+        picture = DRAWN[self._path.suffix.lower()](chart, title_of(result))
+        _write_whole(self._path, picture)
 
 
 def choose_format(asked: str | None, destination: Destination, formats: Sequence[str]) -> str:
@@ -144,18 +187,18 @@ def _refuse_inputs(path: Path | None, option: str) -> None:
             )
 
 
-def _write_whole(path: Path, text: str) -> None:
+def _write_whole(path: Path, data: bytes) -> None:
     if path.exists() and not path.is_file():
-        _write_stream(path, text)
+        _write_stream(path, data)
         return
     with written_whole(path) as unnamed:
-        unnamed.write_text(text, encoding="utf-8")
+        unnamed.write_bytes(data)
 
 
-def _write_stream(path: Path, text: str) -> None:
+def _write_stream(path: Path, data: bytes) -> None:
     # A device or a named pipe, such as /dev/stderr: nothing to rename onto.
     try:
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(data)
     except OSError as error:
         raise OutputError(
             f"The output '{path}' cannot be written: {error.strerror or error}."

@@ -6,13 +6,14 @@ import dataclasses
 import math
 import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vmafx_tune.cli.binding import given_besides, takes_options
-from vmafx_tune.cli.common import MISSED_TARGET, OutputOptions, running
+from vmafx_tune.cli.common import MISSED_TARGET, ChartFile, OutputOptions, running
 from vmafx_tune.cli.failure import say
 from vmafx_tune.errors import UsageError
 from vmafx_tune.formatting import given, vmaf
@@ -26,6 +27,8 @@ from vmafx_tune.options import (
 from vmafx_tune.parsing import is_url
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from vmafx_tune.model import VmafModel
 
 __all__ = ["ScoreOptions", "score", "score_arguments"]
@@ -116,6 +119,15 @@ def score(
         typer.Argument(metavar="DISTORTED", help="Distorted clip, the encode: a file or a URL."),
     ],
     asked: ScoreOptions,
+    stills: Annotated[
+        Path | None,
+        typer.Option(
+            "--stills",
+            metavar="DIR",
+            help="Write the worst frames as PNG: reference, encode and their difference.",
+        ),
+    ] = None,
+    chart: ChartFile = None,
     elsewhere: ServerOptions,
     scoring: ScoringOptions,
     sources: SourceOptions,
@@ -135,22 +147,33 @@ def score(
     if elsewhere.server is not None:
         _score_remotely(elsewhere, reference, distorted, asked, scoring, output)
         return
-    with running(output, "score", tools=tools, sources=sources) as run:
+    with running(output, "score", tools=tools, sources=sources, chart=chart) as run:
         if elsewhere.server_ca is not None or elsewhere.server_timeout_s is not None:
             alone = "--server-timeout" if elsewhere.server_ca is None else "--server-ca"
             raise UsageError(f"{alone} is for --server only. Give both, or neither.")
         import vmafx_tune
 
-        with run.observing() as observe:
-            result = vmafx_tune.score(
-                reference,
-                distorted,
-                **score_arguments(asked, scoring),
-                observe=observe,
-                session=run.session,
-            )
-        ends_with = _exit_code(result.score, asked.min_score)
-        run.finish(result, exit_code=ends_with, frames=asked.frames)
+        with _stills_for(run.format, stills, tools.work_dir) as folder:
+            with run.observing() as observe:
+                result = vmafx_tune.score(
+                    reference,
+                    distorted,
+                    **score_arguments(asked, scoring),
+                    stills=folder,
+                    observe=observe,
+                    session=run.session,
+                )
+            ends_with = _exit_code(result.score, asked.min_score)
+            run.finish(result, exit_code=ends_with, frames=asked.frames)
+
+
+def _stills_for(
+    fmt: str, asked: Path | None, work_dir: Path | None
+) -> AbstractContextManager[Path | None]:
+    """Name the folder for stills: the one asked for; for a page, which holds them, any other."""
+    from vmafx_tune.media.cleanup import scratch_folder
+
+    return scratch_folder(work_dir) if asked is None and fmt == "html" else nullcontext(asked)
 
 
 def _score_remotely(

@@ -7,6 +7,7 @@ from typing import Any
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import (
     MISSED_TARGET,
+    ChartFile,
     LimitOptions,
     OutputOptions,
     Reference,
@@ -65,6 +66,7 @@ def search(
     *,
     reference: Reference,
     asked: SearchOptions,
+    chart: ChartFile = None,
     encoding: EncodingOptions,
     scoring: ScoringOptions,
     sources: SourceOptions,
@@ -81,7 +83,9 @@ def search(
         vmafx-tune search -r source.mp4 -c libx265 -t 95 --preset slow
         vmafx-tune search -r film.mkv -c libsvtav1 -t 93 --sample 12x10s --verify
     """
-    with running(output, "search", tools=tools, sources=sources, cluster=cluster) as run:
+    with running(
+        output, "search", tools=tools, sources=sources, cluster=cluster, chart=chart
+    ) as run:
         import vmafx_tune
 
         with run.observing() as observe:

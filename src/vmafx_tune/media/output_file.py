@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["check_parent", "check_writable", "publish", "written_whole"]
+__all__ = ["check_folder", "check_parent", "check_writable", "publish", "written_whole"]
 
 
 def check_writable(path: Path) -> None:
@@ -28,6 +28,21 @@ def check_writable(path: Path) -> None:
     check_parent(path)
     if path.exists() and not os.access(path, os.W_OK):
         raise _denied(path)
+
+
+def check_folder(path: Path) -> None:
+    """Make sure that files can be written to a folder, which may still have to be made.
+
+    Raises:
+        OutputError: They cannot.
+    """
+    if is_folder(path):
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise _denied(path)
+        return
+    check_parent(path)
+    if path.exists():
+        raise OutputError(f"The output '{path}' is not a folder. Name another one.")
 
 
 def check_parent(path: Path) -> None:

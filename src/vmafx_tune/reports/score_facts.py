@@ -22,10 +22,12 @@ __all__ = [
     "circumstances",
     "feature_sheet",
     "frames",
+    "heading",
     "metric_sheet",
     "pooled_sheet",
     "pooling",
     "remarks",
+    "worst_frame",
     "worst_sheet",
 ]
 
@@ -34,6 +36,11 @@ DECIMALS = 4
 
 _POOLINGS = ("mean", "harmonic_mean", "min", "p1", "p5", "p10", "max")
 _OF_METRICS = ("mean", "min", "p5", "p95", "max")
+
+
+def heading(result: ScoreResult) -> str:
+    """Say what was found, in a line without the clips' names."""
+    return f"VMAF {formatting.vmaf(result.score, DECIMALS)}"
 
 
 def pooling(pool: str, n_frames: int, subsample: int) -> str:
@@ -134,6 +141,12 @@ def metric_sheet(metrics: Mapping[str, MetricScores]) -> Sheet:
 def _metric(pooled: MetricScores, pooling: str) -> str:
     value: float | None = getattr(pooled, pooling)
     return formatting.metric(value, lower_is_better=pooled.better == "lower")
+
+
+def worst_frame(result: ScoreResult, frame: int) -> str:
+    """Say where one of the worst frames is, and how bad."""
+    worst = next(one for one in result.worst_frames if one.frame == frame)
+    return f"frame {frame} at {worst.time_code}, VMAF {formatting.vmaf(worst.vmaf)}"
 
 
 def feature_sheet(means: Mapping[str, float]) -> Sheet:

@@ -27,7 +27,7 @@ from vmafx_tune.results.record import (
     Span,
 )
 
-__all__ = ["Frame", "RemoteScoreResult", "ScoreResult"]
+__all__ = ["Frame", "RemoteScoreResult", "ScoreResult", "Still"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +42,20 @@ class Frame(Record):
     """Elementary features by libvmaf's log name."""
     metrics: OmittedWhenEmpty[dict[str, float | None]] = field(default_factory=dict)
     """Metrics of --metrics by name, VMAF excepted; null where they are infinite."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Still(Record):
+    """One of the worst frames as pictures, as it was compared."""
+
+    frame: int
+    """Its number in the distorted clip, from 0."""
+    reference: PathText
+    """PNG of the reference."""
+    distorted: PathText
+    """PNG of the distorted clip."""
+    difference: PathText
+    """PNG of the difference of their luma, eight times as bright."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +113,8 @@ class ScoreResult(Provenance):
     metrics: OmittedWhenEmpty[dict[str, MetricScores]] = field(default_factory=dict)
     """Metrics of --metrics by name. psnr and xpsnr are those of luma, psnr_hvs weighs all planes;
     psnr_cb and the like are those of single planes."""
+    stills: OmittedWhenEmpty[tuple[Still, ...]] = ()
+    """The worst frames as pictures, in their order; present with --stills only."""
     frames: OmittedWhenEmpty[tuple[Frame, ...]] = ()
     """Per-frame scores; present with --frames only."""
     reference_source: PythonOnly[Source] = field(repr=False)

@@ -10,6 +10,7 @@ from vmafx_tune.errors import FrameCountMismatchError
 from vmafx_tune.events import FramesDone, JobFinished, JobStarted, Observer, Warned, ignore
 from vmafx_tune.formatting import vmaf
 from vmafx_tune.media.excerpts import skip_frames
+from vmafx_tune.media.output_file import check_folder
 from vmafx_tune.model import ScoreRequest
 from vmafx_tune.options import ScoringOptions, SourceOptions, ToolOptions
 from vmafx_tune.results.score import ScoreResult
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import PoolMethod, ScoreSet
     from vmafx_tune.ports import Scorer
     from vmafx_tune.results.measurement import MetricScores
+    from vmafx_tune.results.score import Still
     from vmafx_tune.session import Session
 
 __all__ = ["JOB", "run_score", "score"]
@@ -95,6 +97,7 @@ def score(
     metrics: Sequence[str] = (),
     min_score: float | None = None,
     offset: int = 0,
+    stills: Path | None = None,
     scoring: ScoringOptions | None = None,
     sources: SourceOptions | None = None,
     tools: ToolOptions | None = None,
@@ -113,6 +116,8 @@ def score(
             and is refused where the model cannot give it.
         offset: Number of the reference's frame to compare the distorted's first one with; negative
             to skip frames of the distorted.
+        stills: Folder for the worst frames as PNG: of both clips as they were compared, and of
+            their difference. Made where there is none.
         scoring: Model, backend, pooling, subsampling.
         sources: How sources are read.
         tools: Which programs to use, and where to work.
@@ -124,6 +129,7 @@ def score(
 
     Raises:
         MediaError: A clip cannot be used, or the two differ in length.
+        OutputError: The stills cannot be written.
         ScoringError: VMAF cannot be computed.
         ToolError: A program is missing or failed.
         UsageError: An option makes no sense.
@@ -131,6 +137,8 @@ def score(
     scoring = scoring or ScoringOptions()
     asked = parse_metrics(metrics)
     beside = tuple(name for name in asked if name != VMAF)
+    if stills is not None:
+        check_folder(stills)
     with open_session(session, tools, sources, observe) as session:
         source = open_source(reference, scoring, session)
         encoded = read_source(distorted, session, session.reader.distorted)
@@ -169,6 +177,8 @@ def score(
             worst_frames=worst_frames(result.scores, source.frame_rate, first_frame=first_frame),
             worst_seconds=worst_seconds(result.scores, source.frame_rate, first_frame=first_frame),
         )
+        if stills is not None:
+            result = replace(result, stills=_stills(request, result, first_frame, stills, session))
         notes = dict.fromkeys((*source_notes(source), *source_notes(encoded)))
         hint = () if offset else step_notes(result, session)
         return replace(result, notes=(*notes, *result.notes, *hint))
@@ -181,3 +191,29 @@ def _pooled_metrics(scores: ScoreSet, asked: Sequence[str]) -> dict[str, MetricS
         name: summarize_metric(values, lower_is_better=name in lower)
         for name, values in columns.items()
     }
+
+
+def _stills(
+    request: ScoreRequest, result: ScoreResult, first_frame: int, folder: Path, session: Session
+) -> tuple[Still, ...]:
+    """Write the worst frames as PNG.
+
+    Args:
+        request: What was compared.
+        result: Tells the worst frames.
+        first_frame: Number in the distorted clip of the first frame that was compared.
+        folder: Where to write them.
+        session: Has the ffmpeg that does.
+    """
+    from vmafx_tune.scoring.stills import write_stills
+
+    frames = [worst.frame for worst in result.worst_frames]
+    written = write_stills(
+        request,
+        {frame: frame - first_frame for frame in frames},
+        folder,
+        ffmpeg=session.ffmpeg,
+        runner=session.runner,
+        work_dir=session.tools.work_dir,
+    )
+    return tuple(written[frame] for frame in frames)

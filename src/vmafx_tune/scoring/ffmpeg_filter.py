@@ -61,6 +61,7 @@ __all__ = [
     "model_option",
     "score_arguments",
     "shows_damage",
+    "still_arguments",
     "written_frames",
 ]
 
@@ -178,6 +179,54 @@ def decode_arguments(source: Source, plan: ScoringPlan, name: str) -> tuple[str,
     return (*_QUIET, *_VERBOSE, *plain_names(ffmpeg.get_args(written)))
 
 
+def still_arguments(
+    request: ScoreRequest, plan: ScoringPlan, frames: Sequence[int], names: Sequence[str], gain: int
+) -> tuple[str, ...]:
+    """Build the arguments that write some pairs of frames, as they are compared, as pictures.
+
+    Args:
+        request: The clips.
+        plan: What they are converted to.
+        frames: Numbers of the pairs, ascending.
+        names: What to call the pictures of the reference, of the distorted clip and of the
+            difference of their luma; each with `%d` for their number, from 1.
+        gain: Factor of the difference.
+    """
+    import ffmpeg
+
+    def prepared(source: Source) -> Any:
+        stream = _prepared(source, plan, _decoder_threads(request, source, 1), frames)
+        return stream.filter_multi_output("split")
+
+    reference = prepared(request.reference)
+    distorted = reference if is_one_clip(request) else prepared(request.distorted)
+    places = (0, 1, 2, 3) if is_one_clip(request) else (0, 1, 0, 1)
+    lumas = [
+        clip[place].filter("extractplanes", "y").filter("format", "gray")
+        for clip, place in zip((reference, distorted), places[1::2], strict=True)
+    ]
+    difference = ffmpeg.filter(lumas, "blend", all_mode="difference")
+    pictures = (
+        _labelled(reference[places[0]], plan),
+        _labelled(distorted[places[2]], plan),
+        difference.filter("lut", y=f"min(val*{gain},255)"),
+    )
+    written = [
+        picture.output(name, format="image2", fps_mode="passthrough", **{"frames:v": len(frames)})
+        for picture, name in zip(pictures, names, strict=True)
+    ]
+    return (*_QUIET, *_VERBOSE, *plain_names(ffmpeg.get_args(ffmpeg.merge_outputs(*written))))
+
+
+def _labelled(stream: Any, plan: ScoringPlan) -> Any:
+    """Convert pictures to RGB by the range and matrix that they were brought to."""
+    labels = {
+        "range": plan.comparison.range or "unspecified",
+        "colorspace": plan.comparison.matrix or "unknown",
+    }
+    return stream.filter("setparams", **labels).filter("format", "rgb24")
+
+
 def model_check_arguments(model: VmafModel, metrics: Sequence[str] = ()) -> tuple[str, ...]:
     """Build the arguments that score one blank frame, which needs the model and the metrics."""
     import ffmpeg
@@ -226,7 +275,10 @@ def _decoder_threads(request: ScoreRequest, source: Source, threads: int) -> int
     return threads if limited else None
 
 
-def _prepared(source: Source, plan: ScoringPlan, threads: int | None) -> Any:
+def _prepared(
+    source: Source, plan: ScoringPlan, threads: int | None, frames: Sequence[int] = ()
+) -> Any:
+    """Read a clip as it is compared: all of its frames, or only those of some numbers."""
     import ffmpeg
 
     options = input_guard() | input_options(source)
@@ -235,6 +287,8 @@ def _prepared(source: Source, plan: ScoringPlan, threads: int | None) -> Any:
     name = node_name(file_url(source.path.absolute()))
     stream = ffmpeg.input(name, **options)[stream_specifier(source)]
     stream = _paired(_through(stream, source_filters(source)))
+    if frames:
+        stream = stream.filter("select", "+".join(f"eq(n,{frame})" for frame in frames))
     for name, settings in conversion(source, plan) or (as_planar(plan.pix_fmt),):
         stream = stream.filter(name, **settings)
     # Where two labels differ, ffmpeg 7 and newer would convert one clip to the other's colours.

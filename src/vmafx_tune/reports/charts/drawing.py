@@ -7,13 +7,17 @@ import re
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import ToolNotFoundError
 from vmafx_tune.formatting import one_line
 from vmafx_tune.reports.charts.style import LIGHT, Chart, Spec
 
-__all__ = ["HOW_TO_INSTALL", "can_draw", "png", "require_drawing", "runtime", "svg"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["DRAWN", "HOW_TO_INSTALL", "can_draw", "png", "require_drawing", "runtime", "svg"]
 
 HOW_TO_INSTALL = (
     "Charts need the package vl-convert-python, which is not installed. Run `pip install "
@@ -22,6 +26,8 @@ HOW_TO_INSTALL = (
 """What to tell a user who has no charts."""
 
 _LIBRARY = "vl_convert"
+# In 6.4, what is nearest to the pointer shows "undefined" for each field of its tooltip.
+_VEGA_LITE = "6.1"
 _WIDTH = 800
 _SCALE = 2.0
 # What a page calls; the rest of the bundle is left out.
@@ -51,22 +57,26 @@ def png(chart: Chart, title: str) -> bytes:
         chart: The chart.
         title: What to write above it.
     """
-    drawn: bytes = _library().vegalite_to_png(_picture(chart, title), scale=_SCALE)
+    drawn: bytes = _library().vegalite_to_png(_picture(chart, title), _VEGA_LITE, scale=_SCALE)
     return drawn
 
 
 def svg(chart: Chart, title: str) -> bytes:
     """Draw a chart as SVG; as for `png`."""
-    drawn: str = _library().vegalite_to_svg(_picture(chart, title))
+    drawn: str = _library().vegalite_to_svg(_picture(chart, title), _VEGA_LITE)
     return drawn.encode()
 
 
 @cache
 def runtime() -> str:
     """Return the JavaScript that draws charts in a page: `vegaEmbed`, with all that it needs."""
-    bundle: str = _library().javascript_bundle(_ENTRY)
+    bundle: str = _library().javascript_bundle(_ENTRY, _VEGA_LITE)
     # In a page, these would end or restart the element that it stands in.
     return bundle.replace("</script", r"<\/script").replace("<!--", r"<\!--")
+
+
+DRAWN: Mapping[str, Callable[[Chart, str], bytes]] = MappingProxyType({".png": png, ".svg": svg})
+"""What draws a picture, by the suffix of its file."""
 
 
 def _library() -> Any:

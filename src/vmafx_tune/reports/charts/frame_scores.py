@@ -6,7 +6,16 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from vmafx_tune import formatting
-from vmafx_tune.reports.charts.style import CONFIG, MARGIN, Chart, Spec, field, tooltip
+from vmafx_tune.reports.charts.style import (
+    CONFIG,
+    Chart,
+    Spec,
+    field,
+    hovered,
+    lines_across,
+    nearest,
+    tooltip,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +30,7 @@ _MOST_POINTS = 2000
 # Below it, points of frames do not touch.
 _FEW_POINTS = 120
 _CLOCK = "floor(datum.value / 60) + ':' + format(datum.value % 60, '02d')"
+_MARGIN = 0.12
 _CLOCK_FROM_S = 60
 
 
@@ -39,6 +49,8 @@ def frame_scores(
     rows = [_row(frame, score, frame_rate) for frame, score in shown]
     low = min(score for _, score in shown)
     high = max(100.0, *(score for _, score in shown))
+    # Below the worst one stands its number.
+    margin = max(_MARGIN * (high - low), 1)
     long = rows[-1]["s"] >= _CLOCK_FROM_S
     spec = {
         "config": CONFIG,
@@ -51,13 +63,13 @@ def frame_scores(
                 scale={"domain": [rows[0]["s"], rows[-1]["s"]], "nice": False},
                 axis={"grid": False, **({"labelExpr": _CLOCK, "tickMinStep": 1} if long else {})},
             ),
-            "y": field("vmaf", title="VMAF", scale={"domain": [low, high], "zero": False}),
+            "y": field("vmaf", title="VMAF", scale={"domain": [low - margin, high], "zero": False}),
         },
         "layer": [
             *([_worst_seconds(result)] if result.worst_seconds else ()),
-            *_pooled(result),
             *_curve(len(rows)),
-            *([*_worst_frames(result, frame_rate)] if result.worst_frames else ()),
+            *_pooled(result),
+            *(_worst_frames(result, frame_rate) if result.worst_frames else ()),
         ],
     }
     thin = "" if len(shown) == len(frames) else " Of frames side by side the extremes are drawn."
@@ -102,48 +114,27 @@ def _worst_seconds(result: ScoreResult) -> Spec:
     seconds = [{"s": one.start_s, "end": one.start_s + 1} for one in result.worst_seconds]
     return {
         "data": {"values": seconds},
-        "mark": {"type": "rect", "color": "var(--note)", "opacity": 0.18, "clip": True},
+        "mark": {"type": "rect", "color": "var(--note)", "opacity": 0.13, "clip": True},
         "encoding": {"x": field("s"), "x2": {"field": "end"}, "y": None},
     }
 
 
-def _pooled(result: ScoreResult) -> Iterator[Spec]:
+def _pooled(result: ScoreResult) -> Sequence[Spec]:
     pool = result.pool.value.replace("_", " ") if result.pool else "pooled"
-    across = {"x": None, "y": field("vmaf")}
-    data = {"values": [{"vmaf": result.score, "label": f"{pool} {formatting.vmaf(result.score)}"}]}
-    yield {
-        "data": data,
-        "mark": {"type": "rule", "color": "var(--muted)", "strokeDash": [5, 4]},
-        "encoding": across,
-    }
-    yield {
-        "data": data,
-        "mark": {"type": "text", "align": "left", "baseline": "bottom", "dx": MARGIN, "dy": -2},
-        "encoding": {**across, "x": {"value": 0}, "text": field("label", "nominal")},
-    }
+    return lines_across([(result.score, f"{pool} {formatting.vmaf(result.score)}")])
 
 
 def _curve(n_points: int) -> Iterator[Spec]:
     yield {"mark": {"type": "line", "color": "var(--c0)", "strokeWidth": 1.25}}
     few = n_points <= _FEW_POINTS
     yield {
-        "params": [
-            {
-                "name": "hovered",
-                "select": {
-                    "type": "point", "nearest": True, "on": "pointerover", "clear": "pointerout",
-                },
-            }
-        ],
+        "params": [nearest()],
         "mark": {"type": "point", "filled": True, "color": "var(--c0)", "opacity": 1},
         "encoding": {
-            "size": {
-                "condition": {"param": "hovered", "empty": False, "value": 120},
-                "value": 16 if few else 0,
-            },
+            "size": hovered(120, 16 if few else 0),
             "tooltip": tooltip({"frame": "Frame", "time": "Time", "score": "VMAF"}),
         },
-    }  # fmt: skip
+    }
 
 
 def _worst_frames(result: ScoreResult, frame_rate: Fraction) -> Iterator[Spec]:
@@ -157,6 +148,6 @@ def _worst_frames(result: ScoreResult, frame_rate: Fraction) -> Iterator[Spec]:
     }
     yield {
         "data": {"values": rows},
-        "mark": {"type": "text", "dy": -16, "fontWeight": 600, "color": "var(--text)"},
+        "mark": {"type": "text", "dy": 18, "fontWeight": 600, "color": "var(--text)"},
         "encoding": {"text": field("tag", "nominal")},
     }

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 from vmafx_tune import formatting
 from vmafx_tune.frozen import frozen
 from vmafx_tune.reports.axes import axes_around, bitrate_ticks, drawable
-from vmafx_tune.reports.charts.style import CONFIG, MARGIN, SERIES, Chart, Spec, field, tooltip
+from vmafx_tune.reports.charts.style import (
+    CONFIG,
+    SERIES,
+    Chart,
+    Spec,
+    field,
+    hovered,
+    lines_across,
+    nearest,
+    tooltip,
+)
 from vmafx_tune.reports.facts import Heading, Sheet, setting
 
 if TYPE_CHECKING:
@@ -99,9 +109,9 @@ def rate_quality(
             ),
         },
         "layer": [
-            *(_targets(targets) if targets else ()),
             *([_hull(hull)] if hull else ()),
             *_series(shown, one_line_per),
+            *lines_across([(target, f"target {formatting.given(target)}") for target in targets]),
             _tags(),
         ],
     }
@@ -128,21 +138,6 @@ def _rows(series: Sequence[Series]) -> Iterator[Spec]:
             }
 
 
-def _targets(targets: Sequence[float]) -> Iterator[Spec]:
-    values = [{"vmaf": target, "label": f"target {formatting.given(target)}"} for target in targets]
-    across = {"x": None, "y": field("vmaf")}
-    yield {
-        "data": {"values": values},
-        "mark": {"type": "rule", "color": "var(--muted)", "strokeDash": [5, 4]},
-        "encoding": across,
-    }
-    yield {
-        "data": {"values": values},
-        "mark": {"type": "text", "align": "left", "baseline": "bottom", "dx": MARGIN, "dy": -2},
-        "encoding": {**across, "x": {"value": 0}, "text": field("label", "nominal")},
-    }
-
-
 def _hull(hull: Sequence[ChartPoint]) -> Spec:
     values = [{"kbps": point.bitrate_kbps, "vmaf": point.vmaf} for point in drawable(hull)]
     return {
@@ -161,7 +156,6 @@ def _series(series: Sequence[Series], one_line_per: str) -> Iterator[Spec]:
     colour = field("series", "nominal", scale=scale(SERIES), **legend)
     shape = field("series", "nominal", scale=scale(_SHAPES), **legend)
     shown = {"series": one_line_per, "quality": "CRF", "rate": "kb/s", "score": "VMAF"}
-    hovered = {"param": "hovered", "empty": False}
     yield {"mark": {"type": "line", "strokeWidth": 1.75}, "encoding": {"color": colour}}
     yield {
         "transform": [{"filter": "datum.answer"}],
@@ -169,22 +163,15 @@ def _series(series: Sequence[Series], one_line_per: str) -> Iterator[Spec]:
         "encoding": {"color": colour},
     }
     yield {
-        "params": [
-            {
-                "name": "hovered",
-                "select": {
-                    "type": "point", "nearest": True, "on": "pointerover", "clear": "pointerout",
-                },
-            }
-        ],
+        "params": [nearest()],
         "mark": {"type": "point", "filled": True, "opacity": 1},
         "encoding": {
             "color": colour,
             "shape": shape,
-            "size": {"condition": {**hovered, "value": 170}, "value": 60},
+            "size": hovered(170, 60),
             "tooltip": tooltip(shown),
         },
-    }  # fmt: skip
+    }
 
 
 def _tags() -> Spec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vmafx_tune.reports import ladder_facts, ranking, score_facts
+from vmafx_tune.reports import ladder_facts, ranking, score_facts, search_facts
 from vmafx_tune.reports.charts.frame_scores import frame_scores
 from vmafx_tune.reports.charts.rate_quality import ChartPoint, Series, rate_quality
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vmafx_tune.results.score import ScoreResult
     from vmafx_tune.results.search import ProbeSummary, SearchResult
 
-__all__ = ["chart_of"]
+__all__ = ["chart_of", "title_of"]
 
 _ANSWERS = "Ringed probes are answers."
 
@@ -38,6 +38,20 @@ def chart_of(result: Result) -> Chart | None:
             return _ladder(shown)
         case _:
             return None
+
+
+def title_of(result: Result) -> str:
+    """Say in a line what a result with a chart is, and of what."""
+    shown: Any = result
+    match result.command:
+        case "score":
+            return f"{score_facts.heading(shown)}: {shown.distorted}"
+        case "compare":
+            return f"{ranking.heading(shown)}: {shown.src}"
+        case "ladder":
+            return f"{ladder_facts.heading(shown)}: {shown.src}"
+        case _:
+            return f"{search_facts.heading(shown)}: {shown.src}"
 
 
 def _score(result: ScoreResult) -> Chart | None:

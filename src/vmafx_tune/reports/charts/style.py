@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 
     from vmafx_tune.reports.facts import Sheet
 
-__all__ = ["CONFIG", "DARK", "LIGHT", "MARGIN", "SERIES", "Chart", "Spec", "field", "tooltip"]
+__all__ = [
+    "CONFIG",
+    "DARK",
+    "LIGHT",
+    "SERIES",
+    "Chart",
+    "Spec",
+    "field",
+    "hovered",
+    "lines_across",
+    "nearest",
+    "tooltip",
+]
 
 Spec: TypeAlias = dict[str, Any]
 """A part of a description in Vega-Lite's JSON."""
@@ -68,9 +80,8 @@ DARK: Mapping[str, str] = MappingProxyType(
 SERIES = tuple(f"var(--{name})" for name in LIGHT if name[1:].isdigit())
 """Colours of series; further ones repeat them with another mark."""
 
-MARGIN = 6
-"""Samples between a line or an edge and its label."""
-
+_MARGIN = 6
+_HOVERED = "hovered"
 _LABEL_SIZE = 12
 _FONT = 'system-ui, -apple-system, "Segoe UI", "Open Sans", sans-serif'
 
@@ -134,6 +145,45 @@ class Chart:
 def field(name: str, kind: str = "quantitative", **more: Any) -> Spec:
     """Encode a field of the data."""
     return {"field": name, "type": kind, **more}
+
+
+def nearest() -> Spec:
+    """Select the mark that is nearest to the pointer."""
+    select = {"type": "point", "nearest": True, "on": "pointerover", "clear": "pointerout"}
+    return {"name": _HOVERED, "select": select}
+
+
+def hovered(size: float, otherwise: float) -> Spec:
+    """Encode the area of marks, by whether they are those that `nearest` selects."""
+    return {
+        "condition": {"param": _HOVERED, "empty": False, "value": size},
+        "value": otherwise,
+    }
+
+
+def lines_across(lines: Sequence[tuple[float, str]]) -> Sequence[Spec]:
+    """Mark scores with a line across, each with its label on it.
+
+    Args:
+        lines: Score and label of each.
+    """
+    if not lines:
+        return ()
+    base = {"data": {"values": [{"vmaf": score, "label": label} for score, label in lines]}}
+    across = {"x": None, "y": field("vmaf")}
+    written = {**across, "x": {"value": 0}, "text": field("label", "nominal")}
+    text = {"type": "text", "align": "left", "baseline": "bottom", "dx": _MARGIN, "dy": -2}
+    # Curves may cross a label, which keeps some room around its letters.
+    room = {"stroke": "var(--page)", "strokeWidth": 4, "strokeJoin": "round"}
+    return (
+        {
+            **base,
+            "mark": {"type": "rule", "color": "var(--muted)", "strokeDash": [5, 4]},
+            "encoding": across,
+        },
+        {**base, "mark": {**text, **room}, "encoding": written},
+        {**base, "mark": text, "encoding": written},
+    )
 
 
 def tooltip(titles: Mapping[str, str]) -> Sequence[Spec]:

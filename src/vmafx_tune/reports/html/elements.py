@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vmafx_tune.reports.charts.style import Chart
     from vmafx_tune.reports.facts import Sheet
 
-__all__ = ["article", "chart", "commands", "heading", "page", "paragraph", "table"]
+__all__ = ["article", "chart", "commands", "heading", "page", "paragraph", "stills", "table"]
 
 
 def page(title: str, articles: Sequence[str], names: Sequence[str] = ()) -> str:
@@ -90,6 +90,25 @@ def chart(described: Chart | None) -> Iterator[str]:
         f'<figure class="chart"><div class="vega" role="img" aria-label="{_text(described.name)}">'
         f'</div><script type="application/json">{data}</script>\n'
         f"<figcaption>{_text(described.hint)}</figcaption></figure>"
+    )
+
+
+def stills(shown: Sequence[tuple[str, int, Sequence[tuple[str, str]]]]) -> str:
+    """Show frames as pictures that can be looked at in full, one after the other.
+
+    Args:
+        shown: What each frame is, its number, and its pictures: what each is, and its URL.
+    """
+    return "\n".join(
+        f'<figure class="still" data-frame="{frame}"><figcaption>{_text(what)}</figcaption><div>'
+        + "".join(
+            f'<button type="button"><img src="{url}" alt="{_text(kind)}"><span>{_text(kind)}'
+            "</span></button>"
+            for kind, url in pictures
+            if url
+        )
+        + "</div></figure>"
+        for what, frame, pictures in shown
     )
 
 

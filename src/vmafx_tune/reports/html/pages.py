@@ -8,6 +8,7 @@ from vmafx_tune import formatting
 from vmafx_tune.reports import gate_facts, ladder_facts, ranking, score_facts, search_facts
 from vmafx_tune.reports.charts.results import chart_of
 from vmafx_tune.reports.html import elements
+from vmafx_tune.reports.html.pictures import data_urls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from vmafx_tune.results.search import SearchResult
 
 __all__ = ["page_of", "summary_page"]
+
+_HOW_TO_LOOK = (
+    "Click in the curve to go to the nearest of them, and a picture to see it in full and flip to "
+    "the others."
+)
+_PICTURES = ("Reference", "Encode", "Difference of luma, 8 times as bright")
 
 
 def page_of(result: Result) -> str:
@@ -46,8 +53,7 @@ def summary_page(title: str, results: Mapping[str, Result]) -> str:
 
 
 def _score(result: ScoreResult) -> _Article:
-    title = f"VMAF {formatting.vmaf(result.score, score_facts.DECIMALS)}"
-    return title, score_facts.circumstances(result), _score_sections(result)
+    return score_facts.heading(result), score_facts.circumstances(result), _score_sections(result)
 
 
 def _score_sections(result: ScoreResult) -> Iterator[str]:
@@ -58,6 +64,7 @@ def _score_sections(result: ScoreResult) -> Iterator[str]:
     if result.worst_frames:
         yield elements.heading("Worst frames and seconds")
         yield elements.table(score_facts.worst_sheet(result))
+    yield from _stills(result)
     yield elements.heading("Pooled")
     yield elements.table(score_facts.pooled_sheet(result.pooled))
     if result.metrics:
@@ -66,6 +73,30 @@ def _score_sections(result: ScoreResult) -> Iterator[str]:
     if result.features:
         yield elements.heading("Features")
         yield elements.table(score_facts.feature_sheet(result.features))
+
+
+def _stills(result: ScoreResult) -> Iterator[str]:
+    """Show the worst frames, as far as their pictures can be read."""
+    numbers = {worst.frame: number for number, worst in enumerate(result.worst_frames, start=1)}
+    paths = [
+        path
+        for still in result.stills
+        for path in (still.reference, still.distorted, still.difference)
+    ]
+    urls = data_urls(paths)
+    shown = [
+        (
+            f"{numbers[still.frame]}: {score_facts.worst_frame(result, still.frame)}",
+            still.frame,
+            list(zip(_PICTURES, urls[3 * place : 3 * place + 3], strict=True)),
+        )
+        for place, still in enumerate(result.stills)
+        if urls[3 * place]
+    ]
+    if shown:
+        yield elements.heading("The worst frames as they were compared")
+        yield elements.paragraph(_HOW_TO_LOOK, "hint")
+        yield elements.stills(shown)
 
 
 def _search(result: SearchResult) -> _Article:
