@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "package": "Make a folder that HLS and DASH players play, from saved ladders.",
         "score": "Score an encode against its source.",
         "gate": "Compare a saved result with a baseline, and fail if it is worse.",
+        "report": "Make one HTML page of saved results.",
         "serve": "Run the scoring server over gRPC and HTTP.",
         "encoders": "List encoders, and which of them work on this machine.",
         "doctor": "Check what is installed, and say how to fix what is missing.",

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["page_of", "summary_page"]
 
+_PICTURE_BYTES = 1_500_000
+_WITHOUT_FRAMES = "The result was saved without --frames, so there is no curve of its frames."
 _HOW_TO_LOOK = (
     "Click in the curve to go to the nearest of them, and a picture to see it in full and flip to "
     "the others."
@@ -32,8 +34,7 @@ _PICTURES = ("Reference", "Encode", "Difference of luma, 8 times as bright")
 
 def page_of(result: Result) -> str:
     """Write a result as a page without external resources."""
-    write = _ARTICLES[result.command]
-    title, circumstances, sections = write(result)
+    title, circumstances, sections = _article(result, 1)
     return elements.page(title, [elements.article(title, circumstances, sections)])
 
 
@@ -46,25 +47,36 @@ def summary_page(title: str, results: Mapping[str, Result]) -> str:
     """
     articles = []
     for number, (name, result) in enumerate(results.items()):
-        found, circumstances, sections = _ARTICLES[result.command](result)
+        found, circumstances, sections = _article(result, len(results))
         entries = [("Result", name), *circumstances]
         articles.append(elements.article(found, entries, sections, f"r{number}"))
     return elements.page(title, articles, [*results])
 
 
-def _score(result: ScoreResult) -> _Article:
-    return score_facts.heading(result), score_facts.circumstances(result), _score_sections(result)
+def _article(result: Result, n_results: int) -> _Article:
+    shown: Any = result
+    if result.command == "score":
+        return _score(shown, _PICTURE_BYTES // n_results)
+    return _ARTICLES[result.command](result)
 
 
-def _score_sections(result: ScoreResult) -> Iterator[str]:
+def _score(result: ScoreResult, picture_bytes: int) -> _Article:
+    sections = _score_sections(result, picture_bytes)
+    return score_facts.heading(result), score_facts.circumstances(result), sections
+
+
+def _score_sections(result: ScoreResult, picture_bytes: int) -> Iterator[str]:
     pooling = score_facts.pooling(result.pool, result.n_frames, result.subsample)
     yield elements.paragraph(pooling, "hint")
-    yield from elements.chart(chart_of(result))
+    chart = chart_of(result)
+    if chart is None:
+        yield elements.paragraph(_WITHOUT_FRAMES, "hint")
+    yield from elements.chart(chart)
     yield from _notes(score_facts.remarks(result))
     if result.worst_frames:
         yield elements.heading("Worst frames and seconds")
         yield elements.table(score_facts.worst_sheet(result))
-    yield from _stills(result)
+    yield from _stills(result, picture_bytes)
     yield elements.heading("Pooled")
     yield elements.table(score_facts.pooled_sheet(result.pooled))
     if result.metrics:
@@ -75,7 +87,7 @@ def _score_sections(result: ScoreResult) -> Iterator[str]:
         yield elements.table(score_facts.feature_sheet(result.features))
 
 
-def _stills(result: ScoreResult) -> Iterator[str]:
+def _stills(result: ScoreResult, picture_bytes: int) -> Iterator[str]:
     """Show the worst frames, as far as their pictures can be read."""
     numbers = {worst.frame: number for number, worst in enumerate(result.worst_frames, start=1)}
     paths = [
@@ -83,7 +95,7 @@ def _stills(result: ScoreResult) -> Iterator[str]:
         for still in result.stills
         for path in (still.reference, still.distorted, still.difference)
     ]
-    urls = data_urls(paths)
+    urls = data_urls(paths, picture_bytes)
     shown = [
         (
             f"{numbers[still.frame]}: {score_facts.worst_frame(result, still.frame)}",
@@ -190,7 +202,6 @@ _Article = tuple[str, "Iterable[tuple[str, str]]", "Iterable[str]"]
 """Title, circumstances and sections."""
 
 _ARTICLES: Mapping[str, Callable[[Any], _Article]] = {
-    "score": _score,
     "search": _search,
     "encode": _encode,
     "compare": _compare,

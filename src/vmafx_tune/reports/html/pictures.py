@@ -12,23 +12,23 @@ if TYPE_CHECKING:
 
 __all__ = ["data_urls"]
 
-_MOST_BYTES = 1_500_000
 # Widths in samples, and what the encoder takes for quality: lower is better.
 _SIZES = ((960, 3), (960, 6), (640, 5), (480, 8), (320, 12), (160, 31))
 
 
-def data_urls(paths: Sequence[Path]) -> list[str]:
+def data_urls(paths: Sequence[Path], most_bytes: int) -> list[str]:
     """Write pictures as JPEG in URLs of their own, all at the same size, as large as may be.
 
     Args:
         paths: PNG files.
+        most_bytes: How large all of them may be together, if they can be made so small.
 
     Returns:
         One for each; empty for a picture that cannot be read.
     """
     for width, quality in _SIZES:
         pictures = [_jpeg(path, width, quality) for path in paths]
-        if sum(map(len, pictures)) <= _MOST_BYTES:
+        if sum(map(len, pictures)) <= most_bytes:
             break
     return [
         f"data:image/jpeg;base64,{b64encode(picture).decode()}" if picture else ""
