@@ -21,6 +21,7 @@ __all__ = [
     "BYTES_PER_PIXEL",
     "CoreShares",
     "LocalCores",
+    "Share",
     "affordable_workers",
     "available_cpus",
     "available_memory_bytes",
@@ -141,6 +142,19 @@ def share_of(cpus: int, takers: int) -> int:
     return -(-cpus // takers)
 
 
+class Share:
+    """What one who works has of the processors.
+
+    Attributes:
+        was_shared: Whether others worked at any time meanwhile, so that the work took longer.
+    """
+
+    __slots__ = ("was_shared",)
+
+    def __init__(self) -> None:
+        self.was_shared = False
+
+
 class CoreShares:
     """Counts who works, so that nobody fills processors that others need. Thread-safe.
 
@@ -154,25 +168,27 @@ class CoreShares:
     def __init__(self, cpus: int) -> None:
         self._cpus = cpus
         self._lock = threading.Lock()
-        self._takers = 0
+        self._takers: list[Share] = []
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Count as one who works until the block ends."""
-        self._count(+1)
+    def taken(self) -> Iterator[Share]:
+        """Count as one who works until the block ends; what it gets tells of others."""
+        share = Share()
+        with self._lock:
+            self._takers.append(share)
+            if len(self._takers) > 1:
+                for each in self._takers:
+                    each.was_shared = True
         try:
-            yield
+            yield share
         finally:
-            self._count(-1)
+            with self._lock:
+                self._takers.remove(share)
 
     def share(self) -> int:
         """Tell how many processors each of those who work may fill now, at least 1."""
         with self._lock:
-            return share_of(self._cpus, max(1, self._takers))
-
-    def _count(self, change: int) -> None:
-        with self._lock:
-            self._takers += change
+            return share_of(self._cpus, max(1, len(self._takers)))
 
 
 # Measured with libvmaf 2.3.1 and 3.2, and ffmpeg's decoders of two clips at once: each thread of

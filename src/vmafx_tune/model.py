@@ -519,6 +519,8 @@ class Probe:
         video_sha256: Hash of the encode's video packets, one after the other; empty where it is not
             known, and for an encode that has parts.
         caps: What it was held to; None for no caps.
+        side_by_side: Whether other probes were made at the same time, so that its times are longer
+            than they would have been alone; like them, it says nothing of what was measured.
     """
 
     quality: float
@@ -540,6 +542,7 @@ class Probe:
     video_sha256: str = ""
     without_grain: bool = False
     caps: Caps | None = None
+    side_by_side: bool = field(default=False, compare=False)
 
     @property
     def chunk_commands(self) -> tuple[tuple[str, ...], ...]:

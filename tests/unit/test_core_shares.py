@@ -37,3 +37,15 @@ def test_a_share_is_one_processor_at_least() -> None:
     shares = CoreShares(1)
     with shares.taken(), shares.taken():
         assert shares.share() == 1
+
+
+def test_work_knows_whether_others_worked_meanwhile() -> None:
+    shares = CoreShares(8)
+    with shares.taken() as alone:
+        pass
+    with shares.taken() as first:
+        with shares.taken() as second:
+            pass
+        assert first.was_shared
+    assert second.was_shared
+    assert not alone.was_shared

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
-from itertools import groupby
+from itertools import groupby, permutations
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
     from vmafx_tune.results.search import SearchResult
     from vmafx_tune.search.request import SearchRequest
 
-__all__ = ["bd_rates", "failed_rows", "found_row", "in_turn", "rank", "search_encoders"]
+__all__ = [
+    "bd_matrix",
+    "bd_rates",
+    "failed_rows",
+    "found_row",
+    "in_turn",
+    "rank",
+    "search_encoders",
+]
 
 _NO_ANSWER: Mapping[str, Any] = {field.name: field.default for field in fields(BestEncode)}
 
@@ -187,6 +195,11 @@ def bd_rates(rows: Iterable[CompareRow], anchor: str) -> tuple[BdRate, ...]:
     Returns:
         One for each encoder but the anchor, in the order of the rows.
     """
+    return tuple(bd for bd in bd_matrix(rows) if bd.anchor == anchor)
+
+
+def bd_matrix(rows: Iterable[CompareRow]) -> tuple[BdRate, ...]:
+    """Compare each encoder's curve with that of each other one; as `bd_rates`."""
     from vmafx_tune.compare.bd_rate import bd_rate_of_answers
 
     answers: dict[str, dict[float, Points]] = {}
@@ -194,10 +207,9 @@ def bd_rates(rows: Iterable[CompareRow], anchor: str) -> tuple[BdRate, ...]:
         of_encoder = answers.setdefault(row.codec, {})
         if row.ok:
             of_encoder[row.target_vmaf] = tuple(_points(row))
-    against = answers.pop(anchor)
     return tuple(
-        bd_rate_of_answers(encoder, of_encoder, anchor, against)
-        for encoder, of_encoder in answers.items()
+        bd_rate_of_answers(encoder, answers[encoder], anchor, answers[anchor])
+        for encoder, anchor in permutations(answers, 2)
     )
 
 

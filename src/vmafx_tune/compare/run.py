@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from vmafx_tune.compare.engine import (
+    bd_matrix,
     bd_rates,
     failed_rows,
     found_row,
@@ -105,6 +106,7 @@ def compare(
             comparison=_comparison(ranked),
             rows=tuple(prepared.noted(row) for row in ranked),
             bd_rate=() if against is None else bd_rates(found, against),
+            bd_matrix=bd_matrix(found) if len(checked) > 1 else (),
             anchor=against,
             new_probes=sum(row.new_probes for row in found),
             wall_time_ms=(time.monotonic() - started) * 1000,

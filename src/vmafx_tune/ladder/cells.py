@@ -188,6 +188,7 @@ def measured_point(
         size_bytes=probe.size_bytes,
         encode_time_ms=probe.encode_time_s * 1000,
         score_time_ms=probe.score_time_s * 1000,
+        side_by_side=probe.side_by_side,
         encoder_version=probe.encoder_version,
         cached=probe.cached,
         chunk_commands=tuple(map(shell.join, probe.chunk_commands)),

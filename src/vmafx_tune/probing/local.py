@@ -88,7 +88,7 @@ class EncodingProber:
         on_progress: ProbeProgress | None,
         keep: KeepEncode | None = None,
     ) -> Probe:
-        with self._shares.taken(), scratch_folder(self._work_dir) as folder:
+        with self._shares.taken() as share, scratch_folder(self._work_dir) as folder:
             self._check(spec.encode.source)
             outcome = self._encoder.encode(
                 spec.encode, folder / "probe.mp4", on_progress=_begun(on_progress, "encode")
@@ -100,7 +100,8 @@ class EncodingProber:
                 )
             if keep is not None:
                 keep(spec.encode, outcome.encoded.path)
-            return _probe(spec, outcome, scores, score_time_s=time.monotonic() - started)
+            probe = _probe(spec, outcome, scores, score_time_s=time.monotonic() - started)
+            return replace(probe, side_by_side=share.was_shared)
 
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
         """Score the source against itself; see `ports.Prober`."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HDR_NOTE",
+    "SIDE_BY_SIDE",
     "Heading",
     "Sheet",
     "command_line",
@@ -33,6 +34,7 @@ __all__ = [
     "describe_source",
     "describe_title",
     "encode_commands",
+    "encode_times",
     "knob",
     "limit_of",
     "notes",
@@ -40,7 +42,6 @@ __all__ = [
     "rate_of",
     "scorer",
     "setting",
-    "speed",
     "stopped",
 ]
 
@@ -151,6 +152,17 @@ def proof(answer: Answer) -> str:
         return "end of range"
     vmaf = formatting.vmaf(worse.vmaf_score, target=answer.target_vmaf)
     return f"{formatting.quality(worse.crf)}: {vmaf}"
+
+
+SIDE_BY_SIDE = "Times with a * were measured while other encodes ran: alone, it takes less."
+
+
+def encode_times(
+    source: Source | None, encode_time_ms: float | None, *, side_by_side: bool
+) -> tuple[str, str]:
+    """Write how long an encode took and how fast it was, marked where others ran meanwhile."""
+    mark = "*" if side_by_side and encode_time_ms else ""
+    return f"{formatting.duration(encode_time_ms)}{mark}", f"{speed(source, encode_time_ms)}{mark}"
 
 
 def speed(source: Source | None, encode_time_ms: float | None) -> str:

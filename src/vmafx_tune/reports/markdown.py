@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from vmafx_tune.reports.facts import Sheet
-    from vmafx_tune.results.compare import BdRate, CompareResult, CompareRow
+    from vmafx_tune.results.compare import CompareResult, CompareRow
     from vmafx_tune.results.gate import GateResult
     from vmafx_tune.results.ladder import LadderResult
 
@@ -107,7 +107,7 @@ def compare_markdown(result: CompareResult) -> str:
         _circumstances(result),
         *chain.from_iterable(_target_section(result, target) for target in result.targets),
         *_remarks(result),
-        *_bd_rates(result.bd_rate),
+        *_bd_rates(result),
         *hidden_commands(ranking.commands(result)),
     ]
     return "\n\n".join(sections) + "\n"
@@ -142,7 +142,7 @@ def _cells(row: CompareRow) -> Sequence[str]:
         escape(row.encoder_version) or formatting.ABSENT,
         ranking.answer_setting(row),
         formatting.bitrate(row.bitrate_kbps),
-        formatting.ABSENT if row.encode_time_ms is None else f"{row.encode_time_ms:.0f}",
+        ranking.encode_time_ms(row),
         formatting.vmaf(row.vmaf_score, target=row.target_vmaf),
         escape(ranking.status(row)),
     )
@@ -153,12 +153,11 @@ def _remarks(result: CompareResult) -> Iterable[str]:
     yield from bullets(escape(message) for message in ranking.remarks(result))
 
 
-def _bd_rates(bd_rates: Sequence[BdRate]) -> Iterable[str]:
-    if not bd_rates:
-        return
-    yield "## BD-rate"
-    yield _table(ranking.bd_sheet(bd_rates))
-    yield from bullets(escape(bd.reason) for bd in bd_rates if bd.reason)
+def _bd_rates(result: CompareResult) -> Iterable[str]:
+    for title, sheet in ranking.bd_sheets(result):
+        yield f"## {title}"
+        yield _table(sheet)
+    yield from bullets(escape(reason) for reason in ranking.bd_reasons(result))
 
 
 _VERBATIM = "Source"

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "answer_setting",
-    "bd_sheet",
+    "bd_reasons",
+    "bd_sheets",
     "chunks",
     "circumstances",
     "commands",
     "curve_of",
+    "encode_time_ms",
     "failures",
     "heading",
     "remarks",
@@ -80,7 +82,13 @@ def remarks(result: CompareResult) -> list[str]:
         f"{encoder} at {_numbers(noted)}: {message}"
         for (encoder, message), noted in targets.items()
     ]
-    return [*result.notes, *of_rows, *([HDR_NOTE] if result.hdr else [])]
+    marked = any(map(_side_by_side, result.rows))
+    return [
+        *result.notes,
+        *of_rows,
+        *([HDR_NOTE] if result.hdr else []),
+        *([facts.SIDE_BY_SIDE] if marked else []),
+    ]
 
 
 def circumstances(result: CompareResult) -> list[tuple[str, str]]:
@@ -141,13 +149,53 @@ def _row_cells(
         formatting.vmaf(row.vmaf_score, target=row.target_vmaf),
         formatting.bitrate(row.bitrate_kbps),
         formatting.percent(_percent_against(against_kbps, row.bitrate_kbps)),
-        formatting.duration(row.encode_time_ms),
-        facts.speed(result.source, row.encode_time_ms),
+        *facts.encode_times(result.source, row.encode_time_ms, side_by_side=_side_by_side(row)),
         proof(row) if row.ok else status(row),
     )
 
 
-def bd_sheet(bd_rates: Sequence[BdRate]) -> Sheet:
+def _side_by_side(row: CompareRow) -> bool:
+    return any(probe.side_by_side for probe in row.bisect_samples if probe.crf == row.best_crf)
+
+
+def encode_time_ms(row: CompareRow) -> str:
+    """Write how long a row's encode took in milliseconds, marked where others ran meanwhile."""
+    if row.encode_time_ms is None:
+        return formatting.ABSENT
+    return f"{row.encode_time_ms:.0f}{'*' if _side_by_side(row) else ''}"
+
+
+def bd_sheets(result: CompareResult) -> list[tuple[str, Sheet]]:
+    """Tabulate BD-rates, each table under its title: against the anchor, and all of them."""
+    against = [(f"BD-rate against {result.anchor}", _bd_sheet(result.bd_rate))]
+    matrix = [("BD-rate of each against each", _bd_matrix_sheet(result))]
+    return [*(against if result.bd_rate else []), *(matrix if result.bd_matrix else [])]
+
+
+def _bd_matrix_sheet(result: CompareResult) -> Sheet:
+    """Tabulate the BD-rate of each encoder, in rows, against each other one, in columns."""
+    percents = {(bd.codec, bd.anchor): bd.percent for bd in result.bd_matrix}
+    names = dict.fromkeys(bd.codec for bd in result.bd_matrix)
+    return Sheet(
+        (Heading("Codec", number=False), *(Heading(f"vs {anchor}") for anchor in names)),
+        tuple(
+            (name, *(formatting.percent(percents.get((name, anchor))) for anchor in names))
+            for name in names
+        ),
+    )
+
+
+def bd_reasons(result: CompareResult) -> list[str]:
+    """List why BD-rates are missing, for each pair of encoders once."""
+    reasons = {
+        frozenset((bd.codec, bd.anchor)): bd.reason
+        for bd in (*result.bd_matrix, *result.bd_rate)
+        if bd.reason
+    }
+    return [*reasons.values()]
+
+
+def _bd_sheet(bd_rates: Sequence[BdRate]) -> Sheet:
     """Tabulate BD-rates."""
     headings = (
         Heading("Codec", number=False),

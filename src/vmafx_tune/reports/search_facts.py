@@ -71,7 +71,12 @@ def took(result: SearchResult) -> str:
 
 def remarks(result: SearchResult) -> list[str]:
     """List what a reader of a search should know of the answer and the source."""
-    return [*facts.notes(result), *([facts.HDR_NOTE] if result.hdr else [])]
+    marked = any(probe.side_by_side for probe in result.bisect_samples)
+    return [
+        *facts.notes(result),
+        *([facts.HDR_NOTE] if result.hdr else []),
+        *([facts.SIDE_BY_SIDE] if marked else []),
+    ]
 
 
 def commands(result: SearchResult) -> list[tuple[str, Sequence[str]]]:
@@ -112,8 +117,7 @@ def _probe_cells(result: SearchResult, probe: ProbeSummary) -> tuple[str, ...]:
         facts.setting(result.codec, probe.crf),
         formatting.vmaf(probe.vmaf_score, target=result.target_vmaf),
         formatting.bitrate(probe.bitrate_kbps),
-        formatting.duration(probe.encode_time_ms),
-        facts.speed(result.source, probe.encode_time_ms),
+        *facts.encode_times(result.source, probe.encode_time_ms, side_by_side=probe.side_by_side),
         _remark(result, probe),
     )
 

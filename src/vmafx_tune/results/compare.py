@@ -104,6 +104,8 @@ class CompareResult(SearchProvenance):
     """Encoder that BD-rates are against."""
     bd_rate: tuple[BdRate, ...]
     """One for each encoder but the anchor; empty without an anchor."""
+    bd_matrix: tuple[BdRate, ...] = ()
+    """One for each encoder against each other one, of several targets; else empty."""
     notes: tuple[str, ...] = ()
     """What an engineer should know of the comparison, in sentences; those about a row stand in the
     row."""
@@ -128,8 +130,8 @@ class CompareResult(SearchProvenance):
 
 _REST = (
     "tool_version wall_time_ms rows codecs model pool display comparison subsample backend "
-    "backend_version ffmpeg_version hdr strategy new_probes max_bitrate_kbps anchor bd_rate notes "
-    "damage filter"
+    "backend_version ffmpeg_version hdr strategy new_probes max_bitrate_kbps anchor bd_rate "
+    "bd_matrix notes damage filter"
 )
 
 

@@ -17,6 +17,7 @@ from vmafx_tune.results.record import (
     Count,
     Given,
     NotNegative,
+    OmittedWhenEmpty,
     PathText,
     PoolText,
     Positive,
@@ -137,6 +138,9 @@ class LadderPoint(MeasuredEncode):
     """Wall time of the encode."""
     score_time_ms: Span | None = None
     """Wall time of decoding and scoring."""
+    side_by_side: OmittedWhenEmpty[bool] = field(default=False, compare=False)
+    """Other encodes were made at the same time, so that its times are longer than they would have
+    been alone; missing where there were none."""
     cached: PythonOnly[bool] = field(default=False, compare=False)
     """Whether an earlier run had measured it."""
     comparison: PythonOnly[Comparison | None] = field(default=None, compare=False)

@@ -12,6 +12,7 @@ from vmafx_tune.results.record import (
     Command,
     Count,
     Given,
+    OmittedWhenEmpty,
     PathText,
     PoolText,
     PythonOnly,
@@ -52,6 +53,9 @@ class ProbeSummary(Record):
     """Wall time of decoding and scoring."""
     size_bytes: int
     """Sum of the video packets' sizes."""
+    side_by_side: OmittedWhenEmpty[bool] = field(default=False, compare=False)
+    """Other encodes were made at the same time, so that its times are longer than they would have
+    been alone; missing where there were none."""
 
 
 @dataclass(frozen=True)

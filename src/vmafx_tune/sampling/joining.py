@@ -156,6 +156,7 @@ def _summed(
         without_grain=first.without_grain,
         peak_bitrate_kbps=max(peaks, default=None),
         cached=all(part.cached for part in parts),
+        side_by_side=any(part.side_by_side for part in parts),
         parts=tuple(parts),
     )
 

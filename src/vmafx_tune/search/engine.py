@@ -285,6 +285,7 @@ def _summary(probe: Probe, vmaf: float) -> ProbeSummary:
         vmaf_score=vmaf,
         encode_time_ms=probe.encode_time_s * 1000,
         score_time_ms=probe.score_time_s * 1000,
+        side_by_side=probe.side_by_side,
         size_bytes=probe.size_bytes,
     )
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.search.fakes import CurveProber, request, scores_of
 from vmafx_tune.compare.engine import (
+    bd_matrix,
     bd_rates,
     failed_rows,
     found_row,
@@ -176,3 +177,18 @@ def test_an_encoder_without_an_answer_has_no_bd_rate_but_a_reason() -> None:
     assert found.reason == (
         "gone and bad have no target in common that both reach. Lower the targets."
     )
+
+
+def test_the_matrix_has_each_encoder_against_each_other_one_and_agrees_with_the_anchors() -> None:
+    rows = compared("bad", "good", "best", targets=(60.0, 75.0, 90.0))
+    matrix = {(bd.codec, bd.anchor): bd for bd in bd_matrix(rows)}
+
+    assert len(matrix) == 6
+    for anchor in ("bad", "good", "best"):
+        assert bd_rates(rows, anchor) == tuple(
+            bd for (_, against), bd in matrix.items() if against == anchor
+        )
+    there, back = matrix["good", "bad"].percent, matrix["bad", "good"].percent
+    assert there is not None
+    assert back is not None
+    assert (1 + there / 100) * (1 + back / 100) == pytest.approx(1)

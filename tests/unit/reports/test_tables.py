@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,11 +19,14 @@ from vmafx_tune.formatting import ABSENT
 from vmafx_tune.reports.facts import HDR_NOTE
 from vmafx_tune.reports.html.pages import page_of
 from vmafx_tune.reports.markdown import compare_markdown
+from vmafx_tune.reports.render import render
 from vmafx_tune.reports.tables import print_result, table_text, terminal_text
+from vmafx_tune.results.compare import BdPoints, BdRate
 from vmafx_tune.results.measurement import Sample, SampledPart, SampleEstimate
 from vmafx_tune.results.search import NonMonotone, SearchLimit
 
 if TYPE_CHECKING:
+    from vmafx_tune.results.compare import CompareResult
     from vmafx_tune.results.record import Result
 
 RESULTS: dict[str, Result] = {
@@ -331,3 +336,61 @@ def test_a_package_shows_its_renditions_with_both_scores_and_where_it_is() -> No
     assert "title is written" in text
     assert "1 encode made, 1 kept from an earlier run" in text
     assert "aac-128 eng" in text
+
+
+def with_matrix() -> CompareResult:
+    names = ("libx264", "libx265", "libsvtav1")
+    percents = {("libx265", "libx264"): -30.0, ("libx264", "libx265"): 42.857}
+    matrix = tuple(
+        BdRate(
+            codec=codec,
+            anchor=anchor,
+            percent=(percent := percents.get((codec, anchor))),
+            points=BdPoints(4, 4),
+            reason=None if percent else f"{codec} and {anchor} do not overlap.",
+        )
+        for codec, anchor in permutations(names, 2)
+    )
+    return replace(factories.full_compare_result(), bd_matrix=matrix)
+
+
+@pytest.mark.parametrize("fmt", ["table", "markdown", "html"])
+def test_the_matrix_of_bd_rates_is_a_table_of_each_against_each(fmt: str) -> None:
+    text = render(with_matrix(), fmt)
+    assert "BD-rate of each against each" in text
+    for told in ("vs libx265", "-30.0 %", "+42.9 %"):
+        assert told in text
+    # Of a pair, one sentence is enough.
+    assert text.count("libx264 do not overlap") + text.count("libsvtav1 do not overlap") <= 3
+
+
+def side_by_side() -> CompareResult:
+    result = factories.full_compare_result()
+    rows = tuple(
+        replace(
+            row,
+            bisect_samples=tuple(
+                replace(sample, side_by_side=row.codec == "libx265")
+                for sample in row.bisect_samples
+            ),
+        )
+        for row in result.rows
+    )
+    return replace(result, rows=rows)
+
+
+@pytest.mark.parametrize("fmt", ["table", "markdown", "html"])
+def test_times_that_were_measured_while_others_ran_are_marked_and_explained(fmt: str) -> None:
+    text = render(side_by_side(), fmt)
+    found = [line for line in text.splitlines() if "90.39" in line and '"series"' not in line]
+    (row,) = (line for line in found if "libx265" in line)
+    assert re.search(r"\d( s)?\*", row)
+    (alone,) = (line for line in found if "libx264" in line)
+    assert "*" not in alone
+    assert "were measured while other encodes ran" in text
+    assert "while other encodes ran" not in render(factories.full_compare_result(), fmt)
+
+
+def test_marks_are_in_json_only_where_there_are_any() -> None:
+    assert '"side_by_side": true' in render(side_by_side(), "json")
+    assert "side_by_side" not in render(factories.full_compare_result(), "json")

@@ -11,9 +11,9 @@ from vmafx_tune.reports.html import elements
 from vmafx_tune.reports.html.pictures import data_urls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from vmafx_tune.results.compare import BdRate, CompareResult
+    from vmafx_tune.results.compare import CompareResult
     from vmafx_tune.results.encode import EncodeResult
     from vmafx_tune.results.gate import GateResult
     from vmafx_tune.results.ladder import LadderResult
@@ -147,16 +147,11 @@ def _compared(result: CompareResult) -> Iterator[str]:
         yield elements.table(ranking.target_sheet(result, target))
     yield from _failures(ranking.failures(result))
     yield from _notes(ranking.remarks(result))
-    yield from _bd_rates(result.bd_rate)
+    for title, sheet in ranking.bd_sheets(result):
+        yield elements.heading(title)
+        yield elements.table(sheet)
+    yield from _notes(ranking.bd_reasons(result))
     yield from elements.commands(ranking.commands(result))
-
-
-def _bd_rates(bd_rates: Sequence[BdRate]) -> Iterator[str]:
-    if not bd_rates:
-        return
-    yield elements.heading("BD-rate")
-    yield elements.table(ranking.bd_sheet(bd_rates))
-    yield from _notes(bd.reason for bd in bd_rates if bd.reason)
 
 
 def _ladder(result: LadderResult) -> _Article:

@@ -11,10 +11,10 @@ from vmafx_tune.reports import ranking, search_facts
 from vmafx_tune.reports.tables import commands, facts_grid, fitting_grid, plain, sheet_grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from vmafx_tune.reports.tables import Part
-    from vmafx_tune.results.compare import BdRate, CompareResult
+    from vmafx_tune.results.compare import CompareResult
     from vmafx_tune.results.search import SearchResult
 
 
@@ -69,16 +69,10 @@ def compare_parts(result: CompareResult, *, with_commands: bool = False) -> Iter
         if len(result.targets) > 1:
             yield plain(f"VMAF {formatting.given(target)}", "bold")
         yield fitting_grid(ranking.target_sheet(result, target))
-    yield from _bd_rates(result.bd_rate)
-
-
-def _bd_rates(bd_rates: Sequence[BdRate]) -> Iterator[Part]:
-    if not bd_rates:
-        return
-    yield ""
-    yield plain("BD-rate", "bold")
-    yield sheet_grid(ranking.bd_sheet(bd_rates))
-    for bd in bd_rates:
-        if bd.reason:
-            yield ""
-            yield plain(bd.reason, "yellow")
+    for title, sheet in ranking.bd_sheets(result):
+        yield ""
+        yield plain(title, "bold")
+        yield fitting_grid(sheet)
+    for reason in ranking.bd_reasons(result):
+        yield ""
+        yield plain(reason, "yellow")
