@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import pairwise
+from math import inf, log
+from statistics import StatisticsError, fmean, linear_regression
 from typing import TYPE_CHECKING
 
 from vmafx_tune.frozen import frozen
@@ -42,6 +44,12 @@ LOWEST_CEILING = 97.0
 
 _LEAST_HEADROOM = 0.5
 _ABOVE_HIGHEST = 1.0
+# Small renditions at display size level off far below typical clips. So many scores tell it.
+_TELLING_SCORES = 3
+_LOWEST = 1.0
+_HEADROOMS = (0.2, 0.4, 0.7, 1.1, 1.7, 2.6, 4.0, 6.0, 9.0)
+# Squared steps that a ceiling must be better by, for each squared factor of e in its headroom.
+_DOUBT = 0.005
 # A curve that rises so much slower than expected has its ceiling below the target, as small
 # renditions at display size do.
 _LEVELLING_OFF = 0.6
@@ -160,9 +168,37 @@ def prior_of(problem: SearchProblem) -> TypicalCurve:
 
 
 def _ceiling(problem: SearchProblem, state: SearchState) -> float:
-    """Guess what the clip's best score is: above all that was seen, and above the target."""
+    """Guess what the clip's best score is: above all that was seen, and above the target.
+
+    It is the typical one, until scores are on a straighter line with another.
+    """
     highest = max((*state.scores.values(), *problem.hints.values()), default=0.0)
-    return max(TYPICAL_CEILING, problem.target + _LEAST_HEADROOM, highest + _ABOVE_HIGHEST)
+    usual = max(TYPICAL_CEILING, problem.target + _LEAST_HEADROOM, highest + _ABOVE_HIGHEST)
+    if len(state.scores) < _TELLING_SCORES:
+        return usual
+    least, prior = max(problem.target, highest, _LOWEST), prior_of(problem)
+
+    def badness(ceiling: float) -> float:
+        lower = log((usual - least) / (ceiling - least))
+        return _bend(state.scores, ceiling, prior) + _DOUBT * lower**2
+
+    ceilings = (least + headroom for headroom in _HEADROOMS if least + headroom < usual)
+    return min((usual, *ceilings), key=badness)
+
+
+def _bend(scores: Mapping[int, float], ceiling: float, prior: TypicalCurve) -> float:
+    """Measure how far scores are from a straight line: a mean square, in squared steps."""
+    expected = [prior.step_at(score, ceiling) for score in scores.values()]
+    try:
+        slope, start = linear_regression(expected, list(scores))
+    except StatisticsError:
+        # All scores are the same.
+        return inf
+    if slope <= 0:
+        return inf
+    return fmean(
+        (step - start - slope * place) ** 2 for step, place in zip(scores, expected, strict=True)
+    )
 
 
 def _chain(outwards: Iterable[_Point], agree: Callable[[_Point, _Point], bool]) -> list[_Point]:

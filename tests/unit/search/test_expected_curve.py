@@ -115,6 +115,18 @@ def test_what_is_measured_outweighs_what_was_hinted_at() -> None:
     assert asked == [answer + 1]
 
 
+def test_a_curve_that_levels_off_below_typical_ones_is_followed_to_its_own_ceiling() -> None:
+    # Measured: a rendition of half the height, scored at display size.
+    upper = [92.0, 92.0, 91.9, 91.9, 91.8, 91.8, 91.7, 91.7, 91.6, 91.5, 91.4, 91.3, 91.1, 90.8]
+    lower = [90.6, 90.3, 89.9, 89.5, 89.0, 88.4, 87.8, 87.0, 86.1, 85.1, 84.05, 82.9, 81.5]
+    scores = [*upper, *lower, *(80.0 - 2 * step for step in range(25))]
+
+    asked = steps_asked(scores, {}, known={step: scores[step] for step in (24, 25, 26)}, target=91)
+
+    assert len(asked) <= 4
+    assert {12, 13} <= set(asked)
+
+
 def test_hints_move_an_estimate_and_leave_the_bracket_alone() -> None:
     problem = SearchProblem(90, 51, prior=PRIOR, hints={20: 50.0, 30: 40.0})
 
