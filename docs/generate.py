@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, get_args
 from typer.models import ArgumentInfo, ParameterInfo
 
 import vmafx_tune
-from vmafx_tune.cli.app import COMMANDS, app, function_of
+from vmafx_tune.cli.app import COMMANDS, app, function_of, subcommands_of
 from vmafx_tune.cli.command import split_examples
 from vmafx_tune.encoders.registry import all_rows
 from vmafx_tune.knob import X264_PRESETS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from vmafx_tune.encoders.row import EncoderRow
 
@@ -46,21 +46,47 @@ def cli_page() -> Iterator[str]:
     assert app.registered_callback is not None
     yield f"{inspect.getdoc(app.registered_callback.callback)}\n"
     for command in COMMANDS:
-        yield from _command(function_of(command))
+        subcommands = subcommands_of(command)
+        if not subcommands:
+            yield from _command(command, _parameters(function_of(command)))
+        else:
+            yield from _commands(command, subcommands)
 
 
-def _command(function: Callable[..., None]) -> Iterator[str]:
+def _parameters(function: Callable[..., None]) -> dict[str, inspect.Parameter]:
     signature = inspect.signature(function, eval_str=True)
     # Typer's context is not a parameter of the command line.
-    parameters = [p for p in signature.parameters.values() if get_args(p.annotation)]
+    return {name: p for name, p in signature.parameters.items() if get_args(p.annotation)}
+
+
+def _commands(command: str, subcommands: Mapping[str, Callable[..., None]]) -> Iterator[str]:
+    """Describe a command that has others, each with the options of the one of its name."""
+    own: dict[str, inspect.Parameter] = {}
+    for name, function in subcommands.items():
+        alone, flags = _parameters(function_of(name)), set()
+        for other in alone.values():
+            flags.update(_flags(other))
+        for key, parameter in _parameters(function).items():
+            if key == "output" or not flags.intersection(_flags(parameter)):
+                own.setdefault(key, parameter)
+    named = f"{command} {'|'.join(subcommands)}"
+    yield from _command(command, own, named=named)
+    linked = ", ".join(f"[`{name}`](#{name})" for name in subcommands)
+    yield f"It also takes the options of the command that it runs: {linked}.\n"
+
+
+def _command(
+    name: str, by_name: Mapping[str, inspect.Parameter], *, named: str = ""
+) -> Iterator[str]:
+    function, parameters = function_of(name), [*by_name.values()]
     arguments = [p for p in parameters if isinstance(_info(p), ArgumentInfo)]
     options = [p for p in parameters if p not in arguments]
     usage = "".join(f" {argument.name.upper()}" for argument in arguments)
-    yield f"## {function.__name__}\n"
+    yield f"## {name}\n"
     description, examples = split_examples(inspect.getdoc(function) or "")
     yield f"{description}\n"
-    yield f"```text\nvmafx-tune {function.__name__} [OPTIONS]{usage}\n```\n"
-    if reason := NOT_RUN.get(function.__name__):
+    yield f"```text\nvmafx-tune {named or name} [OPTIONS]{usage}\n```\n"
+    if reason := NOT_RUN.get(name):
         yield f"<!-- not run: {reason} -->"
     yield "\n".join(("```sh", *examples, "```\n"))
     for kind, rows in (("argument", arguments), ("option", options)):

@@ -1,8 +1,8 @@
 """Find the cheapest encode that still looks right, measured with VMAF.
 
-`encode`, `search`, `compare`, `ladder`, `package`, `score` and `gate` do what the commands of the
-same name do, and return frozen results (`vmafx_tune.results`). Names load when they are first used,
-so importing the package is cheap.
+`encode`, `search`, `compare`, `ladder`, `package`, `batch`, `score` and `gate` do what the commands
+of the same name do, and return frozen results (`vmafx_tune.results`). Names load when they are
+first used, so importing the package is cheap.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from vmafx_tune.batch.jobs import BatchJob
+    from vmafx_tune.batch.run import batch
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.choices import ScoreAt, SearchStrategy, Spacing
     from vmafx_tune.compare.run import compare
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from vmafx_tune.ladder.run import catalogue, ladder, ladders, reselect
     from vmafx_tune.model import PoolMethod, Resolution
     from vmafx_tune.options import (
+        BatchOptions,
         CapOptions,
         DeliveryOptions,
         EncodingOptions,
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
         ToolOptions,
     )
     from vmafx_tune.package.run import package
+    from vmafx_tune.results.batch import BatchFile, BatchResult
     from vmafx_tune.results.catalogue import CatalogueResult
     from vmafx_tune.results.compare import CompareResult, CompareRow
     from vmafx_tune.results.encode import EncodeResult
@@ -50,6 +54,10 @@ if TYPE_CHECKING:
     from vmafx_tune.search.run import search
 
 __all__ = [
+    "BatchFile",
+    "BatchJob",
+    "BatchOptions",
+    "BatchResult",
     "CancelToken",
     "CapOptions",
     "CatalogueResult",
@@ -80,6 +88,7 @@ __all__ = [
     "ToolOptions",
     "VmafxTuneError",
     "__version__",
+    "batch",
     "catalogue",
     "compare",
     "encode",
@@ -93,6 +102,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BatchFile": "results.batch",
+    "BatchJob": "batch.jobs",
+    "BatchOptions": "options",
+    "BatchResult": "results.batch",
     "CancelToken": "cancel",
     "CapOptions": "options",
     "CatalogueResult": "results.catalogue",
@@ -122,6 +135,7 @@ _HOMES = {
     "Spacing": "choices",
     "ToolOptions": "options",
     "VmafxTuneError": "errors",
+    "batch": "batch.run",
     "catalogue": "ladder.run",
     "compare": "compare.run",
     "encode": "encode.run",

@@ -50,6 +50,16 @@ class PoolMethod(StrEnum):
     P10 = "p10"
 
 
+class Container(StrEnum):
+    """Containers of encoded files, by their suffixes."""
+
+    MKV = "mkv"
+    MP4 = "mp4"
+    M4V = "m4v"
+    MOV = "mov"
+    WEBM = "webm"
+
+
 class Proof(StrEnum):
     """How an answer is proven before it is delivered."""
 

@@ -15,7 +15,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from vmafx_tune.events import (
+    BatchStarted,
     CompareStarted,
+    FileFinished,
+    FileStarted,
     FramesDone,
     JobFinished,
     JobPlanned,
@@ -198,6 +201,32 @@ class _Job:
         return left_s
 
 
+@dataclass(slots=True)
+class _Batch:
+    """A batch under way, of which only whole files count."""
+
+    began_s: float
+    left: float
+    done: float = 0.0
+    running: dict[str, float] = field(default_factory=dict)
+
+    def see(self, event: Event) -> None:
+        """Take note of an event; a file that failed tells nothing of the others."""
+        if isinstance(event, FileStarted):
+            self.running[event.file] = event.work
+        elif isinstance(event, FileFinished):
+            work = self.running.pop(event.file)
+            self.left -= work
+            self.done += work * (event.state != "failed")
+
+    def seconds_left(self, now_s: float) -> float | None:
+        """Estimate by the pace so far, taking what is under way for half done."""
+        under_way = sum(self.running.values()) / 2
+        if not self.done:
+            return None
+        return (self.left - under_way) * (now_s - self.began_s) / (self.done + under_way)
+
+
 class Eta:
     """Follows the events of a run, and estimates how long it still takes. Not thread-safe."""
 
@@ -205,6 +234,7 @@ class Eta:
         self._jobs: dict[str, _Job] = {}
         self._workers = 1
         self._shown: tuple[float, float] | None = None
+        self._batch: _Batch | None = None
 
     def see(self, event: Event, now_s: float) -> None:
         """Take note of an event.
@@ -213,6 +243,15 @@ class Eta:
             event: Of the run.
             now_s: When it came, on a clock that never goes back.
         """
+        if isinstance(event, BatchStarted):
+            self._batch = _Batch(now_s, event.work)
+        if self._batch is None:
+            self._see(event, now_s)
+        else:
+            # Of a thousand files, each with jobs of its own, nothing else is kept.
+            self._batch.see(event)
+
+    def _see(self, event: Event, now_s: float) -> None:
         match event:
             case LadderStarted() | CompareStarted():
                 self._workers = event.workers
@@ -252,7 +291,7 @@ class Eta:
         Args:
             now_s: On the clock of `see`; no earlier than the last call of either.
         """
-        estimate_s = self._estimate()
+        estimate_s = self._estimate() if self._batch is None else self._batch.seconds_left(now_s)
         if estimate_s is None:
             self._shown = None
             return None

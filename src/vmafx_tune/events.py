@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Probe
 
 __all__ = [
+    "BatchStarted",
     "CellFinished",
     "CompareStarted",
     "Event",
+    "FileFinished",
+    "FileStarted",
     "FramesDone",
     "JobFinished",
     "JobPlanned",
@@ -214,6 +217,57 @@ class CompareStarted:
 
 
 @frozen
+class BatchStarted:
+    """Work on the sources of a batch begins; its jobs are named after the sources.
+
+    Attributes:
+        files: Sources, those included that are done already.
+        files_done: Sources that are done already.
+        workers: Sources worked on at once.
+        work: What all that are not done take, in any unit.
+    """
+
+    files: int
+    files_done: int
+    workers: int
+    work: float
+
+
+@frozen
+class FileStarted:
+    """Work on a source of a batch begins.
+
+    Attributes:
+        file: Name of its results; those of its jobs begin with it.
+        work: What it takes, in the unit of `BatchStarted`.
+    """
+
+    file: str
+    work: float
+
+
+@frozen
+class FileFinished:
+    """Work on a source of a batch ended.
+
+    Attributes:
+        file: Name of its results.
+        state: `done`, `missed` where a target was not reached, or `failed`.
+        summary: A sentence for people.
+        files_done: Sources of the whole batch that have ended, this one included.
+        files_running: Sources that are worked on now.
+        files_failed: Sources of the whole batch that have failed.
+    """
+
+    file: str
+    state: str
+    summary: str
+    files_done: int
+    files_running: int
+    files_failed: int
+
+
+@frozen
 class CellFinished:
     """One cell of a ladder, a resolution at a target, has its answer or failed.
 
@@ -257,6 +311,9 @@ Event = (
     Warned
     | LadderStarted
     | CompareStarted
+    | BatchStarted
+    | FileStarted
+    | FileFinished
     | JobPlanned
     | JobStarted
     | ProbeStarted

@@ -17,6 +17,7 @@ __all__ = [
     "DEFAULT_ENCODERS",
     "DEFAULT_LADDER_TARGETS",
     "DEFAULT_TARGET",
+    "BatchOptions",
     "CapOptions",
     "ClusterOptions",
     "DeliveryOptions",
@@ -353,6 +354,34 @@ class CapOptions:
         metavar="SECONDS",
         help="Buffer of the cap, in seconds of the average bitrate. Default: twice "
         "--maxrate-factor.",
+    )
+
+
+@option_group
+class BatchOptions:
+    """Batch: which files, and how many at once."""
+
+    recursive: bool = option(
+        "--recursive", default=False, help="Look into the folders within folders, too."
+    )
+    patterns: str | None = option(
+        "--include",
+        default=None,
+        metavar="PATTERN,…",
+        help="Take the files of folders whose names match, such as '*.mkv'. Default: those with "
+        "the suffix of a video.",
+    )
+    jobs: int | None = option(
+        "--jobs",
+        default=None,
+        metavar="N",
+        min=1,
+        help="Files to work on in parallel. Default: as many as keep the cores busy.",
+    )
+    watch: bool = option(
+        "--watch",
+        default=False,
+        help="Go on, and take files that come later, until interrupted.",
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.encoders.availability import Availability
     from vmafx_tune.encoders.registry import EncoderRow
+    from vmafx_tune.knob import TypicalCurve
     from vmafx_tune.media.ffmpeg import Ffmpeg
     from vmafx_tune.model import (
         EncodeOutcome,
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
         VmafModel,
     )
     from vmafx_tune.probing.keys import Setup
+    from vmafx_tune.session import Session
 
 T = TypeVar("T")
 
 __all__ = [
     "Encoder",
+    "ExpectedCurves",
     "FrameProgress",
     "KeepEncode",
     "ProbeProgress",
@@ -187,6 +190,23 @@ class ProbeStore(Protocol):
         ...
 
 
+class ExpectedCurves(Protocol):
+    """Knows what clips like the next one have scored."""
+
+    def curve(self, encoder: str, preset: str | None, lines: int) -> TypicalCurve | None:
+        """Return what such a clip scores over the values of the encoder's quality knob.
+
+        Args:
+            encoder: ffmpeg's name of the encoder.
+            preset: As it was asked for.
+            lines: Height of the encodes.
+
+        Returns:
+            None where nothing is known of such clips.
+        """
+        ...
+
+
 class Probing(Protocol):
     """Where the probes of a run are made: on this machine, or by the workers of a cluster."""
 
@@ -238,6 +258,14 @@ class Probing(Protocol):
 
     def prober(self) -> Prober:
         """Make what measures, whether it was measured before or not; a scorer has been chosen."""
+        ...
+
+    def for_session(self, session: Session) -> Probing:
+        """Make probes for another session, beside this one, which is closed after it.
+
+        Raises:
+            ClusterError: There is nothing that makes them.
+        """
         ...
 
     def close(self) -> None:

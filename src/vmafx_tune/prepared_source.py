@@ -162,11 +162,17 @@ class PreparedSource:
         )
         row.check(encode)
         row.check_location(encode)
+        knob = narrowed_knob(row, self.encoding)
+        expected = self.session.expected
+        if expected is not None:
+            lines = (size or self.source.resolution).height
+            typical = expected.curve(row.name, self.encoding.preset, lines)
+            knob = replace(knob, typical=typical or knob.typical)
         return SearchRequest(
             template=self._template(encode),
             sample=self.sample,
             verify=self.encoding.verify,
-            knob=narrowed_knob(row, self.encoding),
+            knob=knob,
             target=target,
             pool=self.scoring.pool,
             max_iter=self.encoding.max_iter,

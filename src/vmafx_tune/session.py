@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vmafx_tune.media.file_facts import FileFacts
     from vmafx_tune.media.process import ProcessRunner
     from vmafx_tune.model import EncodeSpec, Probe, Resolution, Source, VmafModel
-    from vmafx_tune.ports import Encoder, KeepEncode, Prober, Probing, Scorer
+    from vmafx_tune.ports import Encoder, ExpectedCurves, KeepEncode, Prober, Probing, Scorer
     from vmafx_tune.probing.store import SqliteProbeStore
     from vmafx_tune.sampling.parts import SamplePlan, Segment
     from vmafx_tune.scoring.reference_copies import ReferenceCopies
@@ -67,12 +67,14 @@ class Session:
     Attributes:
         probing: Makes the probes.
         keep: Told of each trial encode that this machine makes; None to keep none.
+        expected: Knows what clips like the next one score; None where nobody does.
         wrap_scorer: Called with the backend that was chosen; returns what scores in its place.
         whole: The source of which all is measured, if there is one. It is checked for damage before
             its parts are looked at.
     """
 
     keep: KeepEncode | None = None
+    expected: ExpectedCurves | None = None
     wrap_scorer: Callable[[Scorer], Scorer] | None = None
     whole: Source | None = None
 
@@ -124,14 +126,25 @@ class Session:
         if "reader" in self.__dict__:
             self.reader.close()
 
-    def for_one_job(self, cancel: CancelToken) -> Session:
-        """Make a session with a token of its own, which knows what this one has found out."""
-        session = Session(self.tools, self._sources, cancel=cancel, on_command=self._on_command)
+    def for_one_job(self, cancel: CancelToken, sources: SourceOptions | None = None) -> Session:
+        """Make a session with a token of its own, which knows what this one has found out.
+
+        Args:
+            cancel: The token.
+            sources: How it reads sources; None for as this one does.
+        """
+        session = Session(
+            self.tools, sources or self._sources, cancel=cancel, on_command=self._on_command
+        )
         session.facts = self.facts
-        session.ffmpeg = self.ffmpeg
+        if self.tools.cache:
+            session.probe_store = self.probe_store
+        if "ffmpeg" in self.__dict__:
+            session.ffmpeg = self.ffmpeg
         session.shares = self.shares
-        session.reference_copies = self.reference_copies
         session.availabilities = self.availabilities
+        session.expected = self.expected
+        session.probing = self.probing.for_session(session)
         return session
 
     @cached_property

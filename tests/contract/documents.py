@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.unit.reports import factories, ladder_factories, package_factories
+from tests.unit.reports import batch_factories, factories, ladder_factories, package_factories
 from vmafx_tune.reports.render import render
 from vmafx_tune.results.measurement import Sample, SampledPart, SampleEstimate
 from vmafx_tune.results.search import SearchLimit
@@ -99,6 +99,7 @@ CASES = (
     Case("ladder_failed", "ladder", ladder_factories.failed_ladder_result()),
     Case("catalogue", "catalogue", ladder_factories.catalogue_result()),
     Case("package", "package", package_factories.package_result()),
+    Case("batch", "batch", batch_factories.batch_result()),
     Case("gate", "gate", factories.gate_result()),
     Case("encoders", "encoders", factories.encoders_result()),
     Case("doctor", "doctor", factories.doctor_result()),

@@ -72,6 +72,9 @@ def media(clips: ClipFactory, tmp_path_factory: pytest.TempPathFactory) -> Path:
         run_cli("ladder", "-r", name, *quick, "-o", title, cwd=folder)
     (folder / "baseline").mkdir()
     run_cli("score", "source.mp4", "encode.mp4", "-o", "baseline/score.json", cwd=folder)
+    (folder / "films").mkdir()
+    for name, n_frames in (("one.mkv", 12), ("two.mkv", 13)):
+        shutil.copyfile(clips.moving(n_frames=n_frames), folder / "films" / name)
     (folder / "examples").mkdir()
     shutil.copyfile(source, folder / "examples/example.mp4")
     return folder

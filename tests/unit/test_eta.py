@@ -15,7 +15,10 @@ from tests.support.eta_runs import RUNS, at_share, shown
 from tests.unit.search.fakes import SOURCE, CurveProber, request, scores_of
 from vmafx_tune.eta import Eta
 from vmafx_tune.events import (
+    BatchStarted,
     CompareStarted,
+    FileFinished,
+    FileStarted,
     FramesDone,
     JobFinished,
     JobPlanned,
@@ -237,3 +240,19 @@ def test_a_new_plan_replaces_the_old_one() -> None:
     eta.see(JobPlanned("640x360", 100, 1, 1), 10)
     assert eta.seconds_left(10) == pytest.approx(10)
     assert eta.probes_left == 1
+
+
+def test_a_batch_counts_whole_files_by_their_size() -> None:
+    eta = Eta()
+    eta.see(BatchStarted(4, 0, 1, 100.0), 0)
+    eta.see(FileStarted("a", 20.0), 0)
+    assert eta.seconds_left(5) is None
+    eta.see(FileFinished("a", "done", "done", 1, 0, 0), 10)
+    assert eta.seconds_left(10) == pytest.approx(40)
+    eta.see(FileStarted("bad", 40.0), 10)
+    eta.see(FileFinished("bad", "failed", "Why.", 2, 0, 1), 10)
+    assert eta.seconds_left(10) == pytest.approx(22, abs=3)
+    eta.see(FileStarted("c", 40.0), 10)
+    eta.see(JobStarted("c: libx264", 50), 10)
+    eta.see(FileFinished("c", "missed", "Why.", 3, 0, 1), 30)
+    assert eta.seconds_left(30) == pytest.approx(0, abs=1)

@@ -11,13 +11,13 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from vmafx_tune._version import __version__
-from vmafx_tune.cli.command import GroupedCommand, read_plainly
+from vmafx_tune.cli.command import GroupedCommand, PlainGroup, read_plainly
 from vmafx_tune.formatting import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["COMMANDS", "app", "function_of", "run"]
+__all__ = ["COMMANDS", "app", "function_of", "run", "subcommands_of"]
 
 _MistypedError: Any = typer.BadParameter.__base__
 
@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "ladder": "Choose the renditions of an adaptive ladder.",
         "package": "Make a folder that HLS and DASH players play, from saved ladders.",
         "score": "Score an encode against its source.",
+        "batch": "Run a command for many sources, and sum up their results.",
         "gate": "Compare a saved result with a baseline, and fail if it is worse.",
         "report": "Make one HTML page of saved results.",
         "serve": "Run the scoring server over gRPC and HTTP.",
@@ -44,9 +45,18 @@ that the help loads none of them; a test compares the two."""
 
 def function_of(command: str) -> Callable[..., None]:
     """Load the function of a command, from the module of its name."""
-    module = import_module(f"vmafx_tune.cli.{command}")
-    function: Callable[..., None] = getattr(module, command)
+    function: Callable[..., None] = getattr(_module_of(command), command)
     return function
+
+
+def subcommands_of(command: str) -> Mapping[str, Callable[..., None]]:
+    """Load the functions of the commands that a command has; of most, there are none."""
+    functions: Mapping[str, Callable[..., None]] = getattr(_module_of(command), "SUBCOMMANDS", {})
+    return functions
+
+
+def _module_of(command: str) -> Any:
+    return import_module(f"vmafx_tune.cli.{command}")
 
 
 class _Commands(TyperGroup):
@@ -71,7 +81,13 @@ class _Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         alone = typer.Typer(add_completion=False, rich_markup_mode=None)
-        alone.command(cls=GroupedCommand)(function_of(cmd_name))
+        subcommands = subcommands_of(cmd_name)
+        if not subcommands:
+            alone.command(cls=GroupedCommand)(function_of(cmd_name))
+            return get_command(alone)
+        alone.callback(cls=PlainGroup, no_args_is_help=True)(function_of(cmd_name))
+        for name, function in subcommands.items():
+            alone.command(name, cls=GroupedCommand)(function)
         return get_command(alone)
 
     @property

@@ -31,7 +31,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
 
-__all__ = ["Typed", "given_besides", "named_files", "noted", "refuse_undecodable", "takes_options"]
+__all__ = [
+    "Typed",
+    "given_besides",
+    "named_files",
+    "noted",
+    "read_option",
+    "refuse_undecodable",
+    "takes_options",
+]
 
 _KEYWORD = inspect.Parameter.KEYWORD_ONLY
 _CONTEXT = inspect.Parameter(
@@ -57,7 +65,8 @@ def takes_options(command: Callable[..., None]) -> Callable[..., None]:
         plain: dict[str, Any] = {}
         for name, value in typed.items():
             (values[owners[name]] if name in owners else plain)[name] = value
-        with noted([_typed(context, parameter, typed) for parameter in parameters]):
+        line = [_typed(context, parameter, typed) for parameter in parameters]
+        with noted(line), _reading_for(context):
             command(**plain, **{name: group(**values[name]) for name, group in groups.items()})
 
     signature = inspect.Signature([_CONTEXT, *parameters])
@@ -174,6 +183,41 @@ def noted(line: Sequence[Typed]) -> Iterator[None]:
         yield
     finally:
         _LINE.reset(token)
+
+
+_PARSER: ContextVar[typer.Context] = ContextVar("_PARSER")
+
+
+@contextmanager
+def _reading_for(context: typer.Context) -> Iterator[None]:
+    token = _PARSER.set(context)
+    try:
+        yield
+    finally:
+        _PARSER.reset(token)
+
+
+def read_option(flag: str, text: str) -> tuple[str, Any]:
+    """Read an option of the command that runs, as if it had been typed.
+
+    Args:
+        flag: Its name, with the dashes.
+        text: Its value.
+
+    Returns:
+        The name of its parameter, and the value.
+
+    Raises:
+        UsageError: The command has no such option, or it does not take the value.
+    """
+    context = _PARSER.get()
+    for parameter in context.command.params:
+        if flag in parameter.opts:
+            try:
+                return str(parameter.name), parameter.process_value(context, text)
+            except typer.BadParameter as error:
+                raise UsageError(error.message) from error
+    raise UsageError(f"`{context.command_path}` has no option {flag}.")
 
 
 def named_files(but: str) -> Iterator[tuple[str, str, os.stat_result]]:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.core import TyperCommand
+from typer.core import TyperCommand, TyperGroup
 
 from vmafx_tune.errors import UsageError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 
-__all__ = ["GroupedCommand", "read_plainly", "split_examples"]
+__all__ = ["GroupedCommand", "PlainGroup", "read_plainly", "split_examples"]
 
 
 _LEADING: Mapping[str | None, tuple[str, ...]] = MappingProxyType(
@@ -38,13 +38,18 @@ _LEADING: Mapping[str | None, tuple[str, ...]] = MappingProxyType(
 """The options that most runs need, by command; the help lists them first."""
 
 
-class GroupedCommand(TyperCommand):
-    """A command whose help lists common options first, the others under their group's heading."""
+class _PlainHelp:
+    """Has values read plainly, and examples written one a line."""
+
+    help: str | None
+    get_params: Callable[..., list[Any]]
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the command line."""
         read_plainly(self.get_params(ctx))
-        return super().parse_args(ctx, args)
+        parent: Any = super()
+        read: list[str] = parent.parse_args(ctx, args)
+        return read
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as declared
         """Write the description, then its examples without wrapping them."""
@@ -56,11 +61,19 @@ class GroupedCommand(TyperCommand):
             with formatter.section("Examples"):
                 formatter.write("".join(f"  {line}\n" for line in examples))
 
+
+class PlainGroup(_PlainHelp, TyperGroup):
+    """A command that has commands of its own."""
+
+
+class GroupedCommand(_PlainHelp, TyperCommand):
+    """A command whose help lists common options first, the others under their group's heading."""
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments, common options, the command's other options, then groups of options."""
         groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
-        leading = _LEADING.get(self.name, ())
         parameters = {parameter.name: parameter for parameter in self.get_params(ctx)}
+        leading = [name for name in _LEADING.get(self.name, ()) if name in parameters]
         for name in (*leading, *(name for name in parameters if name not in leading)):
             record = parameters[name].get_help_record(ctx)
             if record is not None:

@@ -6,6 +6,7 @@ import os
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
@@ -28,18 +29,19 @@ from vmafx_tune.options import (
 from vmafx_tune.signals import unwinding_on_signals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from vmafx_tune.events import Observer
     from vmafx_tune.gate.comparable import Gated
     from vmafx_tune.results.ladder import LadderResult
-    from vmafx_tune.results.record import Result
+    from vmafx_tune.results.record import Result, State
     from vmafx_tune.session import Session
 
 
 __all__ = [
     "CLUSTER_VARIABLE",
+    "EXIT_CODES",
     "MISSED_TARGET",
     "Commands",
     "DisplayOptions",
@@ -77,6 +79,11 @@ CLUSTER_VARIABLE = "VMAFX_CLUSTER"
 
 MISSED_TARGET = 3
 """Exit code where results were printed, but a target was not reached."""
+
+EXIT_CODES: Mapping[State, int] = MappingProxyType(
+    {"done": 0, "missed": MISSED_TARGET, "failed": 1}
+)
+"""Exit codes of commands by how they end."""
 
 
 @option_group

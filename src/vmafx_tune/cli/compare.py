@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import (
-    MISSED_TARGET,
+    EXIT_CODES,
     ChartFile,
     Commands,
     LimitOptions,
@@ -31,7 +31,7 @@ from vmafx_tune.options import (
 if TYPE_CHECKING:
     from vmafx_tune.results.compare import CompareResult
 
-__all__ = ["CompareOptions", "compare", "compare_arguments", "exit_code"]
+__all__ = ["CompareOptions", "compare", "compare_arguments"]
 
 
 @option_group
@@ -117,19 +117,7 @@ def compare(
             )
         if not output.quiet:
             _print_failures(result)
-        run.finish(result, exit_code=exit_code(result), commands=commands)
-
-
-def exit_code(result: CompareResult) -> int:
-    """Choose how a comparison ends.
-
-    3 where an unreachable target is the only thing that went wrong or other rows are ok, 1 where
-    every row failed for another reason, else 0.
-    """
-    kinds = {row.error_kind for row in result.rows}
-    if kinds == {"unreachable"} or kinds >= {None, "unreachable"}:
-        return MISSED_TARGET
-    return 0 if None in kinds else 1
+        run.finish(result, exit_code=EXIT_CODES[result.state], commands=commands)
 
 
 def _print_failures(result: CompareResult) -> None:

@@ -54,7 +54,7 @@ def _models(incomplete: str) -> list[str]:
 def _formats(ctx: typer.Context, incomplete: str) -> list[str]:
     from vmafx_tune.reports.render import FORMATS
 
-    return _starting(incomplete, FORMATS[str(ctx.info_name)])
+    return _starting(incomplete, FORMATS[_command(ctx)])
 
 
 def _outputs(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -66,8 +66,14 @@ def _outputs(ctx: typer.Context, incomplete: str) -> list[str]:
     stem, dot, _ = name.rpartition(".")
     if not stem or not dot:
         return []
-    suffixes = suffixes_of(FORMATS[str(ctx.info_name)]).values()
+    suffixes = suffixes_of(FORMATS[_command(ctx)]).values()
     return _starting(incomplete, (f"{folder}{slash}{stem}{suffix}" for suffix in suffixes))
+
+
+def _command(ctx: typer.Context) -> str:
+    """Name the command whose result is written: of `batch search`, that is `batch`."""
+    above = None if ctx.parent is None else ctx.parent.info_name
+    return str(above if above == "batch" else ctx.info_name)
 
 
 def _schemas(incomplete: str) -> list[str]:

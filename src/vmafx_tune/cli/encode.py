@@ -9,7 +9,7 @@ import typer
 
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import (
-    MISSED_TARGET,
+    EXIT_CODES,
     ChartFile,
     DisplayOptions,
     Reference,
@@ -116,4 +116,4 @@ def encode(
             )
         if saved is not None:
             saved.write(render(result, saved_format))
-        run.finish(result, exit_code=0 if result.ok else MISSED_TARGET)
+        run.finish(result, exit_code=EXIT_CODES[result.state])

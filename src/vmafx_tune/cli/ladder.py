@@ -12,7 +12,7 @@ import typer
 from vmafx_tune.choices import HlsScore, Minimize, Sampling, ScoreAt
 from vmafx_tune.cli.binding import given_besides, takes_options
 from vmafx_tune.cli.common import (
-    MISSED_TARGET,
+    EXIT_CODES,
     ChartFile,
     Commands,
     OutputOptions,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Resolution
     from vmafx_tune.results.ladder import LadderResult
 
-__all__ = ["MeasuringOptions", "encoders_of", "exit_code", "ladder", "ladder_arguments"]
+__all__ = ["MeasuringOptions", "encoders_of", "ladder", "ladder_arguments"]
 
 _MANIFESTS = frozenset({"hls", "dash"})
 _PRINTED_TOGETHER = frozenset({"table", "markdown"})
@@ -297,18 +297,6 @@ def _check_destinations(
         )
 
 
-def exit_code(result: LadderResult) -> int:
-    """Choose how a ladder ends.
-
-    0 where there are rungs; without any 1 where every cell failed for another reason than an
-    unreachable target, else 3.
-    """
-    if result.renditions:
-        return 0
-    kinds = {cell.error_kind for cell in result.cloud} - {"left_out"}
-    return 1 if kinds == {"failed"} else MISSED_TARGET
-
-
 def _choose_for_titles(
     names: Sequence[str], minimize: Minimize, rungs: RungOptions, output: OutputOptions
 ) -> None:
@@ -357,7 +345,7 @@ def _finish(
     """Write a ladder, and choose how it ends."""
     if not quiet and run.format != "table":
         _print_notes(result, f"{result.encoder}: " if several else "")
-    ends_with = exit_code(result)
+    ends_with = EXIT_CODES[result.state]
     if ends_with and run.format in _MANIFESTS:
         say(
             "error: the ladder has no rungs, so no manifest is written. --format json prints "

@@ -15,8 +15,10 @@ from vmafx_tune import formatting
 from vmafx_tune.choices import ProgressMode
 from vmafx_tune.cli.failure import say
 from vmafx_tune.events import (
+    BatchStarted,
     CellFinished,
     CompareStarted,
+    FileFinished,
     FramesDone,
     JobFinished,
     JobStarted,
@@ -112,9 +114,10 @@ class _LiveLines:
         from vmafx_tune.eta import Eta
 
         self._progress = progress
-        self._whole: LadderStarted | CompareStarted | None = None
+        self._whole: LadderStarted | CompareStarted | BatchStarted | None = None
         self._lines: dict[str, _Line] = {}
-        self._n_cells = self._n_jobs = self._n_probes = 0
+        self._n_cells = self._n_jobs = self._n_probes = self._n_files = 0
+        self._files = ""
         self._told: set[str] = set()
         self._lock = threading.Lock()
         self._eta = Eta()
@@ -151,6 +154,8 @@ class _LiveLines:
             case ProbeFinished(name) | ProbeStopped(name) | ProbeFailed(name):
                 last = f"{self._lines[name].setting}: {_found(event)}"
                 self._update(name, state="", last=last)
+            case FileFinished(name):
+                self._drop(name)
             case JobFinished(name, ok, summary):
                 mark = "[green]✓[/]" if ok else "[red]✗[/]"
                 self._update(name, total=1, completed=1, state="", mark=mark)
@@ -158,14 +163,18 @@ class _LiveLines:
 
     def _show_whole(self, event: Event) -> None:
         match event:
-            case LadderStarted() | CompareStarted():
+            case LadderStarted() | CompareStarted() | BatchStarted():
                 self._whole = event
+                self._n_files = event.files_done if isinstance(event, BatchStarted) else 0
                 name = _name_of(event)
                 self._progress.update(self._first, description=name)
             case ProbeFinished() | ProbeStopped():
                 self._n_probes += 1
             case CellFinished():
                 self._n_cells = event.cells_done
+            case FileFinished():
+                self._n_files = event.files_done
+                self._files = f"{event.files_running} running, {event.files_failed} failed"
             case JobFinished():
                 self._n_jobs += 1
             case FramesDone() | Warned():
@@ -173,8 +182,11 @@ class _LiveLines:
         if self._whole is not None:
             done, total, of = self._count(self._whole)
             self._progress.update(self._first, completed=done, total=total, state=f"{done} of {of}")
+            self._progress.update(self._first, last=self._files)
 
-    def _count(self, whole: LadderStarted | CompareStarted) -> tuple[int, int, str]:
+    def _count(self, whole: LadderStarted | CompareStarted | BatchStarted) -> tuple[int, int, str]:
+        if isinstance(whole, BatchStarted):
+            return self._n_files, whole.files, formatting.counted(whole.files, "file")
         if isinstance(whole, CompareStarted):
             return self._n_jobs, whole.jobs, f"{whole.jobs} encoders"
         if not whole.adaptive:
@@ -201,6 +213,11 @@ class _LiveLines:
         else:
             self._lines[name] = _Line(self._add(name, total=n_frames), n_frames)
 
+    def _drop(self, file: str) -> None:
+        """Remove the lines of a file's jobs: of a thousand, only those under way are shown."""
+        for name in [name for name in self._lines if name == file or name.startswith(f"{file}: ")]:
+            self._progress.remove_task(self._lines.pop(name).task)
+
     def _start_probe(self, event: ProbeStarted) -> None:
         setting = f"{event.knob} {formatting.quality(event.quality)}"
         n_frames = event.n_frames or self._lines[event.job].n_frames
@@ -220,7 +237,9 @@ class _LiveLines:
         self._progress.update(self._lines[name].task, **fields)
 
 
-def _name_of(whole: LadderStarted | CompareStarted) -> str:
+def _name_of(whole: LadderStarted | CompareStarted | BatchStarted) -> str:
+    if isinstance(whole, BatchStarted):
+        return "batch"
     return f"ladder {whole.encoder}".rstrip() if isinstance(whole, LadderStarted) else "compare"
 
 

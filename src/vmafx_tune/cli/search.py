@@ -6,7 +6,7 @@ from typing import Any
 
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import (
-    MISSED_TARGET,
+    EXIT_CODES,
     ChartFile,
     LimitOptions,
     OutputOptions,
@@ -95,4 +95,4 @@ def search(
                 observe=observe,
                 session=run.session,
             )
-        run.finish(result, exit_code=0 if result.ok else MISSED_TARGET)
+        run.finish(result, exit_code=EXIT_CODES[result.state])

@@ -72,6 +72,7 @@ class ClusterProbing:
         self._address = address
         self._timeout_s = timeout_s
         self._scoring: Inquiry | None = None
+        self._is_lent = False
         self._own_reports: dict[Inquiry, Report | None] = {}
 
     @cached_property
@@ -116,9 +117,16 @@ class ClusterProbing:
         """Probes that the workers make at once."""
         return self._eligible.slots
 
+    def for_session(self, session: Session) -> ClusterProbing:
+        """Make probes for another session, on the same connection; see `Probing`."""
+        probing = ClusterProbing(session, self._address, timeout_s=self._timeout_s)
+        probing._connection, probing._eligible = self._connection, self._eligible
+        probing._is_lent = True
+        return probing
+
     def close(self) -> None:
-        """End the connection; what is still under way is stopped."""
-        if "_connection" in self.__dict__:
+        """End the connection, unless it is another's; what is still under way is stopped."""
+        if "_connection" in self.__dict__ and not self._is_lent:
             self._connection.close()
 
     def scorer(self, backend: str, model: VmafModel) -> Scorer:

@@ -233,6 +233,7 @@ class WorkerTools:
             VmafxTuneError: Any of the encoder's or the scorer's errors.
         """
         session = self._box.for_one_job(cancel)
+        session.ffmpeg, session.reference_copies = self._box.ffmpeg, self._box.reference_copies
         # The copy of a source has to stay for as long as the job reads it.
         with closing(SourceCache(cancel, digest_of=self._facts.digest)) as sources:
             spec = self._with_local_files(job, sources)

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["BUSY_TIMEOUT_S", "DamagedDatabaseError", "Database", "NewerDatabaseError", "is_busy"]
+__all__ = [
+    "BUSY_TIMEOUT_S",
+    "DamagedDatabaseError",
+    "Database",
+    "NewerDatabaseError",
+    "is_busy",
+    "recognising_damage",
+]
 
 BUSY_TIMEOUT_S = 5.0
 """How long a transaction waits for those of other processes, which take milliseconds."""
@@ -99,7 +106,7 @@ class Database:
             NewerDatabaseError: A later version wrote the file.
             sqlite3.Error, OSError: It cannot be used.
         """
-        with _recognising_damage():
+        with recognising_damage():
             if not self.path.exists():
                 self._create()
             with closing(self._connect()) as connection:
@@ -255,7 +262,7 @@ class Database:
         if not self.path.exists():
             return True
         try:
-            with _recognising_damage(), closing(self._connect()) as connection:
+            with recognising_damage(), closing(self._connect()) as connection:
                 if _version(connection) != _VERSION:
                     return False
                 _check_layout(connection)
@@ -283,7 +290,13 @@ def is_busy(error: Exception) -> bool:
 
 
 @contextmanager
-def _recognising_damage() -> Iterator[None]:
+def recognising_damage() -> Iterator[None]:
+    """Tell damage from what else may be wrong with a SQLite file.
+
+    Raises:
+        DamagedDatabaseError: What the block does with the file shows that it is broken.
+        sqlite3.Error: It cannot be used for another reason.
+    """
     try:
         yield
     except sqlite3.Error as error:

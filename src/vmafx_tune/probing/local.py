@@ -198,6 +198,10 @@ class LocalProbing:
     def connect(self) -> None:
         """Do nothing: this machine is there."""
 
+    def for_session(self, session: Session) -> LocalProbing:
+        """Make probes for another session; see `Probing`."""
+        return LocalProbing(session)
+
     def close(self) -> None:
         """Do nothing: programs end with what they do."""
 

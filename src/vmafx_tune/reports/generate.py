@@ -14,6 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from vmafx_tune.reports import schemas
 from vmafx_tune.reports.progress_json import event_schemas
+from vmafx_tune.results.batch import BatchResult
 from vmafx_tune.results.catalogue import CatalogueResult
 from vmafx_tune.results.compare import CompareOneTarget, CompareTargets
 from vmafx_tune.results.encode import EncodeResult
@@ -39,6 +40,7 @@ _TITLES = {
     "ladder": "vmafx-tune ladder",
     "catalogue": "vmafx-tune ladder --titles",
     "package": "vmafx-tune package",
+    "batch": "vmafx-tune batch",
     "gate": "vmafx-tune gate",
     "encoders": "vmafx-tune encoders",
     "doctor": "vmafx-tune doctor",
@@ -54,6 +56,7 @@ _RESULTS: Mapping[str, Any] = {
     "ladder": LadderResult,
     "catalogue": CatalogueResult,
     "package": PackageResult,
+    "batch": BatchResult,
     "gate": GateResult,
     "encoders": EncodersResult,
     "doctor": DoctorResult,

@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.formatting import encodable
 from vmafx_tune.model import Resolution
+from vmafx_tune.results.batch import BatchFile
 from vmafx_tune.results.record import json_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from vmafx_tune.results.batch import BatchResult
     from vmafx_tune.results.compare import CompareResult
     from vmafx_tune.results.score import ScoreResult
 
 __all__ = [
     "as_json",
+    "batch_csv",
     "compare_csv",
     "dumps",
     "in_ascii",
@@ -113,6 +116,12 @@ _SCORE_COLUMNS = ("reference", "distorted", "model", "backend", "pool", "score",
 def compare_csv(result: CompareResult) -> str:
     """Write a comparison with one line per encoder and target, in the result's order."""
     return _csv(_COMPARE_COLUMNS, map(as_json, result.rows))
+
+
+def batch_csv(result: BatchResult) -> str:
+    """Write a batch with one line per source, in the result's order."""
+    columns = [field.name for field in json_fields(BatchFile)]
+    return _csv(columns, map(as_json, result.files))
 
 
 def score_csv(result: ScoreResult) -> str:

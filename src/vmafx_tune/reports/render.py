@@ -14,6 +14,7 @@ from vmafx_tune.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from vmafx_tune.results.batch import BatchResult
     from vmafx_tune.results.compare import CompareResult
     from vmafx_tune.results.gate import GateResult
     from vmafx_tune.results.ladder import LadderResult
@@ -32,6 +33,7 @@ FORMATS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "ladder": ("table", "json", "markdown", "hls", "dash", "html"),
         "catalogue": ("table", "json"),
         "package": ("table", "json"),
+        "batch": ("table", "json", "csv", "html"),
         "gate": ("table", "json", "markdown", "html"),
         "encoders": ("table", "json"),
         "doctor": ("table", "json"),
@@ -87,6 +89,8 @@ def render(
             return _ladder(written, fmt, hls_score)
         case "gate":
             return _gate_markdown(written)
+        case "batch":
+            return _batch_csv(written)
         case _:
             return _comparison(written, fmt)
 
@@ -133,6 +137,12 @@ def _score_csv(result: ScoreResult, *, frames: bool) -> str:
     from vmafx_tune.reports.json_csv import score_csv, score_frames_csv
 
     return score_frames_csv(result) if frames else score_csv(result)
+
+
+def _batch_csv(result: BatchResult) -> str:
+    from vmafx_tune.reports.json_csv import batch_csv
+
+    return batch_csv(result)
 
 
 def _comparison(result: CompareResult, fmt: str) -> str:

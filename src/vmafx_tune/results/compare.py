@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from vmafx_tune.results.record import Given, PathText, Record
+from vmafx_tune.results.record import Given, PathText, Record, State
 from vmafx_tune.results.search import Answer, SearchProvenance
 
 __all__ = [
@@ -126,6 +126,18 @@ class CompareResult(SearchProvenance):
     def targets(self) -> tuple[float, ...]:
         """In ascending order."""
         return tuple(dict.fromkeys(row.target_vmaf for row in self.rows))
+
+    @property
+    def state(self) -> State:
+        """How it ended.
+
+        `missed` where an unreachable target is the only thing that went wrong or other rows are
+        ok, `failed` where every row failed for another reason.
+        """
+        kinds = {row.error_kind for row in self.rows}
+        if kinds == {"unreachable"} or kinds >= {None, "unreachable"}:
+            return "missed"
+        return "done" if None in kinds else "failed"
 
 
 _REST = (

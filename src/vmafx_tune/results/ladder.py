@@ -28,6 +28,7 @@ from vmafx_tune.results.record import (
     Side,
     SizeText,
     Span,
+    State,
     one_of,
 )
 from vmafx_tune.results.rung_choice import LENIENT, RungChoice
@@ -355,3 +356,15 @@ class LadderResult(Provenance):
     """How the rungs were chosen; null where a saved ladder does not tell."""
     notes: tuple[str, ...] = ()
     """Sentences about what an engineer may want to change."""
+
+    @property
+    def state(self) -> State:
+        """How it ended.
+
+        `done` where there are rungs; without any `failed` where every cell failed for another
+        reason than an unreachable target, else `missed`.
+        """
+        if self.renditions:
+            return "done"
+        kinds = {cell.error_kind for cell in self.cloud} - {"left_out"}
+        return "failed" if kinds == {"failed"} else "missed"

@@ -12,7 +12,7 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
 from vmafx_tune import shell
 from vmafx_tune.errors import UsageError
@@ -40,6 +40,7 @@ __all__ = [
     "Side",
     "SizeText",
     "Span",
+    "State",
     "TextOf",
     "json_fields",
     "one_of",
@@ -175,6 +176,9 @@ Side = Annotated[
     int,
     _within(lambda value: 0 < value <= _MAX_SIDE, f"a whole number from 1 to {_MAX_SIDE}"),
 ]
+
+State = Literal["done", "missed", "failed"]
+"""How a command ends: as it should; with a target that is not reached; or without a result."""
 
 PathText = Annotated[Path, TextOf(Path)]
 SizeText = Annotated[Resolution, TextOf(parse_resolution, "a size such as 1280x720")]

@@ -20,6 +20,7 @@ from vmafx_tune.results.record import (
     Record,
     SizeText,
     Span,
+    State,
     one_of,
 )
 
@@ -192,3 +193,8 @@ class SearchResult(SearchProvenance, Answer):
     measured."""
     vmaf_score: float | None = None
     """Pooled score at `best_crf`; below `target_vmaf` where `ok` is false."""
+
+    @property
+    def state(self) -> State:
+        """How it ended."""
+        return "done" if self.ok else "missed"

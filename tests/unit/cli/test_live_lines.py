@@ -12,8 +12,11 @@ from tests.unit.search.fakes import scores_of
 from vmafx_tune.cli import progress as module
 from vmafx_tune.cli.progress import ProgressMode, _LiveLines, showing_progress
 from vmafx_tune.events import (
+    BatchStarted,
     CellFinished,
     CompareStarted,
+    FileFinished,
+    FileStarted,
     FramesDone,
     JobFinished,
     JobPlanned,
@@ -167,3 +170,18 @@ def test_no_line_is_left_where_a_run_is_interrupted_or_fails(
 
 def test_hours_are_written_out() -> None:
     assert [module._clock(seconds) for seconds in (59.6, 3600)] == ["1:00", "1:00:00"]
+
+
+def test_a_batch_shows_the_jobs_that_are_under_way_and_counts_its_files() -> None:
+    begun: list[Event] = [
+        BatchStarted(9, 3, 2, 1.0),
+        FileStarted("a", 1.0),
+        JobStarted("a: libx264", 50),
+    ]
+    whole, job = played(*begun, FileStarted("b", 1.0))
+    assert (whole.description, whole.fields["state"]) == ("batch", "3 of 9 files")
+    assert job.description == "a: libx264"
+
+    (whole,) = played(*begun, FileFinished("a", "failed", "Why.", 4, 1, 2))
+    assert (whole.completed, whole.total) == (4, 9)
+    assert whole.fields["last"] == "1 running, 2 failed"

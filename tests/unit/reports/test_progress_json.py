@@ -10,9 +10,12 @@ from jsonschema import Draft202012Validator
 
 from tests.unit.reports import factories
 from vmafx_tune.events import (
+    BatchStarted,
     CellFinished,
     CompareStarted,
     Event,
+    FileFinished,
+    FileStarted,
     FramesDone,
     JobFinished,
     JobPlanned,
@@ -35,6 +38,9 @@ EVENTS: tuple[Event, ...] = (
     Warned("a\udcff.mp4 is odd."),
     LadderStarted(3, 9, 2),
     CompareStarted(3, 2),
+    BatchStarted(9, 3, 2, 1.5),
+    FileStarted("a\udcff", 1.0),
+    FileFinished("a\udcff", "failed", "Why.", 4, 1, 1),
     JobPlanned("x264", 100.0, 2.5, 1.0),
     JobStarted("x264", 100),
     ProbeStarted("x264", 1, 23.0, 90.0),

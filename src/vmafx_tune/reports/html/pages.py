@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune import formatting
-from vmafx_tune.reports import gate_facts, ladder_facts, ranking, score_facts, search_facts
+from vmafx_tune.reports import (
+    batch_facts,
+    gate_facts,
+    ladder_facts,
+    ranking,
+    score_facts,
+    search_facts,
+)
 from vmafx_tune.reports.charts.results import chart_of
 from vmafx_tune.reports.html import elements
 from vmafx_tune.reports.html.pictures import data_urls
@@ -13,6 +20,7 @@ from vmafx_tune.reports.html.pictures import data_urls
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from vmafx_tune.results.batch import BatchResult
     from vmafx_tune.results.compare import CompareResult
     from vmafx_tune.results.encode import EncodeResult
     from vmafx_tune.results.gate import GateResult
@@ -185,6 +193,14 @@ def _gate(result: GateResult) -> _Article:
     return gate_facts.heading(result), [("Verdict", gate_facts.verdict(result))], sections
 
 
+def _batch(result: BatchResult) -> _Article:
+    sections = [
+        elements.table(batch_facts.sheet(result)),
+        *_failures(batch_facts.failures(result)),
+    ]
+    return batch_facts.heading(result), batch_facts.circumstances(result), sections
+
+
 def _failures(failures: Iterable[tuple[str, str]]) -> Iterator[str]:
     yield from (elements.paragraph(f"{who}: {why}", "failure") for who, why in failures)
 
@@ -201,5 +217,6 @@ _ARTICLES: Mapping[str, Callable[[Any], _Article]] = {
     "encode": _encode,
     "compare": _compare,
     "ladder": _ladder,
+    "batch": _batch,
     "gate": _gate,
 }

@@ -16,7 +16,7 @@ __all__ = ["NAMES", "schema", "schema_text"]
 
 NAMES = (
     "score", "remote_score", "search", "encode", "compare", "ladder", "catalogue", "package",
-    "gate", "encoders", "doctor", "cache", "progress",
+    "batch", "gate", "encoders", "doctor", "cache", "progress",
 )  # fmt: skip
 """What there is a schema of."""
 
