@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import platform
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.package.packager import find_packager
 from vmafx_tune.probing.database import Database
 from vmafx_tune.probing.store import STORE_NAME
+from vmafx_tune.reports.charts.drawing import can_draw
 from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
 from vmafx_tune.scoring.libvmaf.library import load_libvmaf
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL
@@ -73,6 +75,7 @@ def examine(session: Session) -> DoctorResult:
         _models(session),
         _encoders(session),
         _packager(session),
+        _charts(),
         _work_folder(session),
         _cache(),
     )
@@ -134,6 +137,21 @@ def _packager(session: Session) -> DoctorCheck:
         advice = "To make packages, run `pip install 'vmafx-tune[package]'`."
         return replace(_missing("Shaka Packager", error, advice), required=False)
     return replace(_found("Shaka Packager", found.version, str(found.path)), required=False)
+
+
+def _charts() -> DoctorCheck:
+    """Look for what draws charts, which pages do without."""
+    if not can_draw():
+        return DoctorCheck(
+            name="charts",
+            ok=False,
+            value="",
+            detail="vl-convert-python is not installed.",
+            advice="To have charts in reports, run `pip install 'vmafx-tune[report]'`.",
+            required=False,
+        )
+    version = importlib.metadata.version("vl-convert-python")
+    return replace(_found("charts", version, "vl-convert-python"), required=False)
 
 
 def _models(session: Session) -> DoctorCheck:

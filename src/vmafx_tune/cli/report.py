@@ -42,7 +42,7 @@ def report(
 
     Examples:
         vmafx-tune report ladder.json -o ladder.html
-        vmafx-tune report score.json compare.json ladder.json -o page.html
+        vmafx-tune report score.json ladder.json -o page.html
     """
     with unwinding_on_signals():
         destination = Destination(output)

@@ -89,6 +89,16 @@ class Sheet:
             rows=tuple(tuple(row[position] for position in positions) for row in self.rows),
         )
 
+    def without_unknown(self, source: Source | None) -> Sheet:
+        """Leave out the columns that nothing is known for, unless all is known of the source."""
+        if source is not None:
+            return self
+        return self.columns(
+            position
+            for position in range(len(self.headings))
+            if any(row[position] != formatting.ABSENT for row in self.rows)
+        )
+
     def narrowing(self) -> Iterator[Sheet]:
         """Yield the sheet, then without ever more of the columns that can go."""
         for least in sorted({*(heading.rank for heading in self.headings)}, reverse=True):
@@ -161,11 +171,14 @@ def encode_times(
     source: Source | None, encode_time_ms: float | None, *, side_by_side: bool
 ) -> tuple[str, str]:
     """Write how long an encode took and how fast it was, marked where others ran meanwhile."""
-    mark = "*" if side_by_side and encode_time_ms else ""
-    return f"{formatting.duration(encode_time_ms)}{mark}", f"{speed(source, encode_time_ms)}{mark}"
+    written = formatting.duration(encode_time_ms), _speed(source, encode_time_ms)
+    if not side_by_side:
+        return written
+    took, speed = (value if value == formatting.ABSENT else f"{value}*" for value in written)
+    return took, speed
 
 
-def speed(source: Source | None, encode_time_ms: float | None) -> str:
+def _speed(source: Source | None, encode_time_ms: float | None) -> str:
     """Tell an encode's speed in frames per second, where the source's length is known."""
     if source is None or not encode_time_ms or encode_time_ms < 0:
         return formatting.ABSENT

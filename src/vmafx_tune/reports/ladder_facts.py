@@ -96,12 +96,7 @@ def rung_sheet(result: LadderResult) -> Sheet:
     rows = tuple(
         _rung_cells(number, rung) for number, rung in enumerate(result.renditions, start=1)
     )
-    sheet = Sheet(headings, rows)
-    return sheet.columns(
-        position
-        for position in range(len(headings))
-        if any(row[position] != formatting.ABSENT for row in rows)
-    )
+    return Sheet(headings, rows).without_unknown(None)
 
 
 def cell_sheet(result: LadderResult, targets: Sequence[float] | None = None) -> Sheet:

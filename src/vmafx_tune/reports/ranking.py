@@ -136,7 +136,7 @@ def target_sheet(result: CompareResult, target: float) -> Sheet:
         headings,
         tuple(_row_cells(result, row, against_kbps) for row in rows),
         tuple("failed" if not row.ok else "best" if row.rank == 1 else "" for row in rows),
-    )
+    ).without_unknown(result.source)
 
 
 def _row_cells(

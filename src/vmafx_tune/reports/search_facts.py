@@ -109,7 +109,7 @@ def probe_sheet(result: SearchResult) -> Sheet:
             *["stopped"] * len(stopped),
             *("best" if probe.crf == result.best_crf else "" for probe in result.bisect_samples),
         ),
-    )
+    ).without_unknown(result.source)
 
 
 def _probe_cells(result: SearchResult, probe: ProbeSummary) -> tuple[str, ...]:

@@ -45,13 +45,13 @@ def title_of(result: Result) -> str:
     shown: Any = result
     match result.command:
         case "score":
-            return f"{score_facts.heading(shown)}: {shown.distorted}"
+            return f"{score_facts.heading(shown)}: {shown.distorted.name}"
         case "compare":
-            return f"{ranking.heading(shown)}: {shown.src}"
+            return f"{ranking.heading(shown)}: {shown.src.name}"
         case "ladder":
-            return f"{ladder_facts.heading(shown)}: {shown.src}"
+            return f"{ladder_facts.heading(shown)}: {shown.src.name}"
         case _:
-            return f"{search_facts.heading(shown)}: {shown.src}"
+            return f"{search_facts.heading(shown)}: {shown.src.name}"
 
 
 def _score(result: ScoreResult) -> Chart | None:

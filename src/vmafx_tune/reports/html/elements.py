@@ -38,7 +38,7 @@ def page(title: str, articles: Sequence[str], names: Sequence[str] = ()) -> str:
         title=_text(title),
         light=_properties(LIGHT),
         dark=_properties(DARK),
-        contents=_contents(names),
+        contents=_contents(title, names),
         articles=body,
         footer=f"vmafx-tune {_text(__version__)}",
         runtime=f"<script>{drawing.runtime()}</script>" if has_chart else "",
@@ -135,23 +135,24 @@ def commands(labelled: Iterable[tuple[str, Sequence[str]]]) -> Iterator[str]:
     Args:
         labelled: What each command gives, and its arguments.
     """
-    for number, (label, argv) in enumerate(labelled):
-        if number == 0:
-            yield heading("Encode commands")
-        yield (
-            f'<div class="command"><p>{_text(label)}</p>'
-            f"<pre><code>{escape(facts.command_line(argv))}</code></pre>"
-            '<button type="button">Copy</button></div>'
-        )
+    written = [
+        f'<div class="command"><p>{_text(label)}</p>'
+        f"<pre><code>{escape(facts.command_line(argv))}</code></pre>"
+        '<button type="button">Copy</button></div>'
+        for label, argv in labelled
+    ]
+    if written:
+        yield heading("Encode commands")
+        yield "\n".join(['<div class="commands">', *written, "</div>"])
 
 
-def _contents(names: Sequence[str]) -> str:
+def _contents(title: str, names: Sequence[str]) -> str:
     if not names:
         return ""
     listed = "\n".join(
         f'<li><a href="#r{number}">{_text(name)}</a></li>' for number, name in enumerate(names)
     )
-    return f"<nav><ol>\n{listed}\n</ol></nav>"
+    return f"<header><h1>{_text(title)}</h1>\n<nav><ol>\n{listed}\n</ol></nav></header>"
 
 
 def _properties(colours: Mapping[str, str]) -> str:
