@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 __all__ = [
     "ABSENT",
     "bitrate",
+    "condition",
+    "condition_value",
     "counted",
     "duration",
     "encodable",
@@ -75,6 +77,22 @@ def metric(
         decimals = max(decimals, min(_decimals_of(bound), _MOST_DECIMALS))
     rounding = ROUND_CEILING if lower_is_better else ROUND_FLOOR
     return str(_exact(value).quantize(_unit(decimals), rounding=rounding))
+
+
+def condition(text: str, value: float | None) -> str:
+    """Format the value that a condition is about: `vmaf.p5 88.1234`.
+
+    Args:
+        text: The condition: `vmaf.p5>=88`.
+        value: What was measured.
+    """
+    return f"{text.partition('<=')[0].partition('>=')[0]} {condition_value(text, value)}"
+
+
+def condition_value(text: str, value: float | None) -> str:
+    """Format the value alone; see `condition`."""
+    _, sign, bound = text.partition("<=") if "<=" in text else text.partition(">=")
+    return metric(value, lower_is_better=sign == "<=", bound=float(bound))
 
 
 def bitrate(kbps: float | None) -> str:

@@ -13,6 +13,7 @@ __all__ = ["X264_PRESETS", "Knob", "Presets", "TypicalCurve"]
 
 
 _LEAST_SCORE = 0.5
+_LARGEST_EXPONENT = 700.0
 # Across software encoders the curve is half-way down at about three quarters of the knob's range
 # or later, and a tenth of the range wide.
 _GENERIC_MIDPOINT = 0.8
@@ -61,6 +62,11 @@ class TypicalCurve:
         """
         score = max(score, _LEAST_SCORE)
         return self.midpoint + self.width * math.log((ceiling - score) / score)
+
+    def score_at(self, step: float, ceiling: float) -> float:
+        """Find what a typical clip scores at a step: the inverse of `step_at`."""
+        odds = math.exp(min((step - self.midpoint) / self.width, _LARGEST_EXPONENT))
+        return ceiling / (1 + odds)
 
 
 @frozen

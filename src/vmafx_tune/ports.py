@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from vmafx_tune.encoders.availability import Availability
@@ -232,8 +232,8 @@ class Probing(Protocol):
         """
         ...
 
-    def scorer(self, backend: str, model: VmafModel) -> Scorer:
-        """Choose the backend that scores all further probes.
+    def scorer(self, backend: str, model: VmafModel, metrics: Sequence[str] = ()) -> Scorer:
+        """Choose the backend that scores all further probes, with `metrics` beside VMAF.
 
         Raises:
             VmafxTuneError: There is none.

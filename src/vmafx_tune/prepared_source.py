@@ -24,6 +24,8 @@ from vmafx_tune.sampling.parts import (
     look_subsample,
     sample_plan,
 )
+from vmafx_tune.scoring.conditions import metrics_of, parse_conditions
+from vmafx_tune.scoring.metrics import check_metric_sizes
 from vmafx_tune.search.losses import larger_than_source
 from vmafx_tune.search.request import SearchRequest
 from vmafx_tune.source import check_moving, display_size
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from vmafx_tune.results.measurement import Sample
     from vmafx_tune.results.search import Answer
     from vmafx_tune.sampling.parts import SamplePlan, Segment
+    from vmafx_tune.scoring.conditions import Condition
     from vmafx_tune.session import Session
 
 __all__ = [
@@ -66,6 +69,7 @@ class PreparedSource:
         gop_frames: Length of closed GOPs; None leaves keyframes to the encoder.
         notes: What results have to say of the parts.
         caps: Caps on all encodes; None for none.
+        conditions: What an answer must meet beside its target.
     """
 
     session: Session
@@ -80,6 +84,7 @@ class PreparedSource:
     gop_frames: int | None = None
     notes: tuple[str, ...] = ()
     caps: CapFactors | None = None
+    conditions: tuple[Condition, ...] = ()
 
     @classmethod
     def prepare(
@@ -91,8 +96,18 @@ class PreparedSource:
         *,
         gop_frames: int | None = None,
         caps: CapFactors | None = None,
+        require: Sequence[str] = (),
     ) -> PreparedSource:
         """Choose model and scorer for a source, and the parts of it to measure.
+
+        Args:
+            source: The clip.
+            encoding: How it is encoded.
+            scoring: How encodes are scored.
+            session: Has the adapters.
+            gop_frames: Length of closed GOPs; None leaves keyframes to the encoder.
+            caps: Caps on all encodes; None for none.
+            require: Conditions that an answer must meet: `vmaf.p5>=85`.
 
         Raises:
             UsageError: An option makes no sense.
@@ -104,13 +119,21 @@ class PreparedSource:
         source = session.reader.with_field_order(source)
         display = display_size(scoring, source)
         model = session.model(scoring.model, display)
+        conditions = parse_conditions(require, model)
+        metrics = metrics_of(conditions)
+        check_metric_sizes(display, metrics)
+        if conditions and encoding.sample is not None and not encoding.verify:
+            raise UsageError(
+                "--require cannot be checked on a sample, which has some of the frames only. Add "
+                "--verify, or leave out --sample."
+            )
         chunks = chunks_of(source, encoding, gop_frames)
         sample = sample_plan(source, encoding, scoring.pool, session)
         parts = chunks or (() if sample is None else sample.segments)
         notes = tuple(note for note in (session.reader.cutting_note(source, parts),) if note)
         for note in notes:
             session.warn(note)
-        scorer = session.probing.scorer(scoring.backend, model)
+        scorer = session.probing.scorer(scoring.backend, model, metrics)
         return cls(
             session,
             source,
@@ -124,6 +147,7 @@ class PreparedSource:
             gop_frames,
             notes,
             caps,
+            conditions,
         )
 
     def request(
@@ -181,6 +205,7 @@ class PreparedSource:
             caps=caps_among(encode.extra_args),
             effort=row.effort,
             notes=row.notes(encode),
+            conditions=self.conditions,
         )
 
     def _template(self, encode: EncodeSpec) -> ProbeSpec:
@@ -190,6 +215,7 @@ class PreparedSource:
             display=self.display,
             subsample=self.scoring.subsample,
             threads=self.scoring.threads,
+            metrics=metrics_of(self.conditions),
         )
 
     @property
@@ -221,7 +247,11 @@ class PreparedSource:
         return sample_of(
             self.sample,
             self.source.frame_rate,
-            subsample=look_subsample(self.scoring.pool, subsample) if verify else subsample,
+            subsample=(
+                look_subsample(self.scoring.pool, subsample, self.conditions)
+                if verify
+                else subsample
+            ),
             verified=verify,
         )
 

@@ -88,7 +88,7 @@ EXIT_CODES: Mapping[State, int] = MappingProxyType(
 
 @option_group
 class LimitOptions:
-    """What an answer may have."""
+    """What an answer may have, and what it must have."""
 
     max_bitrate: float | None = option(
         "--max-bitrate",
@@ -96,6 +96,23 @@ class LimitOptions:
         metavar="KBPS",
         help="Highest bitrate allowed. Encodes that exceed it are stopped early.",
     )
+    require: str | None = option(
+        "--require",
+        default=None,
+        metavar="CONDITION,…",
+        help="Further conditions that an answer must meet, such as 'vmaf.p5>=85,cambi.mean<=5'.",
+    )
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The conditions, one by one.
+
+        Raises:
+            UsageError: There is none in the list.
+        """
+        from vmafx_tune.parsing import parse_names
+
+        return () if self.require is None else parse_names(self.require, "condition")
 
 
 @option_group

@@ -75,6 +75,7 @@ def compare_arguments(
         "targets": parse_numbers(asked.targets, "target"),
         "anchor": asked.anchor,
         "max_bitrate_kbps": asked.max_bitrate,
+        "require": asked.conditions,
         "workers": asked.workers,
         "encoding": encoding,
         "scoring": scoring,

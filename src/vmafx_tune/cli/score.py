@@ -188,7 +188,7 @@ def _score_remotely(
         from vmafx_tune.client import ScoringClient
         from vmafx_tune.results.measurement import PooledScores
         from vmafx_tune.results.score import RemoteScoreResult
-        from vmafx_tune.scoring.models import checked_score
+        from vmafx_tune.scoring.targets import checked_score
 
         if others := given_besides(_REMOTE):
             raise UsageError(

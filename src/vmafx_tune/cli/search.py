@@ -56,6 +56,7 @@ def search_arguments(
         "encoder": asked.codec,
         "target": asked.target,
         "max_bitrate_kbps": asked.max_bitrate,
+        "require": asked.conditions,
         "encoding": encoding,
         "scoring": scoring,
     }
@@ -81,6 +82,7 @@ def search(
 
     Examples:
         vmafx-tune search -r source.mp4 -c libx265 -t 95 --preset slow
+        vmafx-tune search -r source.mp4 -t 93 --require 'vmaf.p5>=88'
         vmafx-tune search -r film.mkv -c libsvtav1 -t 93 --sample 12x10s --verify
     """
     with running(

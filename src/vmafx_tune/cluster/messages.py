@@ -124,6 +124,7 @@ class Inquiry:
         model: What it is to score with; None likewise.
         model_file: The file of a custom model.
         encoder: ffmpeg's name of the encoder; None where a backend is asked for.
+        metrics: What the backend is to compute beside VMAF.
     """
 
     kit: Kit
@@ -131,6 +132,7 @@ class Inquiry:
     model: VmafModel | None = None
     model_file: FileRef | None = None
     encoder: str | None = None
+    metrics: tuple[str, ...] = ()
 
 
 @message

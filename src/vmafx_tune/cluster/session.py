@@ -12,7 +12,7 @@ from vmafx_tune.probing.local import LocalProbing
 from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.cluster.connection import Connection
@@ -129,8 +129,8 @@ class ClusterProbing:
         if "_connection" in self.__dict__ and not self._is_lent:
             self._connection.close()
 
-    def scorer(self, backend: str, model: VmafModel) -> Scorer:
-        """Choose the backend that the workers score with.
+    def scorer(self, backend: str, model: VmafModel, metrics: Sequence[str] = ()) -> Scorer:
+        """Choose the backend that the workers score with, and compute metrics.
 
         Raises:
             ClusterError: No worker can.
@@ -138,7 +138,9 @@ class ClusterProbing:
         from vmafx_tune.cluster.prober import file_ref
 
         file = None if model.path is None else file_ref(model.path, self._session.facts)
-        self._scoring = Inquiry(self._kit, backend=backend, model=model, model_file=file)
+        self._scoring = Inquiry(
+            self._kit, backend=backend, model=model, model_file=file, metrics=tuple(metrics)
+        )
         report = self._eligible.agreed(self._scoring)
         return _RemoteScorer(report.name, report.version)
 

@@ -204,7 +204,7 @@ class WorkerTools:
         if inquiry.model_file is not None:
             self._require(inquiry.model_file)
         probing = LocalProbing(self._box)
-        scorer = probing.scorer(inquiry.backend, inquiry.model)
+        scorer = probing.scorer(inquiry.backend, inquiry.model, inquiry.metrics)
         ffmpeg = self._box.ffmpeg
         return Report(
             self._scoring_facts(probing),
@@ -237,7 +237,7 @@ class WorkerTools:
         # The copy of a source has to stay for as long as the job reads it.
         with closing(SourceCache(cancel, digest_of=self._facts.digest)) as sources:
             spec = self._with_local_files(job, sources)
-            session.probing.scorer(job.backend, spec.model)
+            session.probing.scorer(job.backend, spec.model, spec.metrics)
             self._check(job, session.probing)
             prober = session.probing.prober()
             if job.encoding is None:

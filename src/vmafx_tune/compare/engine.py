@@ -157,7 +157,7 @@ def found_row(result: SearchResult, ffmpeg: Path) -> CompareRow:
         return row
     # The best encode that misses the target is no answer; it stays among the samples.
     kind = "failed" if _has_failed(result) else "unreachable"
-    return replace(row, error_kind=kind, **_NO_ANSWER)
+    return replace(row, error_kind=kind, conditions=(), metrics={}, **_NO_ANSWER)
 
 
 def failed_rows(

@@ -19,7 +19,7 @@ from vmafx_tune.events import Observer, ignore
 from vmafx_tune.options import DEFAULT_ENCODERS, DEFAULT_TARGET
 from vmafx_tune.prepared_source import PreparedSource, checked_max_bitrate, row_of
 from vmafx_tune.results.compare import CompareResult
-from vmafx_tune.scoring.models import checked_targets
+from vmafx_tune.scoring.targets import checked_targets
 from vmafx_tune.session import open_session
 from vmafx_tune.source import open_source, source_notes
 
@@ -44,6 +44,7 @@ def compare(
     *,
     anchor: str | None = None,
     max_bitrate_kbps: float | None = None,
+    require: Sequence[str] = (),
     workers: int | None = None,
     encoding: EncodingOptions | None = None,
     scoring: ScoringOptions | None = None,
@@ -61,6 +62,8 @@ def compare(
         anchor: Encoder that BD-rates are against; must be one of `encoders`.
         max_bitrate_kbps: What an answer may have; None for no limit. Encodes that are certain to
             have more are stopped.
+        require: Further conditions that an answer must meet, such as `vmaf.p5>=85` or
+            `cambi.mean<=5`.
         workers: Encoders worked on at once; None chooses by the number of cores.
         encoding: Preset, range of the quality knob, further encoder arguments.
         scoring: Model, backend, pooling, subsampling.
@@ -80,7 +83,7 @@ def compare(
     started = time.monotonic()
     with open_session(session, tools, sources, observe) as session:
         probed = open_source(source, scoring, session)
-        prepared = PreparedSource.prepare(probed, encoding, scoring, session)
+        prepared = PreparedSource.prepare(probed, encoding, scoring, session, require=require)
         rows = _distinct([row_of(name) for name in encoders])
         checked = checked_targets(targets, prepared.model)
         if not rows or not checked:

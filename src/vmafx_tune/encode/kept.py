@@ -63,9 +63,13 @@ class KeptEncodes:
         probe = event.probe
         if probe.parts and not probe.in_chunks:  # of a sample, whose encodes are of no use
             return
-        reaches = event.vmaf >= event.target
+        score = event.vmaf
+        if self._request.conditions:
+            goal = self._request.goal
+            score = goal.score(goal.read(probe.scores), event.target)
+        reaches = score >= event.target
         step = self._request.knob.position_of(probe.quality)
-        found = (reaches, step if reaches else event.vmaf, probe.quality)
+        found = (reaches, step if reaches else score, probe.quality)
         frame_rate = self._request.template.encode.source.frame_rate
         # Of every n-th frame, a second is not seen whole.
         worst = None

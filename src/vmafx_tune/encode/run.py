@@ -23,7 +23,7 @@ from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.options import DEFAULT_ENCODERS, DEFAULT_TARGET, DeliveryOptions
 from vmafx_tune.prepared_source import PreparedSource, checked_max_bitrate, row_of
 from vmafx_tune.results.encode import EncodeResult, Output
-from vmafx_tune.scoring.models import checked_score
+from vmafx_tune.scoring.targets import checked_score
 from vmafx_tune.search.engine import search
 from vmafx_tune.session import open_session
 from vmafx_tune.source import open_source, source_notes
@@ -56,6 +56,7 @@ def encode(
     *,
     fallback_targets: Sequence[float] = (),
     max_bitrate_kbps: float | None = None,
+    require: Sequence[str] = (),
     delivery: DeliveryOptions | None = None,
     encoding: EncodingOptions | None = None,
     scoring: ScoringOptions | None = None,
@@ -77,6 +78,7 @@ def encode(
         target: Pooled VMAF score to reach; a tie passes.
         fallback_targets: Lower targets to try in turn where `target` cannot be reached.
         max_bitrate_kbps: What the video may have; None for no limit.
+        require: Further conditions that it must meet, such as `vmaf.p5>=85` or `cambi.mean<=5`.
         delivery: What the output holds, and when it is written.
         encoding: Preset, range of the quality knob, further encoder arguments. A sample leads to
             the answer, which is measured on the whole source all the same.
@@ -104,7 +106,9 @@ def encode(
     with open_session(session, tools, sources, observe) as session:
         probed = open_source(source, scoring, session)
         _check_apart(path, probed)
-        prepared = PreparedSource.prepare(probed, _measured_whole(encoding), scoring, session)
+        prepared = PreparedSource.prepare(
+            probed, _measured_whole(encoding), scoring, session, require=require
+        )
         row, targets = row_of(encoder), (target, *sorted(fallback_targets, reverse=True))
         _check_codec(row, container, path)
         requests = _requests(prepared, row, targets, max_bitrate_kbps, delivery)

@@ -53,7 +53,8 @@ from vmafx_tune.results.catalogue import (
     TitleRung,
 )
 from vmafx_tune.results.ladder import LadderResult, LadderSource
-from vmafx_tune.scoring.models import BUILT_IN_MODELS, checked_score, checked_targets
+from vmafx_tune.scoring.models import BUILT_IN_MODELS
+from vmafx_tune.scoring.targets import checked_score, checked_targets
 from vmafx_tune.session import open_session
 from vmafx_tune.source import check_woven, open_source, source_notes
 

@@ -15,7 +15,7 @@ from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.model import EncodeOutcome, Probe, ProbeSpec, ScoreRequest, ScoreSet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from vmafx_tune.cancel import CancelToken
     from vmafx_tune.encoders.availability import Availability
@@ -205,9 +205,9 @@ class LocalProbing:
     def close(self) -> None:
         """Do nothing: programs end with what they do."""
 
-    def scorer(self, backend: str, model: VmafModel) -> Scorer:
+    def scorer(self, backend: str, model: VmafModel, metrics: Sequence[str] = ()) -> Scorer:
         """Choose a backend for many encodes of the same clip; see `Session.scorer`."""
-        self._scorer = self._session.scorer(backend, model, often=True)
+        self._scorer = self._session.scorer(backend, model, often=True, metrics=metrics)
         return self._scorer
 
     def availability(self, row: EncoderRow) -> Availability:

@@ -160,6 +160,8 @@ def proof(answer: Answer) -> str:
     worse = answer.next_worse
     if worse is None:
         return "end of range"
+    if answer.next_worse_fails:
+        return f"{formatting.quality(worse.crf)}: not {', '.join(answer.next_worse_fails)}"
     vmaf = formatting.vmaf(worse.vmaf_score, target=answer.target_vmaf)
     return f"{formatting.quality(worse.crf)}: {vmaf}"
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "circumstances",
     "commands",
+    "condition_sheet",
     "delivery",
     "encode_name",
     "heading",
@@ -37,6 +38,10 @@ def heading(result: SearchResult) -> str:
     """Say what was found, in a line without the source's name."""
     target = formatting.given(result.target_vmaf)
     if not result.ok:
+        missed = [one.condition for one in result.conditions[1:] if not one.ok]
+        reached = result.vmaf_score is not None and result.vmaf_score >= result.target_vmaf
+        if missed and reached:
+            return f"{result.codec} does not meet {formatting.listed(missed)}"
         return f"{result.codec} does not reach VMAF {target}"
     return (
         f"{encode_name(result)} reaches VMAF {target} with "
@@ -112,6 +117,27 @@ def probe_sheet(result: SearchResult) -> Sheet:
     ).without_unknown(result.source)
 
 
+def condition_sheet(result: SearchResult) -> Sheet:
+    """Tabulate what the answer and the next worse setting have for each condition."""
+    return Sheet(
+        (
+            Heading("Condition", number=False),
+            Heading("Answer" if result.ok else "Best"),
+            Heading("Next worse"),
+            Heading("", number=False),
+        ),
+        tuple(
+            (
+                one.condition,
+                formatting.condition_value(one.condition, one.value),
+                formatting.condition_value(one.condition, one.next_worse_value),
+                "not met" if not one.ok else "next worse fails" * (one.next_worse_ok is False),
+            )
+            for one in result.conditions
+        ),
+    )
+
+
 def _probe_cells(result: SearchResult, probe: ProbeSummary) -> tuple[str, ...]:
     return (
         facts.setting(result.codec, probe.crf),
@@ -125,7 +151,7 @@ def _probe_cells(result: SearchResult, probe: ProbeSummary) -> tuple[str, ...]:
 def _remark(result: SearchResult, probe: ProbeSummary) -> str:
     if probe.crf == result.best_crf:
         if not result.ok:
-            return "best, misses the target"
+            return "best, misses a condition" if result.conditions else "best, misses the target"
         return "answer, proven" if result.proven else "answer, unproven"
     return "next worse, misses" if probe == result.next_worse else ""
 
@@ -163,7 +189,10 @@ def _quality(result: EncodeResult) -> str:
 def _proof(result: EncodeResult) -> str:
     proof = facts.proof(result)
     worse = result.next_worse
-    return proof if worse is None else f"{facts.knob(result.codec)} {proof} misses"
+    if worse is None:
+        return proof
+    misses = "" if result.next_worse_fails else " misses"
+    return f"{facts.knob(result.codec)} {proof}{misses}"
 
 
 def _streams(output: Output) -> str:

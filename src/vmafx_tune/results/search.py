@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.model import Damage, Probe, Source
-from vmafx_tune.results.measurement import PooledScores, Provenance, Sample
+from vmafx_tune.results.measurement import MetricScores, PooledScores, Provenance, Sample
 from vmafx_tune.results.record import (
     Command,
     Count,
@@ -27,6 +27,7 @@ from vmafx_tune.results.record import (
 __all__ = [
     "Answer",
     "BestEncode",
+    "ConditionResult",
     "NonMonotone",
     "ProbeSummary",
     "SearchLimit",
@@ -57,6 +58,25 @@ class ProbeSummary(Record):
     side_by_side: OmittedWhenEmpty[bool] = field(default=False, compare=False)
     """Other encodes were made at the same time, so that its times are longer than they would have
     been alone; missing where there were none."""
+    metrics: OmittedWhenEmpty[dict[str, float | None]] = field(default_factory=dict)
+    """With --require: the value of each condition, by metric and pooling, such as vmaf.p5; null
+    where equal pictures make it infinite."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConditionResult(Record):
+    """A condition of --require, or the target, and what meets it."""
+
+    condition: str
+    """As in --require: vmaf.p5>=85."""
+    value: float | None
+    """At `best_crf`; null where equal pictures make it infinite."""
+    ok: bool
+    """The value meets it."""
+    next_worse_value: float | None
+    """At the next worse setting; null where that was not measured."""
+    next_worse_ok: bool | None
+    """Whether that value meets it; null likewise."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +147,12 @@ class Answer(BestEncode):
     measured and misses it or does not exist."""
     next_worse: ProbeSummary | None = None
     """The probe one step worse, which misses the target; null where there is none."""
+    conditions: OmittedWhenEmpty[tuple[ConditionResult, ...]] = ()
+    """With --require: the target and the conditions, all of which an answer meets."""
+    next_worse_fails: OmittedWhenEmpty[tuple[str, ...]] = ()
+    """With --require: the conditions that the next worse setting fails, the target among them."""
+    metrics: OmittedWhenEmpty[dict[str, MetricScores]] = field(default_factory=dict)
+    """With --require: the metrics of the conditions at `best_crf`, as of score."""
     limit: SearchLimit | None = None
     """What stood in the way of a proven answer."""
     non_monotone: tuple[NonMonotone, ...] = ()

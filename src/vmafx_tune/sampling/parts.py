@@ -17,8 +17,11 @@ from vmafx_tune.parsing import parse_sample
 from vmafx_tune.sampling.estimates import is_estimable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vmafx_tune.model import Complexity, Source
     from vmafx_tune.options import EncodingOptions
+    from vmafx_tune.scoring.conditions import Condition
     from vmafx_tune.session import Session
 
 __all__ = [
@@ -144,14 +147,16 @@ def look_plan(n_frames: int, probe_frames: int | None = None) -> SamplePlan | No
     return SamplePlan(tuple(Segment(first, _PIECE_FRAMES) for first in firsts), n_frames)
 
 
-def look_subsample(pool: PoolMethod, subsample: int) -> int:
+def look_subsample(pool: PoolMethod, subsample: int, conditions: Sequence[Condition] = ()) -> int:
     """Choose how many frames of a look stand for one that is scored.
 
     Args:
         pool: How frame scores are pooled; the worst of a few frames would say little.
         subsample: As for probes, at least 1.
+        conditions: What else is pooled.
     """
-    return max(subsample, _LOOK_SUBSAMPLE if is_estimable(pool) else 1)
+    all_means = is_estimable(pool) and all(condition.is_mean for condition in conditions)
+    return max(subsample, _LOOK_SUBSAMPLE if all_means else 1)
 
 
 def choose_segments(complexity: Complexity, n_segments: int, length: int) -> SamplePlan | None:

@@ -15,9 +15,9 @@ from vmafx_tune.model import ScoreRequest
 from vmafx_tune.options import ScoringOptions, SourceOptions, ToolOptions
 from vmafx_tune.results.score import ScoreResult
 from vmafx_tune.score.offset import overlap, step_notes, with_step_hint
-from vmafx_tune.scoring.metrics import METRICS, VMAF, parse_metrics
-from vmafx_tune.scoring.models import checked_score
-from vmafx_tune.scoring.pooling import mean, pool_scores, summarize, summarize_metric
+from vmafx_tune.scoring.metrics import VMAF, parse_metrics
+from vmafx_tune.scoring.pooling import mean, pool_scores, pooled_metrics, summarize
+from vmafx_tune.scoring.targets import checked_score
 from vmafx_tune.scoring.worst import worst_frames, worst_seconds
 from vmafx_tune.session import open_session
 from vmafx_tune.source import display_size, open_source, pair_notes, read_source, source_notes
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from vmafx_tune.model import PoolMethod, ScoreSet
+    from vmafx_tune.model import PoolMethod
     from vmafx_tune.ports import Scorer
-    from vmafx_tune.results.measurement import MetricScores
     from vmafx_tune.results.score import Still
     from vmafx_tune.session import Session
 
@@ -173,7 +172,9 @@ def score(
             reference_source=source,
             distorted_source=encoded,
             offset=offset,
-            metrics=_pooled_metrics(result.scores, asked),
+            metrics=pooled_metrics(
+                ({VMAF: result.scores.frames} if VMAF in asked else {}) | {**result.scores.metrics}
+            ),
             worst_frames=worst_frames(result.scores, source.frame_rate, first_frame=first_frame),
             worst_seconds=worst_seconds(result.scores, source.frame_rate, first_frame=first_frame),
         )
@@ -182,15 +183,6 @@ def score(
         notes = dict.fromkeys((*source_notes(source), *source_notes(encoded)))
         hint = () if offset else step_notes(result, session)
         return replace(result, notes=(*notes, *result.notes, *hint))
-
-
-def _pooled_metrics(scores: ScoreSet, asked: Sequence[str]) -> dict[str, MetricScores]:
-    columns = {VMAF: scores.frames, **scores.metrics} if VMAF in asked else scores.metrics
-    lower = {name for name, metric in METRICS.items() if metric.lower_is_better}
-    return {
-        name: summarize_metric(values, lower_is_better=name in lower)
-        for name, values in columns.items()
-    }
 
 
 def _stills(

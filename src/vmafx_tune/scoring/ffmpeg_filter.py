@@ -33,7 +33,7 @@ from vmafx_tune.media.inputs import (
 )
 from vmafx_tune.media.process import describe_exit
 from vmafx_tune.scoring.alignment import as_planar, conversion
-from vmafx_tune.scoring.metrics import METRICS, extractors_of, filter_only, title_of_extractor
+from vmafx_tune.scoring.metrics import blank_side, extractors_of, filter_only, title_of_extractor
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -231,8 +231,7 @@ def model_check_arguments(model: VmafModel, metrics: Sequence[str] = ()) -> tupl
     """Build the arguments that score one blank frame, which needs the model and the metrics."""
     import ffmpeg
 
-    sides = [model.min_side, *(METRICS[name].min_side for name in metrics)]
-    side = 2 * -(-max(*sides, _CHECK_SIDE) // 2)
+    side = 2 * -(-max(model.min_side, blank_side(metrics), _CHECK_SIDE) // 2)
     frame = (
         ffmpeg.input(f"nullsrc=size={side}x{side * 2}:rate=25:duration=0.04", format="lavfi")
         .filter("format", "yuv420p10le" if model.min_bit_depth > 8 else "yuv420p")

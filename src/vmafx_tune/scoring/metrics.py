@@ -22,6 +22,7 @@ __all__ = [
     "METRICS",
     "VMAF",
     "Metric",
+    "blank_side",
     "check_metric_sizes",
     "columns_of",
     "extractors_of",
@@ -52,7 +53,7 @@ class Metric:
         lower_is_better: Whether it rises where quality falls.
         of_equals: What equal pictures have; infinite where the noise is divided by.
         fall: By how much it usually gets worse over the width of an encoder's typical curve, a
-            first guess for searches.
+            first guess for searches; of similarities, in decibels of what they are below 1.
         min_side, min_long_side: Samples that each side, or the longer one, of a picture must have.
     """
 
@@ -68,6 +69,11 @@ class Metric:
     min_side: int = 1
     min_long_side: int = 1
 
+    @property
+    def is_similarity(self) -> bool:
+        """Whether it goes up to 1."""
+        return self.highest == 1
+
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
@@ -82,9 +88,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 1,
                 100,
                 math.inf,
-                3.0,
+                3.3,
             ),
-            Metric("ssim", "SSIM", "float_ssim", {"ssim": "float_ssim"}, 0, 1, 1, 0.02),
+            Metric("ssim", "SSIM", "float_ssim", {"ssim": "float_ssim"}, 0, 1, 1, 2.7),
             Metric(
                 "ms_ssim",
                 "MS-SSIM",
@@ -93,7 +99,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 0,
                 1,
                 1,
-                0.01,
+                3.6,
                 # Five scales, the smallest of them of at least 11 samples.
                 min_side=176,
             ),
@@ -105,9 +111,9 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 1,
                 100,
                 math.inf,
-                3.5,
+                4.5,
             ),
-            Metric("ciede", "CIEDE2000", "ciede", {"ciede": "ciede2000"}, 1, 100, math.inf, 2.0),
+            Metric("ciede", "CIEDE2000", "ciede", {"ciede": "ciede2000"}, 1, 150, math.inf, 2.9),
             Metric(
                 "cambi",
                 "CAMBI",
@@ -116,7 +122,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 0,
                 24,
                 math.nan,
-                1.0,
+                0.7,
                 lower_is_better=True,
                 # 216 since libvmaf 3.
                 min_long_side=320,
@@ -230,6 +236,12 @@ def refuse_filter_only(names: Sequence[str]) -> None:
             f"{METRICS[name].title} is computed by a filter of ffmpeg's. Use --backend ffmpeg, or "
             f"leave out {name}."
         )
+
+
+def blank_side(names: Sequence[str]) -> int:
+    """Return what one side must have of a blank picture that is twice as long on the other."""
+    metrics = [METRICS[name] for name in names]
+    return max([1, *(max(m.min_side, -(-m.min_long_side // 2)) for m in metrics)])
 
 
 def check_metric_sizes(size: Resolution, names: Sequence[str]) -> None:

@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING
 from vmafx_tune.errors import ScoringError
 from vmafx_tune.model import PoolMethod
 from vmafx_tune.results.measurement import MetricScores, PooledScores
+from vmafx_tune.scoring.metrics import METRICS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["mean", "pool_metric", "pool_scores", "summarize", "summarize_metric"]
+__all__ = [
+    "mean",
+    "pool_metric",
+    "pool_scores",
+    "pooled_metrics",
+    "summarize",
+    "summarize_metric",
+]
 
 # libvmaf's logs have six decimals. Those who pool them expect what the decimals give, and not the
 # 89.09581561200001 that sums of their nearest doubles end with.
@@ -129,6 +137,19 @@ def summarize_metric(values: Sequence[float], *, lower_is_better: bool) -> Metri
         max=float(ascending[-1]),
         **{f"p{percent}": _percentile(ascending, percent) for percent in (1, 5, 10, 90, 95, 99)},
     )
+
+
+def pooled_metrics(columns: Mapping[str, Sequence[float]]) -> dict[str, MetricScores]:
+    """Pool the columns of metrics in every way.
+
+    Args:
+        columns: Per-frame values by the names of results.
+    """
+    lower = {name for name, metric in METRICS.items() if metric.lower_is_better}
+    return {
+        name: summarize_metric(values, lower_is_better=name in lower)
+        for name, values in columns.items()
+    }
 
 
 def _require_poolable(scores: Sequence[float]) -> None:

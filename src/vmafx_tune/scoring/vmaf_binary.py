@@ -37,7 +37,7 @@ from vmafx_tune.scoring.ffmpeg_filter import (
     model_option,
 )
 from vmafx_tune.scoring.frame_log import read_frame_log
-from vmafx_tune.scoring.metrics import METRICS, extractors_of, refuse_filter_only
+from vmafx_tune.scoring.metrics import blank_side, extractors_of, refuse_filter_only
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL, copy_model
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ class VmafBinaryScorer:
             ToolError: It fails otherwise, as where it lacks a metric.
         """
         refuse_filter_only(metrics)
-        side = max(model.min_side, _BLANK_SIDE, *(METRICS[name].min_side for name in metrics))
+        side = max(model.min_side, _BLANK_SIDE, blank_side(metrics))
         size = Resolution(side * 2, side)
         pix_fmt = "yuv420p" if model.min_bit_depth == 8 else "yuv420p10le"
         plan = ScoringPlan(Comparison(pix_fmt, None, None, size.width, size.height))

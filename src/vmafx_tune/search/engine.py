@@ -13,6 +13,7 @@ from vmafx_tune.events import JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.model import Probe
 from vmafx_tune.results.search import (
     BestEncode,
+    ConditionResult,
     NonMonotone,
     ProbeSummary,
     SearchLimit,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from vmafx_tune.events import JobPlanned
     from vmafx_tune.ports import Prober
     from vmafx_tune.results.measurement import PooledScores
+    from vmafx_tune.search.goal import Check, Reading
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.search.state import SearchOutcome
 
@@ -134,14 +136,14 @@ def search_with(
     problem = SearchProblem(
         target=request.target,
         last_step=request.knob.last_step,
-        known=probe_set.found(),
+        known=probe_set.found(request.target),
         max_probes=request.max_iter,
         prior=request.knob.prior,
         strategy=request.strategy,
         cautious=not prove,
     )
     if request.strategy is SearchStrategy.INTERPOLATE:
-        problem = replace(problem, seeds=probe_set.stored())
+        problem = replace(problem, seeds=probe_set.stored(request.target))
         problem = replace(problem, hints=prescan.hints(problem) if prescan else {})
     is_enough: Callable[[Probe, float], bool] | None = None
     if request.estimates:
@@ -161,7 +163,7 @@ def _is_near(
     request: SearchRequest, probe_set: ProbeSet, problem: SearchProblem, probe: Probe, _: float
 ) -> bool:
     """Tell of a setting that reaches the target whether the worst that does should be near it."""
-    state = SearchState(replace(problem, known=probe_set.found()))
+    state = SearchState(replace(problem, known=probe_set.found(request.target)))
     step = request.knob.position_of(probe.quality)
     return expected_crossing(problem, state) < step + _NEAR_STEPS
 
@@ -194,13 +196,23 @@ def describe(result: SearchResult, knob: str) -> str:
         limit = formatting.given(result.max_bitrate_kbps)
         return f"no encode is within {limit} kb/s" if result.too_large else "no probe was made"
     found = (
-        f"VMAF {formatting.vmaf(result.vmaf_score, target=result.target_vmaf)} at {knob} "
+        f"VMAF {formatting.vmaf(result.vmaf_score, target=result.target_vmaf)}"
+        f"{_beside(result)} at {knob} "
         f"{formatting.quality(result.best_crf)}, {formatting.rough_bitrate(result.bitrate_kbps)} "
         "kb/s"
     )
     if result.ok:
         return found
-    return f"missed {formatting.given(result.target_vmaf)}: best is {found}"
+    missed = [condition.condition for condition in result.conditions if not condition.ok]
+    what = formatting.listed(missed) if missed else formatting.given(result.target_vmaf)
+    return f"missed {what}: best is {found}"
+
+
+def _beside(result: SearchResult) -> str:
+    """Write the values of the conditions after the VMAF of the target, which is the first."""
+    return "".join(
+        f", {formatting.condition(one.condition, one.value)}" for one in result.conditions[1:]
+    )
 
 
 def _result(
@@ -219,9 +231,9 @@ def _result(
         **_circumstances(request, probe_set),
         **({} if best is None else _answer(best, probe_set.pooled(best))),
         vmaf_score=vmaf,
-        next_worse=_next_worse(probe_set, outcome),
+        **_proof(request, probe_set, outcome),
         ok=outcome.reached,
-        error=None if outcome.reached else why_missed(request, limit, best, vmaf),
+        error=None if outcome.reached else why_missed(request, probe_set, outcome, limit),
         converged=outcome.converged,
         proven=outcome.proven and full_rate and not request.estimates,
         limit=limit,
@@ -257,7 +269,9 @@ def _circumstances(request: SearchRequest, probe_set: ProbeSet) -> dict[str, Any
         "hdr": source.is_hdr,
         "filter": source.filters,
         "probes": probes,
-        "bisect_samples": tuple(map(_summary, probes, probe_set.vmafs())),
+        "bisect_samples": tuple(
+            _summary(request, *pair) for pair in zip(probes, probe_set.readings(), strict=True)
+        ),
         "too_large": probe_set.too_large(),
         "encoder_version": next((p.encoder_version for p in probes if p.encoder_version), ""),
         "backend": scores and scores.backend,
@@ -278,11 +292,15 @@ def _answer(probe: Probe, pooled: PooledScores) -> dict[str, Any]:
     }
 
 
-def _summary(probe: Probe, vmaf: float) -> ProbeSummary:
+def _summary(request: SearchRequest, probe: Probe, reading: Reading) -> ProbeSummary:
     return ProbeSummary(
         crf=probe.quality,
         bitrate_kbps=probe.bitrate_kbps,
-        vmaf_score=vmaf,
+        vmaf_score=reading.vmaf,
+        metrics={
+            condition.name: value
+            for condition, value in zip(request.conditions, reading.values, strict=True)
+        },
         encode_time_ms=probe.encode_time_s * 1000,
         score_time_ms=probe.score_time_s * 1000,
         side_by_side=probe.side_by_side,
@@ -290,12 +308,40 @@ def _summary(probe: Probe, vmaf: float) -> ProbeSummary:
     )
 
 
-def _next_worse(probe_set: ProbeSet, outcome: SearchOutcome) -> ProbeSummary | None:
+def _next_worse_step(probe_set: ProbeSet, outcome: SearchOutcome) -> int | None:
     if outcome.best_step is None or not outcome.proven:
         return None
     step = outcome.best_step + 1
-    probe = probe_set.get(step)
-    return None if probe is None else _summary(probe, outcome.scores[step])
+    return None if probe_set.get(step) is None else step
+
+
+def _proof(request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome) -> dict[str, Any]:
+    """Tell what the next worse step has, and which conditions it fails."""
+    worse = _next_worse_step(probe_set, outcome)
+    found: dict[str, Any] = {"next_worse": None}
+    if worse is not None:
+        reading = probe_set.reading_at(worse)
+        found["next_worse"] = _summary(request, probe_set.probe_at(worse), reading)
+    if not request.conditions or outcome.best_step is None:
+        return found
+    best = request.goal.checks(probe_set.reading_at(outcome.best_step), request.target)
+    checks: Sequence[Check | None] = [None] * len(best)
+    if worse is not None:
+        checks = request.goal.checks(probe_set.reading_at(worse), request.target)
+    return found | {
+        "conditions": tuple(
+            ConditionResult(
+                condition=one.name,
+                value=one.value,
+                ok=one.ok,
+                next_worse_value=None if other is None else other.value,
+                next_worse_ok=None if other is None else other.ok,
+            )
+            for one, other in zip(best, checks, strict=True)
+        ),
+        "next_worse_fails": tuple(one.name for one in checks if one is not None and not one.ok),
+        "metrics": probe_set.metrics(probe_set.probe_at(outcome.best_step)),
+    }
 
 
 def _notes(request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome) -> tuple[str, ...]:

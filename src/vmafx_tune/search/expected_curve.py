@@ -34,6 +34,7 @@ __all__ = [
     "pace",
     "prior_of",
     "tells_its_step",
+    "typical_ceiling",
 ]
 
 TYPICAL_CEILING = 98.5
@@ -173,7 +174,7 @@ def _ceiling(problem: SearchProblem, state: SearchState) -> float:
     It is the typical one, until scores are on a straighter line with another.
     """
     highest = max((*state.scores.values(), *problem.hints.values()), default=0.0)
-    usual = max(TYPICAL_CEILING, problem.target + _LEAST_HEADROOM, highest + _ABOVE_HIGHEST)
+    usual = max(typical_ceiling(problem.target), highest + _ABOVE_HIGHEST)
     if len(state.scores) < _TELLING_SCORES:
         return usual
     least, prior = max(problem.target, highest, _LOWEST), prior_of(problem)
@@ -199,6 +200,11 @@ def _bend(scores: Mapping[int, float], ceiling: float, prior: TypicalCurve) -> f
     return fmean(
         (step - start - slope * place) ** 2 for step, place in zip(scores, expected, strict=True)
     )
+
+
+def typical_ceiling(target: float) -> float:
+    """Guess what the best score of a clip is of which nothing is known, above a target."""
+    return max(TYPICAL_CEILING, target + _LEAST_HEADROOM)
 
 
 def _chain(outwards: Iterable[_Point], agree: Callable[[_Point, _Point], bool]) -> list[_Point]:

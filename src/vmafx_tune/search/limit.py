@@ -14,7 +14,6 @@ from vmafx_tune.sampling.estimates import estimate_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vmafx_tune.model import Probe
     from vmafx_tune.results.measurement import SampleEstimate
     from vmafx_tune.search.probe_set import ProbeSet
     from vmafx_tune.search.request import SearchRequest
@@ -125,14 +124,8 @@ def _why_too_large(
 def _why_unreachable(
     request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome
 ) -> SearchLimit:
-    ceiling = probe_set.ceiling()
-    if ceiling < request.target:
-        return SearchLimit(
-            "clip_ceiling",
-            "The source scores only "
-            f"{formatting.vmaf(ceiling, target=request.target)} against itself, so no encode of it "
-            f"can reach {formatting.given(request.target)}. Lower the target.",
-        )
+    if limit := _ceiling_limit(request, probe_set, outcome):
+        return limit
     measured = _measured(probe_set, outcome)
     if plateau := plateau_at_best(measured, request.knob.last_step):
         return SearchLimit("encoder_args", _flat(request, plateau))
@@ -146,20 +139,56 @@ def _why_unreachable(
     return SearchLimit(
         "knob_range",
         f"The range of {request.knob.name} ends at {request.knob.quality_of(0):g}, and the target "
-        "is not reached there.",
+        f"is not reached there{', or a condition is not met' if request.conditions else ''}.",
     )
 
 
+def _ceiling_limit(
+    request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome
+) -> SearchLimit | None:
+    """Say what the source itself does not reach, of what the best probe misses."""
+    ceiling = probe_set.ceiling()
+    if ceiling.vmaf < request.target:
+        return SearchLimit(
+            "clip_ceiling",
+            "The source scores only "
+            f"{formatting.vmaf(ceiling.vmaf, target=request.target)} against itself, so no encode "
+            f"of it can reach {formatting.given(request.target)}. Lower the target.",
+        )
+    if outcome.best_step is None:
+        return None
+    best = request.goal.checks(probe_set.reading_at(outcome.best_step), request.target)
+    itself = request.goal.checks(ceiling, request.target)
+    for check, own in zip(best, itself, strict=True):
+        if not check.ok and not own.ok:
+            return SearchLimit(
+                "clip_ceiling",
+                f"{own.name} is not met by the source itself, which has "
+                f"{formatting.condition(own.name, own.value)}. Relax the condition.",
+            )
+    return None
+
+
 def why_missed(
-    request: SearchRequest, limit: SearchLimit | None, best: Probe | None, vmaf: float | None
+    request: SearchRequest,
+    probe_set: ProbeSet,
+    outcome: SearchOutcome,
+    limit: SearchLimit | None,
 ) -> str:
     """Say why a search has no answer, with the best that it measured."""
     reason = limit.message if limit else "The target is not reached."
-    if best is None or (limit and limit.kind == "max_bitrate"):
+    if outcome.best_step is None or (limit and limit.kind == "max_bitrate"):
         return reason
+    best = probe_set.probe_at(outcome.best_step)
+    reading = probe_set.reading_at(outcome.best_step)
+    aim, *checks = request.goal.checks(reading, request.target)
+    missed = [] if aim.ok else [f"VMAF {formatting.given(request.target)} is not reached"]
+    missed += [f"{check.name} is not met" for check in checks if not check.ok]
+    beside = "".join(f", {formatting.condition(check.name, check.value)}" for check in checks)
     return (
-        f"VMAF {formatting.given(request.target)} is not reached; the best is "
-        f"{formatting.vmaf(vmaf, target=request.target)} at "
+        f"{formatting.listed(missed)}; the best is "
+        f"{'' if aim.ok is False and not checks else 'VMAF '}"
+        f"{formatting.vmaf(reading.vmaf, target=request.target)}{beside} at "
         f"{request.knob.name} {formatting.quality(best.quality)}, "
         f"{formatting.bitrate(best.bitrate_kbps)} kb/s. {reason}"
     )

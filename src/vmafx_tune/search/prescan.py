@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import FramesDone, ProbeFinished, ProbeStarted, Warned
 from vmafx_tune.sampling.estimates import searched_sample
 from vmafx_tune.sampling.parts import look_plan, look_subsample
-from vmafx_tune.scoring.pooling import pool_scores
 from vmafx_tune.search.expected_curve import TYPICAL_CEILING, expected_crossing, prior_of
-from vmafx_tune.search.probe_set import stored_scores
+from vmafx_tune.search.probe_set import stored_readings
 from vmafx_tune.search.state import SearchState
 from vmafx_tune.search.strategy import probes_left, wished_step
 
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Probe
     from vmafx_tune.ports import Prober
     from vmafx_tune.results.measurement import Sample
+    from vmafx_tune.search.goal import Reading
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.search.state import SearchProblem
 
@@ -67,9 +66,6 @@ def next_look(problem: SearchProblem, seen: Mapping[int, float]) -> int | None:
     return wished_step(looking, state, crossing)
 
 
-_NONE: Mapping[int, float] = MappingProxyType({})
-
-
 def _within_clip(score: float) -> float:
     """Estimate what short parts would score in an encode of their whole clip."""
     if not 0 < score < TYPICAL_CEILING:
@@ -88,7 +84,7 @@ class _Looks:
         work: What it should take, in that of a probe's frame.
         corrected: Makes the clip's score of that of the parts.
         probes: What was measured, by step.
-        scores: Likewise, pooled.
+        readings: Likewise, pooled.
     """
 
     prober: Prober
@@ -97,7 +93,15 @@ class _Looks:
     work: float
     corrected: Callable[[float], float]
     probes: dict[int, Probe] = field(default_factory=dict)
-    scores: dict[int, float] = field(default_factory=dict)
+    readings: dict[int, Reading] = field(default_factory=dict)
+
+    def scores(self, target: float) -> dict[int, float]:
+        """Estimate the clip's scores, as a search for a target sees them."""
+        goal = self.request.goal
+        return {
+            step: self.corrected(goal.score(reading, target))
+            for step, reading in self.readings.items()
+        }
 
 
 class Prescan:
@@ -127,7 +131,7 @@ class Prescan:
         # Parts may have more bits a second than the whole, which is all that has a limit.
         encode = replace(request.template.encode, max_bitrate_kbps=None)
         self._request = replace(request, template=replace(request.template, encode=encode))
-        subsample = look_subsample(request.pool, request.template.subsample)
+        subsample = look_subsample(request.pool, request.template.subsample, request.conditions)
         template = replace(self._request.template, subsample=subsample)
         self._looking = replace(self._request, template=template)
         self._observe = observe
@@ -140,7 +144,7 @@ class Prescan:
         sample = self._request.sample
         n_frames, n_parts = (0, 0) if sample is None else (sample.n_sampled, len(sample.segments))
         # An earlier run that was not verified scored all frames of the sample.
-        request = self._request if stored_scores(prober, self._request) else self._looking
+        request = self._request if stored_readings(prober, self._request) else self._looking
         work = self._request.look_work(n_frames, request.template.subsample, n_parts)
         return _Looks(prober, request, n_frames, work, lambda score: score)
 
@@ -177,20 +181,20 @@ class Prescan:
             except VmafxTuneError as error:
                 self._failed = True
                 self._observe(Warned(f"The prescan failed and is skipped: {error}"))
-            seen = looks.scores or seen
+            seen = looks.scores(problem.target) or seen
         return dict(seen)
 
     def sample(self, target: float) -> Sample | None:
         """Tell what the sample said of a target, by its probe that is nearest to it."""
-        scores, probes = self._looks[-1].scores, self._looks[-1].probes
+        scores, probes = self._looks[-1].scores(target), self._looks[-1].probes
         nearest = min(scores, key=lambda step: abs(scores[step] - target), default=None)
         return searched_sample(
             self._looks[-1].request, None if nearest is None else probes[nearest]
         )
 
     def _look_around(self, looks: _Looks, problem: SearchProblem) -> None:
-        stored = stored_scores(looks.prober, looks.request) if problem.seeds else _NONE
-        while (step := next_look(problem, looks.scores)) is not None:
+        stored = stored_readings(looks.prober, looks.request) if problem.seeds else {}
+        while (step := next_look(problem, looks.scores(problem.target))) is not None:
             if problem.seeds and step not in stored:
                 break
             self._look(looks, step, problem)
@@ -198,7 +202,7 @@ class Prescan:
     def _look(self, looks: _Looks, step: int, problem: SearchProblem) -> None:
         template, job = looks.request.template, self._job
         quality = self._request.knob.quality_of(step)
-        number, target, knob = len(looks.scores) + 1, problem.target, self._request.knob.name
+        number, target, knob = len(looks.readings) + 1, problem.target, self._request.knob.name
         self._observe(
             ProbeStarted(job, number, quality, target, True, knob, looks.n_frames, looks.work)
         )
@@ -206,7 +210,7 @@ class Prescan:
             replace(template, encode=replace(template.encode, quality=quality)),
             on_progress=lambda stage, frames: self._observe(FramesDone(job, stage, frames)),
         )
-        vmaf = looks.corrected(pool_scores(probe.scores.frames, self._request.pool))
-        looks.scores[step] = vmaf
+        reading = looks.readings[step] = self._request.goal.read(probe.scores)
+        vmaf = looks.corrected(reading.vmaf)
         left, more = probes_left(problem), max(0, USUAL_LOOKS - number)
         self._observe(ProbeFinished(job, number, probe, vmaf, target, left, True, more))

@@ -18,9 +18,9 @@ from vmafx_tune.events import (
     ProbeStopped,
 )
 from vmafx_tune.ports import Recaller
-from vmafx_tune.scoring.pooling import pool_scores, summarize
+from vmafx_tune.scoring.pooling import pooled_metrics, summarize
 from vmafx_tune.search.expected_curve import LOWEST_CEILING
-from vmafx_tune.search.state import TOO_LARGE, SearchProblem
+from vmafx_tune.search.state import TOO_LARGE, SearchProblem, contradictions
 from vmafx_tune.search.strategy import probes_expected, probes_left, solve
 
 if TYPE_CHECKING:
@@ -29,15 +29,16 @@ if TYPE_CHECKING:
     from vmafx_tune.knob import Knob
     from vmafx_tune.model import EncodeSpec, Probe
     from vmafx_tune.ports import Prober
-    from vmafx_tune.results.measurement import PooledScores
+    from vmafx_tune.results.measurement import MetricScores, PooledScores
+    from vmafx_tune.search.goal import Reading
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.search.state import Measurement, SearchOutcome
 
-__all__ = ["ProbeSet", "stored_scores"]
+__all__ = ["ProbeSet", "stored_readings"]
 
 
-def stored_scores(prober: Prober, request: SearchRequest) -> dict[int, float]:
-    """Collect the pooled scores that `prober` can recall, by step of the request's knob.
+def stored_readings(prober: Prober, request: SearchRequest) -> dict[int, Reading]:
+    """Collect what `prober` can recall, pooled, by step of the request's knob.
 
     Args:
         prober: Recalls nothing unless it is a `Recaller`.
@@ -45,8 +46,9 @@ def stored_scores(prober: Prober, request: SearchRequest) -> dict[int, float]:
     """
     if not isinstance(prober, Recaller):
         return {}
+    goal = request.goal
     return {
-        step: pool_scores(probe.scores.frames, request.pool)
+        step: goal.read(probe.scores)
         for probe in prober.known(request.template)
         if (step := _step(request.knob, probe.quality)) is not None
     }
@@ -95,15 +97,16 @@ class ProbeSet:
         self._request = request
         self._template = request.template
         self._knob = request.knob
-        self._pool = request.pool
+        self._goal = request.goal
         self._prober = prober
         self._observe = observe
         self._probes: dict[int, Probe] = {}
-        self._scores: dict[int, float] = {}
+        self._readings: dict[int, Reading] = {}
+        self._metrics: dict[float, dict[str, MetricScores]] = {}
         self._pooled: dict[float, PooledScores] = {}
         self._too_large: dict[int, TooLargeError] = {}
-        self._ceiling: float | None = None
-        self._stored: dict[int, float] | None = None
+        self._ceiling: Reading | None = None
+        self._stored: dict[int, Reading] | None = None
 
     @property
     def n_made(self) -> int:
@@ -112,20 +115,33 @@ class ProbeSet:
         recalled += [found.recalled for found in self._too_large.values()]
         return recalled.count(False)
 
-    def found(self) -> dict[int, Measurement]:
-        """What was learned of each step so far: its pooled score, or that it is too large."""
-        return {**self._scores, **dict.fromkeys(self._too_large, TOO_LARGE)}
+    def found(self, target: float) -> dict[int, Measurement]:
+        """What was learned of each step so far: its score, or that it is too large.
 
-    def stored(self) -> Mapping[int, float]:
-        """Pooled scores by step that need no encode, as far as the prober knew when first asked.
+        Args:
+            target: What is searched; with conditions, scores are in terms of it, see `Goal`.
+        """
+        return {
+            **self._as_scores(self._readings, target),
+            **dict.fromkeys(self._too_large, TOO_LARGE),
+        }
+
+    def _as_scores(self, readings: Mapping[int, Reading], target: float) -> dict[int, float]:
+        return {step: self._goal.score(reading, target) for step, reading in readings.items()}
+
+    def stored(self, target: float) -> Mapping[int, float]:
+        """Scores by step that need no encode, as far as the prober knew when first asked.
+
+        Args:
+            target: As for `found`.
 
         There are none where bitrates are limited: what an earlier run found too large has no score,
         and a search that is repeated goes the same way only if it knows all of that or nothing.
         """
         if self._stored is None:
             limited = self._template.encode.max_bitrate_kbps is not None
-            self._stored = {} if limited else stored_scores(self._prober, self._request)
-        return MappingProxyType(self._stored)
+            self._stored = {} if limited else stored_readings(self._prober, self._request)
+        return MappingProxyType(self._as_scores(self._stored, target))
 
     def probes(self) -> tuple[Probe, ...]:
         """All probes, from the best quality to the worst.
@@ -137,11 +153,19 @@ class ProbeSet:
 
     def vmafs(self) -> tuple[float, ...]:
         """Pooled scores of `probes()`, in the same order."""
-        return tuple(score for _, score in sorted(self._scores.items()))
+        return tuple(reading.vmaf for reading in self.readings())
+
+    def readings(self) -> tuple[Reading, ...]:
+        """What was read out of `probes()`, in the same order."""
+        return tuple(reading for _, reading in sorted(self._readings.items()))
 
     def pooled(self, probe: Probe) -> PooledScores:
         """Every pooling of the scores of one of `probes()`."""
         return self._pooled[probe.quality]
+
+    def metrics(self, probe: Probe) -> dict[str, MetricScores]:
+        """Every pooling of the metrics of one of `probes()`, by the names of results."""
+        return self._metrics[probe.quality]
 
     def too_large(self) -> tuple[float, ...]:
         """Qualities of the encodes that are above the limit of the bitrate, the best first."""
@@ -151,16 +175,19 @@ class ProbeSet:
         """The probe made at `step`; it must have been measured."""
         return self._probes[step]
 
+    def reading_at(self, step: int) -> Reading:
+        """What was read out of the probe at `step`; it must have been measured."""
+        return self._readings[step]
+
     def get(self, step: int) -> Probe | None:
         """The probe made at `step`, if there is one."""
         return self._probes.get(step)
 
-    def ceiling(self) -> float:
-        """Pooled score of the source against itself, measured on first use."""
+    def ceiling(self) -> Reading:
+        """What the source has against itself, measured on first use."""
         if self._ceiling is None:
             self._observe(FramesDone(self._job, "ceiling", 0))
-            scores = self._prober.score_itself(self._template)
-            self._ceiling = pool_scores(scores.frames, self._pool)
+            self._ceiling = self._goal.read(self._prober.score_itself(self._template))
         return self._ceiling
 
     def solve(
@@ -180,8 +207,10 @@ class ProbeSet:
         """
 
         def left() -> ProbesLeft:
-            found = self.found()
-            later = [replace(problem, target=target, known=found) for target in upcoming]
+            found = self.found(problem.target)
+            later = [
+                replace(problem, target=target, known=self.found(target)) for target in upcoming
+            ]
             searches = [(problem, found), *((search, {}) for search in later)]
             return ProbesLeft(
                 sum(probes_left(*search) for search in searches),
@@ -195,20 +224,29 @@ class ProbeSet:
             return self.measure(step, problem.target, left)
 
         def enough(step: int) -> bool:
-            return is_enough is not None and is_enough(self._probes[step], self._scores[step])
+            return is_enough is not None and is_enough(
+                self._probes[step], self._readings[step].vmaf
+            )
 
         def is_out_of_reach() -> bool:
             looks_ahead = problem.strategy is SearchStrategy.INTERPOLATE
             may_be = looks_ahead and problem.target > LOWEST_CEILING
             # Scoring the source against itself takes no encode, but it is not free either.
-            return may_be and self.ceiling() < problem.target
+            return may_be and self.ceiling().vmaf < problem.target
 
-        return solve(
+        outcome = solve(
             problem,
             measure,
             is_enough=enough,
             is_out_of_reach=is_out_of_reach,
         )
+        return self._in_vmaf(outcome) if self._request.conditions else outcome
+
+    def _in_vmaf(self, outcome: SearchOutcome) -> SearchOutcome:
+        """Give an outcome the scores that were measured, in place of those that a search sees."""
+        scores = {step: self._readings[step].vmaf for step in outcome.scores}
+        pairs = {*outcome.non_monotone, *contradictions(scores)}
+        return replace(outcome, scores=MappingProxyType(scores), non_monotone=tuple(sorted(pairs)))
 
     def measure(
         self, step: int, target: float, probes_left: Callable[[], ProbesLeft]
@@ -245,14 +283,15 @@ class ProbeSet:
         except VmafxTuneError as error:
             self._observe(ProbeFailed(job, number, encode.quality, str(error)))
             raise
-        vmaf = pool_scores(probe.scores.frames, self._pool)
-        self._scores[step], self._pooled[probe.quality] = vmaf, summarize(probe.scores.frames)
+        reading = self._readings[step] = self._goal.read(probe.scores)
+        self._pooled[probe.quality] = summarize(probe.scores.frames)
+        self._metrics[probe.quality] = pooled_metrics(probe.scores.metrics)
         self._probes[step] = probe if self._request.estimates else probe.without_frames()
         most, expected = probes_left()
         self._observe(
-            ProbeFinished(job, number, probe, vmaf, target, most, probes_expected=expected)
+            ProbeFinished(job, number, probe, reading.vmaf, target, most, probes_expected=expected)
         )
-        return vmaf
+        return self._goal.score(reading, target)
 
     def _probe(self, encode: EncodeSpec) -> Probe:
         """Make a probe, and drop one that is too large, whoever did not look.

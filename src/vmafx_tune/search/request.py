@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.frozen import frozen
+from vmafx_tune.search.goal import Goal
 
 if TYPE_CHECKING:
     from vmafx_tune.knob import Knob
     from vmafx_tune.model import PoolMethod, ProbeSpec
     from vmafx_tune.sampling.parts import SamplePlan
+    from vmafx_tune.scoring.conditions import Condition
 
 __all__ = ["SearchRequest"]
 
@@ -42,6 +44,7 @@ class SearchRequest:
         caps: Further encoder arguments that may limit bitrate or quality, for messages.
         effort: How long its probes take, beside those of other encoders; in any unit.
         notes: What an engineer should know of the encoder and this source, in sentences.
+        conditions: What an answer must meet beside the target.
     """
 
     template: ProbeSpec
@@ -56,6 +59,12 @@ class SearchRequest:
     caps: tuple[str, ...] = ()
     effort: float = 0.0
     notes: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+    @property
+    def goal(self) -> Goal:
+        """What an answer must reach, whatever the target is."""
+        return Goal(self.pool, self.conditions, self.knob.prior)
 
     @property
     def estimates(self) -> bool:

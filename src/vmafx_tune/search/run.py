@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.options import DEFAULT_ENCODERS, DEFAULT_TARGET
 from vmafx_tune.prepared_source import PreparedSource, checked_max_bitrate, row_of
-from vmafx_tune.scoring.models import checked_score
+from vmafx_tune.scoring.targets import checked_score
 from vmafx_tune.search.engine import search as run_search
 from vmafx_tune.session import open_session
 from vmafx_tune.source import open_source, source_notes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from vmafx_tune.options import EncodingOptions, ScoringOptions, SourceOptions, ToolOptions
@@ -29,6 +30,7 @@ def search(
     target: float = DEFAULT_TARGET,
     *,
     max_bitrate_kbps: float | None = None,
+    require: Sequence[str] = (),
     encoding: EncodingOptions | None = None,
     scoring: ScoringOptions | None = None,
     sources: SourceOptions | None = None,
@@ -44,6 +46,8 @@ def search(
         target: Pooled VMAF score to reach; a tie passes.
         max_bitrate_kbps: What an answer may have; None for no limit. Encodes that are certain to
             have more are stopped.
+        require: Further conditions that an answer must meet, such as `vmaf.p5>=85` or
+            `cambi.mean<=5`.
         encoding: Preset, range of the quality knob, further encoder arguments.
         scoring: Model, backend, pooling, subsampling.
         sources: How sources are read.
@@ -61,7 +65,7 @@ def search(
     """
     with open_session(session, tools, sources, observe) as session:
         probed = open_source(source, scoring, session)
-        prepared = PreparedSource.prepare(probed, encoding, scoring, session)
+        prepared = PreparedSource.prepare(probed, encoding, scoring, session, require=require)
         row = row_of(encoder)
         request = prepared.request(
             row,

@@ -26,6 +26,7 @@ __all__ = [
     "SearchOutcome",
     "SearchProblem",
     "SearchState",
+    "contradictions",
 ]
 
 
@@ -221,7 +222,7 @@ class SearchState:
             proven=bool(passing) and converged and best == self.bracket.passing,
             ran_out=not converged,
             scores=MappingProxyType(scores),
-            non_monotone=_contradictions(scores),
+            non_monotone=contradictions(scores),
             too_large=tuple(sorted(self._found.keys() - scores.keys())),
         )
 
@@ -230,8 +231,12 @@ def _highest_scoring(scores: Mapping[int, float]) -> int | None:
     return max(scores, key=lambda step: (scores[step], step), default=None)
 
 
-def _contradictions(scores: Mapping[int, float]) -> tuple[tuple[int, int], ...]:
-    """Compare neighbours in `scores`, which is in the order of the steps."""
+def contradictions(scores: Mapping[int, float]) -> tuple[tuple[int, int], ...]:
+    """Find neighbours of which the worse step scores higher.
+
+    Args:
+        scores: In the order of the steps.
+    """
     return tuple(
         (better, worse) for better, worse in pairwise(scores) if scores[worse] > scores[better]
     )

@@ -25,6 +25,7 @@ class _Surroundings:
     """As much of a prepared source and a request as keeping needs."""
 
     chunks = ()
+    conditions = ()
 
     def __init__(self) -> None:
         self.knob = Knob("crf", 1, 51, default=23)

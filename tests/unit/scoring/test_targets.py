@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vmafx_tune.errors import UsageError
 from vmafx_tune.model import VmafModel
-from vmafx_tune.scoring.models import checked_score, checked_targets
+from vmafx_tune.scoring.targets import checked_score, checked_targets
 
 USUAL = VmafModel("vmaf_v0.6.1")
 HIGHER = VmafModel("vmaf_v1.0.16_3d0h_2160", ceiling=110.0)

@@ -21,10 +21,11 @@ from vmafx_tune.model import (
     Source,
     VmafModel,
 )
+from vmafx_tune.scoring.conditions import parse_conditions
 from vmafx_tune.search.request import SearchRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from vmafx_tune.knob import TypicalCurve
     from vmafx_tune.ports import ProbeProgress
@@ -41,8 +42,11 @@ MODEL = VmafModel("vmaf_v0.6.1")
 CRF = Knob("crf", 0, 51, default=23)
 
 
-def scores_of(*frames: float) -> ScoreSet:
-    return ScoreSet(frames, {}, n_frames=len(frames), model=MODEL.name, backend="ffmpeg")
+def scores_of(*frames: float, metrics: Mapping[str, float] | None = None) -> ScoreSet:
+    columns = {name: (value,) * len(frames) for name, value in (metrics or {}).items()}
+    return ScoreSet(
+        frames, {}, n_frames=len(frames), model=MODEL.name, backend="ffmpeg", metrics=columns
+    )
 
 
 @dataclass
@@ -55,6 +59,8 @@ class CurveProber:
     cached: frozenset[float] = frozenset()
     asked: list[float] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
+    metrics_of: Callable[[float], Mapping[str, float]] = lambda _: {}
+    own_metrics: Mapping[str, float] = field(default_factory=dict)
 
     def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
         quality = spec.encode.quality
@@ -68,7 +74,7 @@ class CurveProber:
             quality=quality,
             bitrate_kbps=8000 * 2 ** (-quality / 6),
             size_bytes=1,
-            scores=scores_of(vmaf, vmaf),
+            scores=scores_of(vmaf, vmaf, metrics=self.metrics_of(quality)),
             encode_time_s=1.0,
             score_time_s=0.5,
             encoder_version="fake 1.0",
@@ -77,7 +83,7 @@ class CurveProber:
         )
 
     def score_itself(self, spec: ProbeSpec) -> ScoreSet:
-        return scores_of(self.ceiling)
+        return scores_of(self.ceiling, metrics=self.own_metrics)
 
     def cancel(self) -> None:
         self.cancelled.set()
@@ -93,6 +99,7 @@ def request(
     strategy: SearchStrategy = SearchStrategy.INTERPOLATE,
     max_bitrate_kbps: float | None = None,
     typical: TypicalCurve | None = None,
+    require: Sequence[str] = (),
 ) -> SearchRequest:
     return SearchRequest(
         template=ProbeSpec(
@@ -108,4 +115,5 @@ def request(
         pool=PoolMethod.MEAN,
         max_iter=max_iter,
         strategy=strategy,
+        conditions=parse_conditions(require, MODEL),
     )

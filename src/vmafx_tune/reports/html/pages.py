@@ -130,6 +130,9 @@ def _searched(result: SearchResult) -> Iterator[str]:
     yield from _notes(search_facts.remarks(result))
     yield elements.heading("Probes")
     yield elements.table(search_facts.probe_sheet(result))
+    if result.conditions:
+        yield elements.heading("Conditions")
+        yield elements.table(search_facts.condition_sheet(result))
     yield from elements.commands(search_facts.commands(result))
 
 

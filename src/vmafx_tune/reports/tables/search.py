@@ -35,6 +35,9 @@ def searched(result: SearchResult, *, with_time: bool = True) -> Iterator[Part]:
     if result.bisect_samples or result.too_large:
         yield ""
         yield sheet_grid(search_facts.probe_sheet(result))
+    if result.conditions:
+        yield ""
+        yield sheet_grid(search_facts.condition_sheet(result))
     for message in search_facts.remarks(result):
         yield ""
         yield plain(message, "yellow")
