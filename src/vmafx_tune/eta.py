@@ -43,6 +43,10 @@ _LOOKAHEAD = 25
 # Before so much of the first probe is done, its progress says little of what it takes.
 _TELLING_SHARE = 0.04
 _LATEST = 4
+# The first probe takes longer than those after it, as by reading what is in memory afterwards; and
+# all take longer than looks tell, which read what was made ready for them.
+_FIRST_SLOWER = 1.25
+_LOOKS_FASTER = 1.3
 # Where one more probe may come or not, it comes less often than is expected.
 _MAYBE = 0.6
 # What is shown counts down with the clock for as long as it is so near to the estimate.
@@ -161,7 +165,8 @@ class _Job:
     @property
     def measured(self) -> _Pace | None:
         """What a frame of a probe took."""
-        return _Pace.mean(self.probes[1:][-_LATEST:] or self.probes)
+        later = _Pace.mean(self.probes[1:][-_LATEST:])
+        return later or (self.probes[0].times(1 / _FIRST_SLOWER) if self.probes else None)
 
     @property
     def look_error(self) -> float | None:
@@ -233,6 +238,7 @@ class Eta:
     def __init__(self) -> None:
         self._jobs: dict[str, _Job] = {}
         self._workers = 1
+        self._at_one_size = False
         self._shown: tuple[float, float] | None = None
         self._batch: _Batch | None = None
 
@@ -255,6 +261,7 @@ class Eta:
         match event:
             case LadderStarted() | CompareStarted():
                 self._workers = event.workers
+                self._at_one_size = isinstance(event, CompareStarted)
             case JobPlanned(name, work, probes, encode_cost):
                 job = self._jobs.setdefault(name, _Job())
                 job.encode_cost = encode_cost
@@ -306,7 +313,7 @@ class Eta:
     def _estimate(self) -> float | None:
         jobs = self._jobs.values()
         errors = [error for job in jobs if (error := job.look_error)]
-        error = fmean(errors) if errors else 1.0
+        error = fmean(errors) if errors else _LOOKS_FASTER
         own = {id(job): job.measured or job.looked(error) for job in jobs}
         known = [(job, pace) for job in jobs if (pace := own[id(job)])] or [
             (job, pace) for job in jobs if (pace := job.first_pace())
@@ -324,8 +331,10 @@ class Eta:
         if not lefts_s:
             return 0.0
         workers = min(self._workers, len(lefts_s))
-        # The last job, which is alone, may well be faster than it was beside others.
-        return _makespan(lefts_s, workers)
+        longest_s = _makespan(lefts_s, workers)
+        # The last job, which is alone, is faster than it was beside others, where its encodes can
+        # use all processors; those of a ladder's smaller sizes cannot.
+        return sqrt(longest_s * sum(lefts_s) / workers) if self._at_one_size else longest_s
 
 
 def _makespan(lefts_s: list[float], workers: int) -> float:

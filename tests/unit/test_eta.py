@@ -34,6 +34,7 @@ from vmafx_tune.model import Probe
 from vmafx_tune.search.engine import search
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from vmafx_tune.events import Event
@@ -41,6 +42,10 @@ if TYPE_CHECKING:
     from vmafx_tune.ports import ProbeProgress
 
 RECORDED = sorted(RUNS.glob("*.json"))
+# All runs of one recording, as they came.
+RECORDED_AT_ONCE = sorted((RUNS / "second").glob("*.json"))
+# What a probe takes after a first one of 10 s.
+LATER_S = 8
 
 
 def finished(
@@ -51,8 +56,16 @@ def finished(
 
 
 def planned(*jobs: str, probes: float = 3, cost: float = 1, workers: int = 1) -> Eta:
+    return _planned(CompareStarted(len(jobs), workers), jobs, probes, cost)
+
+
+def ladder_of(*jobs: str, probes: float, workers: int) -> Eta:
+    return _planned(LadderStarted(len(jobs), len(jobs), workers, False), jobs, probes, 1)
+
+
+def _planned(start: Event, jobs: Sequence[str], probes: float, cost: float) -> Eta:
     eta = Eta()
-    eta.see(CompareStarted(len(jobs), workers), 0)
+    eta.see(start, 0)
     for job in jobs:
         eta.see(JobPlanned(job, 100, probes, cost), 0)
     return eta
@@ -64,7 +77,9 @@ def probe(eta: Eta, job: str, *, start: float, end: float, expected: float) -> N
 
 
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
-@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [*RECORDED, *RECORDED_AT_ONCE], ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
 def test_of_recorded_runs_what_is_shown_is_within_a_factor_of_two(path: Path, share: float) -> None:
     moment = at_share(shown(path), share)
     assert moment.shown_s is not None
@@ -107,7 +122,7 @@ def test_what_goes_before_the_first_encode_is_not_taken_for_its_pace() -> None:
     eta.see(FramesDone("x264", "encode", 100), 25)
     assert eta.seconds_left(25) == pytest.approx(5 + 10)
     eta.see(finished(expected=1), 30)
-    assert eta.seconds_left(30) == pytest.approx(10)
+    assert eta.seconds_left(30) == pytest.approx(1.1 * LATER_S)
 
 
 def test_the_first_probe_counts_only_where_there_is_no_other() -> None:
@@ -128,7 +143,8 @@ def test_looks_tell_before_the_first_probe() -> None:
 def test_it_counts_down_with_the_clock() -> None:
     eta = planned("x264")
     probe(eta, "x264", start=0, end=10, expected=2)
-    assert [eta.seconds_left(10), eta.seconds_left(11)] == pytest.approx([20, 19])
+    left_s = 2 * LATER_S
+    assert [eta.seconds_left(10), eta.seconds_left(10.5)] == pytest.approx([left_s, left_s - 0.5])
 
 
 def test_jobs_that_wait_take_what_their_encodes_cost() -> None:
@@ -137,14 +153,22 @@ def test_jobs_that_wait_take_what_their_encodes_cost() -> None:
     probe(eta, "x264", start=0, end=10, expected=0)
     eta.see(JobFinished("x264", ok=True, summary=""), 10)
     # Half of a probe is the score, which costs the same.
-    assert eta.seconds_left(10) == pytest.approx(2 * (50 + 5))
+    assert eta.seconds_left(10) == pytest.approx(2 * (10 * LATER_S / 2 + LATER_S / 2))
 
 
 def test_workers_share_the_rest() -> None:
-    eta = planned("a", "b", "c", probes=2, workers=2)
+    eta = ladder_of("a", "b", "c", probes=2, workers=2)
     for job in "ab":
         probe(eta, job, start=0, end=10, expected=2)
-    assert eta.seconds_left(10) == pytest.approx(40)
+    assert eta.seconds_left(10) == pytest.approx(4 * LATER_S)
+
+
+def test_encodes_of_one_size_share_all_processors_to_the_end() -> None:
+    eta = planned("a", "b", probes=2, workers=2)
+    probe(eta, "a", start=0, end=10, expected=0)
+    probe(eta, "b", start=0, end=10, expected=4)
+    # As long as job b takes at its pace, and half of that: with both, and alone.
+    assert eta.seconds_left(10) == pytest.approx(4 * LATER_S / math.sqrt(2))
 
 
 @pytest.mark.parametrize(
@@ -162,7 +186,7 @@ def test_what_is_no_whole_probe_says_nothing_of_the_others(end: Event) -> None:
     eta.see(end, 1)
     assert eta.seconds_left(1) is None
     probe(eta, "x264", start=1, end=11, expected=1)
-    assert eta.seconds_left(11) == pytest.approx(10)
+    assert eta.seconds_left(11) == pytest.approx(LATER_S)
 
 
 def test_no_less_than_half_of_what_is_left_is_shown_where_one_more_probe_may_come() -> None:
@@ -171,7 +195,7 @@ def test_no_less_than_half_of_what_is_left_is_shown_where_one_more_probe_may_com
     eta.see(ProbeStarted("x264", 2, 31, 90, n_frames=100), 10)
     eta.see(FramesDone("x264", "encode", 100), 15)
     eta.see(FramesDone("x264", "score", 100), 20)
-    assert eta.seconds_left(20) == pytest.approx(5)
+    assert eta.seconds_left(20) == pytest.approx(LATER_S / 2)
 
 
 def test_a_score_is_told_by_its_frames() -> None:
@@ -238,7 +262,7 @@ def test_a_new_plan_replaces_the_old_one() -> None:
     eta.see(JobPlanned("640x360", 100, 5, 1), 0)
     probe(eta, "640x360", start=0, end=10, expected=4)
     eta.see(JobPlanned("640x360", 100, 1, 1), 10)
-    assert eta.seconds_left(10) == pytest.approx(10)
+    assert eta.seconds_left(10) == pytest.approx(LATER_S)
     assert eta.probes_left == 1
 
 
