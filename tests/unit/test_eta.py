@@ -60,7 +60,7 @@ def planned(*jobs: str, probes: float = 3, cost: float = 1, workers: int = 1) ->
 
 
 def ladder_of(*jobs: str, probes: float, workers: int) -> Eta:
-    return _planned(LadderStarted(len(jobs), len(jobs), workers, False), jobs, probes, 1)
+    return _planned(LadderStarted(len(jobs), len(jobs), workers), jobs, probes, 1)
 
 
 def _planned(start: Event, jobs: Sequence[str], probes: float, cost: float) -> Eta:
