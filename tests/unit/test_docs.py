@@ -70,3 +70,13 @@ def test_every_environment_variable_that_the_package_reads_is_in_the_reference()
 def test_relative_links_point_at_files(page: Path) -> None:
     links = LINK.findall(page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_decisions_are_numbered_in_turn_and_listed() -> None:
+    pages = sorted((ROOT / "docs/adr").glob("0*.md"))
+    numbers = [int(page.name[:4]) for page in pages]
+    assert numbers == list(range(1, len(pages) + 1))
+    index = (ROOT / "docs/adr/index.md").read_text(encoding="utf-8")
+    for number, page in zip(numbers, pages, strict=True):
+        assert page.read_text(encoding="utf-8").startswith(f"# {number}. ")
+        assert re.search(rf"^{number}\. \[.*\]\({page.name}\)$", index, re.MULTILINE)
