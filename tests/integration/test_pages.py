@@ -10,6 +10,7 @@ from tests.support import pictures
 from tests.support.browser import Browser
 from tests.support.cli import run_cli
 from tests.unit.reports import factories, ladder_factories
+from tests.unit.reports.batch_factories import batch_result
 from vmafx_tune.reports.html.pages import page_of
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ LEAST_LABEL = 11
 LOOKS = [(width, scheme) for width in (400, 1400) for scheme in ("light", "dark")]
 PAGE_COLOURS = {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 24, 27)"}
 RESULTS = {
+    "batch": batch_result(),
     "search": factories.search_result(),
     "compare": factories.full_compare_result(),
     "ladder": ladder_factories.ladder_result(),

@@ -7,6 +7,7 @@ import io
 from dataclasses import replace
 
 from tests.unit.reports.batch_factories import batch_result
+from tests.unit.reports.page import Page
 from vmafx_tune.reports.html.pages import page_of
 from vmafx_tune.reports.json_csv import batch_csv
 from vmafx_tune.reports.tables import table_text
@@ -42,3 +43,10 @@ def test_csv_has_a_row_for_each_source() -> None:
     assert [row["state"] for row in rows] == ["done", "missed", "failed"]
     assert rows[0]["best_crf"] == "23.5"
     assert rows[2]["best_crf"] == rows[2]["result"] == ""
+
+
+def test_a_page_shows_the_answer_of_each_source_that_has_one() -> None:
+    chart = Page(page_of(batch_result())).chart
+    answered = [file.name for file in batch_result().files if file.bitrate_kbps is not None]
+    assert sorted(row["source"] for row in chart["data"]["values"]) == sorted(answered)
+    assert "line" not in [layer["mark"]["type"] for layer in chart["layer"]]

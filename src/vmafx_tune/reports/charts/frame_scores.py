@@ -67,8 +67,9 @@ def frame_scores(
         },
         "layer": [
             *([_worst_seconds(result)] if result.worst_seconds else ()),
-            *_curve(len(rows)),
+            {"mark": {"type": "line", "color": "var(--c0)", "strokeWidth": 1.25}},
             *_pooled(result),
+            _points(len(rows)),
             *(_worst_frames(result, frame_rate) if result.worst_frames else ()),
         ],
     }
@@ -124,10 +125,9 @@ def _pooled(result: ScoreResult) -> Sequence[Spec]:
     return lines_across([(result.score, f"{pool} {formatting.vmaf(result.score)}")])
 
 
-def _curve(n_points: int) -> Iterator[Spec]:
-    yield {"mark": {"type": "line", "color": "var(--c0)", "strokeWidth": 1.25}}
+def _points(n_points: int) -> Spec:
     few = n_points <= _FEW_POINTS
-    yield {
+    return {
         "params": [nearest()],
         "mark": {"type": "point", "filled": True, "color": "var(--c0)", "opacity": 1},
         "encoding": {

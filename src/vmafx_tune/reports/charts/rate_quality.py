@@ -40,6 +40,7 @@ class ChartPoint:
         crf: Its quality setting.
         is_answer: Whether it was chosen; chosen ones are ringed.
         tag: A few characters to stand above it.
+        source: What was encoded, where a chart has points of several sources.
     """
 
     bitrate_kbps: float
@@ -47,6 +48,7 @@ class ChartPoint:
     crf: float
     is_answer: bool = False
     tag: str = ""
+    source: str = ""
 
 
 @frozen
@@ -71,6 +73,7 @@ def rate_quality(
     hint: str,
     hull: Sequence[ChartPoint] = (),
     one_line_per: str = "Encoder",
+    joined: bool = True,
 ) -> Chart | None:
     """Describe the chart.
 
@@ -80,6 +83,7 @@ def rate_quality(
         hint: What its marks mean, as a sentence.
         hull: Points to connect with a line behind all series; they belong to the series too.
         one_line_per: What a series is.
+        joined: Whether a line joins the points of a series; else they are of several sources.
 
     Returns:
         None where there is no point to draw.
@@ -105,18 +109,22 @@ def rate_quality(
                 "vmaf",
                 title="VMAF",
                 scale={"domain": [*axes.vmaf], "nice": False},
-                axis={"format": "~g", "tickCount": 8},
+                axis={"format": "~g", "tickCount": 6},
             ),
         },
         "layer": [
             *([_hull(hull)] if hull else ()),
-            *_series(shown, one_line_per),
-            *lines_across([(target, f"target {formatting.given(target)}") for target in targets]),
+            *_series(
+                shown,
+                one_line_per,
+                [(target, f"target {formatting.given(target)}") for target in targets],
+                joined=joined,
+            ),
             _tags(),
         ],
     }
     return Chart(
-        f"VMAF over bitrate, one line per {one_line_per.lower()}",
+        f"VMAF over bitrate, by {one_line_per.lower()}",
         f"{hint} {_LOG_HINT}",
         spec,
         _sheet(shown, one_line_per),
@@ -135,6 +143,7 @@ def _rows(series: Sequence[Series]) -> Iterator[Spec]:
                 "score": formatting.vmaf(point.vmaf),
                 "answer": point.is_answer,
                 "tag": point.tag,
+                **({"source": formatting.one_line(point.source)} if point.source else {}),
             }
 
 
@@ -146,7 +155,13 @@ def _hull(hull: Sequence[ChartPoint]) -> Spec:
     }
 
 
-def _series(series: Sequence[Series], one_line_per: str) -> Iterator[Spec]:
+def _series(
+    series: Sequence[Series],
+    one_line_per: str,
+    targets: Sequence[tuple[float, str]],
+    *,
+    joined: bool,
+) -> Iterator[Spec]:
     names = [formatting.one_line(one.name) for one in series]
     legend = {} if len(series) > 1 else {"legend": None}
 
@@ -156,7 +171,12 @@ def _series(series: Sequence[Series], one_line_per: str) -> Iterator[Spec]:
     colour = field("series", "nominal", scale=scale(SERIES), **legend)
     shape = field("series", "nominal", scale=scale(_SHAPES), **legend)
     shown = {"series": one_line_per, "quality": "CRF", "rate": "kb/s", "score": "VMAF"}
-    yield {"mark": {"type": "line", "strokeWidth": 1.75}, "encoding": {"color": colour}}
+    if joined:
+        yield {"mark": {"type": "line", "strokeWidth": 1.75}, "encoding": {"color": colour}}
+    else:
+        shown = {"source": "Source", **shown}
+    # Their labels may hide a line, but no point.
+    yield from lines_across(targets)
     yield {
         "transform": [{"filter": "datum.answer"}],
         "mark": {"type": "point", "shape": "circle", "size": 260, "strokeWidth": 1.5},

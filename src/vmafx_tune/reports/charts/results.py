@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import Resolution
     from vmafx_tune.reports.charts.style import Chart
+    from vmafx_tune.results.batch import BatchResult
     from vmafx_tune.results.compare import CompareResult
     from vmafx_tune.results.ladder import Encode, LadderResult
     from vmafx_tune.results.record import Result
@@ -36,6 +37,8 @@ def chart_of(result: Result) -> Chart | None:
             return _compare(shown)
         case "ladder":
             return _ladder(shown)
+        case "batch":
+            return _batch(shown)
         case _:
             return None
 
@@ -85,6 +88,22 @@ def _compare(result: CompareResult) -> Chart | None:
         for encoder in result.codecs
     ]
     return rate_quality(series, result.targets, hint=_ANSWERS)
+
+
+def _batch(result: BatchResult) -> Chart | None:
+    """Show the answers of all sources, where each has one."""
+    points: dict[str, list[ChartPoint]] = {}
+    for file in result.files:
+        answer = (file.codec, file.bitrate_kbps, file.vmaf_score, file.best_crf)
+        codec, kbps, vmaf, crf = answer
+        if codec is not None and kbps is not None and vmaf is not None and crf is not None:
+            points.setdefault(codec, []).append(ChartPoint(kbps, vmaf, crf, source=file.name))
+    return rate_quality(
+        [Series(codec, codec, tuple(answers)) for codec, answers in points.items()],
+        sorted({file.target_vmaf for file in result.files if file.target_vmaf is not None}),
+        hint="Each point is the answer of a source.",
+        joined=False,
+    )
 
 
 def _points(probes: Iterable[ProbeSummary], answers: Container[float]) -> tuple[ChartPoint, ...]:

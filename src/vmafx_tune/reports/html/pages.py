@@ -198,6 +198,7 @@ def _gate(result: GateResult) -> _Article:
 
 def _batch(result: BatchResult) -> _Article:
     sections = [
+        *elements.chart(chart_of(result)),
         elements.table(batch_facts.sheet(result)),
         *_failures(batch_facts.failures(result)),
     ]
