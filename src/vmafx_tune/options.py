@@ -129,6 +129,13 @@ class ClusterOptions:
         "heartbeat "
         "for three times as long is given no more work.",
     )
+    cluster_priority: int = option(
+        "--cluster-priority",
+        default=0,
+        metavar="N",
+        help="Of several runs on one cluster, those with a higher number have their probes started "
+        "first. It may be negative.",
+    )
 
 
 @option_group

@@ -528,6 +528,60 @@ def test_a_future_gives_what_its_call_gives(connection: Connection) -> None:
     assert [future.result() for future in futures] == [0, 1, 4, 9, 16]
 
 
+def test_calls_of_a_higher_priority_are_started_first(cluster: Cluster, tmp_path: Path) -> None:
+    begun, end, order = tmp_path / "begun", tmp_path / "end", tmp_path / "order"
+
+    # Dask sends these by value, unlike what is in this module.
+    def n_tasks(dask_scheduler: Any) -> int:
+        return sum(key.startswith("vmafx-tune") for key in dask_scheduler.tasks)
+
+    def hold() -> None:
+        begun.touch()
+        while not end.exists():
+            time.sleep(0.01)
+
+    def note(name: str) -> None:
+        with order.open("a", encoding="utf-8") as file:
+            file.write(f"{name}\n")
+
+    def connected(priority: int) -> Connection:
+        return connect(cluster.address, timeout_s=60, warn=warnings.warn, priority=priority)
+
+    with closing(connected(-1)) as low, closing(connected(0)) as usual, closing(connected(1)) as up:
+        worker = [*up.workers()][:1]
+        holding = up.submit(hold, workers=worker)
+        wait_until(begun.exists)
+        noted = [
+            one.submit(note, name, workers=worker)
+            for one, name in ((low, "low"), (usual, "usual"), (up, "high"))
+        ]
+        wait_until(lambda: low._client.run_on_scheduler(n_tasks) == len(noted) + 1)
+        end.touch()
+        for future in (holding, *noted):
+            future.result()
+
+    assert order.read_text(encoding="utf-8").split() == ["high", "usual", "low"]
+
+
+def test_the_priority_of_a_run_is_that_of_its_probes(cluster: Cluster, clip: Path) -> None:
+    def priorities(dask_scheduler: Any) -> list[int]:
+        return [
+            -task.priority[0]
+            for key, task in dask_scheduler.tasks.items()
+            if key.startswith("vmafx-tune")
+        ]
+
+    hold_all(cluster)
+    process = start(cluster, *SEARCH, "-r", clip, "--no-cache", "--cluster-priority", "-3")
+    wait_until(lambda: any(worker.encodes for worker in cluster.workers))
+    with closing(connect(cluster.address, timeout_s=60, warn=warnings.warn)) as connection:
+        found = connection._client.run_on_scheduler(priorities)
+    cluster.restore(2)
+
+    assert finish(process).exit_code == 0
+    assert found == [-3]
+
+
 def test_an_error_in_a_call_is_the_workers(connection: Connection) -> None:
     with pytest.raises(ClusterWorkersError, match=r"ValueError: .*'no number'") as caught:
         connection.submit(int, "no number", workers=connection.workers()).result()

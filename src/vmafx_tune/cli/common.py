@@ -259,8 +259,14 @@ def _session(
         from vmafx_tune.cluster.session import cluster_session
 
         _silence_dask()
-        timeout_s = cluster.cluster_timeout_s
-        return cluster_session(address, tools, sources, timeout_s=timeout_s, on_command=show)
+        return cluster_session(
+            address,
+            tools,
+            sources,
+            timeout_s=cluster.cluster_timeout_s,
+            priority=cluster.cluster_priority,
+            on_command=show,
+        )
     return Session(tools, sources, on_command=show)
 
 

@@ -43,7 +43,12 @@ _GRACE_S = 1.0
 
 
 def connect(
-    address: str, *, timeout_s: float, warn: Callable[[str], None], consolation: str = ""
+    address: str,
+    *,
+    timeout_s: float,
+    warn: Callable[[str], None],
+    consolation: str = "",
+    priority: int = 0,
 ) -> Connection:
     """Connect to the scheduler at `address`.
 
@@ -53,6 +58,7 @@ def connect(
         timeout_s: How long it may take to answer.
         warn: Told of versions of Dask that do not fit each other.
         consolation: What is said of finished work where the cluster is lost.
+        priority: Of its calls; those with a higher one are started first.
 
     Raises:
         ClusterSupportError: Dask is not installed here.
@@ -84,7 +90,13 @@ def connect(
             ) from error
     for warning in caught:
         warn(" ".join(str(warning.message).split()))
-    return Connection(client, address, consolation, patience_s=_HEARTBEATS_WITHIN * timeout_s)
+    return Connection(
+        client,
+        address,
+        consolation,
+        patience_s=_HEARTBEATS_WITHIN * timeout_s,
+        priority=priority,
+    )
 
 
 def _made(kind: Any, address: str, timeout_s: float) -> Any:
@@ -154,15 +166,23 @@ class Connection:
         address: Of the scheduler, for messages.
         consolation: What is said of finished work where the cluster is lost.
         patience_s: A worker without a heartbeat for so long is silent.
+        priority: Of its calls; those with a higher one are started first.
     """
 
     def __init__(
-        self, client: Any, address: str, consolation: str = "", *, patience_s: float = 30.0
+        self,
+        client: Any,
+        address: str,
+        consolation: str = "",
+        *,
+        patience_s: float = 30.0,
+        priority: int = 0,
     ) -> None:
         self._client = client
         self.address = address
         self._consolation = consolation
         self._patience_s = patience_s
+        self._priority = priority
         self._heartbeats: dict[str, tuple[float, float]] = {}
 
     def workers(self) -> dict[str, Presence]:
@@ -260,7 +280,9 @@ class Connection:
         """
         key, named = f"vmafx-tune-{uuid.uuid4().hex}", list(workers)
         task = self._checked(
-            lambda: self._client.submit(function, *args, key=key, workers=named, pure=False)
+            lambda: self._client.submit(
+                function, *args, key=key, workers=named, pure=False, priority=self._priority
+            )
         )
         future: Future[T] = Future()
         future.add_done_callback(lambda ended: _drop(task) if ended.cancelled() else None)

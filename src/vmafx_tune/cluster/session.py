@@ -37,6 +37,7 @@ def cluster_session(
     sources: SourceOptions | None = None,
     *,
     timeout_s: float = 10.0,
+    priority: int = 0,
     cancel: CancelToken | None = None,
     on_command: Callable[[tuple[str, ...]], None] | None = None,
 ) -> Session:
@@ -50,11 +51,12 @@ def cluster_session(
         tools: Programs that are named are those of the workers.
         sources: How sources are read.
         timeout_s: How long to wait for the scheduler, and for a worker where there is none.
+        priority: Probes of sessions with a higher one are started first.
         cancel: Stops everything, on the workers too.
         on_command: Called with each command that runs on this machine.
     """
     session = Session(tools, sources, cancel=cancel, on_command=on_command)
-    session.probing = ClusterProbing(session, address, timeout_s=timeout_s)
+    session.probing = ClusterProbing(session, address, timeout_s=timeout_s, priority=priority)
     return session
 
 
@@ -65,12 +67,16 @@ class ClusterProbing:
         session: Reads the source, and keeps what was measured.
         address: Of the scheduler.
         timeout_s: How long to wait for it, and for a worker where there is none.
+        priority: Probes of sessions with a higher one are started first.
     """
 
-    def __init__(self, session: Session, address: str, *, timeout_s: float) -> None:
+    def __init__(
+        self, session: Session, address: str, *, timeout_s: float, priority: int = 0
+    ) -> None:
         self._session = session
         self._address = address
         self._timeout_s = timeout_s
+        self._priority = priority
         self._scoring: Inquiry | None = None
         self._is_lent = False
         self._own_reports: dict[Inquiry, Report | None] = {}
@@ -84,6 +90,7 @@ class ClusterProbing:
             timeout_s=self._timeout_s,
             warn=self._session.warn,
             consolation=_KEPT if self._session.tools.cache else "",
+            priority=self._priority,
         )
 
     @cached_property
