@@ -8,6 +8,7 @@ by is exact: the score reaches the target where all of the conditions are met, a
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from vmafx_tune.frozen import frozen
@@ -17,6 +18,8 @@ from vmafx_tune.scoring.pooling import pool_scores
 from vmafx_tune.search.expected_curve import typical_ceiling
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vmafx_tune.knob import TypicalCurve
     from vmafx_tune.model import PoolMethod, ScoreSet
 
@@ -25,6 +28,8 @@ __all__ = ["Check", "Goal", "Reading"]
 _LEAST_SCORE = 0.5
 _LEAST_HEADROOM = 0.01
 _LEAST_NOISE = 1e-7
+# Beyond these, two measurements differ by accident, or not at all.
+_SLOWEST, _FASTEST = 1e-4, 1e4
 
 
 class Reading(NamedTuple):
@@ -61,11 +66,14 @@ class Goal:
         pool: How frame scores are pooled for the target.
         conditions: What it must meet besides.
         prior: What a typical clip scores over the steps of the knob.
+        paces: How fast each condition's values get worse, next to what is usual; empty where
+            nothing was measured.
     """
 
     pool: PoolMethod
     conditions: tuple[Condition, ...]
     prior: TypicalCurve
+    paces: tuple[float, ...] = ()
 
     def read(self, scores: ScoreSet) -> Reading:
         """Pool what was measured."""
@@ -83,10 +91,33 @@ class Goal:
             At least `target` where VMAF reaches it and all conditions are met, and less otherwise;
             VMAF itself where there are no conditions.
         """
-        pairs = zip(self.conditions, reading.values, strict=True)
-        return min(
-            (reading.vmaf, *(self._equivalent(condition, v, target) for condition, v in pairs))
+        paces = self.paces or (1.0,) * len(self.conditions)
+        known = zip(self.conditions, reading.values, paces, strict=True)
+        return min((reading.vmaf, *(self._equivalent(*one, target) for one in known)))
+
+    def scaled(self, readings: Mapping[int, Reading]) -> Goal:
+        """Learn from measurements how fast the clip's own values get worse.
+
+        Clips differ in that by far more than in VMAF: CAMBI rises with each step, or hardly.
+
+        Args:
+            readings: What was measured, by step.
+        """
+        if not self.conditions or len(readings) < 2:
+            return self
+        paces = tuple(
+            self._pace(condition, {step: one.values[index] for step, one in readings.items()})
+            for index, condition in enumerate(self.conditions)
         )
+        return replace(self, paces=paces)
+
+    def _pace(self, condition: Condition, values: Mapping[int, float]) -> float:
+        """Compare two measurements, those nearest to the bound, with what is usual."""
+        bound = _place(condition, condition.bound)
+        places = {step: _place(condition, value) for step, value in values.items()}
+        near, other = sorted(places, key=lambda step: (abs(places[step] - bound), step))[:2]
+        pace = (places[near] - places[other]) / (other - near) * self.prior.width
+        return min(pace, _FASTEST) if pace > _SLOWEST else 1.0
 
     def checks(self, reading: Reading, target: float) -> tuple[Check, ...]:
         """Hold a reading against the target, and against each condition."""
@@ -96,10 +127,11 @@ class Goal:
             Check(str(condition), value, condition.is_met_by(value)) for condition, value in pairs
         )
 
-    def _equivalent(self, condition: Condition, value: float, target: float) -> float:
+    def _equivalent(self, condition: Condition, value: float, pace: float, target: float) -> float:
         """Find the score that is as far from the target as a value is from its bound, in steps."""
         ceiling, prior = typical_ceiling(target), self.prior
         margin = prior.width * (_place(condition, value) - _place(condition, condition.bound))
+        margin /= pace
         score = prior.score_at(prior.step_at(target, ceiling) - margin, ceiling)
         if condition.is_met_by(value):
             return max(score, target)

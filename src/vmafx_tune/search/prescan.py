@@ -97,7 +97,7 @@ class _Looks:
 
     def scores(self, target: float) -> dict[int, float]:
         """Estimate the clip's scores, as a search for a target sees them."""
-        goal = self.request.goal
+        goal = self.request.goal.scaled(self.readings)
         return {
             step: self.corrected(goal.score(reading, target))
             for step, reading in self.readings.items()

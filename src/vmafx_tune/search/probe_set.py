@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -127,7 +128,8 @@ class ProbeSet:
         }
 
     def _as_scores(self, readings: Mapping[int, Reading], target: float) -> dict[int, float]:
-        return {step: self._goal.score(reading, target) for step, reading in readings.items()}
+        goal = self._goal.scaled(readings)
+        return {step: goal.score(reading, target) for step, reading in readings.items()}
 
     def stored(self, target: float) -> Mapping[int, float]:
         """Scores by step that need no encode, as far as the prober knew when first asked.
@@ -239,6 +241,7 @@ class ProbeSet:
             measure,
             is_enough=enough,
             is_out_of_reach=is_out_of_reach,
+            rescored=partial(self.found, problem.target) if self._request.conditions else None,
         )
         return self._in_vmaf(outcome) if self._request.conditions else outcome
 

@@ -208,6 +208,10 @@ class SearchState:
         self._found[step] = measurement
         self.bracket = Bracket.of(self._found, self._problem)
 
+    def rescore(self, found: Mapping[int, Measurement]) -> None:
+        """Take other scores for the same steps, each on the same side of the target as before."""
+        self._found = dict(found)
+
     def outcome(self) -> SearchOutcome:
         """Sum up."""
         scores = dict(sorted(self.scores.items()))

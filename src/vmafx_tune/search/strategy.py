@@ -37,6 +37,7 @@ def solve(
     *,
     is_enough: Callable[[int], bool] = lambda _step: False,
     is_out_of_reach: Callable[[], bool] = lambda: False,
+    rescored: Callable[[], Mapping[int, Measurement]] | None = None,
 ) -> SearchOutcome:
     """Search: measure one step after the other, until nothing is left to find out.
 
@@ -47,6 +48,8 @@ def solve(
             it may not be the worst one that does: for estimates, which cannot tell.
         is_out_of_reach: Asked where a step misses and none reaches the target: whether no step is
             expected to, so that the best quality is measured next.
+        rescored: Returns all that is known or was measured, where a measurement changes the scale
+            of the scores before it; None where scores stay as they are.
     """
     state = SearchState(problem)
     while state.may_probe:
@@ -55,9 +58,11 @@ def solve(
             found = {**state.found, 0: measure(0)}
             left = problem.max_probes - state.n_new - 1
             rest = replace(problem, known=found, max_probes=left)
-            return solve(rest, measure, is_enough=is_enough)
+            return solve(rest, measure, is_enough=is_enough, rescored=rescored)
         measurement = measure(step)
         state.record(step, measurement)
+        if rescored is not None:
+            state.rescore(rescored())
         if measurement is not TOO_LARGE and measurement >= problem.target and is_enough(step):
             outcome = state.outcome()
             return replace(outcome, converged=True, ran_out=False, settled=not outcome.proven)

@@ -133,3 +133,17 @@ def test_an_unproven_search_ends_with_an_answer_that_meets_all(target: float) ->
 
     assert result.ok
     assert all(one.ok for one in result.conditions)
+
+
+@pytest.mark.parametrize("rise", [0.005, 0.02, 0.1, 0.5, 2.0])
+def test_a_clip_whose_values_change_faster_or_slower_than_usual_takes_few_probes(
+    rise: float,
+) -> None:
+    for crossing in range(14, 40, 3):
+        asked = request(target=50, require=[f"cambi<={crossing * rise / 8 + rise / 16:.9f}"])
+        own = replace(prober(), metrics_of=lambda quality: {"cambi": quality * rise / 8})
+
+        result = search(asked, own)
+
+        assert result.best_crf == crossing
+        assert len(own.asked) <= 5
