@@ -166,7 +166,7 @@ def proof(answer: Answer) -> str:
     return f"{formatting.quality(worse.crf)}: {vmaf}"
 
 
-SIDE_BY_SIDE = "Times with a * were measured while other encodes ran: alone, it takes less."
+SIDE_BY_SIDE = "Times with a * were measured beside other encodes. Alone, they are shorter."
 
 
 def encode_times(

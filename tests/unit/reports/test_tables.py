@@ -387,8 +387,8 @@ def test_times_that_were_measured_while_others_ran_are_marked_and_explained(fmt:
     assert re.search(r"\d( s)?\*", row)
     (alone,) = (line for line in found if "libx264" in line)
     assert "*" not in alone
-    assert "were measured while other encodes ran" in text
-    assert "while other encodes ran" not in render(factories.full_compare_result(), fmt)
+    assert "were measured beside other encodes" in text
+    assert "beside other encodes" not in render(factories.full_compare_result(), fmt)
 
 
 def test_marks_are_in_json_only_where_there_are_any() -> None:
