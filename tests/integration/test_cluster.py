@@ -157,7 +157,11 @@ def assert_same(outcome: Outcome, local: Outcome) -> None:
     assert timeless(outcome.document) == timeless(local.document)
 
 
-@pytest.mark.parametrize("arguments", [SEARCH, COMPARE, LADDER], ids=lambda line: str(line[0]))
+@pytest.mark.parametrize(
+    "arguments",
+    [SEARCH, COMPARE, LADDER, (*SEARCH, "--require", "vmaf.p5>=30,xpsnr>=20,psnr_cb.min>=20")],
+    ids=["search", "compare", "ladder", "conditions"],
+)
 def test_a_cluster_gives_the_json_of_a_local_run(
     cluster: Cluster,
     clip: Path,
@@ -192,7 +196,11 @@ def test_looks_are_taken_on_the_cluster_like_here(cluster: Cluster, clips: ClipF
     assert_same(remote, local)
 
 
-@pytest.mark.parametrize("arguments", [SEARCH, COMPARE, LADDER], ids=lambda line: str(line[0]))
+@pytest.mark.parametrize(
+    "arguments",
+    [SEARCH, COMPARE, LADDER, (*SEARCH, "--require", "vmaf.p5>=30,xpsnr>=20,psnr_cb.min>=20")],
+    ids=["search", "compare", "ladder", "conditions"],
+)
 def test_an_encode_in_chunks_is_the_same_on_the_cluster_as_here(
     cluster: Cluster, clips: ClipFactory, arguments: tuple[str, ...]
 ) -> None:
