@@ -40,7 +40,7 @@ COMMANDS = {
 }
 ANSWERS = {
     "search": ("best_crf", "bitrate_kbps", "vmaf_score", "new_probes"),
-    "compare": ("rows",),
+    "compare": ("rows", "new_probes"),
     "ladder": ("hull", "renditions"),
     "encode": ("best_crf", "bitrate_kbps", "vmaf_score", "new_probes"),
     "score": ("score", "pooled"),
@@ -64,7 +64,11 @@ def answer(name: str, folder: Path, env: dict[str, str]) -> Any:
     if done.returncode != 0:
         return done.stderr.decode()
     found = json.loads(done.stdout)
-    return _measured({key: found[key] for key in ANSWERS[name]})
+    answers = _measured({key: found[key] for key in ANSWERS[name]})
+    # Those of a row are in those of all rows.
+    for row in answers.get("rows", ()):
+        del row["new_probes"]
+    return answers
 
 
 def _measured(value: Any) -> Any:
@@ -105,7 +109,7 @@ def examine(
             return "a part of the output", file.name
     known = _n_known(env)
     found = answer(name, folder, env)
-    if "new_probes" in ANSWERS[name] and isinstance(found, dict):
+    if isinstance(found, dict) and "new_probes" in found:
         # Those that were finished when the signal came are not made again.
         found["new_probes"] += known
     if found != wanted:
