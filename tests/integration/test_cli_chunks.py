@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 N_FRAMES = 60
 CHUNK = ("--chunk", "0.8")
 QUICK = ("--preset", "ultrafast", "--crf-lo", "24", "--crf-hi", "40")
-TIMES = {"wall_time_ms", "encode_time_ms", "score_time_ms"}
+TIMES = {"wall_time_ms", "encode_time_ms", "score_time_ms", "side_by_side"}
 
 
 @pytest.fixture(scope="module")

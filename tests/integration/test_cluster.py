@@ -42,7 +42,7 @@ TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x28"
 QUICK = ("--preset", "ultrafast", "--crf-lo", "26", "--crf-hi", "38")
 # A loaded machine takes its time to start a worker.
 PATIENT = ("--cluster-timeout", "60")
-TIMES = {"wall_time_ms", "encode_time_ms", "score_time_ms"}
+TIMES = {"wall_time_ms", "encode_time_ms", "score_time_ms", "side_by_side"}
 
 SEARCH = ("search", "-t", "70", *QUICK)
 COMPARE = ("compare", "-t", "60,70", "-c", "libx264,libx265", "--anchor", "libx264", *QUICK)
