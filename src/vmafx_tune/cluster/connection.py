@@ -23,6 +23,7 @@ from vmafx_tune.errors import (
     UsageError,
     VmafxTuneError,
 )
+from vmafx_tune.formatting import counted
 from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-__all__ = ["Connection", "Presence", "connect"]
+__all__ = ["Connection", "Load", "Presence", "connect", "deadly", "task_key"]
 
 # A worker that is alive may have an ffmpeg to try out, or a model to hash.
 _ANSWER_TIMEOUT_S = 180.0
@@ -38,6 +39,7 @@ _SCHEDULER_TIMEOUT_S = 30.0
 # Heartbeats of a busy machine are late.
 _HEARTBEATS_WITHIN = 3
 _LOOK_EVERY_S = 1.0
+_ALLOWED_DEATHS = "distributed.scheduler.allowed-failures"
 _CLOSE_TIMEOUT_S = 2.0
 _GRACE_S = 1.0
 
@@ -158,6 +160,19 @@ class Presence:
     progress: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 
+@frozen
+class Load:
+    """What a worker that takes work has to do.
+
+    Attributes:
+        slots: Tasks that it runs at once.
+        tasks: The names of those that it was given, by anyone.
+    """
+
+    slots: int
+    tasks: frozenset[str]
+
+
 class Connection:
     """A connected client; see `connect`. Thread-safe.
 
@@ -214,6 +229,36 @@ class Connection:
             for address, worker in facts.items()
         }
 
+    def loads(self) -> dict[str, Load]:
+        """Find what each worker has to do now; those that take no work are left out.
+
+        Raises:
+            ClusterLostError: The scheduler is gone.
+        """
+        return self._call(self._loads, _SCHEDULER_TIMEOUT_S + _GRACE_S)
+
+    async def _loads(self) -> dict[str, Load]:
+        scheduler = self._client.scheduler
+        asked = asyncio.gather(scheduler.ncores_running(), scheduler.processing(workers=None))
+        slots, tasks = await asyncio.wait_for(asked, _SCHEDULER_TIMEOUT_S)
+        return {
+            address: Load(number, frozenset(map(str, tasks.get(address, ()))))
+            for address, number in slots.items()
+        }
+
+    def allowed_deaths(self) -> int:
+        """Tell how many workers may die with a task before it is given up.
+
+        Raises:
+            ClusterLostError: The scheduler is gone.
+        """
+        from dask import config
+
+        def ask() -> Any:
+            return self._client.run_on_scheduler(config.get, _ALLOWED_DEATHS)
+
+        return int(self._checked(ask))
+
     def ask(
         self, function: Callable[..., Any], argument: object, workers: Iterable[str]
     ) -> Mapping[str, Any]:
@@ -266,9 +311,20 @@ class Connection:
             }
 
     def submit(
-        self, function: Callable[..., T], /, *args: object, workers: Iterable[str]
+        self,
+        function: Callable[..., T],
+        /,
+        *args: object,
+        workers: Iterable[str],
+        key: str | None = None,
     ) -> Future[T]:
         """Have one of `workers` call `function(*args)`; should it die, another one calls it again.
+
+        Args:
+            function: What is called; it is there on the workers.
+            args: What it is called with.
+            workers: Addresses.
+            key: The name of the task on the cluster, unlike any other; None to make one.
 
         Returns:
             A future of the standard library's, but for one thing: cancelling stops a call that has
@@ -278,12 +334,13 @@ class Connection:
         Raises:
             ClusterLostError: The cluster is gone already.
         """
-        key, named = f"vmafx-tune-{uuid.uuid4().hex}", list(workers)
-        task = self._checked(
-            lambda: self._client.submit(
-                function, *args, key=key, workers=named, pure=False, priority=self._priority
-            )
-        )
+        options = {
+            "key": key or task_key(),
+            "workers": list(workers),
+            "priority": self._priority,
+            "pure": False,
+        }
+        task = self._checked(lambda: self._client.submit(function, *args, **options))
         future: Future[T] = Future()
         future.add_done_callback(lambda ended: _drop(task) if ended.cancelled() else None)
         # Dask has one thread for the callbacks of all tasks, where waiting for a worker that has
@@ -342,11 +399,7 @@ class Connection:
             # It was cancelled, or Dask cannot tell what became of it.
             told = self._lost()
         elif isinstance(error, KilledWorker):
-            told = ClusterWorkersError(
-                f"{error.allowed_failures + 1} workers died while running the same probe; the "
-                f"last was {error.last_worker.address}. Its log may say why. If the machine runs "
-                "out of memory, use fewer threads per worker."
-            )
+            told = deadly(error.allowed_failures + 1, error.last_worker.address)
         else:
             # Whatever else: it was raised by code on the worker.
             told = ClusterWorkersError(
@@ -354,6 +407,19 @@ class Connection:
             )
         told.__cause__ = error
         return told
+
+
+def task_key() -> str:
+    """Make a name for a task."""
+    return f"vmafx-tune-{uuid.uuid4().hex}"
+
+
+def deadly(n_workers: int, last: str) -> ClusterWorkersError:
+    """Build the error of a probe with which workers die."""
+    return ClusterWorkersError(
+        f"{counted(n_workers, 'worker')} died while running the same probe; the last was {last}. "
+        "Its log may say why. If the machine runs out of memory, use fewer threads per worker."
+    )
 
 
 def _drop(task: Any) -> None:

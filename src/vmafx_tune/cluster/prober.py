@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.cluster import worker
+from vmafx_tune.cluster.connection import deadly
 from vmafx_tune.cluster.messages import (
     Answer,
     FileRef,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from vmafx_tune.cluster.connection import Connection
     from vmafx_tune.cluster.eligibility import EligibleWorkers
     from vmafx_tune.cluster.messages import Failure, Kit
+    from vmafx_tune.cluster.placement import Place, Placement
     from vmafx_tune.media.file_facts import FileFacts
     from vmafx_tune.model import EncodeSpec, Probe, ProbeSpec, ScoreSet
     from vmafx_tune.ports import ProbeProgress
@@ -64,6 +66,7 @@ class ClusterProber:
     Args:
         connection: Leads to the cluster.
         eligible: Knows which workers may do a probe, and the reports that count.
+        placement: Chooses one of them.
         kit: Which programs workers use.
         scoring: What the workers were asked about scoring; names the backend.
         facts: Tells files by their content.
@@ -77,6 +80,7 @@ class ClusterProber:
         self,
         connection: Connection,
         eligible: EligibleWorkers,
+        placement: Placement,
         kit: Kit,
         scoring: Inquiry,
         *,
@@ -88,6 +92,7 @@ class ClusterProber:
     ) -> None:
         self._connection = connection
         self._eligible = eligible
+        self._placement = placement
         self._kit = kit
         self._scoring = scoring
         self._facts = facts
@@ -159,10 +164,17 @@ class ClusterProber:
     def _run(self, assignment: _Assignment, on_progress: ProbeProgress | None = None) -> Answer:
         """Have an assignment done, by another worker where one cannot."""
         unlucky: dict[str, Failure] = {}
+        n_deaths = 0
         while True:
-            able = self._able(assignment, unlucky)
-            answer = self._attempt(assignment, able, on_progress)
+            place = self._placement.place(
+                assignment.job.source.digest, lambda: self._able(assignment, unlucky)
+            )
+            with place as placed:
+                answer = self._attempt(assignment, placed, on_progress)
             if answer is None:
+                n_deaths += 1
+                if n_deaths > self._connection.allowed_deaths():
+                    raise deadly(n_deaths, min(placed.workers))
                 continue
             if answer.failure is None:
                 return answer
@@ -207,19 +219,21 @@ class ClusterProber:
             time.sleep(_LOOK_EVERY_S / 2)
 
     def _attempt(
-        self, assignment: _Assignment, workers: set[str], on_progress: ProbeProgress | None
+        self, assignment: _Assignment, place: Place, on_progress: ProbeProgress | None
     ) -> Answer | None:
-        """Have one of `workers` do an assignment; None where all of them are gone.
+        """Have an assignment done in its place; None where all workers of that are gone.
 
-        When the one that does it is gone, the scheduler gives it to another one. That includes one
-        that has stopped to answer: the scheduler waits for it for as long as its own
-        `worker-ttl` says, and removes it then.
+        When one of several is gone, the scheduler gives it to another one. Gone is also one that
+        has stopped to answer: the scheduler waits for it for as long as its own `worker-ttl` says,
+        and removes it then.
         """
-        future = self._connection.submit(worker.measure, pack(assignment.job), workers=workers)
+        future = self._connection.submit(
+            worker.measure, pack(assignment.job), workers=place.workers, key=place.key
+        )
         try:
             with self._cancel.calling(future.cancel):
                 while not _ended(future, _LOOK_EVERY_S):
-                    if not workers & self._eligible.present():
+                    if not place.workers & self._eligible.present():
                         return None
                     progress = self._eligible.progress(assignment.job.ticket)
                     if on_progress is not None and progress is not None:

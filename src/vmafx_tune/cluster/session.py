@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vmafx_tune.cluster.connection import Connection
     from vmafx_tune.cluster.eligibility import EligibleWorkers
     from vmafx_tune.cluster.messages import Report
+    from vmafx_tune.cluster.placement import Placement
     from vmafx_tune.encoders.availability import Availability
     from vmafx_tune.encoders.row import EncoderRow
     from vmafx_tune.media.ffmpeg import Ffmpeg
@@ -105,6 +106,12 @@ class ClusterProbing:
         )
 
     @cached_property
+    def _placement(self) -> Placement:
+        from vmafx_tune.cluster.placement import Placement
+
+        return Placement(self._connection.loads)
+
+    @cached_property
     def _kit(self) -> Kit:
         def text(path: Path | None) -> str | None:
             return None if path is None else str(path)
@@ -128,6 +135,7 @@ class ClusterProbing:
         """Make probes for another session, on the same connection; see `Probing`."""
         probing = ClusterProbing(session, self._address, timeout_s=self._timeout_s)
         probing._connection, probing._eligible = self._connection, self._eligible
+        probing._placement = self._placement
         probing._is_lent = True
         return probing
 
@@ -197,6 +205,7 @@ class ClusterProbing:
         return ClusterProber(
             self._connection,
             self._eligible,
+            self._placement,
             self._kit,
             self._asked_scoring(),
             facts=self._session.facts,
