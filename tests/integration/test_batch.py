@@ -199,8 +199,6 @@ class TestARunThatEndsEarly:
             except subprocess.TimeoutExpired:
                 process.kill()
             process.communicate()
-            # What cleans up after it may still be at work.
-            wait_until(lambda: not processes_of(CACHE_VARIABLE, os.environ[CACHE_VARIABLE]))
             out = films / "out"
             now = same_files(out, [n for n in listing(out) if n.endswith((".mkv", ".json"))])
             now = {name: found for name, found in now.items() if "/." not in f"/{name}"}
@@ -209,6 +207,7 @@ class TestARunThatEndsEarly:
             finished = now
             if process.returncode == 0:
                 break
+        wait_until(lambda: not processes_of(CACHE_VARIABLE, os.environ[CACHE_VARIABLE]))
         document = batch("encode", "films", "-o", "out", "--recursive", *FAST, cwd=films)
         assert (document["n_done"], document["n_earlier"]) == (4, 4)
         done = (f"{name}{suffix}" for name in NAMES for suffix in (".json", ".mkv"))
