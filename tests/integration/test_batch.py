@@ -52,7 +52,9 @@ def states(document: dict[str, Any]) -> dict[str, str]:
 
 
 def listing(folder: Path) -> list[str]:
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir())
+    # Unlike a glob, a walk goes on where a killed run's folder is removed under it.
+    found = (Path(parent, name) for parent, _, names in os.walk(folder) for name in names)
+    return sorted(str(path.relative_to(folder)) for path in found)
 
 
 def same_files(folder: Path, names: Iterable[str]) -> dict[str, tuple[int, int]]:
