@@ -26,7 +26,7 @@ def check_writable(path: Path) -> None:
     if is_folder(path):
         raise OutputError(f"The output '{path}' is a folder. Name a file in it.")
     check_parent(path)
-    if path.exists() and not os.access(path, os.W_OK):
+    if _exists(path) and not os.access(path, os.W_OK):
         raise _denied(path)
 
 
@@ -41,8 +41,15 @@ def check_folder(path: Path) -> None:
             raise _denied(path)
         return
     check_parent(path)
-    if path.exists():
+    if _exists(path):
         raise OutputError(f"The output '{path}' is not a folder. Name another one.")
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError as error:  # its folder may not be entered
+        raise _denied(path) from error
 
 
 def check_parent(path: Path) -> None:
