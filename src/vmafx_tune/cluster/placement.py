@@ -77,6 +77,7 @@ class Placement:
         self._turns = count(1)
         self._used: dict[str, int] = {}
         self._looked_at = float("-inf")
+        self._is_assigning = self._is_due = False
 
     @contextmanager
     def place(self, source: str, able: Callable[[], set[str]]) -> Iterator[Place]:
@@ -97,8 +98,8 @@ class Placement:
                     is_new = request.place is None and request not in self._waiting
                     if is_new:
                         self._waiting.append(request)
-                    if is_new or time.monotonic() - self._looked_at > _LOOK_EVERY_S:
-                        self._assign()
+                if is_new or time.monotonic() - self._looked_at > _LOOK_EVERY_S:
+                    self._assign()
                 request.placed.wait(_LOOK_EVERY_S)
             assert request.place is not None
             yield request.place
@@ -107,15 +108,37 @@ class Placement:
                 self._placed.pop(request.key, None)
                 if request in self._waiting:
                     self._waiting.remove(request)
-                # Those who wait find out by themselves that the cluster is gone.
-                with suppress(ClusterLostError):
-                    self._assign()
+            # Those who wait find out by themselves that the cluster is gone.
+            with suppress(ClusterLostError):
+                self._assign()
 
     def _assign(self) -> None:
-        """Place whoever can be placed now."""
-        if not self._waiting:
-            return
-        loads = self._loads()
+        """Place whoever can be placed now, or have the thread that is at it look once more.
+
+        One question to the scheduler serves all that came while the one before was answered.
+        """
+        with self._lock:
+            self._is_due = True
+            if self._is_assigning:
+                return
+            self._is_assigning = True
+        try:
+            while self._takes_turn():
+                loads = self._loads()
+                with self._lock:
+                    self._distribute(loads)
+        except BaseException:
+            with self._lock:
+                self._is_assigning = False
+            raise
+
+    def _takes_turn(self) -> bool:
+        with self._lock:
+            self._is_assigning = self._is_due and bool(self._waiting)
+            self._is_due = False
+            return self._is_assigning
+
+    def _distribute(self, loads: Mapping[str, Load]) -> None:
         self._looked_at = time.monotonic()
         free = {address: self._free(address, load) for address, load in loads.items()}
         for request in [one for one in self._waiting if one.n_passed >= _MOST_PASSED]:
