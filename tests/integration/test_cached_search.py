@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.cli import without
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from tests.support.clips import ClipFactory
 
 QUICK = ("--preset", "ultrafast", "--crf-lo", "30", "--crf-hi", "36", "-t", "60")
-TIMES = {"wall_time_ms", "new_probes", "cached"}
+PASSING = {"wall_time_ms", "new_probes", "cached"}
 # Loaded by nothing that a cached answer needs.
 HEAVY = {"av", "numpy", "pydantic", "rich", "imageio_ffmpeg", "asyncio"}
 # Clips here were made a moment ago, and might still change.
@@ -43,14 +45,7 @@ class Run:
         self.commands = [line for line in told if line.startswith("vmafx-tune: $ ")]
         self.told = [line for line in told if line not in self.commands]
         self.loaded = set(json.loads(loaded))
-        self.document: Any = timeless(json.loads(done.stdout)) if done.stdout else None
-
-
-def timeless(document: Any) -> Any:
-    """Leave out what differs from run to run."""
-    if isinstance(document, dict):
-        return {name: timeless(value) for name, value in document.items() if name not in TIMES}
-    return [timeless(item) for item in document] if isinstance(document, list) else document
+        self.document: Any = without(json.loads(done.stdout), PASSING) if done.stdout else None
 
 
 def test_an_answer_from_the_cache_loads_no_decoder_and_runs_nothing(clips: ClipFactory) -> None:

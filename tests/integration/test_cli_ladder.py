@@ -6,12 +6,12 @@ import json
 import shlex
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import m3u8
 import pytest
 
-from tests.support.cli import Outcome, command, run_cli
+from tests.support.cli import Outcome, command, run_cli, without
 from vmafx_tune.model import Resolution
 
 if TYPE_CHECKING:
@@ -203,14 +203,7 @@ def test_the_number_of_workers_changes_nothing_but_the_time(built: Outcome, sour
     again = run_cli(
         "ladder", "-r", source, "-t", "40,90", *SIZES, *FAST, *EVERYTHING, "--workers", "1"
     ).document
-    assert timeless(again) == timeless(built.document)
-
-
-def timeless(document: Any) -> Any:
-    if isinstance(document, dict):
-        passing = ("time_ms", "side_by_side")
-        return {key: timeless(v) for key, v in document.items() if not key.endswith(passing)}
-    return [timeless(item) for item in document] if isinstance(document, list) else document
+    assert without(again) == without(built.document)
 
 
 def test_scored_at_their_own_size_small_renditions_look_better_and_the_result_says_so(

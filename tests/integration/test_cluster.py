@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.test_cli_interrupt import HEAR_SIGNALS
-from tests.support.cli import Outcome, command, run_cli
+from tests.support.cli import Outcome, command, run_cli, without
 from tests.support.cluster import Cluster, make_ffmpeg, needs_dask, running_cluster
 from tests.support.origin import Origin, serving
 from tests.support.programs import needs_proc, wait_until
@@ -42,7 +42,6 @@ TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x28"
 QUICK = ("--preset", "ultrafast", "--crf-lo", "26", "--crf-hi", "38")
 # A loaded machine takes its time to start a worker.
 PATIENT = ("--cluster-timeout", "60")
-TIMES = {"wall_time_ms", "encode_time_ms", "score_time_ms", "side_by_side"}
 
 SEARCH = ("search", "-t", "70", *QUICK)
 COMPARE = ("compare", "-t", "60,70", "-c", "libx264,libx265", "--anchor", "libx264", *QUICK)
@@ -142,19 +141,13 @@ def hold_all(cluster: Cluster) -> None:
         worker.gate.touch()
 
 
-def timeless(document: Any) -> Any:
-    if isinstance(document, dict):
-        return {key: timeless(value) for key, value in document.items() if key not in TIMES}
-    return [timeless(item) for item in document] if isinstance(document, list) else document
-
-
 def answers(outcome: Outcome) -> list[float]:
     return [row["best_crf"] for row in outcome.document["rows"]]
 
 
 def assert_same(outcome: Outcome, local: Outcome) -> None:
     assert outcome.exit_code == local.exit_code == 0, outcome.stderr
-    assert timeless(outcome.document) == timeless(local.document)
+    assert without(outcome.document) == without(local.document)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +214,7 @@ def test_an_encode_above_the_limit_is_stopped_on_a_worker_as_it_is_here(
     remote, local = on(cluster, *line), run_cli(*line)
 
     assert remote.exit_code == local.exit_code
-    assert timeless(remote.document) == timeless(local.document)
+    assert without(remote.document) == without(local.document)
 
 
 def test_what_a_cluster_measured_is_known_to_this_machine(cluster: Cluster, clip: Path) -> None:

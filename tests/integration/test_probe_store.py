@@ -11,12 +11,12 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.caches import store_in
-from tests.support.cli import Outcome, command, run_cli
+from tests.support.cli import Outcome, command, run_cli, without
 from tests.support.damaged_stores import DAMAGE
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.probing.caching import Claims
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 QUICK = ("--preset", "ultrafast")
 NARROW = ("--crf-lo", "30", "--crf-hi", "36")
-TIMES = {"wall_time_ms", "new_probes"}
+PASSING = {"wall_time_ms", "new_probes"}
 
 
 def encodes(outcome: Outcome) -> int:
@@ -48,12 +48,6 @@ def search(clip: Path, *more: str | Path, env: dict[str, str] | None = None) -> 
     outcome = run_cli("search", "-r", clip, "-t", "60", *QUICK, *NARROW, "-v", *more, env=env)
     assert outcome.exit_code in {0, 3}, outcome.stderr
     return outcome
-
-
-def timeless(document: Any) -> Any:
-    if isinstance(document, dict):
-        return {key: timeless(value) for key, value in document.items() if key not in TIMES}
-    return [timeless(item) for item in document] if isinstance(document, list) else document
 
 
 def measured(outcome: Outcome) -> list[tuple[float, ...]]:
@@ -99,7 +93,7 @@ def test_the_second_run_of_a_command_encodes_and_scores_nothing(
     assert encodes(first) > 0
     assert (encodes(second), scores(second)) == (0, 0)
     assert second.exit_code == first.exit_code
-    assert timeless(second.document) == timeless(first.document)
+    assert without(second.document, PASSING) == without(first.document, PASSING)
 
 
 def test_a_search_counts_only_what_it_measured_itself(clips: ClipFactory) -> None:
@@ -207,7 +201,7 @@ def test_processes_that_want_the_same_probes_make_each_of_them_once(
     kept = run_cli("cache", "list").document["entries"]
     probes = [entry for entry in kept if entry["codec"] is not None]
     assert sum(map(encodes, outcomes)) == len(probes)
-    answers = {json.dumps(timeless(outcome.document["rows"])) for outcome in outcomes}
+    answers = {json.dumps(without(outcome.document["rows"], PASSING)) for outcome in outcomes}
     assert len(answers) == 1
     assert list((own_cache / "claims").iterdir()) == []
 

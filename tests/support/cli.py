@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any
 from tests.support.preloaded import run_preloaded
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
-__all__ = ["Outcome", "command", "run_cli"]
+__all__ = ["TIMES", "Outcome", "command", "run_cli", "without"]
+
+TIMES = frozenset({"wall_time_ms", "encode_time_ms", "score_time_ms", "side_by_side"})
+"""Fields of JSON that differ between two runs that measure the same."""
 
 # Variables that Python itself obeys when it starts.
 _OF_THE_START = ("PYTHON", "LC_", "LANG")
@@ -33,6 +36,13 @@ class Outcome:
     def document(self) -> Any:
         """Its output, read as strict JSON."""
         return json.loads(self.stdout, parse_constant=_refuse)
+
+
+def without(document: Any, names: Collection[str] = TIMES) -> Any:
+    """Leave out fields of JSON, however deep they are."""
+    if isinstance(document, dict):
+        return {name: without(v, names) for name, v in document.items() if name not in names}
+    return [without(item, names) for item in document] if isinstance(document, list) else document
 
 
 def command(*arguments: str | Path) -> list[str]:

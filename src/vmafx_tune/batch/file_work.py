@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from contextlib import closing
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
 __all__ = ["FileWork"]
 
 _OUTPUT = "output"
+
+_log = logging.getLogger(__name__)
 
 
 class FileWork:
@@ -156,6 +159,7 @@ class FileWork:
         except VmafxTuneError as error:
             file = failed_file(job, self._sentence(error, job, folder))
         except Exception as error:  # noqa: BLE001 - a fault with one source must not end the others
+            _log.debug("Working on %s failed", job.source, exc_info=True)
             file = failed_file(job, f"Unexpected {type(error).__name__}: {error}.")
         return FileState(
             options=order.identity(job),

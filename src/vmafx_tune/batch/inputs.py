@@ -96,12 +96,12 @@ def _files(folder: str, results: str, *, recursive: bool) -> Iterator[str]:
             for name in sorted(folders)
             if recursive
             and not name.startswith(".")
-            and os.path.realpath(os.path.join(where, name)) != results  # noqa: PTH118 - names may be any bytes
+            and os.path.realpath(Path(where, name)) != results
         ]
         for name in names:
-            path = os.path.join(where, name)  # noqa: PTH118 - likewise
-            if not name.startswith(".") and is_file(Path(path)):
-                yield path
+            path = Path(where, name)
+            if not name.startswith(".") and is_file(path):
+                yield str(path)
 
 
 def _is_wanted(file: PurePath, include: Sequence[str]) -> bool:
@@ -111,7 +111,7 @@ def _is_wanted(file: PurePath, include: Sequence[str]) -> bool:
 
 
 def _matching(pattern: str, results: str) -> Iterator[BatchJob]:
-    matches = sorted(glob(pattern, recursive=True))  # noqa: PTH207 - patterns may be absolute
+    matches = sorted(glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute patterns
     files = [file for file in matches if is_file(Path(file)) and not _is_inside(file, results)]
     if not files:
         raise UsageError(f"No file matches '{pattern}'.")

@@ -67,16 +67,16 @@ class _Commands(TyperGroup):
         read_plainly(self.get_params(ctx))
         return super().parse_args(ctx, args)
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - as declared
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - Typer passes it
         """Return the names, in the order of the help."""
         return [*COMMANDS]
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as declared
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer passes it
         """Write the names with what the commands do."""
         with formatter.section("Commands"):
             formatter.write_dl([*COMMANDS.items()])
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - as declared
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 - Typer passes it
         """Return a command; None where there is none of that name."""
         if cmd_name not in COMMANDS:
             return None

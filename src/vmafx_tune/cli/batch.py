@@ -61,7 +61,7 @@ Results: TypeAlias = Annotated[
 
 
 @frozen
-class _Order:
+class _Typed:
     """What was typed.
 
     Attributes:
@@ -155,7 +155,7 @@ def _beside(path: Path, name: str) -> str:
 
 
 def _run(
-    order: _Order,
+    order: _Typed,
     display: DisplayOptions,
     tools: ToolOptions,
     cluster: ClusterOptions | None = None,
@@ -235,7 +235,7 @@ def search(
         vmafx-tune batch search films -o found -c libx265 -t 95 --preset slow
     """
     groups = {"asked": asked, "encoding": encoding, "scoring": scoring}
-    order = _Order("search", inputs, output, many, search_arguments, groups, sources)
+    order = _Typed("search", inputs, output, many, search_arguments, groups, sources)
     _run(order, display, tools, cluster)
 
 
@@ -270,7 +270,7 @@ def score(
         own = {"reference": reference, "frames": asked.frames or None}
         return {**score_arguments(asked, scoring), **own}
 
-    order = _Order(
+    order = _Typed(
         "score", inputs, output, many, arguments, {"asked": asked, "scoring": scoring}, sources
     )
     _run(order, display, tools)
@@ -300,7 +300,7 @@ def encode(
         vmafx-tune batch encode incoming -o encoded -c libsvtav1 -t 93 --watch
     """
     groups = {"asked": asked, "delivery": delivery, "encoding": encoding, "scoring": scoring}
-    order = _Order("encode", inputs, output, many, encode_arguments, groups, sources)
+    order = _Typed("encode", inputs, output, many, encode_arguments, groups, sources)
     _run(order, display, tools, container=container)
 
 
@@ -324,7 +324,7 @@ def compare(
         vmafx-tune batch compare films -o compared -c x264,x265 -t 80,90
     """
     groups = {"asked": asked, "encoding": encoding, "scoring": scoring}
-    order = _Order("compare", inputs, output, many, compare_arguments, groups, sources)
+    order = _Typed("compare", inputs, output, many, compare_arguments, groups, sources)
     _run(order, display, tools, cluster)
 
 
@@ -352,7 +352,7 @@ def ladder(
     groups = {
         "asked": asked, "rungs": rungs, "caps": caps, "encoding": encoding, "scoring": scoring,
     }  # fmt: skip
-    order = _Order("ladder", inputs, output, many, _one_ladder, groups, sources)
+    order = _Typed("ladder", inputs, output, many, _one_ladder, groups, sources)
     _run(order, display, tools, cluster)
 
 

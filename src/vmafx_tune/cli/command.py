@@ -51,7 +51,7 @@ class _PlainHelp:
         read: list[str] = parent.parse_args(ctx, args)
         return read
 
-    def format_help_text(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - as declared
+    def format_help_text(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer passes it
         """Write the description, then its examples without wrapping them."""
         text, examples = split_examples(self.help or "")
         formatter.write_paragraph()

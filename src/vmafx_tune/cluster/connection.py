@@ -352,7 +352,7 @@ class Connection:
         """End the connection; the cluster forgets everything that is not finished."""
         try:
             self._client.close(timeout=_CLOSE_TIMEOUT_S)
-        except Exception:  # noqa: BLE001 - there is nobody left to say goodbye to
+        except Exception:  # noqa: BLE001 - the cluster may be gone already
             return
 
     def _lost(self) -> ClusterLostError:
