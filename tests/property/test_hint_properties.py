@@ -124,7 +124,7 @@ def test_whatever_the_hints_a_higher_score_is_expected_at_a_better_step(
 
 
 @given(seeded_searches(shaped_curves()))
-def test_seeds_never_change_the_answer_and_never_cost_an_encode_more_than_bisection_and_three(
+def test_seeds_never_change_the_answer_and_never_cost_an_encode_more_than_bisection_and_two(
     case: tuple[Curve, SearchProblem],
 ) -> None:
     curve, problem = case
