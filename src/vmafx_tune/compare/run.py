@@ -92,14 +92,10 @@ def compare(
         against = _anchor(anchor, rows)
         searches, unavailable = _searches(prepared, rows, checked[0], limit_kbps)
         notes = prepared.require_arguments(*searches)
-        workers = workers or session.probing.slots or _workers(prepared, searches)
-        prober, prescan = prepared.probers(rows, workers=min(workers, len(rows)))
-        results = search_encoders(
-            searches, checked, prober, workers=workers, observe=observe, prescan=prescan
-        )
-        ffmpeg = session.probing.ffmpeg.path
-        found = [found_row(result, ffmpeg) for result in results]
-        found += failed_rows(unavailable, checked, ffmpeg)
+        found = [
+            *_found(prepared, searches, checked, workers, observe),
+            *failed_rows(unavailable, checked, session.probing.ffmpeg.path),
+        ]
         ranked = rank(found)
         return CompareResult.at(
             checked,
@@ -138,6 +134,26 @@ def _searches(
         else:
             searches.append(search)
     return tuple(searches), unavailable
+
+
+def _found(
+    prepared: PreparedSource,
+    searches: Sequence[SearchRequest],
+    targets: Sequence[float],
+    workers: int | None,
+    observe: Observer,
+) -> list[CompareRow]:
+    """Run the searches of all encoders."""
+    if not searches:
+        return []
+    probing = prepared.session.probing
+    workers = workers or probing.slots or _workers(prepared, searches)
+    rows = [row_of(search.encoder) for search in searches]
+    prober, prescan = prepared.probers(rows, workers=min(workers, len(rows)))
+    results = search_encoders(
+        searches, targets, prober, workers=workers, observe=observe, prescan=prescan
+    )
+    return [found_row(result, probing.ffmpeg.path) for result in results]
 
 
 def _workers(prepared: PreparedSource, searches: Sequence[SearchRequest]) -> int:

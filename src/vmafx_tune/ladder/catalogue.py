@@ -10,24 +10,34 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from statistics import geometric_mean
 from typing import TYPE_CHECKING
 
 from vmafx_tune import shell
+from vmafx_tune._version import __version__
 from vmafx_tune.choices import Minimize
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.formatting import vmaf
 from vmafx_tune.frozen import frozen
 from vmafx_tune.ladder.hull import frontier
 from vmafx_tune.ladder.limits import NEARLY_BEST_VMAF
+from vmafx_tune.results.catalogue import (
+    CatalogueResult,
+    CatalogueRung,
+    CatalogueTitle,
+    TitleRung,
+)
 from vmafx_tune.search.curve import PchipCurve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from vmafx_tune.ladder.selection import Selection
     from vmafx_tune.model import Resolution
     from vmafx_tune.results.ladder import LadderPoint, LadderResult
+    from vmafx_tune.results.rung_choice import RungChoice
 
-__all__ = ["CommonRung", "TitleValue", "check_alike", "common_rungs", "tops_missed"]
+__all__ = ["CommonRung", "TitleValue", "catalogue_of", "check_alike", "common_rungs"]
 
 
 @frozen
@@ -157,7 +167,7 @@ def _shared_values(curves: Sequence[_Curve]) -> list[float]:
     return sorted(crf for crf in {*measured, *whole} if low <= crf <= high)
 
 
-def tops_missed(
+def _tops_missed(
     titles: Sequence[LadderResult], top: CommonRung, highest_vmaf: float | None
 ) -> Iterator[str]:
     """Tell of titles that the common ladder leaves worse than their own would.
@@ -228,3 +238,57 @@ def check_alike(titles: Sequence[LadderResult]) -> None:
 
 def _told(value: object) -> str:
     return "none" if value is None else str(value)
+
+
+def catalogue_of(
+    titles: Sequence[LadderResult],
+    chosen: Selection[CommonRung],
+    choice: RungChoice,
+    minimize: Minimize,
+) -> CatalogueResult:
+    """Make the result: the common rungs, and what each title loses by them."""
+    return CatalogueResult(
+        tool_version=__version__,
+        encoder=titles[0].encoder,
+        display=titles[0].display,
+        model=titles[0].model,
+        minimize=minimize.value,
+        renditions=tuple(map(_catalogue_rung, chosen.rungs)),
+        titles=tuple(
+            _catalogue_title(title, [rung.values[index] for rung in chosen.rungs])
+            for index, title in enumerate(titles)
+        ),
+        selection=choice,
+        notes=(*chosen.notes, *_tops_missed(titles, chosen.rungs[-1], choice.max_vmaf)),
+    )
+
+
+def _catalogue_rung(rung: CommonRung) -> CatalogueRung:
+    values = rung.values
+    return CatalogueRung(
+        width=rung.resolution.width,
+        height=rung.resolution.height,
+        crf=rung.crf,
+        bitrate_kbps=geometric_mean(value.bitrate_kbps for value in values),
+        vmaf=rung.vmaf,
+        loss_percent=_percent(value.loss for value in values),
+    )
+
+
+def _catalogue_title(title: LadderResult, values: Sequence[TitleValue]) -> CatalogueTitle:
+    return CatalogueTitle(
+        src=title.src,
+        loss_percent=_percent(value.loss for value in values),
+        rungs=tuple(
+            TitleRung(
+                bitrate_kbps=value.bitrate_kbps,
+                vmaf=value.vmaf,
+                loss_percent=_percent([value.loss]),
+            )
+            for value in values
+        ),
+    )
+
+
+def _percent(losses: Iterator[float] | Sequence[float]) -> float:
+    return 100 * math.expm1(_mean(losses))

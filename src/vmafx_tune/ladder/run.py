@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import replace
 from operator import attrgetter
-from statistics import fmean, geometric_mean
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune._version import __version__
@@ -27,13 +25,13 @@ from vmafx_tune.ladder.resolutions import (
 )
 from vmafx_tune.ladder.rung_options import (
     changed_choice,
+    checked_rungs,
     default_choice,
     read_throughput,
     size_rules,
 )
 from vmafx_tune.ladder.selection import select_rungs
 from vmafx_tune.media.packets import segment_length
-from vmafx_tune.model import VmafModel
 from vmafx_tune.options import (
     DEFAULT_ENCODERS,
     DEFAULT_LADDER_TARGETS,
@@ -46,27 +44,21 @@ from vmafx_tune.options import (
 )
 from vmafx_tune.parsing import cap_factors
 from vmafx_tune.prepared_source import PreparedSource, row_of
-from vmafx_tune.results.catalogue import (
-    CatalogueResult,
-    CatalogueRung,
-    CatalogueTitle,
-    TitleRung,
-)
 from vmafx_tune.results.ladder import LadderResult, LadderSource
-from vmafx_tune.scoring.models import BUILT_IN_MODELS
-from vmafx_tune.scoring.targets import checked_score, checked_targets
+from vmafx_tune.scoring.models import known_model
+from vmafx_tune.scoring.targets import checked_targets
 from vmafx_tune.session import open_session
 from vmafx_tune.source import check_woven, open_source, source_notes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from vmafx_tune.encoders.registry import EncoderRow
-    from vmafx_tune.ladder.catalogue import CommonRung, TitleValue
     from vmafx_tune.ladder.engine import Sampler
     from vmafx_tune.ladder.throughput import Throughput
-    from vmafx_tune.model import CapFactors, Resolution, Source
+    from vmafx_tune.model import CapFactors, Resolution, Source, VmafModel
+    from vmafx_tune.results.catalogue import CatalogueResult
     from vmafx_tune.results.ladder import LadderCell, LadderPoint
     from vmafx_tune.results.rung_choice import RungChoice
     from vmafx_tune.search.request import SearchRequest
@@ -252,7 +244,7 @@ def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderRe
         UsageError: An option makes no sense.
     """
     chosen = result.selection or default_choice(result.target_vmafs)
-    choice = changed_choice(chosen, _checked_rungs(rungs, _known_model(result.model)))
+    choice = changed_choice(chosen, checked_rungs(rungs, known_model(result.model)))
     is_allowed = choice.mixed_resolutions or not shrinks(result.renditions, attrgetter("pixels"))
     if choice == chosen and result.renditions and is_allowed:
         return result
@@ -281,11 +273,11 @@ def catalogue(
         UsageError: An option makes no sense.
     """
     # Curves take numpy's time to load, which other ladders do without.
-    from vmafx_tune.ladder.catalogue import check_alike, common_rungs, tops_missed
+    from vmafx_tune.ladder.catalogue import catalogue_of, check_alike, common_rungs
 
     check_alike(titles)
     targets = sorted({target for title in titles for target in title.target_vmafs})
-    options = _checked_rungs(rungs, _known_model(titles[0].model))
+    options = checked_rungs(rungs, known_model(titles[0].model))
     choice = changed_choice(default_choice(targets), options)
     chosen = select_rungs(
         common_rungs(titles, minimize),
@@ -294,51 +286,7 @@ def catalogue(
         tie_break=attrgetter("resolution", "crf"),
         size_of=attrgetter("resolution"),
     )
-    return CatalogueResult(
-        tool_version=__version__,
-        encoder=titles[0].encoder,
-        display=titles[0].display,
-        model=titles[0].model,
-        minimize=minimize.value,
-        renditions=tuple(map(_catalogue_rung, chosen.rungs)),
-        titles=tuple(
-            _catalogue_title(title, [rung.values[index] for rung in chosen.rungs])
-            for index, title in enumerate(titles)
-        ),
-        selection=choice,
-        notes=(*chosen.notes, *tops_missed(titles, chosen.rungs[-1], choice.max_vmaf)),
-    )
-
-
-def _catalogue_rung(rung: CommonRung) -> CatalogueRung:
-    values = rung.values
-    return CatalogueRung(
-        width=rung.resolution.width,
-        height=rung.resolution.height,
-        crf=rung.crf,
-        bitrate_kbps=geometric_mean(value.bitrate_kbps for value in values),
-        vmaf=rung.vmaf,
-        loss_percent=_percent(value.loss for value in values),
-    )
-
-
-def _catalogue_title(title: LadderResult, values: Sequence[TitleValue]) -> CatalogueTitle:
-    return CatalogueTitle(
-        src=title.src,
-        loss_percent=_percent(value.loss for value in values),
-        rungs=tuple(
-            TitleRung(
-                bitrate_kbps=value.bitrate_kbps,
-                vmaf=value.vmaf,
-                loss_percent=_percent([value.loss]),
-            )
-            for value in values
-        ),
-    )
-
-
-def _percent(losses: Iterable[float]) -> float:
-    return 100 * math.expm1(fmean(losses))
+    return catalogue_of(titles, chosen, choice, minimize)
 
 
 def _asked(row: EncoderRow, source: Source, order: _Order) -> LadderResult:
@@ -371,7 +319,7 @@ def _aimed(
     if not order.targets:
         raise InvalidLadderError("A ladder needs at least one target.")
     wanted = checked_targets(order.targets, model)
-    choice = changed_choice(default_choice(wanted), _checked_rungs(order.rungs, model))
+    choice = changed_choice(default_choice(wanted), checked_rungs(order.rungs, model))
     aimed = replace(asked, target_vmafs=wanted, selection=choice)
     return aimed, read_throughput(choice, read_input)
 
@@ -388,7 +336,7 @@ def _filled(
         )
     probed = open_source(source, order.scoring, session)
     _cap_factors(order.caps, [row], order.encoding)
-    asked, throughput = _aimed(_asked(row, probed, order), order, _known_model(None))
+    asked, throughput = _aimed(_asked(row, probed, order), order, known_model(None))
     jobs = [(row, size) for size in asked.resolutions]
     workers = order.workers or session.probing.slots
     cells = sample_grid(
@@ -568,20 +516,6 @@ def _cap_factors(
             "are encoded. Leave out one of them."
         )
     return factors
-
-
-def _checked_rungs(rungs: RungOptions | None, model: VmafModel) -> RungOptions:
-    rungs = rungs or RungOptions()
-    if rungs.min_vmaf:  # 0 is a way to say that there is no limit
-        checked_score(rungs.min_vmaf, model, "A --min-vmaf")
-    if rungs.max_vmaf is not None:
-        checked_score(rungs.max_vmaf, model, "A --max-vmaf")
-    return rungs
-
-
-def _known_model(name: str | None) -> VmafModel:
-    """Find what is known of the model that scored a ladder, perhaps elsewhere."""
-    return BUILT_IN_MODELS.get(name or "", VmafModel(name or "the model", ceiling=math.inf))
 
 
 def _source_kbps(prepared: PreparedSource, points: Sequence[LadderPoint]) -> float | None:

@@ -13,13 +13,15 @@ from vmafx_tune.ladder.throughput import LogNormalThroughput, parse_throughputs
 from vmafx_tune.options import RungOptions
 from vmafx_tune.parsing import parse_resolution
 from vmafx_tune.results.rung_choice import RungChoice
+from vmafx_tune.scoring.targets import checked_score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vmafx_tune.ladder.throughput import Throughput
+    from vmafx_tune.model import VmafModel
 
-__all__ = ["changed_choice", "default_choice", "read_throughput", "size_rules"]
+__all__ = ["changed_choice", "checked_rungs", "default_choice", "read_throughput", "size_rules"]
 
 LIFTED = "none"
 """What lifts a rule of a saved ladder."""
@@ -46,6 +48,20 @@ def changed_choice(choice: RungChoice, options: RungOptions) -> RungChoice:
     if "throughput" in given:
         given.setdefault("spacing", Spacing.OPTIMAL)
     return replace(choice, **given)
+
+
+def checked_rungs(rungs: RungOptions | None, model: VmafModel) -> RungOptions:
+    """Return the options, or the defaults for None, if the model can give the scores in them.
+
+    Raises:
+        UsageError: It cannot.
+    """
+    rungs = rungs or RungOptions()
+    if rungs.min_vmaf:  # 0 is a way to say that there is no limit
+        checked_score(rungs.min_vmaf, model, "A --min-vmaf")
+    if rungs.max_vmaf is not None:
+        checked_score(rungs.max_vmaf, model, "A --max-vmaf")
+    return rungs
 
 
 def size_rules(options: RungOptions) -> RungChoice:

@@ -24,9 +24,10 @@ from vmafx_tune.source import display_size, open_source, pair_notes, read_source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from fractions import Fraction
     from pathlib import Path
 
-    from vmafx_tune.model import PoolMethod
+    from vmafx_tune.model import PoolMethod, Resolution, Source
     from vmafx_tune.ports import Scorer
     from vmafx_tune.results.score import Still
     from vmafx_tune.session import Session
@@ -139,20 +140,14 @@ def score(
     if stills is not None:
         check_folder(stills)
     with open_session(session, tools, sources, observe) as session:
-        source = open_source(reference, scoring, session)
-        encoded = read_source(distorted, session, session.reader.distorted)
-        display = display_size(scoring, source)
-        for note in pair_notes(source, encoded, display, allow_hdr=scoring.allow_hdr):
-            observe(Warned(note))
+        source, encoded, display = _open_pair(reference, distorted, scoring, session, observe)
         model = session.model(scoring.model, display)
         if min_score is not None:
             checked_score(min_score, model, "A minimum score")
-        span = overlap(source, encoded, offset) if offset else None
         scorer = session.scorer(scoring.backend, model, at_once=True, metrics=beside)
         with session.shares.taken():
             request = ScoreRequest(
-                reference=skip_frames(source, span.reference, span.n_frames) if span else source,
-                distorted=skip_frames(encoded, span.distorted, span.n_frames) if span else encoded,
+                *_overlapping(source, encoded, offset),
                 model=model,
                 display=display,
                 subsample=scoring.subsample,
@@ -163,26 +158,67 @@ def score(
             try:
                 result = run_score(request, scorer, scoring.pool, observe=observe)
             except FrameCountMismatchError as error:
-                raise (
-                    error if offset else with_step_hint(error, source, encoded, session)
-                ) from error
+                if offset:
+                    raise
+                raise with_step_hint(error, source, encoded, session) from error
         first_frame = max(0, -offset)
         result = replace(
-            result,
+            _detailed(result, asked, source.frame_rate, first_frame),
             reference_source=source,
             distorted_source=encoded,
             offset=offset,
-            metrics=pooled_metrics(
-                ({VMAF: result.scores.frames} if VMAF in asked else {}) | {**result.scores.metrics}
-            ),
-            worst_frames=worst_frames(result.scores, source.frame_rate, first_frame=first_frame),
-            worst_seconds=worst_seconds(result.scores, source.frame_rate, first_frame=first_frame),
         )
         if stills is not None:
             result = replace(result, stills=_stills(request, result, first_frame, stills, session))
-        notes = dict.fromkeys((*source_notes(source), *source_notes(encoded)))
-        hint = () if offset else step_notes(result, session)
-        return replace(result, notes=(*notes, *result.notes, *hint))
+        return replace(result, notes=_notes(result, session))
+
+
+def _open_pair(
+    reference: str | Path,
+    distorted: str | Path,
+    scoring: ScoringOptions,
+    session: Session,
+    observe: Observer,
+) -> tuple[Source, Source, Resolution]:
+    """Open both clips, and choose the size at which they are compared."""
+    source = open_source(reference, scoring, session)
+    encoded = read_source(distorted, session, session.reader.distorted)
+    display = display_size(scoring, source)
+    for note in pair_notes(source, encoded, display, allow_hdr=scoring.allow_hdr):
+        observe(Warned(note))
+    return source, encoded, display
+
+
+def _overlapping(reference: Source, distorted: Source, offset: int) -> tuple[Source, Source]:
+    """Leave out the frames of both clips that an offset leaves without a counterpart."""
+    if not offset:
+        return reference, distorted
+    span = overlap(reference, distorted, offset)
+    return (
+        skip_frames(reference, span.reference, span.n_frames),
+        skip_frames(distorted, span.distorted, span.n_frames),
+    )
+
+
+def _detailed(
+    result: ScoreResult, metrics: Sequence[str], frame_rate: Fraction, first_frame: int
+) -> ScoreResult:
+    """Add the metrics that were asked for, and where the clip is worst."""
+    vmaf_scores = {VMAF: result.scores.frames} if VMAF in metrics else {}
+    return replace(
+        result,
+        metrics=pooled_metrics(vmaf_scores | {**result.scores.metrics}),
+        worst_frames=worst_frames(result.scores, frame_rate, first_frame=first_frame),
+        worst_seconds=worst_seconds(result.scores, frame_rate, first_frame=first_frame),
+    )
+
+
+def _notes(result: ScoreResult, session: Session) -> tuple[str, ...]:
+    """Add what is worth knowing of the clips, and of frames that one may lack."""
+    clips = (result.reference_source, result.distorted_source)
+    of_clips = dict.fromkeys(note for clip in clips for note in source_notes(clip))
+    hint = () if result.offset else step_notes(result, session)
+    return (*of_clips, *result.notes, *hint)
 
 
 def _stills(

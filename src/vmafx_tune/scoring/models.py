@@ -37,6 +37,7 @@ __all__ = [
     "check_picture_size",
     "copy_model",
     "features_of",
+    "known_model",
     "load_custom_model",
     "model_version",
     "resolve_model",
@@ -136,6 +137,11 @@ def resolve_model(
     model = _resolve(name_or_path or "default", display, folders)
     check_picture_size(display, model)
     return model
+
+
+def known_model(name: str | None) -> VmafModel:
+    """Return what is known of a model that scored something, perhaps elsewhere."""
+    return BUILT_IN_MODELS.get(name or "", VmafModel(name or "the model", ceiling=math.inf))
 
 
 def _resolve(wanted: str, display: Resolution, model_dirs: Sequence[Path]) -> VmafModel:
