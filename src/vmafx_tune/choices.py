@@ -11,6 +11,7 @@ __all__ = [
     "CacheAction",
     "HlsScore",
     "Minimize",
+    "PerShot",
     "PoolMethod",
     "ProgressMode",
     "Proof",
@@ -85,6 +86,15 @@ class Minimize(StrEnum):
     """That of all titles on average."""
     WORST = "worst"
     """That of the title that loses the most."""
+
+
+class PerShot(StrEnum):
+    """How the shots of a source get settings of their own."""
+
+    SLOPE = "slope"
+    """Where the last bit gains each of them as much, so that the whole takes the fewest."""
+    CONSTANT = "constant"
+    """So that all of them score the same."""
 
 
 class Sampling(StrEnum):

@@ -23,6 +23,7 @@ from vmafx_tune.reports.charts.drawing import can_draw
 from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
 from vmafx_tune.scoring.libvmaf.library import load_libvmaf
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL
+from vmafx_tune.shots.detection import can_detect, detector_name
 
 if TYPE_CHECKING:
     from vmafx_tune.encoders.availability import Availability
@@ -76,6 +77,7 @@ def examine(session: Session) -> DoctorResult:
         _encoders(session),
         _packager(session),
         _charts(),
+        _shots(),
         _work_folder(session),
         _cache(),
     )
@@ -152,6 +154,20 @@ def _charts() -> DoctorCheck:
         )
     version = importlib.metadata.version("vl-convert-python")
     return replace(_found("charts", version, "vl-convert-python"), required=False)
+
+
+def _shots() -> DoctorCheck:
+    """Look for what finds cuts, which only `encode --per-shot` needs."""
+    if not can_detect():
+        return DoctorCheck(
+            name="shots",
+            ok=False,
+            value="",
+            detail="PySceneDetect is not installed.",
+            advice="To encode per shot, run `pip install 'vmafx-tune[shots]'`.",
+            required=False,
+        )
+    return replace(_found("shots", detector_name(), "PySceneDetect"), required=False)
 
 
 def _models(session: Session) -> DoctorCheck:

@@ -416,6 +416,8 @@ class EncodeSpec:
             soon as that is certain; None for no limit. It changes no byte of an encode.
         caps: Caps that follow from the average of the same encode without them, which is made
             first; None for none.
+        joinable: Whether its stream has the headers of encodes of other qualities, so that it can
+            be joined to them.
     """
 
     source: Source
@@ -429,6 +431,7 @@ class EncodeSpec:
     gop_frames: int | None = None
     max_bitrate_kbps: float | None = None
     caps: CapFactors | None = None
+    joinable: bool = False
 
     def capped(self, caps: Caps | None) -> EncodeSpec:
         """Return the encode with caps as arguments of its own, in place of factors."""

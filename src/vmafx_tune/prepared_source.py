@@ -271,7 +271,7 @@ class PreparedSource:
         prober = self.session.prober()
         self.session.whole = self.source if self.sample is None or self.encoding.verify else None
         if self.chunks:
-            at_once = self._part_workers(rows, len(self.chunks), workers)
+            at_once = self.part_workers(rows, len(self.chunks), workers)
             chunked = self.session.chunked(prober, self.chunks, self.source, workers=at_once)
             return chunked, self.prescan(prober)
         if self.sample is None:
@@ -281,12 +281,13 @@ class PreparedSource:
             self.sample,
             self.source,
             lead_in=_SAMPLE_LEAD_IN,
-            workers=self._part_workers(rows, len(self.sample.segments), workers),
+            workers=self.part_workers(rows, len(self.sample.segments), workers),
         )
         looks = self.prescan(prober)
         return (prober, (*looks, sampled)) if self.encoding.verify else (sampled, looks)
 
-    def _part_workers(self, rows: Sequence[EncoderRow], parts: int, workers: int) -> int:
+    def part_workers(self, rows: Sequence[EncoderRow], parts: int, workers: int = 1) -> int:
+        """Choose how many parts of the source to probe at once, by each of `workers` searches."""
         if self.session.probing.slots is not None:
             return share_of(self.session.probing.slots, workers)
         return min(

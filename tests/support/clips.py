@@ -22,6 +22,7 @@ __all__ = ["N_FRAMES", "RATE", "SIZE", "ClipFactory"]
 SIZE = Resolution(160, 90)
 N_FRAMES = 12
 RATE = Fraction(25)
+_SHOT_SIZE = Resolution(192, 108)
 _LOSSLESS_H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-qp", "0")
 _LOSSLESS = ("-c:v", "ffv1")
 
@@ -66,6 +67,20 @@ class ClipFactory:
         """Two shots that have nothing in common; the second starts at frame `cut`."""
         name = f"two-halves-{cut}-{n_frames}.mp4"
         return self.encode(name, pictures.two_halves(cut), range(n_frames), _LOSSLESS_H264)
+
+    def three_shots(self, *, size: Resolution = _SHOT_SIZE) -> Path:
+        """Shots of 37, 41 and 50 frames: a test picture, a zoom, and noise on a plain colour."""
+        source = f"s={size}:r={RATE}"
+        scenes = (f"testsrc2={source}", f"mandelbrot={source}", f"color=c=navy:{source}")
+        inputs = [word for scene in scenes for word in ("-f", "lavfi", "-i", scene)]
+        graph = (
+            "[0]trim=end_frame=37[a];[1]trim=end_frame=41[b];"
+            "[2]trim=end_frame=50,noise=alls=40:allf=t:all_seed=7[c];[a][b][c]concat=n=3"
+        )
+        cut = ("-filter_complex", graph, "-pix_fmt", "yuv420p", *_LOSSLESS)
+        return self._made(
+            f"three-shots-{size}.mkv", lambda path: self.run(*inputs, *cut, str(path))
+        )
 
     def dropped(self, frame: int, *, n_frames: int = N_FRAMES) -> Path:
         """The moving clip of `n_frames` without the frame of that number."""

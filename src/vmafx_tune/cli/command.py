@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from vmafx_tune.choices import PerShot
 from vmafx_tune.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 
-__all__ = ["GroupedCommand", "PlainGroup", "read_plainly", "split_examples"]
+__all__ = ["GroupedCommand", "PlainGroup", "read_plainly", "split_examples", "with_implied"]
 
 
 _LEADING: Mapping[str | None, tuple[str, ...]] = MappingProxyType(
@@ -37,6 +38,9 @@ _LEADING: Mapping[str | None, tuple[str, ...]] = MappingProxyType(
 )
 """The options that most runs need, by command; the help lists them first."""
 
+_IMPLIED: Mapping[str, tuple[str, ...]] = MappingProxyType({"--per-shot": tuple(PerShot)})
+"""The values of options that may stand alone, which then means the first of them."""
+
 
 class _PlainHelp:
     """Has values read plainly, and examples written one a line."""
@@ -48,7 +52,7 @@ class _PlainHelp:
         """Read the command line."""
         read_plainly(self.get_params(ctx))
         parent: Any = super()
-        read: list[str] = parent.parse_args(ctx, args)
+        read: list[str] = parent.parse_args(ctx, with_implied(args))
         return read
 
     def format_help_text(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer passes it
@@ -97,6 +101,21 @@ def split_examples(text: str) -> tuple[str, list[str]]:
     """Split a command's docstring into its description and its examples, one a line."""
     description, _, examples = text.partition("\n\nExamples:\n")
     return description, [line.strip() for line in examples.splitlines() if line.strip()]
+
+
+def with_implied(args: list[str]) -> list[str]:
+    """Write out the values of options that stand alone."""
+    end = args.index("--") if "--" in args else len(args)
+    return [
+        f"{word}={_IMPLIED[word][0]}"
+        if word in _IMPLIED and place < end and not _is_value(word, args[place + 1 : place + 2])
+        else word
+        for place, word in enumerate(args)
+    ]
+
+
+def _is_value(option: str, following: list[str]) -> bool:
+    return any(word in _IMPLIED[option] for word in following)
 
 
 def read_plainly(parameters: Iterable[Any]) -> None:

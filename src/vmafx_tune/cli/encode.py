@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vmafx_tune.choices import PerShot
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import (
     EXIT_CODES,
@@ -40,6 +41,20 @@ class EncodeOptions(SearchOptions):
         metavar="VMAF,…",
         help="Lower targets to try in turn if the target is out of reach.",
     )
+    per_shot: PerShot | None = option(
+        "--per-shot",
+        default=None,
+        metavar="slope|constant",
+        help="Cut the source at scene changes, and give each shot a setting of its own if the "
+        "whole then takes fewer bits. slope, which --per-shot alone means, takes the fewest; "
+        "constant keeps the quality of all shots equal. Needs the extra [shots].",
+    )
+    min_shot_s: float = option(
+        "--min-shot",
+        default=1.0,
+        metavar="SECONDS",
+        help="With --per-shot: merge shots that are shorter than this.",
+    )
 
 
 def encode_arguments(
@@ -59,6 +74,8 @@ def encode_arguments(
     return {
         **search_arguments(asked, encoding, scoring),
         "fallback_targets": parse_numbers(fallbacks, "fallback target") if fallbacks else (),
+        "per_shot": asked.per_shot,
+        "min_shot_s": asked.min_shot_s,
         "delivery": delivery,
     }
 
@@ -97,6 +114,7 @@ def encode(
     Examples:
         vmafx-tune encode -r film.mkv -t 95 -o film-95.mkv
         vmafx-tune encode -r film.mkv -c libsvtav1 -t 93 -o film-av1.mp4 --audio opus:128
+        vmafx-tune encode -r film.mkv -t 93 -o film-93.mkv --per-shot
     """
     with running(display, "encode", tools=tools, sources=sources, chart=chart) as run:
         import vmafx_tune

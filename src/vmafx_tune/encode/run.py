@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vmafx_tune import shell
 from vmafx_tune._version import __version__
@@ -15,10 +15,11 @@ from vmafx_tune.choices import Proof
 from vmafx_tune.encode.delivery import check_output, deliver
 from vmafx_tune.encode.kept import KeptEncodes
 from vmafx_tune.encode.muxing import Muxer
+from vmafx_tune.encode.per_shot import PerShotRun, checked_mode
 from vmafx_tune.encode.streams import audio_form, checked_subtitles, container_of
 from vmafx_tune.errors import ToolOutputError, UsageError
 from vmafx_tune.events import FramesDone, JobFinished, JobStarted, Observer, ignore
-from vmafx_tune.formatting import given
+from vmafx_tune.formatting import given, quality
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.options import DEFAULT_ENCODERS, DEFAULT_TARGET, DeliveryOptions
 from vmafx_tune.prepared_source import PreparedSource, checked_max_bitrate, row_of
@@ -31,14 +32,18 @@ from vmafx_tune.source import open_source, source_notes
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from vmafx_tune.choices import PerShot
     from vmafx_tune.encode.streams import Container
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.events import Event
     from vmafx_tune.model import EncodeSpec, Probe, Source
     from vmafx_tune.options import EncodingOptions, ScoringOptions, SourceOptions, ToolOptions
     from vmafx_tune.ports import ProbeProgress
+    from vmafx_tune.results.per_shot import PerShotEncode
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.session import Session
+    from vmafx_tune.shots.joined import JoinedShots
+    from vmafx_tune.shots.run import WholeScores
 
 __all__ = ["encode"]
 
@@ -57,6 +62,8 @@ def encode(
     fallback_targets: Sequence[float] = (),
     max_bitrate_kbps: float | None = None,
     require: Sequence[str] = (),
+    per_shot: PerShot | str | None = None,
+    min_shot_s: float = 1.0,
     delivery: DeliveryOptions | None = None,
     encoding: EncodingOptions | None = None,
     scoring: ScoringOptions | None = None,
@@ -79,6 +86,10 @@ def encode(
         fallback_targets: Lower targets to try in turn where `target` cannot be reached.
         max_bitrate_kbps: What the video may have; None for no limit.
         require: Further conditions that it must meet, such as `vmaf.p5>=85` or `cambi.mean<=5`.
+        per_shot: `slope` or `constant` to cut the source at scene changes, give each shot a setting
+            of its own, and deliver that where it takes fewer bits than the best single setting:
+            with equal slopes the fewest that there are, or equal quality; None for one setting.
+        min_shot_s: Seconds that a shot lasts at least.
         delivery: What the output holds, and when it is written.
         encoding: Preset, range of the quality knob, further encoder arguments. A sample leads to
             the answer, which is measured on the whole source all the same.
@@ -102,6 +113,8 @@ def encode(
     delivery, path = delivery or DeliveryOptions(), Path(output)
     container, audio = container_of(path), audio_form(delivery.audio)
     subtitles = checked_subtitles(delivery.subtitles)
+    row = row_of(encoder)
+    mode = checked_mode(per_shot, encoding, row)
     check_output(path, force=delivery.force)
     with open_session(session, tools, sources, observe) as session:
         probed = open_source(source, scoring, session)
@@ -109,15 +122,18 @@ def encode(
         prepared = PreparedSource.prepare(
             probed, _measured_whole(encoding), scoring, session, require=require
         )
-        row, targets = row_of(encoder), (target, *sorted(fallback_targets, reverse=True))
+        targets = (target, *sorted(fallback_targets, reverse=True))
         _check_codec(row, container, path)
         requests = _requests(prepared, row, targets, max_bitrate_kbps, delivery)
         muxer = Muxer(session, prepared.source, container, audio=audio, subtitles=subtitles)
+        shots = PerShotRun(prepared, row, requests[0], mode, min_shot_s)
         with _keeping(prepared, row, requests[0]) as kept:
-            result = _searched(prepared, row, requests, delivery, kept)
-            notes = (*source_notes(probed), *prepared.notes, *muxer.notes, *result.notes)
-            result = prepared.noted(replace(result, notes=notes))
-            written = _delivered(result, requests[0], muxer, path, delivery, kept)
+            single = _searched(prepared, row, requests, delivery, kept, shots.whole)
+            with shots.answered(single, muxer) as (found, joined):
+                notes = (*source_notes(probed), *prepared.notes, *muxer.notes, *found.notes)
+                result = _noted(replace(found, notes=notes), prepared)
+                encoded = _encoded(result, delivery, kept, joined)
+                written = _delivered(result, requests[0], muxer, path, delivery, encoded)
             wall_time_ms = (time.monotonic() - started) * 1000
             return replace(result, output=written, wall_time_ms=wall_time_ms)
 
@@ -172,12 +188,14 @@ def _searched(
     requests: Sequence[SearchRequest],
     delivery: DeliveryOptions,
     kept: KeptEncodes,
+    whole: WholeScores,
 ) -> EncodeResult:
     """Search until the answer's encode is at hand, just as it was measured."""
     observe, request = prepared.session.observe, requests[0]
 
     def see(event: Event) -> None:
         kept.see(event)
+        whole.see(event)
         observe(event)
 
     usual = Proof.FULL if request.sample is None else Proof.NONE
@@ -206,28 +224,58 @@ def _searched(
     )
 
 
+def _noted(result: EncodeResult, prepared: PreparedSource) -> EncodeResult:
+    """Add to the notes what only the source's file tells of the encode that is delivered."""
+    found = result.per_shot
+    if found is None or not found.delivered:
+        return prepared.noted(result)
+    delivered = replace(result, bitrate_kbps=found.bitrate_kbps, size_bytes=found.size_bytes)
+    return replace(result, notes=prepared.noted(delivered).notes)
+
+
+class _Encoded(NamedTuple):
+    """What is to be delivered: what was measured, and the files of its encode, in order."""
+
+    answer: Probe
+    files: Sequence[Path]
+    joined: bool = False
+
+
+def _encoded(
+    result: EncodeResult,
+    delivery: DeliveryOptions,
+    kept: KeptEncodes,
+    joined: JoinedShots | None,
+) -> _Encoded | None:
+    """Find what is to be delivered; None where nothing is."""
+    if joined is not None:
+        return _Encoded(joined.probe, [joined.path], joined=True)
+    answer = _deliverable(result, delivery)
+    return None if answer is None else _Encoded(answer, kept.files(answer))
+
+
 def _delivered(
     result: EncodeResult,
     request: SearchRequest,
     muxer: Muxer,
     path: Path,
     delivery: DeliveryOptions,
-    kept: KeptEncodes,
+    encoded: _Encoded | None,
 ) -> Output | None:
-    """Deliver the answer's encode; returns None where nothing is to be delivered."""
-    answer, session = _deliverable(result, delivery), muxer.session
-    if answer is None:
+    """Deliver an encode; returns None where there is none."""
+    if encoded is None:
         return None
-    spec = replace(request.template.encode, quality=answer.quality)
-    settings = _settings(spec, answer, session) if delivery.tag else None
+    answer, session = encoded.answer, muxer.session
+    spec = replace(request.template.encode, quality=result.best_crf)
+    settings = _settings(spec, answer, session, result.per_shot if encoded.joined else None)
     with _shown(result, session) as on_progress:
         return deliver(
             answer,
-            kept.files(answer),
+            encoded.files,
             spec,
             muxer,
             path,
-            settings=settings,
+            settings=settings if delivery.tag else None,
             cancel=session.cancel,
             on_progress=on_progress,
         )
@@ -281,15 +329,22 @@ def _limit_kbps(
     return min(filter(None, (limit_kbps, source_kbps * percent / 100)))
 
 
-def _settings(spec: EncodeSpec, answer: Probe, session: Session) -> str:
+def _settings(
+    spec: EncodeSpec, answer: Probe, session: Session, per_shot: PerShotEncode | None
+) -> str:
     """Say how an encode was made, for the file: with names of files, but not where they were."""
     nameless = replace(spec.source, path=Path(spec.source.path.name))
+    told = f"vmafx-tune {__version__}; {answer.encoder_version}; "
+    if per_shot is not None:
+        spec = replace(spec, joinable=True)
+        lowest, highest = (f([shot.crf for shot in per_shot.shots]) for f in (min, max))
+        told += (
+            f"{len(per_shot.shots)} shots ({per_shot.mode}) at {quality(lowest)} to "
+            f"{quality(highest)} in place of {quality(spec.quality)} in "
+        )
     command = session.user_command(replace(spec, source=nameless))
     program = Path(command[0]).name
-    return (
-        f"vmafx-tune {__version__}; {answer.encoder_version}; "
-        f"{shell.join((program, *command[1:]), one_line=True)}"
-    )
+    return f"{told}{shell.join((program, *command[1:]), one_line=True)}"
 
 
 @contextmanager

@@ -224,14 +224,17 @@ def join_command(
 def output_name(spec: EncodeSpec, row: EncoderRow) -> str:
     """Name an encode after its source, encoder and quality: `clip.libx264.crf23.mp4`.
 
-    That of an excerpt names its frames too: `clip.libx264.crf23.frames0-249.mp4`. Of a long name
-    as much is kept as file systems take, with a digest that tells it from others.
+    That of an excerpt names its frames too: `clip.libx264.crf23.frames0-249.mp4`. One that joins
+    several qualities has none: `clip.libx264.per-shot.mp4`. Of a long name as much is kept as file
+    systems take, with a digest that tells it from others.
     """
     size = f".{spec.size}" if spec.size else ""
     quality = f"{row.knob.label}{Knob.text(spec.quality)}"
     frames = ""
     if (part := spec.source.excerpt) is not None:
         frames = f".frames{part.first_frame}-{part.first_frame + part.n_frames - 1}"
+    elif spec.joinable:
+        quality = "per-shot"
     suffix = f"{size}.{row.name}.{quality}{frames}.mp4"
     return f"{_shortened(spec.source.path.stem, _MAX_NAME_BYTES - len(suffix))}{suffix}"
 
@@ -260,6 +263,7 @@ def _output_options(spec: EncodeSpec, row: EncoderRow) -> dict[str, Any]:
             first_field=row.first_field(spec),
             full_range=is_full_range(spec),
             chroma_location=row.chroma_location(spec),
+            joinable=spec.joinable,
         ),
     }
     if (pix_fmt := row.pixel_format(spec)) is not None:

@@ -64,6 +64,8 @@ _X264 = EncoderRow(
     version_pattern=r"264 - core (.+?) - H\.264",
     version_label="x264 core",
     url="https://trac.ffmpeg.org/wiki/Encode/H.264",
+    # Else the picture parameters have the CRF in them.
+    join_templates=(("x264-params", "stitchable=1"),),
     # Its own limit: two rows of macroblocks for each thread.
     lines_per_thread=32,
     effort=1.0,
@@ -88,6 +90,8 @@ _X265 = EncoderRow(
     version_pattern=r"HEVC encoder version (\S+)",
     version_label="x265",
     url="https://x265.readthedocs.io/en/stable/cli.html",
+    # Else the headers list all settings, the CRF among them.
+    join_templates=(("x265-params", "info=0"),),
     # Wavefronts: a row of coding tree units for each thread.
     lines_per_thread=64,
     effort=2.0,
@@ -118,6 +122,7 @@ _SVT_AV1 = EncoderRow(
     gop_templates=(("g", "{gop}"), ("svtav1-params", "scd=0:irefresh-type=2")),
     fraction_option="svtav1-params",
     odd_sizes=True,
+    join_templates=(),
     version_pattern=r"SVT-AV1 Encoder Lib (\S+)",
     version_label="SVT-AV1",
     url="https://gitlab.com/AOMediaCodec/SVT-AV1/-/blob/master/Docs/Parameters.md",
@@ -145,6 +150,7 @@ _AOM = EncoderRow(
     gop_templates=_FIXED_GOP,
     chroma=_ALL_CHROMA,
     odd_sizes=True,
+    join_templates=(),
     version_pattern=r"\[libaom-av1 @ [^\]]*\] (?:\[\w+\] )?(v?\d\S*)",
     version_label="libaom",
     url="https://trac.ffmpeg.org/wiki/Encode/AV1#libaom",
@@ -173,6 +179,7 @@ _VP9 = EncoderRow(
     gop_templates=_FIXED_GOP,
     chroma=_COLOUR_CHROMA,
     odd_sizes=True,
+    join_templates=(),
     version_pattern=r"\[libvpx-vp9 @ [^\]]*\] (?:\[\w+\] )?(v?\d\S*)",
     version_label="libvpx",
     url="https://trac.ffmpeg.org/wiki/Encode/VP9",

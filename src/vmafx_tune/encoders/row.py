@@ -78,6 +78,8 @@ class EncoderRow:
         opening_weight: How much of the first keyframe of a part of a clip counts for the clip's
             bitrate, from 0 to 1: most encoders spend more on it than on any keyframe later on, and
             the whole clip has one of them.
+        join_templates: Output options with which encodes of all qualities have the same headers, so
+            that they can follow each other in one stream; None where they cannot.
         kind: What it runs on: `software`, or the hardware's interface.
         caps: Whether ffmpeg's `-maxrate` and `-bufsize` limit it at constant quality.
     """
@@ -107,6 +109,7 @@ class EncoderRow:
     lines_per_thread: int | None = None
     effort: float = 0.0
     opening_weight: float = 0.0
+    join_templates: tuple[tuple[str, str], ...] | None = None
     kind: str = "software"
     caps: bool = False
 
@@ -170,6 +173,7 @@ class EncoderRow:
         *,
         full_range: bool = False,
         chroma_location: str | None = None,
+        joinable: bool = False,
     ) -> dict[str, str]:
         """Build the encoder's ffmpeg options.
 
@@ -182,6 +186,7 @@ class EncoderRow:
             first_field: `tff` or `bff` to code fields; None to code frames.
             full_range: Whether the samples have full range, which an encoder may have to be told.
             chroma_location: Where chroma samples lie, which it may have to be told likewise.
+            joinable: Whether encodes of other qualities are to have the same headers.
 
         Returns:
             Option names without the dash, with their values.
@@ -209,6 +214,8 @@ class EncoderRow:
         if chroma_location is not None:
             told = [pair for place, *pair in self.location_templates if place == chroma_location]
             options = _joined(options, told)
+        if joinable:
+            options = _joined(options, self.join_templates or ())
         return options
 
     def first_field(self, spec: EncodeSpec) -> str | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.media.headers import SampleEntry
 
-__all__ = ["codec_string"]
+__all__ = ["codec_string", "decoder_configuration"]
 
 # The version and flags with which some of the boxes begin.
 _FULL_BOX = 4
@@ -35,13 +35,7 @@ def codec_string(path: Path) -> str:
     Raises:
         UnreadableSourceError: It is not an MP4 with video in one of these codecs.
     """
-    entry = video_sample_entry(path)
-    if entry.kind not in _WRITERS:
-        known = ", ".join(_WRITERS)
-        raise UnreadableSourceError(
-            f"'{path}' contains '{entry.kind}' video, for which no codec string is known. Known "
-            f"kinds are {known}."
-        )
+    entry = _known_entry(path)
     record, write = _WRITERS[entry.kind]
     try:
         return f"{entry.kind}.{write(entry.boxes[record], _colour(entry))}"
@@ -50,6 +44,32 @@ def codec_string(path: Path) -> str:
             f"'{path}' contains '{entry.kind}' video without a complete '{record}' box, so its "
             "codec string is unknown. Encode or mux it again."
         ) from error
+
+
+def decoder_configuration(path: Path) -> bytes:
+    """Read what an MP4 file tells a decoder of its video before the first packet.
+
+    Streams that have it in common can follow each other in one track.
+
+    Args:
+        path: As for `codec_string`.
+
+    Raises:
+        UnreadableSourceError: As for `codec_string`.
+    """
+    entry = _known_entry(path)
+    return entry.kind.encode() + entry.boxes.get(_WRITERS[entry.kind][0], b"")
+
+
+def _known_entry(path: Path) -> SampleEntry:
+    entry = video_sample_entry(path)
+    if entry.kind not in _WRITERS:
+        known = ", ".join(_WRITERS)
+        raise UnreadableSourceError(
+            f"'{path}' contains '{entry.kind}' video, for which no codec string is known. Known "
+            f"kinds are {known}."
+        )
+    return entry
 
 
 @frozen

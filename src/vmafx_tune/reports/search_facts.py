@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vmafx_tune import formatting
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vmafx_tune.results.encode import EncodeResult, Output
+    from vmafx_tune.results.per_shot import PerShotEncode
     from vmafx_tune.results.search import ProbeSummary, SearchResult
 
 __all__ = [
@@ -23,10 +25,14 @@ __all__ = [
     "delivery",
     "encode_name",
     "heading",
+    "more_shots",
     "probe_sheet",
     "remarks",
+    "shot_sheet",
     "took",
 ]
+
+_MOST_SHOTS = 40
 
 
 def encode_name(result: SearchResult) -> str:
@@ -156,14 +162,46 @@ def _remark(result: SearchResult, probe: ProbeSummary) -> str:
     return "next worse, misses" if probe == result.next_worse else ""
 
 
+def shot_sheet(found: PerShotEncode, codec: str) -> Sheet:
+    """Tabulate the shots; of very many, the first ones."""
+    return Sheet(
+        (
+            Heading("Shot"),
+            Heading("Start"),
+            Heading("Frames"),
+            Heading("CRF"),
+            Heading("VMAF"),
+            Heading("kb/s"),
+        ),
+        tuple(
+            (
+                str(number),
+                formatting.time_code(Fraction(shot.start_s)),
+                str(shot.n_frames),
+                facts.setting(codec, shot.crf),
+                formatting.vmaf(shot.vmaf_score),
+                formatting.bitrate(shot.bitrate_kbps),
+            )
+            for number, shot in enumerate(found.shots[:_MOST_SHOTS], start=1)
+        ),
+    )
+
+
+def more_shots(found: PerShotEncode) -> str:
+    """Say how many shots the sheet leaves out; empty where it has all."""
+    left = len(found.shots) - _MOST_SHOTS
+    return f"{counted(left, 'more shot')} in the JSON document." if left > 0 else ""
+
+
 def delivery(result: EncodeResult, output: Output) -> list[tuple[str, str]]:
-    """List what was delivered, beside its name."""
+    """List what was delivered, beside its name; what does not apply is empty."""
     size = formatting.file_size(output.size_bytes)
     return [
         ("Size", f"{size}, {_change(output.size_percent)}"),
-        ("Video", f"{encode_name(result)}, {formatting.bitrate(result.bitrate_kbps)} kb/s"),
+        ("Video", _video(result)),
         ("VMAF", _quality(result)),
         ("Proof", _proof(result)),
+        ("Shots", "" if result.per_shot is None else _compared_shots(result, result.per_shot)),
         ("Streams", _streams(output)),
         ("Took", took(result)),
     ]
@@ -174,13 +212,42 @@ def _change(percent: float) -> str:
     return f"{abs(change):.0f} % {'more' if change > 0 else 'less'} than the source"
 
 
+def _video(result: EncodeResult) -> str:
+    found = result.per_shot
+    if found is None or not found.delivered:
+        return f"{encode_name(result)}, {formatting.bitrate(result.bitrate_kbps)} kb/s"
+    return (
+        f"{result.codec} {_settings(result, found)}, {formatting.bitrate(found.bitrate_kbps)} kb/s"
+    )
+
+
+def _settings(result: EncodeResult, found: PerShotEncode) -> str:
+    """Say what shots were encoded at: `crf 21 to 34`."""
+    crfs = sorted({shot.crf for shot in found.shots})
+    ends = map(formatting.quality, (crfs[0], crfs[-1]) if len(crfs) > 1 else crfs)
+    return f"{facts.knob(result.codec)} {' to '.join(ends)}"
+
+
+def _compared_shots(result: EncodeResult, found: PerShotEncode) -> str:
+    """Hold the shots' own settings against the single one."""
+    saving = found.saving_percent
+    change = f"{abs(saving):.1f} % {'less' if saving > 0 else 'more'} than at"
+    single = f"{encode_name(result)}, {formatting.bitrate(result.bitrate_kbps)} kb/s"
+    told = f"{len(found.shots)}, {change} {single}"
+    if not found.delivered:
+        told += f"; not delivered ({_settings(result, found)})"
+    return f"{told}; {counted(found.probes, 'probe')} of {found.grid_probes}"
+
+
 def _quality(result: EncodeResult) -> str:
-    pooled, target = result.vmaf_pooled, result.target_vmaf
-    found = f"{formatting.vmaf(result.vmaf_score, target=target)} for {formatting.given(target)}"
+    shots = result.per_shot
+    of = shots if shots is not None and shots.delivered else result
+    pooled, target = of.vmaf_pooled, result.target_vmaf
+    found = f"{formatting.vmaf(of.vmaf_score, target=target)} for {formatting.given(target)}"
     if pooled is None:
         return found
     told = [f"{found} ({result.pool.value})", f"p5 {formatting.vmaf(pooled.p5)}"]
-    worst = result.worst_second
+    worst = of.worst_second
     if worst is not None:
         told.append(f"worst second {formatting.vmaf(worst.vmaf_score)} at {worst.time_code}")
     return ", ".join(told)
@@ -188,6 +255,8 @@ def _quality(result: EncodeResult) -> str:
 
 def _proof(result: EncodeResult) -> str:
     proof = facts.proof(result)
+    if result.per_shot is not None and result.per_shot.delivered:
+        return "measured as a whole"
     worse = result.next_worse
     if worse is None:
         return proof

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from vmafx_tune.results.measurement import WorstSecond
+from vmafx_tune.results.per_shot import PerShotEncode
 from vmafx_tune.results.record import NotNegative, PathText, Positive, Record, Span
 from vmafx_tune.results.search import SearchResult
 
@@ -87,5 +88,9 @@ class EncodeResult(SearchResult):
     command: ClassVar[str] = "encode"
     worst_second: WorstSecond | None = None
     """The worst second of the encode at `best_crf`; null where frames were left out of scoring."""
+    per_shot: PerShotEncode | None = None
+    """With --per-shot: the encode that joins the shots, each at a setting of its own. Where it is
+    `delivered`, it is what the file has; `best_crf` and what goes with it are of the single setting
+    all the same. Null where shots were not asked for, or no encode of them reached the target."""
     output: Output | None = None
     """The delivered file; null where none was written."""

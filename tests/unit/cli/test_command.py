@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vmafx_tune.cli.app import COMMANDS, app, function_of
+from vmafx_tune.cli.command import with_implied
 
 
 def sections(command: str) -> dict[str, list[str]]:
@@ -71,3 +72,19 @@ def test_each_example_stands_on_one_line(command: str) -> None:
     examples = sections(command)["Examples"]
     assert examples
     assert all(line.startswith(f"  vmafx-tune {command}") for line in examples)
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("--per-shot", "--per-shot=slope"),
+        ("--per-shot -t 93", "--per-shot=slope -t 93"),
+        ("--per-shot film.mkv", "--per-shot=slope film.mkv"),
+        ("--per-shot constant", "--per-shot constant"),
+        ("--per-shot=constant", "--per-shot=constant"),
+        ("-- --per-shot", "-- --per-shot"),
+        ("", ""),
+    ],
+)
+def test_an_option_that_may_stand_alone_then_has_its_usual_value(typed: str, read: str) -> None:
+    assert with_implied(typed.split()) == read.split()

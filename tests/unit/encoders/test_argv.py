@@ -246,6 +246,25 @@ def test_the_output_name_carries_a_fractional_quality() -> None:
     assert output_name(make_spec(quality=23.5), encoder_row("libx264")).endswith(".crf23.5.mp4")
 
 
+def test_the_output_name_of_joined_shots_has_no_quality() -> None:
+    spec = replace(make_spec(), joinable=True)
+    assert output_name(spec, encoder_row("libx264")) == "clip.libx264.per-shot.mp4"
+
+
+@pytest.mark.parametrize(
+    ("encoder", "parameters"),
+    [
+        ("libx264", "sync-lookahead=0:stitchable=1"),
+        ("libx265", "info=0"),
+    ],
+)
+def test_encodes_that_are_to_be_joined_have_headers_without_their_quality(
+    encoder: str, parameters: str
+) -> None:
+    command = user_command(replace(make_spec(encoder), joinable=True), encoder_row(encoder), FFMPEG)
+    assert command[command.index(f"-{encoder.removeprefix('lib')}-params") + 1] == parameters
+
+
 def test_the_output_name_of_an_excerpt_carries_its_frames() -> None:
     source = replace(make_source(), excerpt=Excerpt(250, 125, Fraction(10)))
     name = output_name(make_spec(source=source), encoder_row("libx264"))

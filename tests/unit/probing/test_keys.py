@@ -252,7 +252,7 @@ def test_every_field_of_a_specification_is_accounted_for() -> None:
     encode = {field.name for field in dataclasses.fields(EncodeSpec)}
     assert encode == {
         "source", "encoder", "quality", "preset", "extra_args", "size", "threads", "depth",
-        "gop_frames", "max_bitrate_kbps", "caps",
+        "gop_frames", "max_bitrate_kbps", "caps", "joinable",
     }  # fmt: skip
     probe = {field.name for field in dataclasses.fields(ProbeSpec)}
     assert probe == {"encode", "model", "display", "subsample", "threads", "metrics"}

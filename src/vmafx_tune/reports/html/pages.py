@@ -144,7 +144,16 @@ def _encode(result: EncodeResult) -> _Article:
         else [("Output", str(output.path)), *search_facts.delivery(result, output)]
     )
     circumstances = search_facts.circumstances(result, with_time=output is None)
-    return search_facts.heading(result), [*delivered, *circumstances], _searched(result)
+    return search_facts.heading(result), [*delivered, *circumstances], _encoded(result)
+
+
+def _encoded(result: EncodeResult) -> Iterator[str]:
+    if result.per_shot is not None:
+        yield elements.heading("Shots")
+        yield elements.table(search_facts.shot_sheet(result.per_shot, result.codec))
+        if more := search_facts.more_shots(result.per_shot):
+            yield elements.paragraph(more, "hint")
+    yield from _searched(result)
 
 
 def _compare(result: CompareResult) -> _Article:

@@ -1,0 +1,1 @@
+"""Shots: settings of their own for the parts of a film between two cuts."""
