@@ -36,6 +36,7 @@ __all__ = [
     "TRANSFERS",
     "chroma_location",
     "common_scoring_format",
+    "depth_of_planar",
     "frame_size_bytes",
     "pixel_format",
     "planar_depth",
@@ -113,6 +114,18 @@ def planar_format(chroma: str, depth: int) -> str:
         ffmpeg's name; little-endian above 8 bits.
     """
     return f"yuv{chroma}p" if depth == 8 else f"yuv{chroma}p{depth}le"
+
+
+def depth_of_planar(name: str) -> int:
+    """Return the bits per sample of a `planar_format`, without what describes all formats."""
+    return _PLANAR_DEPTHS[name]
+
+
+_PLANAR_DEPTHS = {
+    planar_format(chroma, depth): depth
+    for chroma in CHROMA_STEPS.keys() - {_GREY}
+    for depth in _SCORING_DEPTHS
+}
 
 
 def frame_size_bytes(name: str, resolution: Resolution) -> int:

@@ -13,6 +13,7 @@ from vmafx_tune.colours import common_colours, same_matrix, stated_colours
 from vmafx_tune.frozen import frozen
 from vmafx_tune.media.pixel_formats import (
     common_scoring_format,
+    depth_of_planar,
     pixel_format,
     planar_depth,
     planar_format,
@@ -97,7 +98,7 @@ class ScoringPlan:
     @property
     def bit_depth(self) -> int:
         """Bits per sample of `pix_fmt`."""
-        return pixel_format(self.pix_fmt).bit_depth
+        return depth_of_planar(self.pix_fmt)
 
 
 def plan_scoring(request: ScoreRequest) -> ScoringPlan:

@@ -9,7 +9,8 @@ import pytest
 
 from tests.unit.scoring.builders import a_source
 from vmafx_tune.errors import FrameCountMismatchError, UsageError
-from vmafx_tune.score.offset import Look, look_plan, overlap, shift_hint, shift_of
+from vmafx_tune.score.offset import overlap
+from vmafx_tune.score.shift import Look, look_plan, shift_hint, shift_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
