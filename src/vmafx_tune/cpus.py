@@ -84,6 +84,9 @@ def _quota() -> int:
         return 1 << 30
 
 
+# With more threads than that, libvmaf hardly gets faster.
+_SCORING_SCALES_TO = 12
+
 # Each job in turn starts, writes, or changes from encode to score, and leaves processors idle.
 _SPARE = 1
 
@@ -190,6 +193,18 @@ class CoreShares:
         with self._lock:
             return share_of(self._cpus, max(1, len(self._takers)))
 
+    def spare(self, busy: int) -> int:
+        """Tell how much more work, each piece filling `busy` processors, finds them idle.
+
+        Args:
+            busy: At least 1.
+
+        Returns:
+            From 0.
+        """
+        with self._lock:
+            return max(0, self._cpus // busy - len(self._takers))
+
 
 # Measured with libvmaf 2.3.1 and 3.2, and ffmpeg's decoders of two clips at once: each thread of
 # libvmaf has its own planes for every feature, and the decoders and queues hold so many pictures.
@@ -271,6 +286,20 @@ class LocalCores:
             At least 1, and no more than there are parts.
         """
         return self._workers([(row, size)] * parts, share_of(available_cpus(), beside))
+
+    def busy(self, row: EncoderRow, size: Resolution) -> int:
+        """Estimate how many processors make a probe as fast as it gets.
+
+        Args:
+            row: The encoder.
+            size: Of its pictures.
+
+        Returns:
+            At least 1, and no more than there are.
+        """
+        cpus = available_cpus()
+        scoring = min(_SCORING_SCALES_TO, default_threads(self.display, self.bit_depth, cpus))
+        return min(self.threads or cpus, max(row.useful_threads(size), scoring))
 
     def _workers(self, jobs: Sequence[tuple[EncoderRow, Resolution]], cpus: int) -> int:
         scoring = self.threads or default_threads(self.display, self.bit_depth, cpus)

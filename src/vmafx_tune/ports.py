@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 __all__ = [
+    "AheadProber",
     "Encoder",
     "ExpectedCurves",
     "FrameProgress",
@@ -154,6 +155,25 @@ class Recaller(Protocol):
         Args:
             template: What to encode and how to score; its quality counts for nothing.
         """
+        ...
+
+
+@runtime_checkable
+class AheadProber(Protocol):
+    """What a prober is besides, if it can make probes before they are asked for."""
+
+    def begin(self, spec: ProbeSpec, likely: Sequence[ProbeSpec]) -> None:
+        """Begin probes that are likely to be asked for after `spec`, where they cost no time.
+
+        Args:
+            spec: What is asked for next.
+            likely: What may be after it, the likeliest first. What was begun before and is neither
+                is stopped.
+        """
+        ...
+
+    def end(self) -> None:
+        """Stop all that was begun and not asked for, and wait until nothing of it is left."""
         ...
 
 

@@ -33,6 +33,7 @@ from vmafx_tune.source import check_moving, display_size
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vmafx_tune.cancel import CancelToken
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.knob import Knob
     from vmafx_tune.model import CapFactors
@@ -275,7 +276,8 @@ class PreparedSource:
             chunked = self.session.chunked(prober, self.chunks, self.source, workers=at_once)
             return chunked, self.prescan(prober)
         if self.sample is None:
-            return prober, self.prescan(prober)
+            looks = self.prescan(prober)
+            return (self._ahead(prober, rows) if workers == 1 else prober), looks
         sampled = self.session.sampled(
             prober,
             self.sample,
@@ -285,6 +287,32 @@ class PreparedSource:
         )
         looks = self.prescan(prober)
         return (prober, (*looks, sampled)) if self.encoding.verify else (sampled, looks)
+
+    def _ahead(self, prober: Prober, rows: Sequence[EncoderRow]) -> Prober:
+        """Use what processors one search leaves idle, but for files that somebody keeps."""
+        session = self.session
+        # A graphics card takes few encodes at once, of which others may need some.
+        if any(row.is_hardware for row in rows):
+            return prober
+        if session.probing.slots is not None or session.keep is not None:
+            return prober
+        busy = max(self.cores.busy(row, self.source.resolution) for row in rows)
+        if session.shares.spare(busy) < 2:
+            return prober
+        from vmafx_tune.probing.ahead import ProbingAhead
+
+        return ProbingAhead(
+            prober,
+            self._prober_alone,
+            cancel=session.cancel,
+            spare=lambda: session.shares.spare(busy),
+        )
+
+    def _prober_alone(self, cancel: CancelToken) -> Prober:
+        session = self.session.for_one_probe(cancel)
+        metrics = metrics_of(self.conditions)
+        session.probing.scorer(self.scoring.backend, self.model, metrics)
+        return session.prober()
 
     def part_workers(self, rows: Sequence[EncoderRow], parts: int, workers: int = 1) -> int:
         """Choose how many parts of the source to probe at once, by each of `workers` searches."""

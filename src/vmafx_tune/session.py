@@ -147,6 +147,17 @@ class Session:
         session.probing = self.probing.for_session(session)
         return session
 
+    def for_one_probe(self, cancel: CancelToken) -> Session:
+        """Make a session with a token of its own, for a probe beside those of this one.
+
+        It lends what this one keeps, and must not be closed.
+        """
+        session = self.for_one_job(cancel)
+        session.reader = self.reader
+        session.reference_copies = self.reference_copies
+        session.whole = self.whole
+        return session
+
     @cached_property
     def reader(self) -> SourceReader:
         """Reads sources."""

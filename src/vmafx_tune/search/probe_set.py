@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -18,17 +19,17 @@ from vmafx_tune.events import (
     ProbeStarted,
     ProbeStopped,
 )
-from vmafx_tune.ports import Recaller
+from vmafx_tune.ports import AheadProber, Recaller
 from vmafx_tune.scoring.pooling import pooled_metrics, summarize
 from vmafx_tune.search.expected_curve import LOWEST_CEILING
 from vmafx_tune.search.state import TOO_LARGE, SearchProblem, contradictions
 from vmafx_tune.search.strategy import probes_expected, probes_left, solve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from vmafx_tune.knob import Knob
-    from vmafx_tune.model import EncodeSpec, Probe
+    from vmafx_tune.model import Probe, ProbeSpec
     from vmafx_tune.ports import Prober
     from vmafx_tune.results.measurement import MetricScores, PooledScores
     from vmafx_tune.search.goal import Reading
@@ -236,14 +237,32 @@ class ProbeSet:
             # Scoring the source against itself takes no encode, but it is not free either.
             return may_be and self.ceiling().vmaf < problem.target
 
-        outcome = solve(
-            problem,
-            measure,
-            is_enough=enough,
-            is_out_of_reach=is_out_of_reach,
-            rescored=partial(self.found, problem.target) if self._request.conditions else None,
-        )
+        with self._ahead() as foresee:
+            outcome = solve(
+                problem,
+                measure,
+                is_enough=enough,
+                is_out_of_reach=is_out_of_reach,
+                rescored=partial(self.found, problem.target) if self._request.conditions else None,
+                foresee=foresee,
+            )
         return self._in_vmaf(outcome) if self._request.conditions else outcome
+
+    @contextmanager
+    def _ahead(self) -> Iterator[Callable[[int, Sequence[int]], None] | None]:
+        """Have likely steps probed ahead for as long as the block lasts, where the prober can."""
+        prober = self._prober
+        if not isinstance(prober, AheadProber):
+            yield None
+            return
+        try:
+            yield lambda step, likely: prober.begin(self._spec(step), list(map(self._spec, likely)))
+        finally:
+            prober.end()
+
+    def _spec(self, step: int) -> ProbeSpec:
+        encode = replace(self._template.encode, quality=self._knob.quality_of(step))
+        return replace(self._template, encode=encode)
 
     def _in_vmaf(self, outcome: SearchOutcome) -> SearchOutcome:
         """Give an outcome the scores that were measured, in place of those that a search sees."""
@@ -261,7 +280,8 @@ class ProbeSet:
             target: The score that it is after, for the events.
             probes_left: Says afterwards how many more there are, for the events.
         """
-        encode = replace(self._template.encode, quality=self._knob.quality_of(step))
+        spec = self._spec(step)
+        encode = spec.encode
         job, number = self._job, len(self._probes) + len(self._too_large) + 1
         self._observe(
             ProbeStarted(
@@ -275,7 +295,7 @@ class ProbeSet:
             )
         )
         try:
-            probe = self._probe(encode)
+            probe = self._probe(spec)
         except TooLargeError as error:
             self._too_large[step] = error
             limit, known = error.limit_kbps, error.recalled
@@ -296,16 +316,16 @@ class ProbeSet:
         )
         return self._goal.score(reading, target)
 
-    def _probe(self, encode: EncodeSpec) -> Probe:
+    def _probe(self, spec: ProbeSpec) -> Probe:
         """Make a probe, and drop one that is too large, whoever did not look.
 
         A search thus learns the same of a step, however its encode came about.
         """
         probe = self._prober.probe(
-            replace(self._template, encode=encode),
+            spec,
             on_progress=lambda stage, frames: self._observe(FramesDone(self._job, stage, frames)),
         )
-        limit_kbps = encode.max_bitrate_kbps
+        limit_kbps = spec.encode.max_bitrate_kbps
         if limit_kbps is not None and probe.bitrate_kbps > limit_kbps:
             raise TooLargeError(limit_kbps, probe.bitrate_kbps, recalled=probe.cached)
         return probe

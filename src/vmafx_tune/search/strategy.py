@@ -37,6 +37,7 @@ def solve(
     is_enough: Callable[[int], bool] = lambda _step: False,
     is_out_of_reach: Callable[[], bool] = lambda: False,
     rescored: Callable[[], Mapping[int, Measurement]] | None = None,
+    foresee: Callable[[int, Sequence[int]], None] | None = None,
 ) -> SearchOutcome:
     """Search: measure one step after the other, until nothing is left to find out.
 
@@ -49,6 +50,8 @@ def solve(
             expected to, so that the best quality is measured next.
         rescored: Returns all that is known or was measured, where a measurement changes the scale
             of the scores before it; None where scores stay as they are.
+        foresee: Told before each measurement its step, and which are likely to come after it, the
+            likeliest first; None where nobody asks.
     """
     state = SearchState(problem)
     while state.may_probe:
@@ -57,7 +60,9 @@ def solve(
             found = {**state.found, 0: measure(0)}
             left = problem.max_probes - state.n_new - 1
             rest = replace(problem, known=found, max_probes=left)
-            return solve(rest, measure, is_enough=is_enough, rescored=rescored)
+            return solve(rest, measure, is_enough=is_enough, rescored=rescored, foresee=foresee)
+        if foresee is not None:
+            foresee(step, _steps_after(problem, state, step))
         measurement = measure(step)
         state.record(step, measurement)
         if rescored is not None:
@@ -85,6 +90,21 @@ def next_step(problem: SearchProblem, state: SearchState) -> int:
     if problem.strategy is SearchStrategy.BISECT:
         return state.bracket.midpoint
     return _interpolated(problem, state)
+
+
+def _steps_after(problem: SearchProblem, state: SearchState, step: int) -> list[int]:
+    """List the steps that may be measured after `step`, the likeliest first.
+
+    Those are nearest to where the curve should cross the target: the answer is one, and the step
+    that proves it another. Bisection goes where nobody can tell.
+    """
+    n_left = problem.max_probes - state.n_new - 1
+    if problem.strategy is SearchStrategy.BISECT or n_left < 1:
+        return []
+    crossing = expected_crossing(problem, state)
+    free = {step, *problem.seeds}
+    steps = range(state.bracket.passing + 1, state.bracket.missing)
+    return sorted((s for s in steps if s not in free), key=lambda s: abs(s - crossing))[:n_left]
 
 
 def probes_left(problem: SearchProblem, measured: Mapping[int, Measurement] = _NOTHING) -> int:
