@@ -62,12 +62,13 @@ class Container(StrEnum):
 
 
 class Proof(StrEnum):
-    """How an answer is proven before it is delivered."""
+    """What is measured to prove an answer."""
 
     FULL = "full"
-    """The next worse setting is measured too, and misses."""
+    """The next worse setting too, which misses."""
     NONE = "none"
-    """The answer is measured and reaches the target, but one or two worse settings may, too."""
+    """Nothing: one probe gives an estimate and its error. What is delivered is measured, but one or
+    two worse settings may reach the target, too."""
 
 
 class ProgressMode(StrEnum):

@@ -30,6 +30,7 @@ __all__ = [
     "percent",
     "quality",
     "rough_bitrate",
+    "rounded_up",
     "time_code",
     "vmaf",
 ]
@@ -97,7 +98,7 @@ def condition_value(text: str, value: float | None) -> str:
 
 def bitrate(kbps: float | None) -> str:
     """Format kilobits per second, rounded up, with thousands separators."""
-    return ABSENT if kbps is None or not math.isfinite(kbps) else _rounded_up(kbps, 1)
+    return ABSENT if kbps is None or not math.isfinite(kbps) else rounded_up(kbps, 1)
 
 
 def rough_bitrate(kbps: float | None) -> str:
@@ -107,7 +108,7 @@ def rough_bitrate(kbps: float | None) -> str:
     """
     if kbps is None or not math.isfinite(kbps):
         return ABSENT
-    return _rounded_up(kbps, 0 if kbps > 99.9 else 1)
+    return rounded_up(kbps, 0 if kbps > 99.9 else 1)
 
 
 def quality(value: float) -> str:
@@ -173,7 +174,8 @@ def time_code(seconds: Fraction) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}.{rest % 1000:03}"
 
 
-def _rounded_up(number: float, decimals: int) -> str:
+def rounded_up(number: float, decimals: int) -> str:
+    """Format a number, rounded up, with thousands separators."""
     return f"{_exact(number).quantize(_unit(decimals), rounding=ROUND_CEILING):,}"
 
 

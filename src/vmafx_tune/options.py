@@ -10,7 +10,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
 
-from vmafx_tune.choices import HlsScore, PoolMethod, Proof, SearchStrategy, Spacing
+from vmafx_tune.choices import HlsScore, PoolMethod, SearchStrategy, Spacing
 from vmafx_tune.frozen import frozen
 
 __all__ = [
@@ -335,12 +335,6 @@ class DeliveryOptions:
         "--tag/--no-tag",
         default=True,
         help="Write encoder, settings and versions into the output as a tag.",
-    )
-    proof: Proof | None = option(
-        "--proof",
-        default=None,
-        help="full: measure the next worse setting too. none: stop at a setting that reaches the "
-        "target and should be near the worst that does. Default: full, with --sample none.",
     )
 
 

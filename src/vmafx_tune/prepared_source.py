@@ -207,6 +207,7 @@ class PreparedSource:
             effort=row.effort,
             notes=row.notes(encode),
             conditions=self.conditions,
+            has_typical_curve=row.knob.typical is not None,
         )
 
     def _template(self, encode: EncodeSpec) -> ProbeSpec:

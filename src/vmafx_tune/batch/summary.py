@@ -63,7 +63,8 @@ def _answer(answer: Answer) -> dict[str, Any]:
     if answer.vmaf_score is None:
         return {"codec": answer.codec, "target_vmaf": answer.target_vmaf}
     names = ("codec", "target_vmaf", "best_crf", "bitrate_kbps", "vmaf_score")
-    return {name: getattr(answer, name) for name in names}
+    found = {name: getattr(answer, name) for name in names}
+    return found | {"estimated": answer.estimate is not None}
 
 
 def _score(result: ScoreResult, options: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import typer
 
 from vmafx_tune import shell
-from vmafx_tune.choices import HlsScore, ProgressMode
+from vmafx_tune.choices import HlsScore, ProgressMode, Proof
 from vmafx_tune.cli.binding import refuse_undecodable
 from vmafx_tune.cli.failure import say
 from vmafx_tune.cli.output import ChartDestination, Destination, choose_format
@@ -101,6 +101,13 @@ class LimitOptions:
         default=None,
         metavar="CONDITION,…",
         help="Further conditions that an answer must meet, such as 'vmaf.p5>=85,cambi.mean<=5'.",
+    )
+    proof: Proof | None = option(
+        "--proof",
+        default=None,
+        help="full: measure the answer and the next worse setting. none: estimate the answer from "
+        "one probe, with its error; encode measures what it delivers. Default: full; none for "
+        "encode with --sample.",
     )
 
     @property

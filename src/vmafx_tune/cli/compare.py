@@ -76,6 +76,7 @@ def compare_arguments(
         "anchor": asked.anchor,
         "max_bitrate_kbps": asked.max_bitrate,
         "require": asked.conditions,
+        "proof": asked.proof,
         "workers": asked.workers,
         "encoding": encoding,
         "scoring": scoring,

@@ -57,6 +57,7 @@ def search_arguments(
         "target": asked.target,
         "max_bitrate_kbps": asked.max_bitrate,
         "require": asked.conditions,
+        "proof": asked.proof,
         "encoding": encoding,
         "scoring": scoring,
     }
@@ -78,12 +79,13 @@ def search(
     """Find the cheapest setting that reaches a target, with proof.
 
     The answer is measured and reaches the target; the next worse setting is measured too, and
-    misses it.
+    misses it. With --proof none, the answer is an estimate from one probe.
 
     Examples:
         vmafx-tune search -r source.mp4 -c libx265 -t 95 --preset slow
         vmafx-tune search -r source.mp4 -t 93 --require 'vmaf.p5>=88'
         vmafx-tune search -r film.mkv -c libsvtav1 -t 93 --sample 12x10s --verify
+        vmafx-tune search -r source.mp4 -t 93 --proof none
     """
     with running(
         output, "search", tools=tools, sources=sources, cluster=cluster, chart=chart

@@ -11,19 +11,24 @@ from typing import TYPE_CHECKING, Any
 from vmafx_tune.cancel import together
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import CompareStarted, JobFinished, JobStarted, Observer, ignore
-from vmafx_tune.results.compare import CompareRow
+from vmafx_tune.results.compare import BdPoints, BdRate, CompareRow
 from vmafx_tune.results.search import Answer, BestEncode
-from vmafx_tune.search.engine import describe, failed_search, plan_of_searches, search_with
+from vmafx_tune.search.engine import (
+    describe,
+    failed_search,
+    plan_of_searches,
+    search_with,
+)
+from vmafx_tune.search.estimate import estimate_with
 from vmafx_tune.search.prescan import Prescan
-from vmafx_tune.search.probe_set import ProbeSet
+from vmafx_tune.search.probe_set import ProbeSet, plan_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from vmafx_tune.compare.bd_rate import Points
     from vmafx_tune.ports import Prober
-    from vmafx_tune.results.compare import BdRate
     from vmafx_tune.results.search import SearchResult
     from vmafx_tune.search.request import SearchRequest
 
@@ -48,6 +53,7 @@ def search_encoders(
     workers: int = 1,
     observe: Observer = ignore,
     prescan: Sequence[Prober] = (),
+    estimates: bool = False,
 ) -> tuple[SearchResult, ...]:
     """Search every encoder at every target.
 
@@ -60,6 +66,7 @@ def search_encoders(
         observe: Receives the events, from several threads.
         prescan: Probers of parts of the source, for cheap looks with each encoder. Must
             be thread-safe.
+        estimates: Whether answers are estimated from one probe each, or fewer.
 
     Returns:
         The results, target by target for each encoder in turn. An encoder that fails has failed
@@ -71,10 +78,14 @@ def search_encoders(
     observe(CompareStarted(len(searches), workers))
     begun = in_turn(searches)
     for search in begun:
-        observe(plan_of_searches(search, targets))
+        one_each = plan_of(search, len(targets), job=search.encoder)
+        observe(one_each if estimates else plan_of_searches(search, targets))
+    find = estimate_with if estimates else search_with
     with ThreadPoolExecutor(workers, thread_name_prefix="compare") as pool:
         futures = {
-            search.encoder: pool.submit(_run_encoder, search, targets, prober, prescan, observe)
+            search.encoder: pool.submit(
+                _run_encoder, search, targets, prober, prescan, observe, find
+            )
             for search in begun
         }
         with together(futures.values(), prober.cancel):
@@ -108,12 +119,13 @@ def _run_encoder(
     prober: Prober,
     prescan_probers: Sequence[Prober],
     observe: Observer,
+    find: Callable[..., SearchResult],
 ) -> tuple[SearchResult, ...]:
     probe_set = ProbeSet(search, prober, observe)
     prescan = Prescan(search, prescan_probers, observe) if prescan_probers else None
     observe(JobStarted(search.encoder, n_frames=search.n_frames))
     found = tuple(
-        _search(search.at_target(target), probe_set, prescan, upcoming=targets[position:])
+        _search(search.at_target(target), probe_set, prescan, targets[position:], find)
         for position, target in enumerate(targets, start=1)
     )
     summary = "; ".join(
@@ -129,10 +141,11 @@ def _search(
     probe_set: ProbeSet,
     prescan: Prescan | None,
     upcoming: Sequence[float],
+    find: Callable[..., SearchResult],
 ) -> SearchResult:
     made_before = probe_set.n_made
     try:
-        return search_with(request, probe_set, upcoming=upcoming, prescan=prescan)
+        return find(request, probe_set, upcoming=upcoming, prescan=prescan)
     except CancelledError:
         raise
     except VmafxTuneError as error:
@@ -157,7 +170,7 @@ def found_row(result: SearchResult, ffmpeg: Path) -> CompareRow:
         return row
     # The best encode that misses the target is no answer; it stays among the samples.
     kind = "failed" if _has_failed(result) else "unreachable"
-    return replace(row, error_kind=kind, conditions=(), metrics={}, **_NO_ANSWER)
+    return replace(row, error_kind=kind, estimate=None, conditions=(), metrics={}, **_NO_ANSWER)
 
 
 def failed_rows(
@@ -202,6 +215,9 @@ def bd_matrix(rows: Iterable[CompareRow]) -> tuple[BdRate, ...]:
     """Compare each encoder's curve with that of each other one; as `bd_rates`."""
     from vmafx_tune.compare.bd_rate import bd_rate_of_answers
 
+    rows = tuple(rows)
+    if any(row.estimate is not None for row in rows):
+        return _no_bd_rates(dict.fromkeys(row.codec for row in rows))
     answers: dict[str, dict[float, Points]] = {}
     for row in rows:
         of_encoder = answers.setdefault(row.codec, {})
@@ -210,6 +226,14 @@ def bd_matrix(rows: Iterable[CompareRow]) -> tuple[BdRate, ...]:
     return tuple(
         bd_rate_of_answers(encoder, answers[encoder], anchor, answers[anchor])
         for encoder, anchor in permutations(answers, 2)
+    )
+
+
+def _no_bd_rates(encoders: Iterable[str]) -> tuple[BdRate, ...]:
+    reason = "BD-rate needs measured answers. Use --proof full."
+    return tuple(
+        BdRate(codec=encoder, anchor=anchor, points=BdPoints(0, 0), reason=reason)
+        for encoder, anchor in permutations(encoders, 2)
     )
 
 

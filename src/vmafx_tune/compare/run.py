@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from vmafx_tune.choices import Proof
 from vmafx_tune.compare.engine import (
     bd_matrix,
     bd_rates,
@@ -20,6 +21,7 @@ from vmafx_tune.options import DEFAULT_ENCODERS, DEFAULT_TARGET
 from vmafx_tune.prepared_source import PreparedSource, checked_max_bitrate, row_of
 from vmafx_tune.results.compare import CompareResult
 from vmafx_tune.scoring.targets import checked_targets
+from vmafx_tune.search.one_probe import check_estimable
 from vmafx_tune.session import open_session
 from vmafx_tune.source import open_source, source_notes
 
@@ -45,6 +47,7 @@ def compare(
     anchor: str | None = None,
     max_bitrate_kbps: float | None = None,
     require: Sequence[str] = (),
+    proof: Proof | None = None,
     workers: int | None = None,
     encoding: EncodingOptions | None = None,
     scoring: ScoringOptions | None = None,
@@ -64,6 +67,7 @@ def compare(
             have more are stopped.
         require: Further conditions that an answer must meet, such as `vmaf.p5>=85` or
             `cambi.mean<=5`.
+        proof: As for `search`. Estimates have no BD-rates.
         workers: Encoders worked on at once; None chooses by the number of cores.
         encoding: Preset, range of the quality knob, further encoder arguments.
         scoring: Model, backend, pooling, subsampling.
@@ -91,9 +95,12 @@ def compare(
         limit_kbps = checked_max_bitrate(max_bitrate_kbps)
         against = _anchor(anchor, rows)
         searches, unavailable = _searches(prepared, rows, checked[0], limit_kbps)
+        estimates = proof is Proof.NONE
+        for request in searches if estimates else ():
+            check_estimable(request)
         notes = prepared.require_arguments(*searches)
         found = [
-            *_found(prepared, searches, checked, workers, observe),
+            *_found(prepared, searches, checked, workers, observe, estimates=estimates),
             *failed_rows(unavailable, checked, session.probing.ffmpeg.path),
         ]
         ranked = rank(found)
@@ -142,6 +149,8 @@ def _found(
     targets: Sequence[float],
     workers: int | None,
     observe: Observer,
+    *,
+    estimates: bool,
 ) -> list[CompareRow]:
     """Run the searches of all encoders."""
     if not searches:
@@ -151,7 +160,13 @@ def _found(
     rows = [row_of(search.encoder) for search in searches]
     prober, prescan = prepared.probers(rows, workers=min(workers, len(rows)))
     results = search_encoders(
-        searches, targets, prober, workers=workers, observe=observe, prescan=prescan
+        searches,
+        targets,
+        prober,
+        workers=workers,
+        observe=observe,
+        prescan=prescan,
+        estimates=estimates,
     )
     return [found_row(result, probing.ffmpeg.path) for result in results]
 

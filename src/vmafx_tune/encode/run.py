@@ -62,6 +62,7 @@ def encode(
     fallback_targets: Sequence[float] = (),
     max_bitrate_kbps: float | None = None,
     require: Sequence[str] = (),
+    proof: Proof | None = None,
     per_shot: PerShot | str | None = None,
     min_shot_s: float = 1.0,
     delivery: DeliveryOptions | None = None,
@@ -86,6 +87,8 @@ def encode(
         fallback_targets: Lower targets to try in turn where `target` cannot be reached.
         max_bitrate_kbps: What the video may have; None for no limit.
         require: Further conditions that it must meet, such as `vmaf.p5>=85` or `cambi.mean<=5`.
+        proof: `Proof.NONE` measures what is delivered, but not the next worse setting. None is
+            `Proof.FULL`, or `Proof.NONE` with a sample.
         per_shot: `slope` or `constant` to cut the source at scene changes, give each shot a setting
             of its own, and deliver that where it takes fewer bits than the best single setting:
             with equal slopes the fewest that there are, or equal quality; None for one setting.
@@ -128,7 +131,8 @@ def encode(
         muxer = Muxer(session, prepared.source, container, audio=audio, subtitles=subtitles)
         shots = PerShotRun(prepared, row, requests[0], mode, min_shot_s)
         with _keeping(prepared, row, requests[0]) as kept:
-            single = _searched(prepared, row, requests, delivery, kept, shots.whole)
+            prove = (proof or _usual_proof(prepared)) is Proof.FULL
+            single = _searched(prepared, row, requests, delivery, kept, shots.whole, prove=prove)
             with shots.answered(single, muxer) as (found, joined):
                 notes = (*source_notes(probed), *prepared.notes, *muxer.notes, *found.notes)
                 result = _noted(replace(found, notes=notes), prepared)
@@ -143,6 +147,10 @@ def _measured_whole(encoding: EncodingOptions | None) -> EncodingOptions | None:
     if encoding is None or encoding.sample is None:
         return encoding
     return replace(encoding, verify=True)
+
+
+def _usual_proof(prepared: PreparedSource) -> Proof:
+    return Proof.FULL if prepared.sample is None else Proof.NONE
 
 
 def _requests(
@@ -189,6 +197,8 @@ def _searched(
     delivery: DeliveryOptions,
     kept: KeptEncodes,
     whole: WholeScores,
+    *,
+    prove: bool,
 ) -> EncodeResult:
     """Search until the answer's encode is at hand, just as it was measured."""
     observe, request = prepared.session.observe, requests[0]
@@ -198,8 +208,6 @@ def _searched(
         whole.see(event)
         observe(event)
 
-    usual = Proof.FULL if request.sample is None else Proof.NONE
-    prove = (delivery.proof or usual) is Proof.FULL
     fallbacks = [each.target for each in requests[1:]]
     made = 0
     for _ in range(_MOST_ATTEMPTS):

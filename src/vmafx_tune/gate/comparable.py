@@ -9,13 +9,13 @@ from vmafx_tune.results.compare import CompareResult
 from vmafx_tune.results.gate import NoiseFloor
 from vmafx_tune.results.ladder import LadderResult
 from vmafx_tune.results.score import ScoreResult
-from vmafx_tune.results.search import SearchResult
+from vmafx_tune.results.search import Answer, SearchResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Gated", "check_comparable", "command_of", "noise_between"]
+__all__ = ["Gated", "check_comparable", "check_measured", "command_of", "noise_between"]
 
 Gated: TypeAlias = ScoreResult | SearchResult | CompareResult | LadderResult
 """The results that can be checked; what `encode` returns is a search's, and a file."""
@@ -41,6 +41,21 @@ def check_comparable(baseline: Gated, current: Gated) -> None:
             raise IncomparableError(
                 f"The two results cannot be compared: the {what} is {_shown(before)} in the "
                 f"baseline and {_shown(now[what])} now. Make a new baseline."
+            )
+
+
+def check_measured(*results: Gated | None) -> None:
+    """Refuse results with estimates: they may be off by more than what a gate looks for.
+
+    Raises:
+        IncomparableError: An answer was estimated.
+    """
+    for result in results:
+        answers = result.rows if isinstance(result, CompareResult) else (result,)
+        if any(isinstance(one, Answer) and one.estimate is not None for one in answers):
+            raise IncomparableError(
+                "A result of --proof none is an estimate, and may be off by more than a gate looks "
+                "for. Make it with --proof full."
             )
 
 

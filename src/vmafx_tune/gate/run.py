@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.errors import UsageError
 from vmafx_tune.formatting import listed
 from vmafx_tune.gate.checks import BoundChecks, RegressionChecks
-from vmafx_tune.gate.comparable import check_comparable, command_of, noise_between
+from vmafx_tune.gate.comparable import check_comparable, check_measured, command_of, noise_between
 from vmafx_tune.options import GateOptions
 from vmafx_tune.results.gate import GateResult
 from vmafx_tune.results.score import ScoreResult
@@ -52,8 +52,9 @@ def gate(
     Raises:
         UsageError: There is nothing to check, or a limit is for results of other commands.
         IncomparableError: The two are not of the same command and source, or were not measured in
-            the same way.
+            the same way, or one is an estimate.
     """
+    check_measured(baseline, current)
     limits = GateOptions() if limits is None else limits
     asked = {field.name: getattr(limits, field.name) for field in fields(limits)}
     given = {name: limit for name, limit in asked.items() if limit is not None}

@@ -72,7 +72,7 @@ def _cells(file: BatchFile) -> tuple[str, ...]:
     encoder, crf, size, share = file.codec, file.best_crf, file.size_bytes, file.size_percent
     return (
         encodable(file.name),
-        file.state,
+        f"{file.state}, estimated" if file.estimated else file.state,
         ABSENT if encoder is None else encoder,
         ABSENT if encoder is None or crf is None else setting(encoder, crf),
         bitrate(file.bitrate_kbps),

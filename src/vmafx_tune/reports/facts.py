@@ -26,6 +26,7 @@ __all__ = [
     "SIDE_BY_SIDE",
     "Heading",
     "Sheet",
+    "bitrate_of",
     "command_line",
     "compared_in",
     "describe_chunks",
@@ -42,7 +43,9 @@ __all__ = [
     "rate_of",
     "scorer",
     "setting",
+    "setting_of",
     "stopped",
+    "vmaf_of",
 ]
 
 
@@ -155,6 +158,8 @@ def stopped(search: SearchResult) -> str:
 
 def proof(answer: Answer) -> str:
     """Show in a few words what proves an answer: the next worse setting and its missing score."""
+    if answer.estimate is not None:
+        return "estimated"
     if not answer.proven:
         return "unproven"
     worse = answer.next_worse
@@ -164,6 +169,36 @@ def proof(answer: Answer) -> str:
         return f"{formatting.quality(worse.crf)}: not {', '.join(answer.next_worse_fails)}"
     vmaf = formatting.vmaf(worse.vmaf_score, target=answer.target_vmaf)
     return f"{formatting.quality(worse.crf)}: {vmaf}"
+
+
+def with_error(written: str, error: float | None, decimals: int) -> str:
+    """Write a number that was estimated with half of its 95 % interval, where that is known.
+
+    Args:
+        written: The number.
+        error: None or 0 for a number that was measured, or of which it is not known.
+        decimals: Of the error, which is rounded up.
+    """
+    return f"{written} ± {formatting.rounded_up(error, decimals)}" if error else written
+
+
+def vmaf_of(answer: Answer) -> str:
+    """Write the score of an answer, with its error where it is an estimate."""
+    error = None if answer.estimate is None else answer.estimate.vmaf_error
+    return with_error(formatting.vmaf(answer.vmaf_score, target=answer.target_vmaf), error, 2)
+
+
+def bitrate_of(answer: Answer) -> str:
+    """Write the bitrate of an answer, with its error where it is an estimate."""
+    error = None if answer.estimate is None else answer.estimate.bitrate_error_kbps
+    return with_error(formatting.bitrate(answer.bitrate_kbps), error, 1)
+
+
+def setting_of(answer: Answer) -> str:
+    """Write the setting of an answer, with its error where it is an estimate."""
+    error = None if answer.estimate is None else answer.estimate.crf_error
+    told = setting(answer.codec, answer.best_crf)
+    return f"{told} ± {formatting.quality(error)}" if error else told
 
 
 SIDE_BY_SIDE = "Times with a * were measured beside other encodes. Alone, they are shorter."

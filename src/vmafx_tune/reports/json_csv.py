@@ -92,6 +92,7 @@ def _knob_value(value: Any) -> Any:
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
+_ERROR_COLUMNS = ("crf_error", "vmaf_error", "bitrate_error_kbps")
 _COMPARE_COLUMNS = (
     "codec",
     "adapter",
@@ -108,6 +109,7 @@ _COMPARE_COLUMNS = (
     "rank",
     "converged",
     "proven",
+    *_ERROR_COLUMNS,
     "encode_command",
 )
 _SCORE_COLUMNS = ("reference", "distorted", "model", "backend", "pool", "score", "n_frames")
@@ -115,7 +117,12 @@ _SCORE_COLUMNS = ("reference", "distorted", "model", "backend", "pool", "score",
 
 def compare_csv(result: CompareResult) -> str:
     """Write a comparison with one line per encoder and target, in the result's order."""
-    return _csv(_COMPARE_COLUMNS, map(as_json, result.rows))
+    rows = (_with_errors(as_json(row)) for row in result.rows)
+    return _csv(_COMPARE_COLUMNS, rows)
+
+
+def _with_errors(row: dict[str, Any]) -> dict[str, Any]:
+    return row | (row["estimate"] or dict.fromkeys(_ERROR_COLUMNS))
 
 
 def batch_csv(result: BatchResult) -> str:

@@ -141,9 +141,9 @@ def _cells(row: CompareRow) -> Sequence[str]:
         escape(row.codec),
         escape(row.encoder_version) or formatting.ABSENT,
         ranking.answer_setting(row),
-        formatting.bitrate(row.bitrate_kbps),
+        facts.bitrate_of(row),
         ranking.encode_time_ms(row),
-        formatting.vmaf(row.vmaf_score, target=row.target_vmaf),
+        facts.vmaf_of(row),
         escape(ranking.status(row)),
     )
 

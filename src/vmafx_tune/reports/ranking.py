@@ -15,7 +15,6 @@ from vmafx_tune.reports.facts import (
     encode_commands,
     notes,
     proof,
-    setting,
 )
 
 if TYPE_CHECKING:
@@ -50,13 +49,15 @@ def _percent_against(reference_kbps: float | None, bitrate_kbps: float | None) -
 
 def answer_setting(row: CompareRow) -> str:
     """Write a row's quality setting, for a table."""
-    return setting(row.codec, row.best_crf) if row.ok else formatting.ABSENT
+    return facts.setting_of(row) if row.ok else formatting.ABSENT
 
 
 def status(row: CompareRow) -> str:
     """Say in a word or two how a row of a comparison ended."""
     if not row.ok:
         return row.error_kind or "failed"
+    if row.estimate is not None:
+        return "ok, estimated"
     return "ok" if row.proven else "ok, unproven"
 
 
@@ -146,8 +147,8 @@ def _row_cells(
         str(row.rank or formatting.ABSENT),
         row.codec,
         answer_setting(row),
-        formatting.vmaf(row.vmaf_score, target=row.target_vmaf),
-        formatting.bitrate(row.bitrate_kbps),
+        facts.vmaf_of(row),
+        facts.bitrate_of(row),
         formatting.percent(_percent_against(against_kbps, row.bitrate_kbps)),
         *facts.encode_times(result.source, row.encode_time_ms, side_by_side=_side_by_side(row)),
         proof(row) if row.ok else status(row),

@@ -49,6 +49,12 @@ def heading(result: SearchResult) -> str:
         if missed and reached:
             return f"{result.codec} does not meet {formatting.listed(missed)}"
         return f"{result.codec} does not reach VMAF {target}"
+    if not result.is_measured:
+        return (
+            f"{encode_name(result)} should reach VMAF {target} with about "
+            f"{formatting.vmaf(result.vmaf_score, target=result.target_vmaf)} at about "
+            f"{formatting.bitrate(result.bitrate_kbps)} kb/s"
+        )
     return (
         f"{encode_name(result)} reaches VMAF {target} with "
         f"{formatting.vmaf(result.vmaf_score, target=result.target_vmaf)} at "
@@ -66,10 +72,23 @@ def circumstances(result: SearchResult, *, with_time: bool = True) -> list[tuple
         ("Compared in", facts.compared_in(result.comparison)),
         ("Scored by", scorer),
         ("Answer", facts.limit_of(result)),
+        ("Estimate", estimate(result)),
         ("Sample", facts.describe_sample(result)),
         ("Chunks", facts.describe_chunks(result.chunk_frames, facts.rate_of(result.source))),
         ("Took", took(result) if with_time else ""),
     ]
+
+
+def estimate(result: SearchResult) -> str:
+    """Tell an estimated answer with its errors; empty for another one."""
+    if result.estimate is None:
+        return ""
+    known = "" if result.estimate.crf_error is None else " (95 %)"
+    knob = "crf " if facts.knob(result.codec) == "crf" else ""
+    return (
+        f"{knob}{facts.setting_of(result)}, VMAF {facts.vmaf_of(result)}, "
+        f"{facts.bitrate_of(result)} kb/s{known}"
+    )
 
 
 def took(result: SearchResult) -> str:
@@ -113,14 +132,22 @@ def probe_sheet(result: SearchResult) -> Sheet:
         )
         for quality in result.too_large
     ]
+    unmeasured = [] if result.is_measured else [_estimate_cells(result, len(headings))]
     return Sheet(
         headings,
-        (*stopped, *(_probe_cells(result, probe) for probe in result.bisect_samples)),
+        (*stopped, *(_probe_cells(result, probe) for probe in result.bisect_samples), *unmeasured),
         (
             *["stopped"] * len(stopped),
             *("best" if probe.crf == result.best_crf else "" for probe in result.bisect_samples),
+            *["best"] * len(unmeasured),
         ),
     ).without_unknown(result.source)
+
+
+def _estimate_cells(result: SearchResult, n_cells: int) -> tuple[str, ...]:
+    cells = (facts.setting_of(result), facts.vmaf_of(result), facts.bitrate_of(result))
+    absent = [formatting.ABSENT] * (n_cells - len(cells) - 1)
+    return (*cells, *absent, "answer, estimated" if result.ok else "best, estimated")
 
 
 def condition_sheet(result: SearchResult) -> Sheet:
@@ -156,6 +183,8 @@ def _probe_cells(result: SearchResult, probe: ProbeSummary) -> tuple[str, ...]:
 
 def _remark(result: SearchResult, probe: ProbeSummary) -> str:
     if probe.crf == result.best_crf:
+        if result.estimate is not None and result.ok:
+            return "answer, estimated"
         if not result.ok:
             return "best, misses a condition" if result.conditions else "best, misses the target"
         return "answer, proven" if result.proven else "answer, unproven"

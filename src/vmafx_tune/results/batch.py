@@ -47,6 +47,8 @@ class BatchFile(Record):
     """Bitrate of the answer; of a ladder, that of its top rung."""
     vmaf_score: float | None = None
     """Pooled score of the answer, of the top rung, or of `score`."""
+    estimated: bool = False
+    """The answer is an estimate, of --proof none."""
     rungs: NotNegative | None = None
     """Rungs of a ladder."""
     size_bytes: NotNegative | None = None

@@ -65,7 +65,8 @@ class CompareRow(Answer):
     leading: ClassVar[str] = (
         "codec adapter runtime_variant ffmpeg_bin encoder_version best_crf bitrate_kbps "
         "encode_time_ms vmaf_score target_vmaf ok error bisect_samples rank error_kind "
-        "encode_command size_bytes vmaf_pooled converged proven next_worse limit non_monotone "
+        "encode_command size_bytes vmaf_pooled converged proven next_worse limit estimate "
+        "non_monotone "
         "new_probes too_large sample chunk_frames chunk_commands notes"
     )
     adapter: str

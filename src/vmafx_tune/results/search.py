@@ -28,6 +28,7 @@ __all__ = [
     "Answer",
     "BestEncode",
     "ConditionResult",
+    "Estimate",
     "NonMonotone",
     "ProbeSummary",
     "SearchLimit",
@@ -88,6 +89,21 @@ class SearchLimit(Record):
     no_proof or failed."""
     message: str
     """The same as a sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate(Record):
+    """How far an answer that was estimated may be off: half the widths of 95 % intervals."""
+
+    measured: bool
+    """`best_crf` itself was measured, so that only the setting is an estimate."""
+    crf_error: float | None
+    """How far the worst-quality setting that reaches the target may be from `best_crf`; null where
+    that is not known."""
+    vmaf_error: float | None
+    """How far `vmaf_score` may be from what `best_crf` has; null likewise."""
+    bitrate_error_kbps: float | None
+    """How far `bitrate_kbps` may be from what `best_crf` has; null likewise."""
 
 
 @dataclass(frozen=True)
@@ -155,6 +171,10 @@ class Answer(BestEncode):
     """With --require: the metrics of the conditions at `best_crf`, as of score."""
     limit: SearchLimit | None = None
     """What stood in the way of a proven answer."""
+    estimate: Estimate | None = None
+    """With --proof none: how far the answer may be off; null for one that was searched. Unless it
+    was measured, `bitrate_kbps` and `vmaf_score` are estimates, and what only an encode tells is
+    null."""
     non_monotone: tuple[NonMonotone, ...] = ()
     """Probes that contradict each other."""
     new_probes: int = 0
@@ -173,6 +193,11 @@ class Answer(BestEncode):
     probes: PythonOnly[tuple[Probe, ...]] = field(default=(), repr=False)
     """The probes, best quality first. The scores of their frames come with the events
     `ProbeFinished`; here are those of a sample only."""
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether score and bitrate were measured, and are no estimates."""
+        return self.estimate is None or self.estimate.measured
 
     @property
     def answer(self) -> Probe | None:
@@ -208,7 +233,8 @@ class SearchResult(SearchProvenance, Answer):
     leading: ClassVar[str] = (
         "schema_version src codec target_vmaf model pool best_crf bitrate_kbps vmaf_score "
         "converged proven encode_command bisect_samples ok error tool_version wall_time_ms "
-        "encoder_version encode_time_ms size_bytes vmaf_pooled next_worse limit non_monotone "
+        "encoder_version encode_time_ms size_bytes vmaf_pooled next_worse limit estimate "
+        "non_monotone "
         "new_probes too_large sample chunk_frames chunk_commands notes backend backend_version "
         "display comparison subsample strategy max_bitrate_kbps damage hdr filter"
     )

@@ -38,7 +38,15 @@ if TYPE_CHECKING:
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.search.state import SearchOutcome
 
-__all__ = ["describe", "failed_search", "plan_of_searches", "search", "search_with"]
+__all__ = [
+    "answer_fields",
+    "circumstances",
+    "describe",
+    "failed_search",
+    "plan_of_searches",
+    "search",
+    "search_with",
+]
 
 # As far as an unproven answer may be from the worst setting that reaches the target: a step of most
 # encoders is a twentieth of the bitrate, and another probe takes as long as the first.
@@ -180,7 +188,7 @@ def failed_search(
         new_probes: Encodes that the search had made by then.
     """
     return SearchResult(
-        **_circumstances(request, probe_set),
+        **circumstances(request, probe_set),
         ok=False,
         error=reason,
         limit=SearchLimit("failed", reason),
@@ -195,8 +203,9 @@ def describe(result: SearchResult, knob: str) -> str:
     if result.bitrate_kbps is None or result.vmaf_score is None:
         limit = formatting.given(result.max_bitrate_kbps)
         return f"no encode is within {limit} kb/s" if result.too_large else "no probe was made"
+    about = "" if result.is_measured else "about "
     found = (
-        f"VMAF {formatting.vmaf(result.vmaf_score, target=result.target_vmaf)}"
+        f"{about}VMAF {formatting.vmaf(result.vmaf_score, target=result.target_vmaf)}"
         f"{_beside(result)} at {knob} "
         f"{formatting.quality(result.best_crf)}, {formatting.rough_bitrate(result.bitrate_kbps)} "
         "kb/s"
@@ -228,8 +237,8 @@ def _result(
     limit = find_limit(request, probe_set, outcome)
     full_rate = request.template.subsample == 1
     return SearchResult(
-        **_circumstances(request, probe_set),
-        **({} if best is None else _answer(best, probe_set.pooled(best))),
+        **circumstances(request, probe_set),
+        **({} if best is None else answer_fields(best, probe_set.pooled(best))),
         vmaf_score=vmaf,
         **_proof(request, probe_set, outcome),
         ok=outcome.reached,
@@ -248,7 +257,7 @@ def _result(
     )
 
 
-def _circumstances(request: SearchRequest, probe_set: ProbeSet) -> dict[str, Any]:
+def circumstances(request: SearchRequest, probe_set: ProbeSet) -> dict[str, Any]:
     """Tell what was searched, how, and what was measured."""
     template, source = request.template, request.template.encode.source
     probes = probe_set.probes()
@@ -280,7 +289,7 @@ def _circumstances(request: SearchRequest, probe_set: ProbeSet) -> dict[str, Any
     }
 
 
-def _answer(probe: Probe, pooled: PooledScores) -> dict[str, Any]:
+def answer_fields(probe: Probe, pooled: PooledScores) -> dict[str, Any]:
     """Tell of an encode what its results do."""
     return {
         **{name: getattr(probe, name) for name in _SAME_NAMES},

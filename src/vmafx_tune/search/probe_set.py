@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.search.state import Measurement, SearchOutcome
 
-__all__ = ["ProbeSet", "stored_readings"]
+__all__ = ["ProbeSet", "ProbesLeft", "plan_of", "stored_readings"]
 
 
 def stored_readings(prober: Prober, request: SearchRequest) -> dict[int, Reading]:

@@ -45,6 +45,7 @@ class SearchRequest:
         effort: How long its probes take, beside those of other encoders; in any unit.
         notes: What an engineer should know of the encoder and this source, in sentences.
         conditions: What an answer must meet beside the target.
+        has_typical_curve: Whether curves of the encoder were measured, and its knob has theirs.
     """
 
     template: ProbeSpec
@@ -60,6 +61,7 @@ class SearchRequest:
     effort: float = 0.0
     notes: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    has_typical_curve: bool = True
 
     @property
     def goal(self) -> Goal:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vmafx_tune.choices import Proof
 from vmafx_tune.events import Observer, ignore
 from vmafx_tune.options import DEFAULT_ENCODERS, DEFAULT_TARGET
 from vmafx_tune.prepared_source import PreparedSource, checked_max_bitrate, row_of
 from vmafx_tune.scoring.targets import checked_score
 from vmafx_tune.search.engine import search as run_search
+from vmafx_tune.search.estimate import estimate
+from vmafx_tune.search.one_probe import check_estimable
 from vmafx_tune.session import open_session
 from vmafx_tune.source import open_source, source_notes
 
@@ -31,6 +34,7 @@ def search(
     *,
     max_bitrate_kbps: float | None = None,
     require: Sequence[str] = (),
+    proof: Proof | None = None,
     encoding: EncodingOptions | None = None,
     scoring: ScoringOptions | None = None,
     sources: SourceOptions | None = None,
@@ -48,6 +52,8 @@ def search(
             have more are stopped.
         require: Further conditions that an answer must meet, such as `vmaf.p5>=85` or
             `cambi.mean<=5`.
+        proof: `Proof.NONE` estimates the answer from one probe, with its error; None is
+            `Proof.FULL`.
         encoding: Preset, range of the quality knob, further encoder arguments.
         scoring: Model, backend, pooling, subsampling.
         sources: How sources are read.
@@ -57,7 +63,7 @@ def search(
 
     Returns:
         The answer with its proof; for a target out of reach the best probe with the reason
-        (`ok` is False).
+        (`ok` is False). An estimate is never `proven`.
 
     Raises:
         EncoderUnavailableError: This ffmpeg lacks the encoder, or this machine cannot open it.
@@ -72,8 +78,11 @@ def search(
             checked_score(target, prepared.model, "A target"),
             max_bitrate_kbps=checked_max_bitrate(max_bitrate_kbps),
         )
+        if proof is Proof.NONE:
+            check_estimable(request)
         prepared.require(row)
         prepared.require_arguments(request)
         prober, prescan = prepared.probers([row])
-        result = prepared.noted(run_search(request, prober, observe=observe, prescan=prescan))
+        find = estimate if proof is Proof.NONE else run_search
+        result = prepared.noted(find(request, prober, observe=observe, prescan=prescan))
         return replace(result, notes=(*source_notes(probed), *prepared.notes, *result.notes))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["chart_of", "title_of"]
 
 _ANSWERS = "Ringed probes are answers."
+_ESTIMATED = "Points are probes; an answer that is an estimate is not drawn."
 
 
 def chart_of(result: Result) -> Chart | None:
@@ -66,11 +67,12 @@ def _score(result: ScoreResult) -> Chart | None:
 
 def _search(result: SearchResult) -> Chart | None:
     answers = {result.best_crf} if result.ok else {}
+    told = "The ringed probe is the answer." if result.is_measured else _ESTIMATED
     points = _points(result.bisect_samples, answers)
     return rate_quality(
         [Series(result.codec, result.codec, points)],
         (result.target_vmaf,),
-        hint="The ringed probe is the answer.",
+        hint=told,
     )
 
 
@@ -87,7 +89,8 @@ def _compare(result: CompareResult) -> Chart | None:
         )
         for encoder in result.codecs
     ]
-    return rate_quality(series, result.targets, hint=_ANSWERS)
+    measured = all(row.is_measured for row in result.rows)
+    return rate_quality(series, result.targets, hint=_ANSWERS if measured else _ESTIMATED)
 
 
 def _batch(result: BatchResult) -> Chart | None:
@@ -101,7 +104,8 @@ def _batch(result: BatchResult) -> Chart | None:
     return rate_quality(
         [Series(codec, codec, tuple(answers)) for codec, answers in points.items()],
         sorted({file.target_vmaf for file in result.files if file.target_vmaf is not None}),
-        hint="Each point is the answer of a source.",
+        hint="Each point is the answer of a source"
+        f"{', or an estimate of it' if any(file.estimated for file in result.files) else ''}.",
         joined=False,
     )
 
