@@ -42,6 +42,7 @@ _LOOK_EVERY_S = 1.0
 _ALLOWED_DEATHS = "distributed.scheduler.allowed-failures"
 _CLOSE_TIMEOUT_S = 2.0
 _GRACE_S = 1.0
+_NONE = object()
 
 
 def connect(
@@ -266,7 +267,7 @@ class Connection:
 
         Returns:
             What came back by the worker's address; an exception where it failed. A worker that
-            went away or does not answer is left out.
+            went away, cannot be reached or does not answer is left out.
 
         Raises:
             ClusterLostError: The scheduler is gone.
@@ -284,18 +285,14 @@ class Connection:
             }
             try:
                 await self._answered(asked)
-                return {
-                    address: one.result()[address] for address, one in asked.items() if one.done()
-                }
+                return {address: _answer(one, address) for address, one in asked.items()}
             finally:
                 for one in asked.values():
                     one.cancel()
 
         limit_s = _ANSWER_TIMEOUT_S + _SCHEDULER_TIMEOUT_S + _GRACE_S
         answers = self._call(asking, limit_s) if addresses else {}
-        return {
-            address: answer for address, answer in answers.items() if not _is_connection(answer)
-        }
+        return {address: answer for address, answer in answers.items() if answer is not _NONE}
 
     async def _answered(self, asked: Mapping[str, asyncio.Future[Any]]) -> None:
         """Wait for all answers but those of silent workers."""
@@ -431,5 +428,13 @@ def _drop(task: Any) -> None:
         return
 
 
-def _is_connection(answer: object) -> bool:
-    return isinstance(answer, OSError)
+def _answer(asked: asyncio.Future[Any], address: str) -> Any:
+    """Read what a worker answered.
+
+    Where asking it failed, that is about this worker: whether the scheduler is gone shows when it
+    is asked for its workers.
+    """
+    if not asked.done() or asked.cancelled() or asked.exception() is not None:
+        return _NONE
+    answer = asked.result().get(address, _NONE)
+    return _NONE if isinstance(answer, OSError) else answer

@@ -6,6 +6,7 @@ import pydoc
 import threading
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from vmafx_tune.cluster.messages import (
 from vmafx_tune.errors import ClusterWorkersError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from vmafx_tune.cluster.connection import Connection, Presence
     from vmafx_tune.cluster.messages import Inquiry
@@ -68,19 +69,23 @@ class EligibleWorkers:
         self._here = here
         self._warn = warn
         self._patience_s = patience_s
+        # Nobody waits for an answer with this one held.
         self._lock = threading.RLock()
+        self._looking = threading.Lock()
+        self._electing = threading.RLock()
         self._looked_at = float("-inf")
         self._workers: dict[str, _Worker] = {}
         self._foreign: dict[str, str] = {}
         self._silent: set[str] = set()
+        self._asked: set[tuple[str, Inquiry | None]] = set()
         self._agreed: dict[Inquiry, Report] = {}
         self._told: set[tuple[str, str]] = set()
 
     @property
     def slots(self) -> int:
         """Probes that all of them together make at once."""
+        self._meet(self._look())
         with self._lock:
-            self._look()
             return sum(one.presence.slots for one in self._workers.values())
 
     def present(self) -> set[str]:
@@ -89,8 +94,8 @@ class EligibleWorkers:
         Raises:
             ClusterLostError: The cluster is gone.
         """
+        self._look()
         with self._lock:
-            self._look()
             return set(self._workers)
 
     def progress(self, ticket: str | None) -> tuple[str, int] | None:
@@ -112,7 +117,9 @@ class EligibleWorkers:
             ClusterWorkersError: No worker can do what is asked for, with each one's reason.
             ClusterLostError: The cluster is gone.
         """
-        with self._lock:
+        if (found := self._agreed.get(inquiry)) is not None:
+            return found
+        with self._electing:
             if inquiry not in self._agreed:
                 self._await_workers()
                 self._agreed[inquiry] = self._elect(inquiry, self._reports_among(inquiry, among))
@@ -121,14 +128,19 @@ class EligibleWorkers:
     def fit(self, inquiries: Mapping[Inquiry, Mapping[str, Any]]) -> set[str]:
         """Find the workers that answer now and have the facts that are expected.
 
+        Whoever is the first to meet a new worker waits for what it answers. Others do without that
+        worker until then.
+
         Args:
             inquiries: The expected facts, by what was asked for.
 
         Raises:
             ClusterLostError: The cluster is gone.
         """
+        self._meet(self._look())
+        for inquiry in inquiries:
+            self._ask(inquiry)
         with self._lock:
-            self._look()
             fit = self._answering()
             for inquiry, expected in inquiries.items():
                 fit -= self._misfits(inquiry, expected)
@@ -139,6 +151,9 @@ class EligibleWorkers:
         reports = self._reports(inquiry)
         for address in self._answering():
             report = reports.get(address)
+            if report is None and (address, inquiry) in self._asked:
+                misfits.add(address)
+                continue
             reason = "it does not answer" if report is None else _misfit(report, expected)
             if reason is not None:
                 misfits.add(address)
@@ -152,10 +167,14 @@ class EligibleWorkers:
             self._warn(f"The worker {address} is not used{purpose}: {reason.rstrip('.')}.")
 
     def _reports_among(self, inquiry: Inquiry, among: Inquiry | None) -> dict[str, Report]:
-        reports = self._reports(inquiry)
+        self._ask(inquiry)
         if among is None:
-            return reports
-        others = self._misfits(among, self.agreed(among).facts or {})
+            return self._reports(inquiry)
+        expected = self.agreed(among).facts or {}
+        self._ask(among)
+        with self._lock:
+            others = self._misfits(among, expected)
+            reports = self._reports(inquiry)
         return {address: report for address, report in reports.items() if address not in others}
 
     def _elect(self, inquiry: Inquiry, reports: Mapping[str, Report]) -> Report:
@@ -172,55 +191,111 @@ class EligibleWorkers:
         return max(able, key=rank)
 
     def _why_nobody(self, reports: Mapping[str, Report]) -> tuple[str, tuple[tuple[str, str], ...]]:
+        with self._lock:
+            workers = sorted(self._workers)
         reasons = tuple(
             (address, str(reports[address].reason) if address in reports else "It does not answer.")
-            for address in sorted(self._workers)
+            for address in workers
         )
         return f"No worker of the cluster is usable. {listing(reasons)}", reasons
 
+    def _ask(self, inquiry: Inquiry) -> None:
+        """Ask the workers that were not asked yet, and wait for them."""
+        with self._lock:
+            new = {
+                address
+                for address in self._answering()
+                if inquiry not in self._workers[address].reports
+            }
+        with self._asking(new, inquiry) as ours:
+            answers = self._connection.ask(worker.report, pack(inquiry), ours)
+            with self._lock:
+                for address in answers.keys() & self._workers.keys():
+                    self._workers[address].reports[inquiry] = _report(answers[address])
+
+    @contextmanager
+    def _asking(self, addresses: Iterable[str], inquiry: Inquiry | None) -> Iterator[list[str]]:
+        """Keep others from asking the same workers the same thing in the block.
+
+        Args:
+            addresses: Who is to be asked.
+            inquiry: For what; None for its version.
+
+        Yields:
+            Those of them that nobody else is asking.
+        """
+        with self._lock:
+            ours = [one for one in addresses if (one, inquiry) not in self._asked]
+            self._asked.update((one, inquiry) for one in ours)
+        try:
+            yield ours
+        finally:
+            with self._lock:
+                self._asked.difference_update((one, inquiry) for one in ours)
+
     def _reports(self, inquiry: Inquiry) -> dict[str, Report]:
-        answering = self._answering()
-        new = [address for address in answering if inquiry not in self._workers[address].reports]
-        for address, answer in self._connection.ask(worker.report, pack(inquiry), new).items():
-            self._workers[address].reports[inquiry] = _report(answer)
-        return {
-            address: one.reports[inquiry]
-            for address, one in self._workers.items()
-            if address in answering and inquiry in one.reports
-        }
+        with self._lock:
+            return {
+                address: self._workers[address].reports[inquiry]
+                for address in self._answering()
+                if inquiry in self._workers[address].reports
+            }
 
     def _answering(self) -> set[str]:
         return {address for address, one in self._workers.items() if not one.presence.silent}
 
     def _await_workers(self) -> None:
         deadline = time.monotonic() + self._patience_s
-        self._look()
-        while not self._answering():
-            if self._foreign:
+        self._meet(self._look())
+        while not self._any_answers():
+            with self._lock:
+                foreign, silent, meeting = dict(self._foreign), set(self._silent), bool(self._asked)
+            if foreign and not meeting:
                 raise ClusterWorkersError(
                     f"No worker of the cluster has vmafx-tune {__version__}, the version of this "
-                    f"machine. {listing(tuple(self._foreign.items()))} Install the same version "
+                    f"machine. {listing(tuple(foreign.items()))} Install the same version "
                     "on both sides.",
-                    tuple(self._foreign.items()),
+                    tuple(foreign.items()),
                 )
-            if time.monotonic() > deadline and self._silent:
+            if time.monotonic() > deadline and silent:
                 raise ClusterWorkersError(
                     f"No worker of the cluster at {self._connection.address} answers: "
-                    f"{', '.join(sorted(self._silent))}. Check that they run, or start others."
+                    f"{', '.join(sorted(silent))}. Check that they run, or start others."
                 )
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline and not meeting:
                 raise ClusterWorkersError(
                     f"The cluster at {self._connection.address} has no workers. Start some with "
                     f"`dask worker {self._connection.address}`, where vmafx-tune is installed."
                 )
             time.sleep(_PAUSE_S)
-            self._look()
+            self._meet(self._look())
 
-    def _look(self) -> None:
-        """See who is there, unless that was just done, and examine those who are new."""
-        if time.monotonic() - self._looked_at < _LOOK_EVERY_S and self._workers:
-            return
-        present = self._connection.workers()
+    def _any_answers(self) -> bool:
+        with self._lock:
+            return bool(self._answering())
+
+    def _look(self) -> Mapping[str, Presence]:
+        """See who is there, unless that was just done, or is being done.
+
+        Returns:
+            Those of whom nothing is known.
+        """
+        if not self._looking.acquire(blocking=not self._workers):
+            return {}
+        try:
+            if time.monotonic() - self._looked_at < _LOOK_EVERY_S and self._workers:
+                return {}
+            present = self._connection.workers()
+            self._looked_at = time.monotonic()
+        finally:
+            self._looking.release()
+        with self._lock:
+            self._note(present)
+            known = self._workers.keys() | self._foreign.keys() | self._silent
+            return {address: present[address] for address in present.keys() - known}
+
+    def _note(self, present: Mapping[str, Presence]) -> None:
+        """Take note of who came back, fell silent or went away."""
         self._silent = {address for address, worker in present.items() if worker.silent}
         for address in self._silent:
             self._tell(address, "it does not answer")
@@ -230,22 +305,26 @@ class EligibleWorkers:
             del self._foreign[gone]
         for address, one in self._workers.items():
             one.presence = present[address]
-        new = present.keys() - self._workers.keys() - self._foreign.keys() - self._silent
-        for address, version in self._versions(new).items():
-            if version == __version__:
-                self._workers[address] = _Worker(present[address])
-            else:
-                has = f"vmafx-tune {version}" if isinstance(version, str) else "no vmafx-tune"
-                self._foreign[address] = f"it has {has}"
-        if self._workers:
-            for address, reason in self._foreign.items():
-                self._tell(address, f"{reason}, and this machine {__version__}")
-        self._looked_at = time.monotonic()
 
-    def _versions(self, addresses: Iterable[str]) -> Mapping[str, Any]:
+    def _meet(self, new: Mapping[str, Presence]) -> None:
+        """Ask new workers for their version, and wait for them."""
         # A function of the standard library is there whatever is installed. It gives None for a
         # name that does not exist.
-        return self._connection.ask(pydoc.locate, "vmafx_tune._version.__version__", addresses)
+        with self._asking(new, None) as ours:
+            versions = self._connection.ask(pydoc.locate, "vmafx_tune._version.__version__", ours)
+            with self._lock:
+                for address, version in versions.items():
+                    self._welcome(address, version, new[address])
+                if self._workers:
+                    for address, reason in self._foreign.items():
+                        self._tell(address, f"{reason}, and this machine {__version__}")
+
+    def _welcome(self, address: str, version: object, presence: Presence) -> None:
+        if version == __version__:
+            self._workers[address] = _Worker(presence)
+        else:
+            has = f"vmafx-tune {version}" if isinstance(version, str) else "no vmafx-tune"
+            self._foreign[address] = f"it has {has}"
 
 
 def _report(answer: Any) -> Report:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -62,7 +63,7 @@ class Placement:
 
     A free slot is never kept from a probe that could use it. No more probes are placed at once than
     there are slots: of those that wait, a free slot gets the oldest whose source its worker has
-    open, else the oldest.
+    open, else the oldest whose source is open at fewer workers than it has probes, else the oldest.
 
     Args:
         loads: Tells what each worker that takes work has to do now, for this run and others.
@@ -74,6 +75,7 @@ class Placement:
         self._waiting: list[_Request] = []
         self._placed: dict[str, Place] = {}
         self._open: dict[str, set[str]] = {}
+        self._n_probes: Counter[str] = Counter()
         self._turns = count(1)
         self._used: dict[str, int] = {}
         self._looked_at = float("-inf")
@@ -91,6 +93,8 @@ class Placement:
             ClusterLostError: The cluster is gone.
         """
         request = _Request(source, task_key())
+        with self._lock:
+            self._n_probes[source] += 1
         try:
             while not request.placed.is_set():
                 request.able = frozenset(able())
@@ -105,6 +109,7 @@ class Placement:
             yield request.place
         finally:
             with self._lock:
+                self._n_probes[source] -= 1
                 self._placed.pop(request.key, None)
                 if request in self._waiting:
                     self._waiting.remove(request)
@@ -146,9 +151,15 @@ class Placement:
         for request in [*self._waiting]:
             self._take(request, free, request.able & self._open.get(request.source, set()))
         for request in [*self._waiting]:
+            if self._n_open(request.source, loads) < self._n_probes[request.source]:
+                self._take(request, free, request.able)
+        for request in [*self._waiting]:
             self._take(request, free, request.able)
         for request in [*self._waiting]:
             self._queue(request, loads)
+
+    def _n_open(self, source: str, loads: Mapping[str, Load]) -> int:
+        return len(self._open.get(source, set()) & loads.keys())
 
     def _free(self, address: str, load: Load) -> int:
         """Count the slots that nobody uses; the scheduler may not know of the latest probes yet."""

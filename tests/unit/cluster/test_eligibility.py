@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pydoc
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -110,6 +112,38 @@ def test_a_worker_that_joins_later_is_examined_like_the_others() -> None:
 
     assert some.fit({INQUIRY: {"ffmpeg": "new"}}) == {"a", "b"}
     assert farm.asked == 3
+
+
+@pytest.mark.parametrize("slow_at", ["version", "report"])
+def test_a_new_worker_that_is_slow_to_answer_holds_up_only_who_met_it(slow_at: str) -> None:
+    met, answers = threading.Event(), threading.Event()
+
+    class Slow(Farm):
+        def ask(
+            self, function: Callable[..., Any], argument: object, workers: Iterable[str]
+        ) -> Mapping[str, Any]:
+            asked = list(workers)
+            if "b" in asked and (function is pydoc.locate) == (slow_at == "version"):
+                met.set()
+                assert answers.wait(60)
+            return super().ask(function, argument, asked)
+
+    farm, told = Slow(a=having("new")), list[str]()
+    some = workers_of(farm, told)
+    expected = {INQUIRY: {"ffmpeg": "new"}}
+    assert some.agreed(INQUIRY) == having("new")
+    farm.reports["b"] = having("new")
+
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(some.fit, expected)
+        assert met.wait(60)
+        assert some.agreed(INQUIRY) == having("new")
+        assert some.fit(expected) == {"a"}
+        assert "a" in some.present()
+        answers.set()
+        assert first.result(60) == {"a", "b"}
+    assert some.fit(expected) == {"a", "b"}
+    assert told == []
 
 
 def test_a_worker_that_left_is_no_longer_counted() -> None:

@@ -110,6 +110,24 @@ def test_a_slot_that_gets_free_goes_to_the_source_that_is_open_there() -> None:
     at_home.end()
 
 
+def test_a_source_that_is_open_at_enough_workers_leaves_a_free_slot_to_another() -> None:
+    farm = Farm("a", "b", "c")
+    with ExitStack() as running, ExitStack() as ending:
+        running.enter_context(farm.probe("one"))
+        with farm.probe("one"):
+            pass
+        free = only(ending.enter_context(farm.probe("two")))
+        running.enter_context(farm.probe("three"))
+        at_home, stranger = Waiting(farm, "one"), Waiting(farm, "four")
+        ending.close()
+
+        assert stranger.placed() == free
+        assert at_home.place is None
+        stranger.end()
+        at_home.placed()
+        at_home.end()
+
+
 def test_a_probe_is_not_passed_over_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(placement_module, "_MOST_PASSED", 2)
     farm = Farm("a")
