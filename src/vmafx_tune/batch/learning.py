@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from statistics import median
-from typing import TYPE_CHECKING, Any
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vmafx_tune.frozen import frozen
 from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.results.search import SearchResult
-from vmafx_tune.search.expected_curve import TYPICAL_CEILING
+from vmafx_tune.search.expected_curve import TYPICAL_CEILING, pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +21,13 @@ __all__ = ["LearnedCurves", "MeasuredCurve", "measured_curves"]
 
 # Closer to the ceiling, a curve is flat.
 _HIGHEST = TYPICAL_CEILING - 1.0
+_TELLING_PROBES = 3
+# Chosen on the cuts of one film, and as good on those of another. Where neighbours have nothing to
+# do with each other, it is no worse than the middle of all files.
+_LATEST_SHARE = 0.7
+
+_Points: TypeAlias = "list[tuple[float, float]]"
+"""Places on the knob, ascending towards worse quality, and their scores; by how much they tell."""
 
 
 @frozen
@@ -75,6 +82,9 @@ def measured_curves(result: Any, preset: str | None) -> Iterator[MeasuredCurve]:
 class LearnedCurves:
     """Implements `ports.ExpectedCurves` with the files that are finished. Thread-safe.
 
+    Neighbours are alike in most batches, be they cuts of a film or episodes of a series: a file is
+    expected to be where the latest ones were, and to fall as steeply as all of them.
+
     Args:
         knob_of: Finds the quality knob of an encoder.
     """
@@ -82,35 +92,54 @@ class LearnedCurves:
     def __init__(self, knob_of: Callable[[str], Knob]) -> None:
         self._knob_of = knob_of
         self._lock = threading.Lock()
-        self._shifts: dict[tuple[str, str | None, int], list[float]] = {}
+        self._files: dict[tuple[str, str | None, int], list[_Points]] = {}
 
     def learn(self, curve: MeasuredCurve) -> None:
-        """Take note of a file."""
+        """Take note of a file, the latest one."""
         knob = self._knob_of(curve.encoder)
         # The probes nearest to the target tell best where the curve crosses it.
-        nearest = sorted(curve.points, key=lambda point: abs(point[1] - curve.target))[:2]
-        shifts = [_shift(knob, *point) for point in nearest if point[1] < _HIGHEST]
-        if shifts:
+        nearest = sorted(curve.points, key=lambda point: abs(point[1] - curve.target))
+        telling = [
+            (_towards_worse(knob) * quality, score)
+            for quality, score in nearest[:_TELLING_PROBES]
+            if score < _HIGHEST
+        ]
+        if telling:
             with self._lock:
                 key = curve.encoder, curve.preset, curve.lines
-                self._shifts.setdefault(key, []).append(sum(shifts) / len(shifts))
+                self._files.setdefault(key, []).append(telling)
 
     def curve(self, encoder: str, preset: str | None, lines: int) -> TypicalCurve | None:
-        """Shift the curve of a typical clip to where those of the files were."""
+        """Move and stretch the curve of a typical clip to where those of the files were."""
         with self._lock:
-            shifts = list(self._shifts.get((encoder, preset, lines), ()))
-        if not shifts:
+            files = list(self._files.get((encoder, preset, lines), ()))
+        if not files:
             return None
         knob = self._knob_of(encoder)
         typical = _typical(knob)
-        return TypicalCurve(typical.midpoint + _towards_worse(knob) * median(shifts), typical.width)
+        width = typical.width / _pace(files, typical)
+        found = 0.0
+        for index, points in enumerate(files):
+            midpoint = fmean(place - _beyond_midpoint(score, width) for place, score in points[:2])
+            found += (midpoint - found) * (_LATEST_SHARE if index else 1.0)
+        return TypicalCurve(_towards_worse(knob) * found, width)
 
 
-def _shift(knob: Knob, quality: float, score: float) -> float:
-    """Find how much worse a setting has a score than with a typical clip."""
-    typical = _typical(knob)
-    expected = typical.step_at(score, TYPICAL_CEILING) - typical.midpoint
-    return _towards_worse(knob) * (quality - typical.midpoint) - expected
+def _pace(files: Sequence[_Points], typical: TypicalCurve) -> float:
+    """Estimate how fast the curves of files fall next to the typical one."""
+    steps = expected = 0.0
+    for points in files:
+        (place, score), (other_place, other_score) = min(points), max(points)
+        fall = _beyond_midpoint(other_score, typical.width) - _beyond_midpoint(score, typical.width)
+        if fall > 0:
+            steps += other_place - place
+            expected += fall
+    return pace(expected, steps, typical)
+
+
+def _beyond_midpoint(score: float, width: float) -> float:
+    """Find how much worse than the midpoint of a curve a setting has a score."""
+    return TypicalCurve(0.0, width).step_at(score, TYPICAL_CEILING)
 
 
 def _towards_worse(knob: Knob) -> int:

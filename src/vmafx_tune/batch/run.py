@@ -199,7 +199,7 @@ class _Batch:
     ) -> list[BatchJob]:
         """Take note of what is done, without a look into any file."""
         known = state.all()
-        for before in known.values():
+        for before in sorted(known.values(), key=lambda one: one.ended_s):
             for curve in learned_before(before):
                 self.learned.learn(curve)
         left = []

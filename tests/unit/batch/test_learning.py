@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -18,29 +19,68 @@ def knob_of(name: str) -> Knob:
     return encoder_row(name).knob
 
 
+def towards_worse(knob: Knob) -> int:
+    return -1 if knob.higher_is_better else 1
+
+
+def prior_of(encoder: str, learned: LearnedCurves) -> TypicalCurve:
+    """What a search begins with, in steps."""
+    curve = learned.curve(encoder, "fast", 720)
+    assert curve is not None
+    return replace(knob_of(encoder), typical=curve).prior
+
+
 def shifted(encoder: str, shift: float, target: float = TARGET, lines: int = 720) -> MeasuredCurve:
     """Probes of a clip whose curve is so many values of the knob worse than a typical one's."""
     knob = knob_of(encoder)
     better, worse = (target + 1, target - 1)
     places = [knob.prior.step_at(score, TYPICAL_CEILING) for score in (better, worse)]
-    sign = -1 if knob.higher_is_better else 1
+    sign = towards_worse(knob)
     qualities = [knob.best + sign * (place * knob.increment + shift) for place in places]
     points = tuple(zip(qualities, (better, worse), strict=True))
     return MeasuredCurve(encoder, "fast", lines, target, points)
 
 
 @pytest.mark.parametrize("encoder", [row.name for row in all_rows()])
-def test_the_next_file_is_expected_where_the_others_were(encoder: str) -> None:
+def test_the_next_file_is_expected_where_the_latest_ones_were(encoder: str) -> None:
     learned, knob = LearnedCurves(knob_of), knob_of(encoder)
     for shift in (-3.0, 5.0, 4.0):
         learned.learn(shifted(encoder, shift))
-    curve = learned.curve(encoder, "fast", 720)
 
-    assert curve is not None
-    prior = Knob(**{**{f: getattr(knob, f) for f in Knob.__dataclass_fields__}, "typical": curve})
-    moved = prior.prior.midpoint - knob.prior.midpoint
-    assert moved * knob.increment == pytest.approx(4.0)
-    assert prior.prior.width == pytest.approx(knob.prior.width)
+    moved = prior_of(encoder, learned).midpoint - knob.prior.midpoint
+    assert 3.0 < moved * knob.increment < 4.5
+    assert prior_of(encoder, learned).width == pytest.approx(knob.prior.width)
+
+
+@pytest.mark.parametrize("encoder", [row.name for row in all_rows()])
+def test_the_next_file_is_expected_to_fall_as_steeply_as_the_others(encoder: str) -> None:
+    learned, knob = LearnedCurves(knob_of), knob_of(encoder)
+    steep = TypicalCurve(knob.prior.midpoint, knob.prior.width / 2)
+    for _ in range(9):
+        points = tuple(
+            (knob.best + towards_worse(knob) * steep.step_at(score, TYPICAL_CEILING), score)
+            for score in (94.0, 86.0)
+        )
+        stepped = tuple(
+            (knob.best + (quality - knob.best) * knob.increment, score) for quality, score in points
+        )
+        learned.learn(MeasuredCurve(encoder, "fast", 720, TARGET, stepped))
+    found = prior_of(encoder, learned)
+
+    assert found.width == pytest.approx(steep.width, rel=0.1)
+    assert found.step_at(TARGET, TYPICAL_CEILING) == pytest.approx(
+        steep.step_at(TARGET, TYPICAL_CEILING), abs=0.05 * steep.width
+    )
+
+
+@pytest.mark.parametrize("points", [((30.0, 80.0), (31.0, 85.0)), ((30.0, 80.0), (31.0, 80.0))])
+def test_scores_that_do_not_fall_say_nothing_of_how_steep_a_curve_is(
+    points: tuple[tuple[float, float], ...],
+) -> None:
+    learned = LearnedCurves(knob_of)
+    learned.learn(MeasuredCurve("libx264", "fast", 720, TARGET, points))
+
+    assert prior_of("libx264", learned).width == pytest.approx(knob_of("libx264").prior.width)
 
 
 def test_only_encodes_of_the_same_kind_count() -> None:
