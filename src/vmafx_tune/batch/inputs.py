@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune.batch.jobs import BatchJob, result_name
 from vmafx_tune.errors import UnreadableSourceError, UsageError
-from vmafx_tune.files import is_file, is_folder
+from vmafx_tune.files import is_folder
 from vmafx_tune.parsing import is_url
 
 if TYPE_CHECKING:
@@ -99,9 +99,9 @@ def _files(folder: str, results: str, *, recursive: bool) -> Iterator[str]:
             and os.path.realpath(Path(where, name)) != results
         ]
         for name in names:
-            path = Path(where, name)
-            if not name.startswith(".") and is_file(path):
-                yield str(path)
+            # A link to nothing is a film that is missing, which nobody should have to find out.
+            if not name.startswith("."):
+                yield str(Path(where, name))
 
 
 def _is_wanted(file: PurePath, include: Sequence[str]) -> bool:
@@ -112,7 +112,7 @@ def _is_wanted(file: PurePath, include: Sequence[str]) -> bool:
 
 def _matching(pattern: str, results: str) -> Iterator[BatchJob]:
     matches = sorted(glob(pattern, recursive=True))  # noqa: PTH207 - Path.glob takes no absolute patterns
-    files = [file for file in matches if is_file(Path(file)) and not _is_inside(file, results)]
+    files = [f for f in matches if not is_folder(Path(f)) and not _is_inside(f, results)]
     if not files:
         raise UsageError(f"No file matches '{pattern}'.")
     plain: list[str] = []

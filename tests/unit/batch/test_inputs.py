@@ -45,6 +45,15 @@ class TestFolders:
         with pytest.raises(UsageError, match=r"that match \*\.avi in the folder 'films'"):
             names("films", include=("*.avi",))
 
+    def test_hide_nothing_that_is_called_a_video_and_is_none(self, films: Path) -> None:
+        (films / "lost.mkv").symlink_to("nowhere.mkv")
+        (films / "loop.mkv").symlink_to("loop.mkv")
+        os.mkfifo(films / "pipe.mkv")
+        (films / "folder.mkv").mkdir()
+
+        assert names("films") == ["a", "b", "loop", "lost", "pipe"]
+        assert names("films/*.mkv") == ["a", "loop", "lost", "pipe"]
+
     def test_give_no_result_as_a_source(self, films: Path) -> None:
         (films / "out").mkdir()
         (films / "out/z.mkv").touch()
