@@ -9,6 +9,7 @@
     │   └── IncomparableError                   two results are not of the same thing
     ├── MediaError                     exit 1   a source cannot be used
     │   ├── UnreadableSourceError               missing, empty, truncated, no video, wrong raw size
+    │   │   └── SourceSupportError     exit 4   the packages that read it are missing
     │   ├── FormatMismatchError                 two clips cannot be brought to one format
     │   ├── FrameCountMismatchError             reference and distorted differ in length
     │   └── HdrRefusedError                     PQ or HLG without the user's consent
@@ -92,6 +93,7 @@ __all__ = [
     "SearchError",
     "ServerUnreachableError",
     "ServiceError",
+    "SourceSupportError",
     "TargetUnreachableError",
     "TooLargeError",
     "ToolError",
@@ -149,6 +151,12 @@ class MediaError(VmafxTuneError):
 
 class UnreadableSourceError(MediaError):
     """A source is missing, empty, truncated, without video, or not what it claims to be."""
+
+
+class SourceSupportError(UnreadableSourceError):
+    """The packages that read such sources are not installed."""
+
+    exit_code: ClassVar[int] = 4
 
 
 class FormatMismatchError(MediaError):

@@ -219,5 +219,5 @@ def parse_size_bytes(text: str) -> int:
 
 
 def is_url(name: str) -> bool:
-    """Tell whether a source is named by a URL; only those of http and https can be fetched."""
+    """Tell whether a source is named by a URL; not all of them can be fetched."""
     return _URL.match(name) is not None

@@ -41,7 +41,7 @@ _EVEN_SUBSAMPLE = (
 
 
 def read_source(path: str | Path, session: Session, probe: Callable[[Path], Source]) -> Source:
-    """Probe a file, or what is at an http or https URL.
+    """Probe a file, or what is at a URL.
 
     Args:
         path: Where it is.

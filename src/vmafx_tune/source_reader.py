@@ -65,7 +65,7 @@ class SourceReader:
         return SourceCache(self._session.cancel, digest_of=self._session.facts.digest)
 
     def copy_of(self, url: str) -> Path:
-        """Fetch what is at an http or https URL; the copy stays until the session is closed.
+        """Fetch what is at a URL; the copy stays until the session is closed.
 
         Raises:
             UsageError: It is not a valid URL.

@@ -235,6 +235,8 @@ NAMES: dict[str, Callable[[Site], str]] = {
     "pipe protocol": lambda _: "pipe:0",
     "fd protocol": lambda site: f"fd:{a_descriptor(site)}",
     "http URL": lambda site: site.url,
+    "S3 URL": lambda _: "s3://outside/canary.mp4",
+    "GCS URL": lambda _: "gs://outside/canary.mp4",
     "data URL": lambda site: f"data:video/mp4;base64,{site.canary_in_base64}",
     "short data URL": lambda _: "data:text/plain,x",
     "lavfi": lambda _: "testsrc2=size=176x144:rate=25:duration=0.28",

@@ -41,7 +41,7 @@ class BatchJob:
     """A source, and what is special about it.
 
     Attributes:
-        source: A file, or an http or https URL.
+        source: A file, or a URL.
         name: What its results are called in the output folder, without a suffix; may have folders.
             Empty for the name of the source without its suffix.
         options: Arguments of the command for this source alone, by name.

@@ -59,7 +59,7 @@ def compare(
     """Rank encoders by the bitrate that each needs for the same quality.
 
     Args:
-        source: The clip to encode: a file, or an http or https URL as a string.
+        source: The clip to encode: a file, or a URL as a string.
         encoders: ffmpeg's names of the encoders, or aliases.
         targets: Pooled VMAF scores to reach.
         anchor: Encoder that BD-rates are against; must be one of `encoders`.

@@ -80,7 +80,7 @@ def encode(
     one that was measured.
 
     Args:
-        source: The clip to encode: a file, or an http or https URL as a string.
+        source: The clip to encode: a file, or a URL as a string.
         output: The file to write: `.mkv`, `.mp4`, `.m4v`, `.mov` or `.webm`.
         encoder: ffmpeg's name of the encoder, or an alias such as `x265`.
         target: Pooled VMAF score to reach; a tie passes.

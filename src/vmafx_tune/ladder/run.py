@@ -97,7 +97,7 @@ def ladder(
     from it.
 
     Args:
-        source: The clip to encode: a file, or an http or https URL as a string.
+        source: The clip to encode: a file, or a URL as a string.
         encoder: ffmpeg's name of the encoder, or an alias such as `x265`.
         targets: Pooled VMAF scores to reach.
         resolutions: Sizes to try; None for the usual ones up to the source's.

@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager, suppress
 from functools import partial
 from http.client import IncompleteRead, RemoteDisconnected
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -34,6 +34,7 @@ __all__ = [
     "Answer",
     "TransferError",
     "TransferLimits",
+    "causes",
     "exchange",
     "explained",
     "no_answer",
@@ -67,16 +68,16 @@ def explained(error: Exception, patience_s: float) -> TransferError:
         error: What was raised on the way.
         patience_s: How long each step may take.
     """
-    causes = list(_causes(error))
-    for cause in causes:
+    found_causes = list(causes(error))
+    for cause in found_causes:
         if isinstance(cause, TimeoutError):
             return no_answer(patience_s)
-        found = _from_proxy(cause, causes[-1]) or _from_tls(cause) or _from_connection(cause)
+        found = _from_proxy(cause, found_causes[-1]) or _from_tls(cause) or _from_connection(cause)
         if found is not None:
             return found
     if isinstance(error, exceptions.InvalidHeader):
         return TransferError("the server sends two different values of Content-Length")
-    kind = type(causes[-1]).__name__
+    kind = type(found_causes[-1]).__name__
     return TransferError(f"what the server sends is not valid HTTP ({kind})", temporary=True)
 
 
@@ -126,7 +127,7 @@ def _from_connection(cause: BaseException) -> TransferError | None:
     return None
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
     """List an error and what it was raised for, the first cause last."""
     while error is not None:
         yield error
@@ -229,7 +230,7 @@ class Answer:
 def exchange(
     url: SourceUrl, headers: Mapping[str, str], *, cancel: CancelToken, limits: TransferLimits
 ) -> Iterator[Answer]:
-    """Ask for what is at `url`, through redirects.
+    """Ask for what is at `url`, through redirects; of an object store, in the same terms.
 
     Args:
         url: Where it is.
@@ -241,11 +242,25 @@ def exchange(
         TransferError: The server does not answer.
         CancelledError: The work was cancelled.
     """
-    waiter = _Waiter(partial(_opened, url, headers, limits), cancel, limits)
+    waiter = _Waiter(partial(_opener(url), url, headers, limits), cancel, limits)
     try:
         yield waiter.answer()
     finally:
         waiter.close()
+
+
+class _Response(Protocol):
+    """What is needed of a response."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def reason(self) -> str | None: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    def read1(self, amt: int, *, decode_content: bool) -> bytes: ...
+    def shutdown(self) -> None: ...
+    def close(self) -> None: ...
 
 
 class _Waiter:
@@ -257,7 +272,7 @@ class _Waiter:
 
     def __init__(
         self,
-        open_: Callable[[], BaseHTTPResponse],
+        open_: Callable[[], _Response],
         cancel: CancelToken,
         limits: TransferLimits,
     ) -> None:
@@ -265,7 +280,7 @@ class _Waiter:
         self._cancel = cancel
         self._limits = limits
         self._items: queue.Queue[Any] = queue.Queue(_BLOCKS_AHEAD)
-        self._response: BaseHTTPResponse | None = None
+        self._response: _Response | None = None
         self._closed = False
         threading.Thread(target=self._run, daemon=True).start()
 
@@ -360,6 +375,16 @@ class _RateCheck:
                 temporary=True,
             )
         self._bytes, self._waited_s = 0, 0.0
+
+
+def _opener(
+    url: SourceUrl,
+) -> Callable[[SourceUrl, Mapping[str, str], TransferLimits], _Response]:
+    if not url.is_object:
+        return _opened
+    from vmafx_tune.media.object_store import open_object
+
+    return lambda url, headers, _: open_object(url, headers)
 
 
 def _opened(url: SourceUrl, headers: Mapping[str, str], limits: TransferLimits) -> BaseHTTPResponse:

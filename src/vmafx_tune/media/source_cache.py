@@ -105,6 +105,7 @@ class SourceCache:
         Raises:
             UsageError: It is not a URL.
             UnreadableSourceError: It cannot be fetched.
+            SourceSupportError: The packages for that are not installed.
             OutputError: It does not fit.
             CancelledError: The work was cancelled.
         """
@@ -204,8 +205,10 @@ class SourceCache:
     ) -> Iterator[_Fetched | None]:
         # Loading the HTTP client takes a while, and local sources need none.
         from vmafx_tune.media.http_exchange import TransferLimits
+        from vmafx_tune.media.object_store import require_packages
         from vmafx_tune.media.transfer import Transfer
 
+        require_packages(url)
         sweep(self._folder)
         partial = self._folder / f"{name}.part"
         transfer = Transfer(

@@ -16,7 +16,9 @@ __all__ = ["SourceUrl", "parse_url", "public_url"]
 
 _UNSAFE_IN_NAMES = re.compile(r"[^\w.-]+")
 _LONGEST_NAME = 100
+_BUCKET = re.compile(r"[\w.-]{1,255}", re.ASCII)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+_OBJECT_SCHEMES = frozenset({"s3", "gs"})
 
 # How services sign URLs: parameters that all have to be there, and those that change with each
 # signature. A parameter of such a name without the others may well say what is asked for.
@@ -38,10 +40,11 @@ q-signature x-cos-security-token
 
 @frozen
 class SourceUrl:
-    """An http or https URL.
+    """An http or https URL, or an object of S3 or Google Cloud Storage.
 
     Attributes:
         address: Percent-encoded, the host in lower case and ASCII; without credentials or fragment.
+            Of an object, `s3://BUCKET/KEY` or `gs://BUCKET/KEY`, whose key is taken as it is.
         authorization: Value of the `Authorization` header that the credentials make; None for none.
     """
 
@@ -49,8 +52,20 @@ class SourceUrl:
     authorization: str | None = field(default=None, repr=False)
 
     @property
+    def scheme(self) -> str:
+        """The protocol, in lower case."""
+        return self.address.partition(":")[0]
+
+    @property
+    def is_object(self) -> bool:
+        """Whether an object store is asked, and not an HTTP server."""
+        return self.scheme in _OBJECT_SCHEMES
+
+    @property
     def identity(self) -> str:
         """Identifies the object, whoever requests it and however the request is signed."""
+        if self.is_object:
+            return self.address
         parts = urlsplit(self.address)
         named = [(item.partition("=")[0], item) for item in parts.query.split("&") if item]
         present = {unquote(name).lower() for name, _ in named}
@@ -66,7 +81,9 @@ class SourceUrl:
     @property
     def file_name(self) -> str:
         """A name for a copy, safe in any folder."""
-        name = unquote(urlsplit(self.address).path.rpartition("/")[2])
+        path = self.address if self.is_object else urlsplit(self.address).path
+        name = path.rpartition("/")[2]
+        name = name if self.is_object else unquote(name)
         return _UNSAFE_IN_NAMES.sub("_", name).lstrip(".-")[-_LONGEST_NAME:] or "source"
 
     def redirected(self, location: str) -> SourceUrl:
@@ -106,10 +123,15 @@ def parse_url(text: str) -> SourceUrl:
         return _parsed(text)
     except ValueError as error:
         raise UsageError(
-            f"'{public_url(text)}' cannot be used as a URL: {error}. Write it as "
-            "https://HOST/PATH, with special characters of a password as %40 (@), %3A (:) or "
-            "%2F (/)."
+            f"'{public_url(text)}' cannot be used as a URL: {error}. Write it as {_pattern(text)}."
         ) from error
+
+
+def _pattern(text: str) -> str:
+    scheme = text.partition(":")[0].lower()
+    if scheme in _OBJECT_SCHEMES:
+        return f"{scheme}://BUCKET/KEY"
+    return "https://HOST/PATH, with special characters of a password as %40 (@), %3A (:) or %2F (/)"
 
 
 def public_url(url: str) -> str:
@@ -139,14 +161,16 @@ def _parsed(text: str) -> SourceUrl:
     """Parse a URL.
 
     Raises:
-        ValueError: It is not one of http or https, with the reason as a clause.
+        ValueError: It is not one that can be fetched, with the reason as a clause.
     """
     from urllib3.exceptions import LocationParseError
     from urllib3.util import parse_url as parse
 
     scheme = text.partition(":")[0].lower()
+    if scheme in _OBJECT_SCHEMES:
+        return _parsed_object(scheme, text)
     if scheme not in _DEFAULT_PORTS:
-        raise ValueError(f"only http and https are supported, not '{one_line(scheme)}'")
+        raise ValueError(f"only http, https, s3 and gs are supported, not '{one_line(scheme)}'")
     _check_port(text)
     try:
         parts = parse(text)
@@ -158,6 +182,16 @@ def _parsed(text: str) -> SourceUrl:
     _check_host(parts.host)
     address = parts._replace(auth=None, fragment=None, path=parts.path or "/").url
     return SourceUrl(address, _basic(parts.auth))
+
+
+def _parsed_object(scheme: str, text: str) -> SourceUrl:
+    """Parse the address of an object, as tools for these stores do: nothing in a key is special."""
+    bucket, _, key = text.partition("://")[2].partition("/")
+    if not _BUCKET.fullmatch(bucket):
+        raise ValueError("its bucket name is invalid, or has credentials before it")
+    if not key or key.endswith("/"):
+        raise ValueError("it does not name an object of the bucket")
+    return SourceUrl(f"{scheme}://{bucket}/{key}")
 
 
 def _check_port(text: str) -> None:

@@ -107,7 +107,7 @@ def score(
     """Score a distorted clip against its reference with VMAF.
 
     Args:
-        reference: The clip as it should look: a file, or an http or https URL.
+        reference: The clip as it should look: a file, or a URL.
         distorted: The clip to judge, likewise; scaled to the reference's size where its own
             differs.
         metrics: Names of the metrics to compute in the same pass: `psnr`, `ssim`, `ms_ssim`,

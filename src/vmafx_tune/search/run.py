@@ -45,7 +45,7 @@ def search(
     """Find the worst-quality setting of an encoder that still reaches a target, and prove it.
 
     Args:
-        source: The clip to encode: a file, or an http or https URL as a string.
+        source: The clip to encode: a file, or a URL as a string.
         encoder: ffmpeg's name of the encoder, or an alias such as `x265`.
         target: Pooled VMAF score to reach; a tie passes.
         max_bitrate_kbps: What an answer may have; None for no limit. Encodes that are certain to

@@ -117,6 +117,7 @@ STATUSES: Mapping[type[errors.VmafxTuneError], Status] = MappingProxyType(
         errors.IncomparableError: _USAGE,
         errors.MediaError: _MEDIA,
         errors.UnreadableSourceError: _MEDIA,
+        errors.SourceSupportError: _INTERNAL,
         errors.FormatMismatchError: _MEDIA,
         errors.FrameCountMismatchError: _MEDIA,
         errors.HdrRefusedError: Status(

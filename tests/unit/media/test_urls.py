@@ -73,8 +73,11 @@ def test_a_url_is_asked_for_in_ascii(url: str, address: str) -> None:
     ("url", "reason"),
     [
         ("http://", "no host"),
-        ("s3://user:secret@bucket/a.mp4", "only http and https"),
-        ("file:///a.mp4", "only http and https"),
+        ("s3://user:secret@bucket/a.mp4", "credentials before it. Write it as s3://BUCKET/KEY"),
+        ("gs://bucket", "does not name an object"),
+        ("gs://bucket/films/", "does not name an object"),
+        ("s3:///a.mp4", "bucket name is invalid"),
+        ("file:///a.mp4", "only http, https, s3 and gs"),
         ("http://user:secret@/a.mp4", "host"),
         ("http://host:65536/a.mp4", "port"),
         ("http://host:0/a.mp4", "port"),
@@ -150,8 +153,23 @@ def test_credentials_do_not_leave_tls() -> None:
         ("https://h/..", "source"),
         ("https://h/%2e%2e%2Fetc%2Fpasswd", "_etc_passwd"),
         ("https://h/-rf", "rf"),
+        ("s3://b/films/My clip%20?#2.mp4", "My_clip_20_2.mp4"),
+        ("gs://b/..", "source"),
         (f"https://h/{'a' * 300}.mp4", f"{'a' * 96}.mp4"),
     ],
 )
 def test_a_copy_has_a_safe_name(url: str, name: str) -> None:
     assert parse_url(url).file_name == name
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/a b/%20?c#d.mp4", "gs://my_bucket.example/é"])
+def test_the_key_of_an_object_is_taken_as_it_is(url: str) -> None:
+    found = parse_url(url.replace("s3", "S3", 1))
+
+    assert found.is_object
+    assert found.address == found.identity == url
+    assert not found.is_personal
+
+
+def test_what_http_serves_is_no_object() -> None:
+    assert not parse_url("https://bucket.s3.amazonaws.com/a.mp4").is_object

@@ -1,0 +1,162 @@
+"""Objects of S3 and Google Cloud Storage, given as an HTTP server would.
+
+fsspec knows the protocols, where credentials are and which endpoint is asked. What it is asked is
+what a server would be: for an object unless it is a certain version, or for what is missing of it.
+So all that holds for transfers holds for objects.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from vmafx_tune.errors import SourceSupportError
+from vmafx_tune.media.http_exchange import TransferError, causes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from vmafx_tune.media.urls import SourceUrl
+
+__all__ = ["ObjectResponse", "open_object", "require_packages"]
+
+_PACKAGES = {"s3": "s3fs", "gs": "gcsfs"}
+_BLOCK_BYTES = 8 << 20
+_RANGE = re.compile(r"bytes=(\d+)-")
+_NO_CREDENTIALS = frozenset(
+    {"NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError", "ProfileNotFound"}
+)
+_CODE = re.compile(r"\w{1,60}")
+
+
+def require_packages(url: SourceUrl) -> None:
+    """Refuse the URL of an object that nothing here can read.
+
+    Raises:
+        SourceSupportError: The packages are not installed.
+    """
+    package = _PACKAGES.get(url.scheme)
+    if package is not None and find_spec(package) is None:
+        raise SourceSupportError(
+            f"{url.scheme}:// sources need packages that are not installed. Run: pip install "
+            "'vmafx-tune[remote]'"
+        )
+
+
+class ObjectResponse:
+    """An answer about an object, and its content; what `http_exchange` takes of a response.
+
+    Args:
+        status: As an HTTP server's.
+        headers: By their usual names.
+        file: What is read; None for nothing.
+    """
+
+    reason = ""
+
+    def __init__(self, status: int, headers: Mapping[str, str], file: Any = None) -> None:
+        self.status = status
+        self.headers = headers
+        self._file = file
+
+    def read1(self, amt: int, *, decode_content: bool = False) -> bytes:
+        """Read some of what is left; nothing at the end.
+
+        Raises:
+            TransferError: It cannot be read, or is another version by now.
+        """
+        del decode_content
+        if self._file is None:
+            return b""
+        with _explained():
+            return bytes(self._file.read(amt))
+
+    def shutdown(self) -> None:
+        """End nothing: whoever reads comes to the end of a block, and looks whether to go on."""
+
+    def close(self) -> None:
+        """Let go of what is read."""
+        if self._file is not None:
+            self._file.close()
+
+
+def open_object(url: SourceUrl, headers: Mapping[str, str]) -> ObjectResponse:
+    """Ask for an object.
+
+    Args:
+        url: Where it is.
+        headers: `If-None-Match`, or `Range` with `If-Range`, as for an HTTP server.
+
+    Raises:
+        TransferError: It cannot be had.
+    """
+    import fsspec
+
+    # What it warns of, it has a way around.
+    logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
+    with _explained():
+        store = fsspec.filesystem(url.scheme)
+        store.invalidate_cache()
+        facts = store.info(url.address)
+        if facts["type"] != "file":
+            raise FileNotFoundError
+        tag = _tag(facts)
+        if tag is not None and headers.get("If-None-Match") == tag:
+            return ObjectResponse(304, {"ETag": tag})
+        first = _first_byte(headers, tag)
+        # Both stores hold a file that is open to the version that it had then.
+        file = store.open(url.address, "rb", block_size=_BLOCK_BYTES, cache_type="readahead")
+        if _tag(getattr(file, "details", None) or facts) != tag:
+            file.close()
+            raise TransferError("the object was replaced just now", temporary=True)
+        file.seek(first)
+    size = int(facts["size"])
+    said = {"Content-Length": str(size - first)} | ({} if tag is None else {"ETag": tag})
+    if first:
+        said["Content-Range"] = f"bytes {first}-{size - 1}/{size}"
+    return ObjectResponse(206 if first else 200, said, file)
+
+
+def _tag(facts: Mapping[str, Any]) -> str | None:
+    """Identify the version of an object, as an `ETag`; None where the store does not."""
+    # Google's tags change with an object's labels, and its generations do not.
+    found = facts.get("generation") or facts.get("ETag")
+    return None if not found else f'"{str(found).strip(chr(34))}"'
+
+
+def _first_byte(headers: Mapping[str, str], tag: str | None) -> int:
+    asked = _RANGE.fullmatch(headers.get("Range", ""))
+    return int(asked[1]) if asked and tag is not None and headers.get("If-Range") == tag else 0
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say what went wrong with a store. Messages of its own may hold anything."""
+    try:
+        yield
+    except TransferError:
+        raise
+    except FileNotFoundError as error:
+        raise TransferError("there is no such object") from error
+    except PermissionError as error:
+        raise TransferError("the credentials do not allow to read it") from error
+    except Exception as error:
+        found = list(causes(error))
+        if any(type(cause).__name__ in _NO_CREDENTIALS for cause in found):
+            raise TransferError(
+                "no credentials were found where the store's own tools look for them"
+            ) from error
+        raise TransferError(f"the store fails with {_named(found)}", temporary=True) from error
+
+
+def _named(found: list[BaseException]) -> str:
+    """Name a failure by the store's code for it, else by its kind."""
+    for cause in found:
+        response = getattr(cause, "response", None)
+        code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+        if isinstance(code, str) and _CODE.fullmatch(code):
+            return code
+    return type(found[-1]).__name__
