@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import random
@@ -18,7 +19,7 @@ from _rows import Row
 from vmafx_tune.files import CACHE_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["MEASURES", "bad_files", "cuts_of_a_film", "finished_files", "kills"]
 
@@ -55,17 +56,9 @@ def cuts_of_a_film(folder: Path, _: int) -> list[Row]:
 
 
 def bad_files(folder: Path, _: int) -> list[Row]:
-    """Two hundred short files, of which twenty are bad in as many ways."""
-    films = _films(folder, N_FILES)
-    whole = (films / "f000.mkv").read_bytes()
-    noise = random.Random(1)
-    for index, name in enumerate(sorted(films.iterdir())[::10][:N_BAD]):
-        half, part = len(whole) // 2, len(whole) * (index + 1) // (N_BAD + 2)
-        ways = (
-            b"", b"text", noise.randbytes(9000), bytes(9000), whole[:part], whole[:64],
-            b"<html></html>", whole[:half] + bytes(1000), whole[half:], whole[::-1],
-        )  # fmt: skip
-        name.write_bytes(ways[index] if index < len(ways) else whole[:part])
+    """Two hundred short files, of which twenty are bad, each in a way of its own."""
+    films = _films(folder, N_FILES - N_BAD)
+    _make_bad(films, (films / "f000.mkv").read_bytes())
     env = _environment(folder / "cache")
     line = [*_line("encode", films, "-o", "out", *QUICK), "--progress", "json", "--format", "json"]
     rss: dict[int, int] = {}
@@ -76,18 +69,103 @@ def bad_files(folder: Path, _: int) -> list[Row]:
         for told in process.stderr:
             if '"file_finished"' in told:
                 rss[json.loads(told)["files_done"]] = _rss_kib(process.pid)
+    print(f"memory in MiB by files done: { {n: rss[n] >> 10 for n in sorted(rss)[19::20]} }")
     summary = json.loads((folder / "out/summary.json").read_text(encoding="utf-8"))
-    sentences = [f["error"] for f in summary["files"] if f["state"] == "failed" and f["error"]]
+    failed = {f["name"]: f["error"] for f in summary["files"] if f["state"] == "failed"}
+    print(*failed.values(), sep="\n")
+    ways = {error.replace(name, "") for name, error in failed.items()}
     encoded = sum((folder / "out" / f["output"]).exists() for f in summary["files"] if f["output"])
-    counts = (summary["n_files"], summary["n_done"], summary["n_failed"])
-    exact = counts == (N_FILES, N_FILES - N_BAD, N_BAD)
+    table = _run(["encode", films, "-o", "out", *QUICK], folder, env, "table").stdout
+    wrong = sum(not right for right in _counts_right(folder / "out", summary, table))
     what = f"`batch encode`, {N_FILES} files of which {N_BAD} are bad"
     return [
         Row(f"{what}: files encoded", encoded, N_FILES - N_BAD, unit="", least=True),
-        Row(f"{what}: sentences", len(sentences), N_BAD, unit="", least=True),
-        Row(f"{what}: counts that are wrong", float(not exact), 0, unit=""),
+        Row(f"{what}: different sentences", len(ways), N_BAD, unit="", least=True),
+        Row(f"{what}: counts that are wrong in table, JSON, CSV and HTML", wrong, 0, unit=""),
         Row(f"{what}: memory after the last in that after 20", rss[N_FILES] / rss[20], 1.1),
     ]
+
+
+def _counts_right(out: Path, summary: Mapping[str, Any], table: str) -> Iterator[bool]:
+    """Tell of each form of a summary whether it counts and lists all files as they are."""
+    verdict = f"{N_FILES - N_BAD} done, {N_BAD} failed of {N_FILES} files"
+    states = ["done"] * (N_FILES - N_BAD) + ["failed"] * N_BAD
+    counts = (summary["n_files"], summary["n_done"], summary["n_failed"])
+    yield counts == (N_FILES, N_FILES - N_BAD, N_BAD)
+    yield sorted(file["state"] for file in summary["files"]) == states
+    with (out / "summary.csv").open(encoding="utf-8", newline="") as file:
+        yield sorted(row["state"] for row in csv.DictReader(file)) == states
+    html = (out / "summary.html").read_text(encoding="utf-8")
+    yield verdict in html
+    yield verdict in " ".join(table.split())
+    yield all(file["name"] in html and file["name"] in table for file in summary["files"])
+
+
+def _make_bad(films: Path, whole: bytes) -> None:
+    """Write files that cannot be encoded, each for another reason."""
+    size = len(whole)
+    contents = {
+        "empty": b"",
+        "text": b"text",
+        "noise": random.Random(1).randbytes(9000),
+        "cut": whole[: size // 2],
+        "header": whole[:64],
+        "hole": whole[: size // 2] + bytes(1000) + whole[size // 2 + 1000 :],
+        "codec": whole.replace(b"V_MPEG4/ISO/AVC", b"V_MPEG4/ISO/XYZ"),
+        "list": b"ffconcat version 1.0\nfile f000.mkv\n",
+    }
+    for name, content in contents.items():
+        (films / f"bad-{name}.mkv").write_bytes(content)
+    bars = ("-f", "lavfi", "-i", "testsrc2=size=160x90:rate=24", "-frames:v")
+    tone = ("-f", "lavfi", "-i", "sine=duration=1")
+    key = ("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "0" * 32)
+    pq = "log-level=error:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc"
+    _ffmpeg(*tone, films / "bad-audio.mkv")
+    _ffmpeg(*bars, "1", films / "bad-image.png")
+    (films / "bad-image.png").rename(films / "bad-image.mkv")
+    cover = ("-map", "0", "-map", "1", "-c:v", "copy", "-disposition:v", "attached_pic")
+    _ffmpeg(*tone, "-i", films / "bad-image.mkv", *cover, "-f", "mp3", films / "bad-cover.mkv")
+    (films / "words.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nWords\n")
+    _ffmpeg("-i", films / "words.srt", films / "bad-words.mkv")
+    _ffmpeg(
+        *bars,
+        "12",
+        *LOSSLESS,
+        *key,
+        "-encryption_kid",
+        "1" * 32,
+        "-f",
+        "mp4",
+        films / "bad-key.mkv",
+    )
+    _ffmpeg(
+        *bars,
+        "12",
+        "-pix_fmt",
+        "yuv420p10le",
+        "-c:v",
+        "libx265",
+        "-x265-params",
+        pq,
+        films / "bad-hdr.mkv",
+    )
+    _ffmpeg(*bars, "12", "-vf", "scale=8:8", *LOSSLESS, films / "bad-tiny.mkv")
+    _ffmpeg(*bars, "12", *LOSSLESS, films / "index.mp4")
+    (films / "bad-index.mkv").write_bytes(
+        (films / "index.mp4").read_bytes().partition(b"moov")[0][:-4]
+    )
+    (films / "index.mp4").unlink()
+    parts = b""
+    for picture in ("160:90", "320:180"):
+        _ffmpeg(*bars, "12", "-vf", f"scale={picture}", *LOSSLESS, films / "part.h264")
+        parts += (films / "part.h264").read_bytes()
+    (films / "part.h264").write_bytes(parts)
+    _ffmpeg("-i", films / "part.h264", "-c", "copy", films / "bad-size.mkv")
+    for left in ("words.srt", "part.h264"):
+        (films / left).unlink()
+    (films / "bad-link.mkv").symlink_to("nowhere.mkv")
+    (films / "bad-loop.mkv").symlink_to("bad-loop.mkv")
+    os.mkfifo(films / "bad-pipe.mkv")
 
 
 def kills(folder: Path, _: int) -> list[Row]:
@@ -161,10 +239,10 @@ def _line(*arguments: str | Path) -> list[str]:
 
 
 def _run(
-    arguments: list[str | Path], cwd: Path, env: Mapping[str, str]
+    arguments: list[str | Path], cwd: Path, env: Mapping[str, str], fmt: str = "json"
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*_line(*arguments), "--format", "json", "--quiet"],
+        [*_line(*arguments), "--format", fmt, "--quiet"],
         cwd=cwd, env=env, stdout=subprocess.PIPE, text=True, check=False,
     )  # fmt: skip
 

@@ -343,6 +343,11 @@ class Usage:
         slots_s = sum(max(0.0, min(end, last_s) - max(begin, first_s)) for begin, end in up)
         self.busy = sum(end - begin for _, begin, end in self.probes) / slots_s
 
+    def deaths(self, source: str) -> int:
+        """Count the workers that had a source and died while it was not done."""
+        last_s = max(begin for name, begin, _ in self.probes if name == source)
+        return sum(self.killed.get(worker, math.inf) <= last_s for worker in self.workers[source])
+
 
 def report(usage: Usage, sources: list[Path], differ: int) -> int:
     """Print the figures; returns 1 where they are not good enough."""
@@ -354,7 +359,7 @@ def report(usage: Usage, sources: list[Path], differ: int) -> int:
     for source in sources:
         name, size = str(source), source.stat().st_size
         # A source whose worker dies has to be read by another one.
-        needed = min(N_CHUNKS + usage.losses[name], len(usage.workers[name]))
+        needed = min(N_CHUNKS + usage.deaths(name), len(usage.workers[name]))
         rows.append((usage.read_bytes[name] / size, len(usage.workers[name]), needed))
     read = [times / needed for times, _, needed in rows]
     print(f"slots busy: {usage.busy:.1%} (at least {LEAST_BUSY:.0%})")
@@ -367,6 +372,8 @@ def report(usage: Usage, sources: list[Path], differ: int) -> int:
         f"x workers that its chunks need: {mean(read):.2f} on average (at most {MOST_READ}), "
         f"{sum(one > MOST_READ for one in read)} sources above, the worst {max(read):.2f}"
     )
+    above = sorted(zip(read, range(len(read)), strict=True), reverse=True)[:12]
+    print("the worst:", *(f"{index}: {times:.2f}" for times, index in above if times > MOST_READ))
     print(f"results that differ from those without cluster: {differ} of {len(sources)}")
     return int(usage.busy < LEAST_BUSY or mean(read) > MOST_READ or differ > 0)
 
