@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
     from vmafx_tune.media.container import Video
+    from vmafx_tune.media.headers import SampleEntry
     from vmafx_tune.model import RawFormat
 
 __all__ = ["check_uncropped", "probe_source"]
@@ -74,11 +75,26 @@ def check_uncropped(video: Video) -> None:
     )
 
 
-def _aperture(video: Video) -> tuple[int, int] | None:
+def _refuse_encrypted(video: Video) -> None:
+    """Refuse an MP4 with encrypted pictures (ISO/IEC 23001-7), which decoders take for damaged."""
+    entry = _sample_entry(video) if "mp4" in video.container.format.name else None
+    if entry is not None and entry.kind == "encv":
+        raise UnreadableSourceError(
+            f"'{video.path}' is encrypted. Decrypt it first, or name the file that it was made "
+            "from."
+        )
+
+
+def _sample_entry(video: Video) -> SampleEntry | None:
     try:
-        box = video_sample_entry(video.path, video.index).boxes.get("clap", b"")
+        return video_sample_entry(video.path, video.index)
     except UnreadableSourceError:  # a kind of MP4 that keeps its tracks elsewhere
         return None
+
+
+def _aperture(video: Video) -> tuple[int, int] | None:
+    entry = _sample_entry(video)
+    box = b"" if entry is None else entry.boxes.get("clap", b"")
     numbers = [int.from_bytes(box[at : at + 4], "big") for at in range(0, 16, 4)]
     if len(box) < 16 or not (numbers[1] and numbers[3]):
         return None
@@ -135,6 +151,7 @@ def probe_source(
             "--size 1920x1080 --pix-fmt yuv420p --fps 25."
         )
     with open_video(path, stream=stream, max_pixels=max_pixels) as video:
+        _refuse_encrypted(video)
         check_uncropped(video)
         source = _describe(video, _first_picture(video))
         timing = _quick_timing(video, source)

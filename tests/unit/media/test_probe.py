@@ -261,6 +261,16 @@ def refusal(path: Path, raw: RawFormat | None = None) -> str:
     return message
 
 
+def test_an_encrypted_file_is_refused_as_such(clips: ClipFactory) -> None:
+    keys = ("-encryption_key", "0" * 32, "-encryption_kid", "1" * 32)
+    path = clips.remux(
+        "encrypted.mp4", clips.moving(), ("-encryption_scheme", "cenc-aes-ctr", *keys)
+    )
+
+    with pytest.raises(UnreadableSourceError, match=r"is encrypted\. Decrypt it first"):
+        probe_source(path)
+
+
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert "does not exist. Check the path" in refusal(tmp_path / "nothing.mp4")
 
