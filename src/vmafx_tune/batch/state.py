@@ -13,6 +13,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import sqlite3
 from contextlib import closing, contextmanager
 from dataclasses import fields
@@ -36,6 +37,7 @@ STATE_NAME = "batch.sqlite"
 """Name of the file in the folder of the results."""
 
 _WORK_NAME = ".batch"
+_LOCK_SUFFIX = ".lock"
 _NAMES = frozenset(field.name for field in fields(BatchFile))
 _BUSY_TIMEOUT_S = 30.0
 _APPLICATION_ID = 0x564D4142  # "VMAB"
@@ -57,6 +59,7 @@ CREATE TABLE files (
 """
 _COLUMNS = "options, signature, digest, ended_s, file, outputs, curves, document"
 _KEEP = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_WAITING = "SELECT key FROM files WHERE key = ? AND document IS NOT NULL"
 _ALL = f"SELECT key, {_COLUMNS} FROM files"  # noqa: S608 - names of our own
 _ONE = f"{_ALL} WHERE key = ?"
 
@@ -170,9 +173,25 @@ class BatchState:
             _unlock(self._lock_path(key), lock)
 
     def close(self) -> None:
-        """Remove the folder for work files, unless another run uses it."""
-        with contextlib.suppress(OSError):
+        """Remove the folder for work files, and what killed runs left in it.
+
+        What another run uses stays, and what is still to be put in its place.
+        """
+        with contextlib.suppress(OSError, OutputError):
+            for key in {path.name.removesuffix(_LOCK_SUFFIX) for path in self._work.iterdir()}:
+                if (lock := self._locked(key)) is not None:
+                    try:
+                        self._sweep(key)
+                    finally:
+                        _unlock(self._lock_path(key), lock)
             self._work.rmdir()
+
+    def _sweep(self, key: str) -> None:
+        """Remove the work files of a source that is claimed, unless a result is among them."""
+        with self._explained(), self._connected() as connection:
+            waiting = connection.execute(_WAITING, (key,)).fetchall()
+        if not waiting:
+            shutil.rmtree(self._work / key, ignore_errors=True)
 
     def _locked(self, key: str) -> IO[bytes] | None:
         while True:
@@ -182,7 +201,7 @@ class BatchState:
                 return locked(self._lock_path(key), create=True)
 
     def _lock_path(self, key: str) -> Path:
-        return self._work / f"{key}.lock"
+        return self._work / f"{key}{_LOCK_SUFFIX}"
 
     @contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:

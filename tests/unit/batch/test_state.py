@@ -46,6 +46,42 @@ def test_a_source_is_claimed_once_and_free_again_afterwards(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == [STATE_NAME]
 
 
+def test_what_killed_runs_left_is_removed_in_the_end(tmp_path: Path) -> None:
+    state = BatchState(tmp_path)
+    state.keep(replace(KNOWN, document=None))
+    for name in (FILE.name, "unfinished"):
+        with state.claimed(name) as folder:
+            assert folder is not None
+            folder.mkdir()
+            (folder / "output.mkv").touch()
+            left = folder.with_name(f"{folder.name}.lock")
+        left.touch()
+    state.close()
+
+    assert [path.name for path in tmp_path.iterdir()] == [STATE_NAME]
+
+
+def test_an_encode_that_is_not_in_its_place_yet_stays(tmp_path: Path) -> None:
+    state = BatchState(tmp_path)
+    state.keep(KNOWN)
+    with state.claimed(FILE.name) as folder:
+        assert folder is not None
+        folder.mkdir()
+        (folder / "output.mkv").touch()
+    state.close()
+
+    assert (folder / "output.mkv").exists()
+
+
+def test_what_another_run_works_on_stays(tmp_path: Path) -> None:
+    state = BatchState(tmp_path)
+    with state.claimed("a") as folder:
+        assert folder is not None
+        folder.mkdir()
+        BatchState(tmp_path).close()
+        assert folder.exists()
+
+
 def refusal(folder: Path) -> str:
     with pytest.raises(OutputError) as refused:
         BatchState(folder).all()
