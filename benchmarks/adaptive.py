@@ -50,32 +50,7 @@ def adaptive_ladder(folder: Path, _: int) -> list[Row]:
     ]
 
 
-def guided_ladders(folder: Path, _: int) -> list[Row]:
-    """Second encoders of a run, which the first one's ladder guides, against every CRF and size."""
-    if not CLIP.exists():
-        print(f"{CLIP.name} is not here, so ladders of several encoders are not measured.")
-        return []
-    session, encoding = Session(), EncodingOptions(preset="veryfast")
-    cut = _cut(CLIP, folder, 1.0)
-    rows = []
-    for encoder in ("libx265", "libsvtav1"):
-        *_, found = vmafx_tune.ladders(
-            cut, ["libx264", encoder], TARGETS, resolutions=SIZES, gop_s=GOP_S,
-            sampling=Sampling.ADAPTIVE, encoding=encoding, session=session,
-        )  # fmt: skip
-        exhaustive = upper_hull(_every_encode(session, cut, encoder, SIZES, encoding))
-        against = bd_rate("guided", _rates(found.hull), "exhaustive", _rates(exhaustive))
-        if against.percent is None:
-            raise ValueError(against.reason)
-        what = f"`ladder -c libx264,{encoder} --sampling adaptive`, 4 sizes x 5 targets: the second"
-        rows += [
-            Row(f"{what}: encodes", len(found.probes), 8, unit=""),
-            Row(f"{what}: BD-rate, every CRF at every size", abs(against.percent), 0.5, unit=" %"),
-        ]
-    return rows
-
-
-MEASURES = (adaptive_ladder, guided_ladders)
+MEASURES = (adaptive_ladder,)
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UsageError
 from vmafx_tune.frozen import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["X264_PRESETS", "Knob", "Presets", "TypicalCurve"]
 
@@ -22,21 +27,25 @@ _GENERIC_WIDTH = 0.1
 
 @frozen
 class TypicalCurve:
-    """What a typical clip scores over a knob: `ceiling / (1 + exp((place - midpoint) / width))`.
+    """What a typical clip scores over a knob: `ceiling / (1 + exp(widths))`.
 
-    Places are values of the knob, or steps of it. Measured curves of software encoders follow it
-    within a step or so between VMAF 20 and 96, once it is shifted to the clip. Its inverse is
-    therefore a scale on which curves are nearly straight, which makes interpolation between
-    far-apart probes precise. No result depends on it: it is a first guess.
+    Places are values of the knob, or steps of it, and `widths` is how far a place is from the
+    midpoint: `(place - midpoint) / width` where the knob is even. Measured curves of software
+    encoders follow it within a step or so between VMAF 20 and 96, once it is shifted to the clip.
+    Its inverse is therefore a scale on which curves are nearly straight, and on which encoders can
+    be compared. No result depends on it: it is a first guess.
 
     Attributes:
         midpoint: Place at which the score is half of its ceiling.
-        width: Distance over which the odds `score / (ceiling - score)` fall by a factor of e; above
-            0.
+        width: Distance over which the odds `score / (ceiling - score)` fall by a factor of e where
+            the knob is even; above 0.
+        bends: What an even knob would have, and the knob's own widths instead, both rising; empty
+            for a knob that is even. In between and beyond it is straight.
     """
 
     midpoint: float
     width: float
+    bends: tuple[tuple[float, float], ...] = ()
 
     @classmethod
     def across(cls, best: float, worst: float) -> TypicalCurve:
@@ -48,6 +57,30 @@ class TypicalCurve:
         """
         extent = worst - best
         return cls(best + _GENERIC_MIDPOINT * extent, max(_GENERIC_WIDTH * abs(extent), 1e-3))
+
+    @classmethod
+    def through(cls, *measured: tuple[float, float]) -> TypicalCurve:
+        """Make the curve of a knob that is not even.
+
+        Args:
+            measured: Places, and how many widths each is from the midpoint; both rising, at least
+                two of them.
+        """
+        (first, least), (last, most) = measured[0], measured[-1]
+        width = (last - first) / (most - least)
+        midpoint = first - least * width
+        even = ((place - midpoint) / width for place, _ in measured)
+        return cls(midpoint, width, tuple(zip(even, (own for _, own in measured), strict=True)))
+
+    def widths(self, place: float) -> float:
+        """Tell how far a place is from the midpoint; it may be out of the range."""
+        even = (place - self.midpoint) / self.width
+        return _along(self.bends, even) if self.bends else even
+
+    def place(self, widths: float) -> float:
+        """Find the place that is so far from the midpoint: the inverse of `widths`."""
+        even = _along([(y, x) for x, y in self.bends], widths) if self.bends else widths
+        return self.midpoint + self.width * even
 
     def step_at(self, score: float, ceiling: float) -> float:
         """Find where a typical clip has a score.
@@ -61,12 +94,18 @@ class TypicalCurve:
             rises.
         """
         score = max(score, _LEAST_SCORE)
-        return self.midpoint + self.width * math.log((ceiling - score) / score)
+        return self.place(math.log((ceiling - score) / score))
 
     def score_at(self, step: float, ceiling: float) -> float:
         """Find what a typical clip scores at a step: the inverse of `step_at`."""
-        odds = math.exp(min((step - self.midpoint) / self.width, _LARGEST_EXPONENT))
-        return ceiling / (1 + odds)
+        return ceiling / (1 + math.exp(min(self.widths(step), _LARGEST_EXPONENT)))
+
+
+def _along(points: Sequence[tuple[float, float]], x: float) -> float:
+    """Follow straight lines through points whose x rise; the first and the last go on."""
+    after = min(max(bisect_right(points, x, key=lambda point: point[0]), 1), len(points) - 1)
+    (left, y), (right, next_y) = points[after - 1 : after + 1]
+    return y + (x - left) / (right - left) * (next_y - y)
 
 
 @frozen
@@ -92,6 +131,8 @@ class Knob:
         beyond: What an encoder makes of values past the better end of the range, as a sentence;
             empty where it takes none.
         typical: What a typical clip scores over its values; None where it was not measured.
+        like_x264: The same by the values of x264's CRF that give one clip the same quality, where
+            they were measured: less near to a typical clip, but precise between encoders.
     """
 
     name: str
@@ -102,6 +143,7 @@ class Knob:
     higher_is_better: bool = False
     beyond: str = ""
     typical: TypicalCurve | None = None
+    like_x264: TypicalCurve | None = None
 
     @property
     def label(self) -> str:
@@ -177,8 +219,16 @@ class Knob:
     @property
     def prior(self) -> TypicalCurve:
         """What a typical clip scores over the steps."""
-        typical = self._typical
-        return TypicalCurve(self.position_of(typical.midpoint), typical.width / self.increment)
+        return self._over_steps(self._typical)
+
+    @property
+    def scale(self) -> TypicalCurve:
+        """Likewise, for comparing what encoders make of one clip."""
+        return self._over_steps(self.like_x264 or self._typical)
+
+    def _over_steps(self, curve: TypicalCurve) -> TypicalCurve:
+        midpoint = self.position_of(curve.midpoint)
+        return replace(curve, midpoint=midpoint, width=curve.width / self.increment)
 
     @property
     def _typical(self) -> TypicalCurve:

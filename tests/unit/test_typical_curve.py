@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from vmafx_tune.knob import TypicalCurve
+from vmafx_tune.knob import Knob, TypicalCurve
 
 
 def test_half_of_the_ceiling_is_scored_at_the_midpoint() -> None:
@@ -27,3 +27,23 @@ def test_a_prior_across_a_range_has_its_fall_inside() -> None:
 
 def test_a_prior_across_a_single_step_is_still_one() -> None:
     assert TypicalCurve.across(0, 0).width > 0
+
+
+BENT = TypicalCurve.through((10, -6), (40, -3), (60, -1), (63, 0))
+
+
+@pytest.mark.parametrize("place", [1, 10, 25.5, 40, 59, 62, 70])
+def test_the_place_so_many_widths_from_the_midpoint_is_that_place_again(place: float) -> None:
+    assert BENT.place(BENT.widths(place)) == pytest.approx(place)
+
+
+def test_a_knob_that_is_not_even_loses_more_where_it_is_steeper() -> None:
+    assert BENT.widths(25) == pytest.approx(-4.5)
+    assert BENT.widths(61.5) == pytest.approx(-0.5)
+
+
+def test_a_knob_that_is_not_even_keeps_its_form_on_a_grid_of_quarters() -> None:
+    knob = Knob("crf", 1, 63, 35, 0.25, typical=BENT)
+
+    assert knob.prior.step_at(49, 98) == pytest.approx(knob.position_of(63))
+    assert knob.prior.step_at(90, 98) == pytest.approx(knob.position_of(BENT.step_at(90, 98)))

@@ -35,6 +35,14 @@ _X264_SPEEDS = _speeds(" ".join(X264_PRESETS), " ".join(X264_PRESETS))
 
 _FIXED_GOP = (("g", "{gop}"), ("keyint_min", "{gop}"))
 
+_X264_CURVE = TypicalCurve(midpoint=38.4, width=4.8)
+
+
+def _like_x264(*crfs: tuple[float, float]) -> TypicalCurve:
+    """Make the typical curve of a knob from the values of x264's CRF that give its quality."""
+    return TypicalCurve.through(*((own, _X264_CURVE.widths(crf)) for own, crf in crfs))
+
+
 _X264 = EncoderRow(
     name="libx264",
     aliases=("x264",),
@@ -47,7 +55,7 @@ _X264 = EncoderRow(
         default=23,
         increment=0.1,
         beyond="Below 1 an 8-bit encode is lossless, in a profile that devices do not decode.",
-        typical=TypicalCurve(38.4, 4.8),
+        typical=_X264_CURVE,
     ),
     presets=_X264_SPEEDS,
     # With its lookahead in a thread of its own, one encode in five or so of the same frames comes
@@ -112,6 +120,12 @@ _SVT_AV1 = EncoderRow(
         increment=0.25,
         beyond=_ZERO_IS_LOSSLESS,
         typical=TypicalCurve(60, 7.6),
+        # By `benchmarks/fit_knobs.py`, on forty clips. Near the end of its range, a step takes as
+        # much quality as three do elsewhere.
+        like_x264=_like_x264(
+            *((10, 9.7), (20, 14.2), (30, 18.1), (40, 23.2), (48, 27.1)),
+            *((54, 29.3), (58, 31.6), (61, 34.0), (63, 37.3)),
+        ),
     ),
     presets=_speeds(
         native="13 12 11 10 9 8 7 6 5 4 3 2 1 0 -1",

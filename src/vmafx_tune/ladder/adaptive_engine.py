@@ -112,7 +112,7 @@ def known_curves(search: SearchRequest, ladder: LadderResult) -> KnownCurves:
         _measured(sizes.index(p.resolution), knob.step_of(p.crf), p.bitrate_kbps, p.vmaf)
         for p in ladder.probes
     )
-    return KnownCurves(knob.prior, tuple(points))
+    return KnownCurves(knob.scale, tuple(points))
 
 
 def _measured(size: int, step: int, bitrate_kbps: float, vmaf: float) -> Measured:
@@ -243,7 +243,7 @@ def _problem(
         last_step=knob.last_step,
         lowest=min(targets),
         highest=max(targets),
-        prior=knob.prior,
+        prior=knob.scale,
         max_probes=min(base.max_iter, per_search * len(targets)),
         # One for each target, and one for each crossing of two sizes.
         max_guided=len(targets) + len(resolutions) - 1,

@@ -3,8 +3,8 @@
 What the others measured shows which size is the best at each score, and how the bitrate rises
 between them. So little is left to find out: how far this encoder is from the others, which one
 probe says, then the ends of the range, and points in between that are evenly spaced in their
-scores, each of the size that is estimated to be the cheapest there. There is one probe at a time,
-since each of so few should know of all before it.
+scores, each of the size that may be the cheapest there. There is one probe at a time, since each of
+so few should know of all before it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ __all__ = ["guided_probe"]
 
 # As in `adaptive`, but a probe less is worth more than a step.
 _END_STEPS = 2.0
+# A size of which less is known is tried for what it may be. Encoders differ most in how sizes
+# compare, and a hull that keeps to a wrong size, however near the best, never finds out.
+_OPTIMISM = 1.5
 # Neighbours on the hull that are closer leave little to find between them.
 _NARROW_VMAF = 3.0
 
@@ -52,11 +55,20 @@ def _between(state: HullEstimate, left: int) -> ProbeWish | None:
 
 
 def _at(state: HullEstimate, position: int) -> ProbeWish | None:
-    """Ask the size that should be the cheapest at a score."""
+    """Ask the size that may be the cheapest at a score.
+
+    The lower confidence bound of D. D. Cox and S. John, "SDO: A statistical method for global
+    optimization", 1997.
+    """
     able = [size for size in state.open_sizes if state.reachable[size][position]]
     if not able:
         return None
-    size = min(able, key=lambda size: (state.rates[size].mean[position], size))
+
+    def at_best(size: int) -> float:
+        rate = state.rates[size]
+        return float(rate.mean[position] - _OPTIMISM * rate.deviation[position])
+
+    size = min(able, key=lambda size: (at_best(size), size))
     return untaken(state, size, nearest_step(state, size, position))
 
 

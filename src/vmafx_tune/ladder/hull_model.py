@@ -117,7 +117,7 @@ class CurveModel:
         )
         points = [(point, of.prior) for of in curves for point in of.measured]
         rates = [point.log_rate for point, _ in points]
-        steps = [(point.step - own.midpoint) / own.width for point, own in points]
+        steps = [own.widths(point.step) for point, own in points]
         self._rates = _Process(_RATE, places, np.array(rates))
         self._steps = _Process(_STEP, places, np.array(steps))
 
@@ -128,8 +128,12 @@ class CurveModel:
     def step(self, size: int, vmafs: NDArray[np.float64]) -> Estimate:
         """Estimate at which step `size` has these scores; it may be beyond the knob's range."""
         found = self._steps.at(self._places(vmafs, size))
-        width = self._prior.width
-        return Estimate(self._prior.midpoint + width * found.mean, width * found.deviation)
+        half = found.deviation / 2
+        better, mean, worse = map(self._at, (found.mean - half, found.mean, found.mean + half))
+        return Estimate(mean, worse - better)
+
+    def _at(self, widths: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.array([self._prior.place(float(value)) for value in widths])
 
     def _places(
         self, vmafs: ArrayLike, size: int | Sequence[int], encoder: int = 0

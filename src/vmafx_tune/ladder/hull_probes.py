@@ -51,14 +51,14 @@ def _flat_towards(state: HullEstimate, size: int, position: int) -> int | None:
     Of two points on the same side of the score, a curve that changes much less between them than
     curves do says little of where the score is, but its end says all.
     """
-    target, width = state.vmafs[position], state.problem.prior.width
+    target, prior = state.vmafs[position], state.problem.prior
     own = [point for point in state.measured if point.size == size]
     good = [point for point in own if point.vmaf >= target]
     if len(own) < 2 or 0 < len(good) < len(own):
         return None
     near, far = own[-2:] if good else own[:2]
     odds = state.scale.odds([near.vmaf, far.vmaf])
-    pace = float(odds[0] - odds[1]) * width / (far.step - near.step)
+    pace = float(odds[0] - odds[1]) / (prior.widths(far.step) - prior.widths(near.step))
     if pace > _FLAT_PACE:
         return None
     return state.problem.last_step if good else 0

@@ -43,7 +43,7 @@ those with much at 100."""
 LOWEST_CEILING = 97.0
 """Score that every clip reaches against itself."""
 
-_LEAST_HEADROOM = 0.5
+_LEAST_HEADROOM = 2.0
 _ABOVE_HIGHEST = 1.0
 # Small renditions at display size level off far below typical clips. So many scores tell it.
 _TELLING_SCORES = 3
@@ -59,7 +59,7 @@ _APART = 1e-6
 GENTLEST, STEEPEST = 0.2, 3.0
 """How much slower or faster than the prior a curve may fall before it is taken for an accident."""
 
-_PRIOR_WEIGHT = 0.5
+_PRIOR_WEIGHT = 0.25
 # So close below the ceiling a curve is flat.
 _FLAT_MARGIN = 1.0
 _FLAT_SHARE = 0.4
@@ -155,10 +155,9 @@ def expected_crossing(problem: SearchProblem, state: SearchState) -> float:
     missing = _chain((p for p in points if p.step >= state.bracket.missing), _same_order)
     if not passing and _pace(missing, prior) < _LEVELLING_OFF:
         return -1.0
-    telling = _telling(passing, ceiling, target)
-    if telling and missing and _same_order(telling[0], missing[0]):
-        return _interpolated(telling, missing, goal)
-    if nearest := missing or telling or passing:
+    if passing and missing and _same_order(passing[0], missing[0]):
+        return _interpolated(passing, missing, goal)
+    if nearest := missing or passing:
         return _beyond(nearest, goal, prior)
     return goal
 
@@ -221,12 +220,6 @@ def _same_order(inner: _Point, outer: _Point) -> bool:
     return further > _APART
 
 
-def _telling(passing: Sequence[_Point], ceiling: float, target: float) -> list[_Point]:
-    """Keep what tells where the curve falls, if the bracket's end does."""
-    telling = [point for point in passing if tells_its_step(point.score, ceiling, target)]
-    return telling if telling[:1] == passing[:1] else []
-
-
 def _interpolated(passing: Sequence[_Point], missing: Sequence[_Point], goal: float) -> float:
     """Interpolate the step over the straightened score, which is monotone in both."""
     points = [*reversed(passing), *missing]
@@ -251,7 +244,7 @@ def pace(typical: float, steps: float, prior: TypicalCurve) -> float:
     """Estimate how fast a curve falls next to the prior, from two of its points.
 
     Points that are close together say little, so the prior's pace counts as much as a pair that is
-    half a width apart.
+    a quarter of a width apart.
 
     Args:
         typical: How far apart a typical clip has their scores, in steps.

@@ -84,3 +84,15 @@ def test_an_encoder_of_which_nothing_is_known_changes_nothing() -> None:
     alone = CurveModel(OLD.pixels, PRIOR, scale, measured).log_rate(0, vmafs)
     beside = CurveModel(OLD.pixels, PRIOR, scale, measured, [KnownCurves(PRIOR, ())])
     assert beside.log_rate(0, vmafs).mean == pytest.approx(alone.mean)
+
+
+@pytest.mark.parametrize("saving", [0.2, 0.4, 0.6])
+def test_an_encoder_that_saves_more_at_large_sizes_is_tried_there(saving: float) -> None:
+    def encode(size: int, step: int) -> Point:
+        point = NEW.encode(size, step)
+        share = math.exp(-saving * (1 - 0.28 * size))
+        return replace(point, bitrate_kbps=share * point.bitrate_kbps)
+
+    modern = replace(NEW, encode=encode)
+
+    assert abs(excess(modern, guided(modern).hull)) < 0.01
