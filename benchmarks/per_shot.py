@@ -90,8 +90,10 @@ def _rows(film: Path, encoder: str, folder: Path) -> list[Row]:
     sizes = [_video_bytes(folder / name) for name in ("single.mkv", "shots.mkv")]
     scores = [score(film, folder / name).score for name in ("single.mkv", "shots.mkv")]
     assert min(scores) >= TARGET, scores
+    below = 100 * (1 - sizes[1] / _size_at(single, scores[1]))
     print(
-        f"{encoder}: crf {single.best_crf:g}, {sizes[0]} bytes, VMAF {scores[0]:.3f}; "
+        f"{encoder}: {below:.2f} % below single settings of the same score; "
+        f"crf {single.best_crf:g}, {sizes[0]} bytes, VMAF {scores[0]:.3f}; "
         f"{len(found.shots)} shots at {', '.join(f'{s.crf:g}' for s in found.shots)}, "
         f"{sizes[1]} bytes, VMAF {scores[1]:.3f}; {found.probes} of {found.grid_probes} encodes, "
         f"{found.measured_wholes} wholes, {single.new_probes} probes of the single setting"
@@ -118,6 +120,16 @@ def _encoded(film: Path, encoder: str, path: Path, mode: PerShot | None) -> Enco
     )
     assert result.ok, result.error
     return result
+
+
+def _size_at(single: EncodeResult, vmaf: float) -> float:
+    """Interpolate what a single setting would take for a score that lies between two steps."""
+    worse = single.next_worse
+    assert worse is not None
+    assert single.size_bytes is not None
+    assert single.vmaf_score is not None
+    share = (vmaf - worse.vmaf_score) / (single.vmaf_score - worse.vmaf_score)
+    return worse.size_bytes * (single.size_bytes / worse.size_bytes) ** share
 
 
 def _video_bytes(path: Path) -> int:

@@ -107,8 +107,8 @@ class FramesDone:
 
     Attributes:
         job: Key of the job.
-        stage: `encode`, `score`, `wait` for another process's probe, or `ceiling`: the source is
-            scored against itself, of which no frames are counted.
+        stage: `encode`, `score`, `wait` for another process's probe, `detect` where cuts are looked
+            for, or `ceiling`: the source is scored against itself, of which no frames are counted.
         frames_done: Of the stage; 0 when it begins.
     """
 

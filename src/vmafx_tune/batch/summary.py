@@ -56,6 +56,9 @@ def _search(result: SearchResult, _: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(result, EncodeResult) and result.output is not None:
         output = result.output
         found |= {"size_bytes": output.size_bytes, "size_percent": output.size_percent}
+        if (shots := result.per_shot) is not None and shots.delivered:
+            found |= {"best_crf": None, "bitrate_kbps": shots.bitrate_kbps}
+            found |= {"vmaf_score": shots.vmaf_score}
     return found
 
 

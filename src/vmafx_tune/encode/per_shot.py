@@ -56,6 +56,7 @@ class PerShotRun:
 
     Attributes:
         whole: Takes note of the search's probes.
+        notes: What results have to say of the shots.
 
     Raises:
         UsageError, MediaError: As for `find_shots`.
@@ -77,6 +78,10 @@ class PerShotRun:
         if mode is not None:
             self._shots = find_shots(prepared.source, min_shot_s, prepared.session)
         self.whole = WholeScores(request, self._shots)
+        note = prepared.session.reader.cutting_note(prepared.source, self._shots)
+        self.notes = () if note is None else (note,)
+        for each in self.notes:
+            prepared.session.warn(each)
 
     @contextmanager
     def answered(

@@ -134,7 +134,8 @@ def encode(
             prove = (proof or _usual_proof(prepared)) is Proof.FULL
             single = _searched(prepared, row, requests, delivery, kept, shots.whole, prove=prove)
             with shots.answered(single, muxer) as (found, joined):
-                notes = (*source_notes(probed), *prepared.notes, *muxer.notes, *found.notes)
+                known = (*source_notes(probed), *prepared.notes, *shots.notes, *muxer.notes)
+                notes = (*known, *found.notes)
                 result = _noted(replace(found, notes=notes), prepared)
                 encoded = _encoded(result, delivery, kept, joined)
                 written = _delivered(result, requests[0], muxer, path, delivery, encoded)

@@ -13,8 +13,10 @@ from vmafx_tune import formatting
 from vmafx_tune.compare.bd_rate import bd_rate, bd_rate_of_answers
 from vmafx_tune.formatting import counted, given
 from vmafx_tune.results.compare import CompareResult
+from vmafx_tune.results.encode import EncodeResult
 from vmafx_tune.results.gate import Check
 from vmafx_tune.results.ladder import LadderResult
+from vmafx_tune.results.per_shot import PerShotEncode
 from vmafx_tune.results.score import ScoreResult
 from vmafx_tune.results.search import SearchResult
 
@@ -58,6 +60,8 @@ def _encodes(result: Gated) -> Iterator[tuple[str, float | None, PooledScores | 
     match result:
         case ScoreResult():
             yield "", result.score, result.pooled
+        case EncodeResult(per_shot=PerShotEncode(delivered=True) as shots):
+            yield _shots_of(result), shots.vmaf_score, shots.vmaf_pooled
         case SearchResult():
             yield _named(result), result.vmaf_score, result.vmaf_pooled
         case CompareResult():
@@ -106,6 +110,8 @@ class RegressionChecks:
             yield from self._scores(baseline, current)
         elif isinstance(baseline, SearchResult) and isinstance(current, SearchResult):
             yield from self._answers(_named(baseline), baseline, current)
+            if isinstance(baseline, EncodeResult) and isinstance(current, EncodeResult):
+                yield from self._shots(baseline, current)
         elif isinstance(baseline, CompareResult) and isinstance(current, CompareResult):
             yield from self._comparisons(baseline, current)
         elif isinstance(baseline, LadderResult) and isinstance(current, LadderResult):
@@ -128,6 +134,25 @@ class RegressionChecks:
             yield from self._drop(subject, baseline.vmaf_score, current.vmaf_score)
         yield from self._bitrate(subject, baseline, current)
         yield from self._time(subject, baseline.encode_time_ms, current.encode_time_ms)
+
+    def _shots(self, baseline: EncodeResult, current: EncodeResult) -> Iterator[Check]:
+        """Check the encodes with a setting for each shot; both reach the target."""
+        before, now = baseline.per_shot, current.per_shot
+        if before is None:
+            return
+        subject = _shots_of(baseline)
+        if now is None:
+            yield _missing(subject)
+            return
+        change = 100 * (now.bitrate_kbps / before.bitrate_kbps - 1)
+        told = (
+            f"the bitrate {_went(change, ' %')}, from {formatting.bitrate(before.bitrate_kbps)} to "
+            f"{formatting.bitrate(now.bitrate_kbps)} kb/s"
+        )
+        values = (before.bitrate_kbps, now.bitrate_kbps)
+        yield from self._held(
+            "bitrate", "max_bitrate_increase", subject, values, change, change, told
+        )
 
     def _comparisons(self, baseline: CompareResult, current: CompareResult) -> Iterator[Check]:
         rows = {(row.codec, row.target_vmaf): row for row in current.rows}
@@ -283,6 +308,10 @@ def _still(kind: str, subject: str, *, was: bool, now: bool, why: str | None = N
     else:
         message = f"is {word}." if now else f"was not {word} in the baseline either."
     return Check(kind=kind, subject=subject, ok=now or not was, message=f"{subject} {message}")
+
+
+def _shots_of(result: EncodeResult) -> str:
+    return f"{_named(result)}, per shot"
 
 
 def _missing(subject: str) -> Check:

@@ -42,7 +42,7 @@ class BatchFile(Record):
     target_vmaf: Given | None = None
     """Pooled score to reach; of a comparison, that of the first row."""
     best_crf: Quality | None = None
-    """The answer's setting."""
+    """The answer's setting; null for an encode in which each shot has its own."""
     bitrate_kbps: float | None = None
     """Bitrate of the answer; of a ladder, that of its top rung."""
     vmaf_score: float | None = None
