@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Place", "Placement"]
 
 _LOOK_EVERY_S = 1.0
+# A few gigabytes from the storage of a studio.
+_PATIENCE_S = 5.0
 # A probe is not passed over for ever by later ones whose source is open where a slot gets free.
 _MOST_PASSED = 100
 
@@ -52,6 +54,7 @@ class _Request:
 
     source: str
     key: str
+    since_s: float = field(default_factory=time.monotonic)
     able: frozenset[str] = frozenset()
     n_passed: int = 0
     place: Place | None = None
@@ -61,9 +64,10 @@ class _Request:
 class Placement:
     """Gives the probes of a run to workers. Thread-safe.
 
-    A free slot is never kept from a probe that could use it. No more probes are placed at once than
-    there are slots: of those that wait, a free slot gets the oldest whose source its worker has
-    open, else the oldest whose source is open at fewer workers than it has probes, else the oldest.
+    No more probes are placed at once than there are slots: of those that wait, a free slot gets the
+    oldest whose source its worker has open, else the oldest whose source is open at fewer workers
+    than it has probes. Others wait for a worker of theirs for about as long as it takes to read a
+    source, which costs no more than twice what is best, however long that worker goes on.
 
     Args:
         loads: Tells what each worker that takes work has to do now, for this run and others.
@@ -149,17 +153,19 @@ class Placement:
         for request in [one for one in self._waiting if one.n_passed >= _MOST_PASSED]:
             self._take(request, free, request.able)
         for request in [*self._waiting]:
-            self._take(request, free, request.able & self._open.get(request.source, set()))
+            self._take(request, free, self._homes(request))
         for request in [*self._waiting]:
-            if self._n_open(request.source, loads) < self._n_probes[request.source]:
+            if len(self._homes(request) & loads.keys()) < self._n_probes[request.source]:
                 self._take(request, free, request.able)
         for request in [*self._waiting]:
-            self._take(request, free, request.able)
+            if self._looked_at - request.since_s >= _PATIENCE_S:
+                self._take(request, free, request.able)
         for request in [*self._waiting]:
-            self._queue(request, loads)
+            self._queue(request, loads, free)
 
-    def _n_open(self, source: str, loads: Mapping[str, Load]) -> int:
-        return len(self._open.get(source, set()) & loads.keys())
+    def _homes(self, request: _Request) -> frozenset[str]:
+        """Find the workers that may make a probe and have its source open."""
+        return request.able & self._open.get(request.source, set())
 
     def _free(self, address: str, load: Load) -> int:
         """Count the slots that nobody uses; the scheduler may not know of the latest probes yet."""
@@ -183,14 +189,15 @@ class Placement:
         self._open.setdefault(request.source, set()).add(best)
         self._put(request, Place(request.key, frozenset({best}), is_free=True))
 
-    def _queue(self, request: _Request, loads: Mapping[str, Load]) -> None:
+    def _queue(self, request: _Request, loads: Mapping[str, Load], free: Mapping[str, int]) -> None:
         """Leave a request to the scheduler's queue, where other runs use slots of ours.
 
         There the priorities of runs decide.
         """
         able = request.able & loads.keys()
         ours = sum(not place.workers.isdisjoint(able) for place in self._placed.values())
-        if ours < sum(loads[address].slots for address in able):
+        waits_for_home = any(free[address] > 0 for address in able)
+        if not waits_for_home and ours < sum(loads[address].slots for address in able):
             self._put(request, Place(request.key, able, is_free=False))
 
     def _put(self, request: _Request, place: Place) -> None:

@@ -77,6 +77,7 @@ class Waiting:
 @pytest.fixture(autouse=True)
 def eager(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(placement_module, "_LOOK_EVERY_S", 0.01)
+    monkeypatch.setattr(placement_module, "_PATIENCE_S", 0.0)
 
 
 def test_the_probes_of_a_source_stay_with_one_worker() -> None:
@@ -126,6 +127,43 @@ def test_a_source_that_is_open_at_enough_workers_leaves_a_free_slot_to_another()
         stranger.end()
         at_home.placed()
         at_home.end()
+
+
+def test_a_probe_waits_for_a_worker_that_has_its_source_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(placement_module, "_PATIENCE_S", 1e9)
+    farm = Farm("a", "b")
+    with ExitStack() as first, ExitStack() as second:
+        home = only(first.enter_context(farm.probe("one")))
+        first.close()
+        second.enter_context(farm.probe("two", among={home}))
+        waiting = Waiting(farm, "one")
+        assert farm.where("three") != home
+        assert waiting.place is None
+        second.close()
+
+        assert waiting.placed() == home
+        waiting.end()
+
+
+def test_a_probe_does_not_wait_for_longer_than_a_source_takes_to_read() -> None:
+    farm = Farm("a", "b")
+    home = farm.where("one")
+    with farm.probe("two", among={home}):
+        assert farm.where("one") != home
+
+
+def test_a_probe_that_waits_is_not_left_to_the_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placement_module, "_PATIENCE_S", 1e9)
+    farm = Farm("a", "b")
+    home = farm.where("one")
+    farm.others[home] = {"somebody's"}
+    waiting = Waiting(farm, "one")
+    farm.others[home] = set()
+
+    assert waiting.placed() == home
+    waiting.end()
 
 
 def test_a_probe_is_not_passed_over_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
