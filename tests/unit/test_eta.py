@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from vmafx_tune.ports import ProbeProgress
 
 RECORDED = sorted(RUNS.glob("*.json"))
-# All runs of one recording, as they came.
-RECORDED_AT_ONCE = sorted((RUNS / "second").glob("*.json"))
+# All runs of two recordings, as they came; the third was made when all constants were chosen.
+RECORDED_AT_ONCE = sorted([*(RUNS / "second").glob("*.json"), *(RUNS / "third").glob("*.json")])
 # What a probe takes after a first one of 10 s.
 LATER_S = 8
 
