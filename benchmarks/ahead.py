@@ -4,56 +4,39 @@ from __future__ import annotations
 
 import math
 import random
+import sys
 import threading
 import time
-from fractions import Fraction
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
 from unittest.mock import patch
+
+sys.path.append(str(Path(__file__).parents[1]))
 
 from _pair import encoded_pair
 from _rows import Row
 from _timing import ratios, take_turns
 
 import vmafx_tune
+from tests.unit.search.fakes import CurveProber, request
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.cpus import CoreShares
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import CancelledError
-from vmafx_tune.model import (
-    EncodeSpec,
-    PixelFormat,
-    PoolMethod,
-    Probe,
-    ProbeSpec,
-    Resolution,
-    ScoreSet,
-    Source,
-    VmafModel,
-)
 from vmafx_tune.options import EncodingOptions, ScoringOptions
 from vmafx_tune.prepared_source import narrowed_knob
 from vmafx_tune.probing.ahead import ProbingAhead
 from vmafx_tune.search.engine import search
-from vmafx_tune.search.request import SearchRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vmafx_tune.model import Probe, ProbeSpec
     from vmafx_tune.ports import ProbeProgress
 
 __all__ = ["MEASURES", "probes_ahead", "simulated_places"]
 
-_SIZE = Resolution(1920, 1080)
-_SOURCE = Source(
-    path=Path("clip.mp4"),
-    resolution=_SIZE,
-    frame_rate=Fraction(25),
-    n_frames=50,
-    pixel_format=PixelFormat("yuv420p", 8, "420"),
-    codec="h264",
-)
 _ENCODERS = ("libx264", "libx265", "libsvtav1")
 _BARS = {2: 0.8, 3: 0.7}
 _TARGETS = (80.0, 88.0, 93.0, 96.0)
@@ -61,37 +44,22 @@ _CLIPS = 6
 _PROBE_S = 0.25
 
 
-class _Sleeping:
+class _Sleeping(CurveProber):
     """Takes a while for each probe; scores come from a curve."""
 
     def __init__(
         self, vmaf_of: Callable[[float], float], shares: CoreShares, token: CancelToken
     ) -> None:
-        self._vmaf_of = vmaf_of
+        super().__init__(vmaf_of)
         self._shares = shares
         self._token = token
 
-    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:  # noqa: ARG002 - of the port
+    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
         stopped = threading.Event()
         with self._shares.taken(), self._token.calling(stopped.set):
             if stopped.wait(_PROBE_S):
                 raise CancelledError("The work was cancelled.")
-        score = self._vmaf_of(spec.encode.quality)
-        return Probe(
-            quality=spec.encode.quality,
-            bitrate_kbps=8000 * 2 ** (-spec.encode.quality / 6),
-            size_bytes=1,
-            scores=ScoreSet((score, score), {}, n_frames=2, model="vmaf_v0.6.1", backend="ffmpeg"),
-            encode_time_s=_PROBE_S,
-            score_time_s=0.0,
-            encoder_version="",
-        )
-
-    def score_itself(self, spec: ProbeSpec) -> ScoreSet:  # noqa: ARG002 - of the port
-        return ScoreSet((99.0, 99.0), {}, n_frames=2, model="vmaf_v0.6.1", backend="ffmpeg")
-
-    def cancel(self) -> None:
-        self._token.cancel()
+        return super().probe(spec, on_progress=on_progress)
 
 
 def simulated_places(_: Path, __: int) -> list[Row]:
@@ -123,16 +91,7 @@ def _simulated(encoder: str, places: int) -> float:
             return 98 / (1 + math.exp((quality - middle) / width))
 
         for target in _TARGETS:
-            one = SearchRequest(
-                template=ProbeSpec(
-                    encode=EncodeSpec(source=_SOURCE, encoder=encoder, quality=knob.default),
-                    model=VmafModel("vmaf_v0.6.1"),
-                    display=_SIZE,
-                ),
-                knob=knob,
-                target=target,
-                pool=PoolMethod.MEAN,
-            )
+            one = request(encoder, target=target, knob=knob, typical=knob.typical)
             shares, token = CoreShares(places), CancelToken()
             prober = ProbingAhead(
                 _Sleeping(vmaf_of, shares, token),

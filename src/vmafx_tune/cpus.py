@@ -84,7 +84,7 @@ def _quota() -> int:
         return 1 << 30
 
 
-# With more threads than that, libvmaf hardly gets faster.
+# With more threads than that, a score is taken for as fast as it gets.
 _SCORING_SCALES_TO = 12
 
 # Each job in turn starts, writes, or changes from encode to score, and leaves processors idle.

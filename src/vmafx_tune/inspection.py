@@ -143,31 +143,29 @@ def _packager(session: Session) -> DoctorCheck:
 
 def _charts() -> DoctorCheck:
     """Look for what draws charts, which pages do without."""
-    if not can_draw():
-        return DoctorCheck(
-            name="charts",
-            ok=False,
-            value="",
-            detail="vl-convert-python is not installed.",
-            advice="To have charts in reports, run `pip install 'vmafx-tune[report]'`.",
-            required=False,
-        )
-    version = importlib.metadata.version("vl-convert-python")
-    return replace(_found("charts", version, "vl-convert-python"), required=False)
+    package = "vl-convert-python"
+    version = importlib.metadata.version(package) if can_draw() else None
+    return _extra("charts", version, package, "To have charts in reports", "report")
 
 
 def _shots() -> DoctorCheck:
     """Look for what finds cuts, which only `encode --per-shot` needs."""
-    if not can_detect():
-        return DoctorCheck(
-            name="shots",
-            ok=False,
-            value="",
-            detail="PySceneDetect is not installed.",
-            advice="To encode per shot, run `pip install 'vmafx-tune[shots]'`.",
-            required=False,
-        )
-    return replace(_found("shots", detector_name(), "PySceneDetect"), required=False)
+    version = detector_name() if can_detect() else None
+    return _extra("shots", version, "PySceneDetect", "To encode per shot", "shots")
+
+
+def _extra(name: str, version: str | None, package: str, purpose: str, extra: str) -> DoctorCheck:
+    """Tell of a package that an extra brings; its version is None where it is not installed."""
+    if version is not None:
+        return replace(_found(name, version, package), required=False)
+    return DoctorCheck(
+        name=name,
+        ok=False,
+        value="",
+        detail=f"{package} is not installed.",
+        advice=f"{purpose}, run `pip install 'vmafx-tune[{extra}]'`.",
+        required=False,
+    )
 
 
 def _models(session: Session) -> DoctorCheck:

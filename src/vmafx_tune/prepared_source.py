@@ -258,13 +258,15 @@ class PreparedSource:
         )
 
     def probers(
-        self, rows: Sequence[EncoderRow], *, workers: int = 1
+        self, rows: Sequence[EncoderRow], *, workers: int = 1, ahead: bool = False
     ) -> tuple[Prober, Sequence[Prober]]:
         """Make what probes the source, and what shows its searches their way.
 
         Args:
             rows: Encoders that they are for.
             workers: Searches that use them side by side, at least 1.
+            ahead: Whether a search that is alone may probe on idle processors what it is likely to
+                need next.
 
         Returns:
             A prober of the whole source, in chunks or not, or of its sample; and those of a
@@ -278,7 +280,7 @@ class PreparedSource:
             return chunked, self.prescan(prober)
         if self.sample is None:
             looks = self.prescan(prober)
-            return (self._ahead(prober, rows) if workers == 1 else prober), looks
+            return (self._ahead(prober, rows) if ahead else prober), looks
         sampled = self.session.sampled(
             prober,
             self.sample,

@@ -86,3 +86,4 @@ def test_missing_credentials_are_a_sentence(store: ObjectStore, tmp_path: Path) 
 
     assert outcome.exit_code == 1
     assert "no credentials were found" in outcome.stderr
+    assert "Check its name, and that your credentials may read it." in outcome.stderr

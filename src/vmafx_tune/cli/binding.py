@@ -237,8 +237,9 @@ def named_files(but: str) -> Iterator[tuple[str, str, os.stat_result]]:
 
 
 def given_besides(names: Collection[str]) -> list[str]:
-    """List the options that were typed, without those called `names`."""
-    return [typed.label for typed in _LINE.get() if typed.given and typed.name not in names]
+    """List the options that were typed, without those called `names`, by the alphabet."""
+    given = (typed for typed in _LINE.get() if typed.given and typed.name not in names)
+    return sorted(typed.label for typed in given)
 
 
 def refuse_undecodable() -> None:

@@ -319,11 +319,11 @@ def _refuse_measuring() -> None:
 def _refuse_others(option: str, chosen: str, allowed: Collection[str]) -> None:
     """Refuse options that would have no effect, where nothing is measured."""
     names = (field.name for group in (RungOptions, OutputOptions) for field in fields(group))
-    if named := sorted(given_besides({*allowed, *names})):
+    if named := given_besides({*allowed, *names}):
         raise UsageError(
             f"{option} chooses {chosen} and measures nothing, so "
-            f"{', '.join(named)} would have no effect. Leave {'it' if len(named) == 1 else 'them'} "
-            f"out, or measure again without {option}."
+            f"{', '.join(named)} would have no effect. Drop such options, or measure again "
+            f"without {option}."
         )
 
 

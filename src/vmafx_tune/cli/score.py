@@ -193,7 +193,7 @@ def _score_remotely(
         if others := given_besides(_REMOTE):
             raise UsageError(
                 f"A server scores with its own settings, so {', '.join(others)} would have no "
-                "effect. Leave it out, or score without --server."
+                "effect. Drop such options, or score without --server."
             )
         if is_url(reference) or is_url(distorted):
             raise UsageError(

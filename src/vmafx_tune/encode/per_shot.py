@@ -99,9 +99,11 @@ class PerShotRun:
         Raises:
             VmafxTuneError: A probe failed.
         """
-        if self._mode is None or (why := self._why_not(single)) is not None:
-            notes = () if self._mode is None else (why,)
-            yield replace(single, notes=(*single.notes, *filter(None, notes))), None
+        if self._mode is None:
+            yield single, None
+            return
+        if (why := self._why_not(single)) is not None:
+            yield _noted(single, why), None
             return
         with scratch_folder(self._prepared.session.tools.work_dir) as folder:
             search = ShotSearch(

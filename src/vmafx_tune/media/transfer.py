@@ -22,6 +22,8 @@ __all__ = ["Transfer"]
 
 _OK, _PARTIAL, _NOT_MODIFIED, _BAD_RANGE = 200, 206, 304, 416
 _TEMPORARY = frozenset({408, 425, 429, *range(500, 600)})
+_URL_ADVICE = "the URL, and whether it has expired"
+_OBJECT_ADVICE = "its name, and that your credentials may read it"
 # So much more than ever before makes it worth to go on, however often the connection breaks.
 _PROGRESS_BYTES = 1 << 20
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
@@ -81,7 +83,7 @@ class Transfer:
                 if not error.temporary or failures >= self._limits.tries:
                     raise UnreadableSourceError(
                         f"'{public_url(self._url.address)}' cannot be downloaded: {error}. Check "
-                        "the URL, and whether it has expired."
+                        f"{_OBJECT_ADVICE if self._url.is_object else _URL_ADVICE}."
                     ) from error
             self._pause(self._limits.pause_s * 2 ** (failures - 1))
 

@@ -82,7 +82,7 @@ def search(
             check_estimable(request)
         prepared.require(row)
         prepared.require_arguments(request)
-        prober, prescan = prepared.probers([row])
+        prober, prescan = prepared.probers([row], ahead=proof is not Proof.NONE)
         find = estimate if proof is Proof.NONE else run_search
         result = prepared.noted(find(request, prober, observe=observe, prescan=prescan))
         return replace(result, notes=(*source_notes(probed), *prepared.notes, *result.notes))
