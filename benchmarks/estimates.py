@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import argparse
 import random
-import resource
 import subprocess
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from _metered import MeteredProber, cpu_s
 from _rows import Row
 
 from vmafx_tune.model import PoolMethod
@@ -26,8 +26,6 @@ from vmafx_tune.session import Session
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from vmafx_tune.model import Probe, ProbeSpec, ScoreSet
-    from vmafx_tune.ports import ProbeProgress, Prober
     from vmafx_tune.results.search import SearchResult
 
 __all__ = ["MEASURES", "estimates"]
@@ -120,7 +118,7 @@ def _cases(folder: Path, seed: int) -> Iterator[Case]:
             pool = dice.choice((PoolMethod.MEAN, PoolMethod.MEAN, PoolMethod.P5))
             scoring = ScoringOptions(pool=pool)
             prepared = PreparedSource.prepare(source, encoding, scoring, session)
-            prober = _MeteredProber(session.prober())
+            prober = MeteredProber(session.prober(), clock=cpu_s)
             looks = prepared.prescan(prober)
             for target in dice.sample(TARGETS, 3):
                 request = prepared.request(row_of(encoder), target)
@@ -181,39 +179,6 @@ def _drawn(session: Session, folder: Path, kind: str, seed: int, dice: random.Ra
     command = (str(session.ffmpeg.path), "-v", "error", "-y", *source, "-c:v", "ffv1", str(clip))
     subprocess.run(command, check=True)
     return clip
-
-
-@dataclass
-class _MeteredProber:
-    """Makes each probe once, and counts its CPU time whenever it is asked for.
-
-    Attributes:
-        spent_s: What everything asked for would have taken, had it been made anew.
-    """
-
-    prober: Prober
-    spent_s: float = 0.0
-    made: dict[ProbeSpec, tuple[Probe, float]] = field(default_factory=dict)
-
-    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
-        if spec not in self.made:
-            before = _cpu_s()
-            probe = self.prober.probe(spec, on_progress=on_progress)
-            self.made[spec] = probe, _cpu_s() - before
-        probe, took_s = self.made[spec]
-        self.spent_s += took_s
-        return probe
-
-    def score_itself(self, spec: ProbeSpec) -> ScoreSet:
-        return self.prober.score_itself(spec)
-
-    def cancel(self) -> None:
-        self.prober.cancel()
-
-
-def _cpu_s() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def main() -> int:

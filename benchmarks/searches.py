@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
 
+from _metered import MeteredProber
 from _rows import Row
 
 from vmafx_tune.choices import SearchStrategy
@@ -20,8 +20,7 @@ from vmafx_tune.session import Session
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from vmafx_tune.model import Probe, ProbeSpec, ScoreSet
-    from vmafx_tune.ports import ProbeProgress, Prober
+    from vmafx_tune.ports import Prober
     from vmafx_tune.results.search import SearchResult
     from vmafx_tune.search.request import SearchRequest
 
@@ -128,7 +127,7 @@ def _searches(cuts: Sequence[Path], encoding: EncodingOptions) -> Iterator[_Pair
     session = Session(ToolOptions(cache=False))
     for cut in cuts:
         prepared = PreparedSource.prepare(session.reader.source(cut), encoding, None, session)
-        prober = _MeteredProber(session.prober())
+        prober = MeteredProber(session.prober())
         prescan = prepared.prescan(prober)
         for encoder in ENCODERS:
             for target in TARGETS:
@@ -142,40 +141,12 @@ def _searches(cuts: Sequence[Path], encoding: EncodingOptions) -> Iterator[_Pair
 def _searched(
     request: SearchRequest,
     strategy: SearchStrategy,
-    prober: _MeteredProber,
+    prober: MeteredProber,
     prescan: Sequence[Prober],
 ) -> tuple[SearchResult, float]:
     before_s = prober.spent_s
     result = search(replace(request, strategy=strategy), prober, prescan=prescan)
     return result, prober.spent_s - before_s
-
-
-@dataclass
-class _MeteredProber:
-    """Makes each probe once, and counts its time whenever it is asked for.
-
-    Attributes:
-        spent_s: Time that everything asked for would have taken, had it been made anew.
-    """
-
-    prober: Prober
-    spent_s: float = 0.0
-    made: dict[ProbeSpec, tuple[Probe, float]] = field(default_factory=dict)
-
-    def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
-        if spec not in self.made:
-            started = time.monotonic()
-            probe = self.prober.probe(spec, on_progress=on_progress)
-            self.made[spec] = probe, time.monotonic() - started
-        probe, took_s = self.made[spec]
-        self.spent_s += took_s
-        return probe
-
-    def score_itself(self, spec: ProbeSpec) -> ScoreSet:
-        return self.prober.score_itself(spec)
-
-    def cancel(self) -> None:
-        self.prober.cancel()
 
 
 def _cut(clip: Path, folder: Path, cut_s: float) -> Path:
