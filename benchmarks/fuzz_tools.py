@@ -92,7 +92,8 @@ def examine(program: Path, arguments: list[str], folder: Path) -> tuple[str, str
     try:
         done = subprocess.run(
             [*argv, "--work-dir", str(work)],
-            env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=HANGS_S, check=False,
+            cwd=folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=HANGS_S,
+            check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         return "hangs", ""

@@ -95,12 +95,9 @@ def compare(
         limit_kbps = checked_max_bitrate(max_bitrate_kbps)
         against = _anchor(anchor, rows)
         searches, unavailable = _searches(prepared, rows, checked[0], limit_kbps)
-        estimates = proof is Proof.NONE
-        for request in searches if estimates else ():
-            check_estimable(request)
         notes = prepared.require_arguments(*searches)
         found = [
-            *_found(prepared, searches, checked, workers, observe, estimates=estimates),
+            *_found(prepared, searches, checked, workers, observe, estimates=proof is Proof.NONE),
             *failed_rows(unavailable, checked, session.probing.ffmpeg.path),
         ]
         ranked = rank(found)
@@ -152,9 +149,15 @@ def _found(
     *,
     estimates: bool,
 ) -> list[CompareRow]:
-    """Run the searches of all encoders."""
+    """Run the searches of all encoders.
+
+    Raises:
+        UsageError: One probe of one of them would say too little.
+    """
     if not searches:
         return []
+    for search in searches if estimates else ():
+        check_estimable(search)
     probing = prepared.session.probing
     workers = workers or probing.slots or _workers(prepared, searches)
     rows = [row_of(search.encoder) for search in searches]

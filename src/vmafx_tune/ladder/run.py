@@ -127,8 +127,7 @@ def ladder(
         All cells, points, hull and rungs; cells that failed say why.
 
     Raises:
-        UsageError: `sampling` is adaptive, and the cells are to be filled by `sampler`, or an
-            answer that a sample gave is to be verified.
+        UsageError: `sampling` is adaptive with a `sampler`, or with answers to be verified.
         InvalidLadderError: The resolutions or limits cannot make a ladder.
         FormatMismatchError: The source is interlaced, and would be scaled.
         EncoderUnavailableError: This ffmpeg lacks the encoder, or this machine cannot open it.
@@ -146,13 +145,10 @@ def ladder(
         workers=workers,
         encoding=encoding,
         scoring=scoring,
-        observe=observe,
+        sampler=sampler,
     )
     with open_session(session, tools, sources, observe) as session:
-        if sampler is not None:
-            return _filled(source, row_of(encoder), order, sampler, session)
-        (result,) = _measured(source, [row_of(encoder)], order, session)
-        return result
+        return next(_built(source, [row_of(encoder)], order, session))
 
 
 def ladders(
@@ -183,7 +179,7 @@ def ladders(
         tools: Which programs to use, and where to work.
         observe: Receives progress and warnings, from several threads.
         session: Use these adapters instead of ones made from `sources` and `tools`.
-        options: Further arguments of `ladder`, by name; not `sampler`.
+        options: Further arguments of `ladder`, by name.
 
     Yields:
         The ladder of each encoder, as soon as it is done, in the order of `encoders`.
@@ -192,9 +188,9 @@ def ladders(
         UsageError: No encoder is named, or one is named twice; or as in `ladder`.
         VmafxTuneError: As in `ladder`.
     """
-    order = _Order(targets=targets, rungs=rungs or RungOptions(), observe=observe, **options)
+    order = _Order(targets=targets, rungs=rungs or RungOptions(), **options)
     with open_session(session, tools, sources, observe) as session:
-        yield from _measured(source, distinct_rows(encoders), order, session)
+        yield from _built(source, distinct_rows(encoders), order, session)
 
 
 def distinct_rows(encoders: Sequence[str]) -> tuple[EncoderRow, ...]:
@@ -220,7 +216,6 @@ class _Order:
 
     targets: Sequence[float]
     rungs: RungOptions
-    observe: Observer
     resolutions: Sequence[Resolution] | None = None
     sampling: Sampling = Sampling.GRID
     score_at: ScoreAt = ScoreAt.DISPLAY
@@ -230,6 +225,7 @@ class _Order:
     workers: int | None = None
     encoding: EncodingOptions | None = None
     scoring: ScoringOptions | None = None
+    sampler: Sampler | None = None
 
 
 def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderResult:
@@ -289,11 +285,11 @@ def catalogue(
     return catalogue_of(titles, chosen, choice, minimize)
 
 
-def _asked(row: EncoderRow, source: Source, order: _Order) -> LadderResult:
+def _asked(row: EncoderRow, source: Source, order: _Order, observe: Observer) -> LadderResult:
     """Make the result as far as it is known before anything is chosen or measured."""
     rules = size_rules(order.rungs)
     gop = _gop_as(order.same_gop_as, source) or _checked_gop_frames(order.gop_s, source)
-    sizes = _checked_resolutions(order.resolutions, rules, source, order.observe)
+    sizes = _checked_resolutions(order.resolutions, rules, source, observe)
     return LadderResult(
         schema_version=1,
         tool_version=__version__,
@@ -324,6 +320,17 @@ def _aimed(
     return aimed, read_throughput(choice, read_input)
 
 
+def _built(
+    source: str | Path, rows: Sequence[EncoderRow], order: _Order, session: Session
+) -> Iterator[LadderResult]:
+    """Build the ladder of each encoder, one after the other."""
+    if order.sampler is None:
+        yield from _measured(source, rows, order, session)
+        return
+    for row in rows:
+        yield _filled(source, row, order, order.sampler, session)
+
+
 def _filled(
     source: str | Path, row: EncoderRow, order: _Order, sampler: Sampler, session: Session
 ) -> LadderResult:
@@ -336,7 +343,9 @@ def _filled(
         )
     probed = open_source(source, order.scoring, session)
     _cap_factors(order.caps, [row], order.encoding)
-    asked, throughput = _aimed(_asked(row, probed, order), order, known_model(None))
+    asked, throughput = _aimed(
+        _asked(row, probed, order, session.observe), order, known_model(None)
+    )
     jobs = [(row, size) for size in asked.resolutions]
     workers = order.workers or session.probing.slots
     cells = sample_grid(
@@ -345,7 +354,7 @@ def _filled(
         sampler,
         workers=workers or LocalCores(probed.resolution).workers(jobs),
         n_frames=probed.n_frames,
-        observe=order.observe,
+        observe=session.observe,
     )
     return _selected(_with_cells(asked, cells), throughput, started)
 
@@ -358,7 +367,7 @@ def _measured(
     _check_sampling(order.sampling, order.encoding)
     probed = open_source(source, order.scoring, session)
     factors = _cap_factors(order.caps, rows, order.encoding)
-    asked = _capped(_asked(rows[0], probed, order), factors)
+    asked = _capped(_asked(rows[0], probed, order, session.observe), factors)
     prepared = PreparedSource.prepare(
         probed,
         order.encoding,
@@ -426,7 +435,7 @@ def _cells(
             workers=workers,
             score_at=order.score_at,
             others=[known_curves(*other) for other in known],
-            observe=order.observe,
+            observe=prepared.session.observe,
         )
     sampler = SearchingSampler(
         base,
@@ -434,7 +443,7 @@ def _cells(
         prober,
         targets=targets,
         score_at=order.score_at,
-        observe=order.observe,
+        observe=prepared.session.observe,
         prescan=prescan,
     )
     return sample_grid(
@@ -444,7 +453,7 @@ def _cells(
         workers=workers,
         encoder=row.name,
         n_frames=base.n_frames,
-        observe=order.observe,
+        observe=prepared.session.observe,
         stop=prober.cancel,
     )
 

@@ -145,22 +145,20 @@ def score(
         if min_score is not None:
             checked_score(min_score, model, "A minimum score")
         scorer = session.scorer(scoring.backend, model, at_once=True, metrics=beside)
-        with session.shares.taken():
-            request = ScoreRequest(
-                *_overlapping(source, encoded, offset),
-                model=model,
-                display=display,
-                subsample=scoring.subsample,
-                threads=scoring.threads,
-                cpus=session.shares.share(),
-                metrics=beside,
-            )
-            try:
-                result = run_score(request, scorer, scoring.pool, observe=observe)
-            except FrameCountMismatchError as error:
-                if offset:
-                    raise
-                raise with_step_hint(error, source, encoded, session) from error
+        request = ScoreRequest(
+            *_overlapping(source, encoded, offset),
+            model=model,
+            display=display,
+            subsample=scoring.subsample,
+            threads=scoring.threads,
+            metrics=beside,
+        )
+        try:
+            result = _scored(request, scorer, scoring.pool, session, observe)
+        except FrameCountMismatchError as error:
+            if offset:
+                raise
+            raise with_step_hint(error, source, encoded, session) from error
         first_frame = max(0, -offset)
         result = replace(
             _detailed(result, asked, source.frame_rate, first_frame),
@@ -171,6 +169,15 @@ def score(
         if stills is not None:
             result = replace(result, stills=_stills(request, result, first_frame, stills, session))
         return replace(result, notes=_notes(result, session))
+
+
+def _scored(
+    request: ScoreRequest, scorer: Scorer, pool: PoolMethod, session: Session, observe: Observer
+) -> ScoreResult:
+    """Score with the processors that other scores leave."""
+    with session.shares.taken():
+        shared = replace(request, cpus=session.shares.share())
+        return run_score(shared, scorer, pool, observe=observe)
 
 
 def _open_pair(
