@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from fractions import Fraction
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -18,7 +20,7 @@ from vmafx_tune.reports.charts import drawing
 from vmafx_tune.reports.charts.frame_scores import thinned
 from vmafx_tune.reports.charts.rate_quality import ChartPoint, Series, rate_quality
 from vmafx_tune.reports.charts.results import chart_of
-from vmafx_tune.reports.html.pages import page_of
+from vmafx_tune.reports.html.pages import page_of, summary_page
 
 if TYPE_CHECKING:
     from vmafx_tune.reports.charts.style import Chart
@@ -141,3 +143,11 @@ def test_without_the_extra_a_picture_is_refused_with_what_to_install() -> None:
     assert chart is not None
     with pytest.raises(ToolNotFoundError, match=r"pip install 'vmafx-tune\[report\]'"):
         drawing.png(chart, "A title")
+
+
+@pytest.mark.parametrize("n_results", [1, 14, 60])
+def test_a_page_of_many_long_scores_stays_small(n_results: int) -> None:
+    scores = factories.score_set(n_frames=20_000)
+    result = replace(factories.score_result(scores=scores), frame_rate=Fraction(25))
+    text = summary_page("Scores", {f"{number}.json": result for number in range(n_results)})
+    assert len(text.encode()) <= 3_000_000

@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from vmafx_tune.reports.facts import Sheet
     from vmafx_tune.results.score import ScoreResult
 
-__all__ = ["frame_scores", "thinned"]
+__all__ = ["frame_scores", "points_for", "thinned"]
 
-_MOST_POINTS = 2000
+# More than a chart has columns of pixels, and all charts of a page together stay under 1 MB.
+_MOST_POINTS, _POINTS_OF_PAGE, _LEAST_POINTS = 2000, 12_000, 100
 # Below it, points of frames do not touch.
 _FEW_POINTS = 120
 _CLOCK = "floor(datum.value / 60) + ':' + format(datum.value % 60, '02d')"
@@ -34,8 +35,18 @@ _MARGIN = 0.12
 _CLOCK_FROM_S = 60
 
 
+def points_for(n_charts: int) -> int:
+    """Choose the most points for each of as many charts on a page."""
+    return min(_MOST_POINTS, max(_LEAST_POINTS, _POINTS_OF_PAGE // n_charts))
+
+
 def frame_scores(
-    result: ScoreResult, frames: Sequence[tuple[int, float]], frame_rate: Fraction, sheet: Sheet
+    result: ScoreResult,
+    frames: Sequence[tuple[int, float]],
+    frame_rate: Fraction,
+    sheet: Sheet,
+    *,
+    most_points: int = _MOST_POINTS,
 ) -> Chart:
     """Describe the chart.
 
@@ -44,8 +55,9 @@ def frame_scores(
         frames: Number and score of each, at least one, in order.
         frame_rate: Of the clip.
         sheet: Shown where the chart cannot be drawn.
+        most_points: How many points to draw at most.
     """
-    shown = thinned(frames, _MOST_POINTS)
+    shown = thinned(frames, most_points)
     rows = [_row(frame, score, frame_rate) for frame, score in shown]
     low = min(score for _, score in shown)
     high = max(100.0, *(score for _, score in shown))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.reports import ladder_facts, ranking, score_facts, search_facts
-from vmafx_tune.reports.charts.frame_scores import frame_scores
+from vmafx_tune.reports.charts.frame_scores import frame_scores, points_for
 from vmafx_tune.reports.charts.rate_quality import ChartPoint, Series, rate_quality
 
 if TYPE_CHECKING:
@@ -26,12 +26,17 @@ _ANSWERS = "Ringed probes are answers."
 _ESTIMATED = "Points are probes; an answer that is an estimate is not drawn."
 
 
-def chart_of(result: Result) -> Chart | None:
-    """Describe the chart of a result; None for one without anything to draw."""
+def chart_of(result: Result, n_charts: int = 1) -> Chart | None:
+    """Describe the chart of a result; None for one without anything to draw.
+
+    Args:
+        result: What to draw.
+        n_charts: How many charts share a page: with many, curves of frames have fewer points.
+    """
     shown: Any = result
     match result.command:
         case "score":
-            return _score(shown)
+            return _score(shown, n_charts)
         case "search" | "encode":
             return _search(shown)
         case "compare":
@@ -58,11 +63,12 @@ def title_of(result: Result) -> str:
             return f"{search_facts.heading(shown)}: {shown.src.name}"
 
 
-def _score(result: ScoreResult) -> Chart | None:
+def _score(result: ScoreResult, n_charts: int) -> Chart | None:
     frames, frame_rate = score_facts.frames(result), result.frame_rate
     if not frames or frame_rate is None:
         return None
-    return frame_scores(result, frames, frame_rate, score_facts.worst_sheet(result))
+    sheet = score_facts.worst_sheet(result)
+    return frame_scores(result, frames, frame_rate, sheet, most_points=points_for(n_charts))
 
 
 def _search(result: SearchResult) -> Chart | None:

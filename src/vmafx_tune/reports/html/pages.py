@@ -64,19 +64,19 @@ def summary_page(title: str, results: Mapping[str, Result]) -> str:
 def _article(result: Result, n_results: int) -> _Article:
     shown: Any = result
     if result.command == "score":
-        return _score(shown, _PICTURE_BYTES // n_results)
+        return _score(shown, n_results)
     return _ARTICLES[result.command](result)
 
 
-def _score(result: ScoreResult, picture_bytes: int) -> _Article:
-    sections = _score_sections(result, picture_bytes)
+def _score(result: ScoreResult, n_results: int) -> _Article:
+    sections = _score_sections(result, n_results)
     return score_facts.heading(result), score_facts.circumstances(result), sections
 
 
-def _score_sections(result: ScoreResult, picture_bytes: int) -> Iterator[str]:
+def _score_sections(result: ScoreResult, n_results: int) -> Iterator[str]:
     pooling = score_facts.pooling(result.pool, result.n_frames, result.subsample)
     yield elements.paragraph(pooling, "hint")
-    chart = chart_of(result)
+    chart = chart_of(result, n_results)
     if chart is None:
         yield elements.paragraph(_WITHOUT_FRAMES, "hint")
     yield from elements.chart(chart)
@@ -84,7 +84,7 @@ def _score_sections(result: ScoreResult, picture_bytes: int) -> Iterator[str]:
     if result.worst_frames:
         yield elements.heading("Worst frames and seconds")
         yield elements.table(score_facts.worst_sheet(result))
-    yield from _stills(result, picture_bytes)
+    yield from _stills(result, _PICTURE_BYTES // n_results)
     yield elements.heading("Pooled")
     yield elements.table(score_facts.pooled_sheet(result.pooled))
     if result.metrics:
