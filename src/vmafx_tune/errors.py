@@ -345,8 +345,8 @@ class TooLargeError(SearchError):
 
     def __str__(self) -> str:
         return (
-            f"The encode has {rough_bitrate(self.at_least_kbps)} kb/s or more, and may have "
-            f"{given(self.limit_kbps)} kb/s. Allow more, or ask for less quality."
+            f"The encode takes {rough_bitrate(self.at_least_kbps)} kb/s or more, above the limit "
+            f"of {given(self.limit_kbps)} kb/s. Raise the limit, or lower the target."
         )
 
 

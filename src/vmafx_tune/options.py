@@ -133,8 +133,8 @@ class ClusterOptions:
         "--cluster-priority",
         default=0,
         metavar="N",
-        help="Of several runs on one cluster, those with a higher number have their probes started "
-        "first. It may be negative.",
+        help="Priority among the runs that share a cluster: probes of those with a higher number "
+        "start first. May be negative.",
     )
 
 
@@ -363,13 +363,13 @@ class BatchOptions:
     """Batch: which files, and how many at once."""
 
     recursive: bool = option(
-        "--recursive", default=False, help="Look into the folders within folders, too."
+        "--recursive", default=False, help="Also look in folders within folders."
     )
     patterns: str | None = option(
         "--include",
         default=None,
         metavar="PATTERN,…",
-        help="Take the files of folders whose names match, such as '*.mkv'. Default: those with "
+        help="In folders, take the files whose names match, such as '*.mkv'. Default: those with "
         "the suffix of a video.",
     )
     jobs: int | None = option(
@@ -382,7 +382,7 @@ class BatchOptions:
     watch: bool = option(
         "--watch",
         default=False,
-        help="Go on, and take files that come later, until interrupted.",
+        help="Keep running, and take files that arrive later, until interrupted.",
     )
 
 

@@ -125,7 +125,7 @@ class PreparedSource:
         check_metric_sizes(display, metrics)
         if conditions and encoding.sample is not None and not encoding.verify:
             raise UsageError(
-                "--require cannot be checked on a sample, which has some of the frames only. Add "
+                "--require cannot be checked on a sample, which has only some of the frames. Add "
                 "--verify, or leave out --sample."
             )
         chunks = chunks_of(source, encoding, gop_frames)

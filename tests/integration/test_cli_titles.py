@@ -65,7 +65,7 @@ def test_rules_for_rungs_hold_and_the_result_goes_to_a_file(titles: Path) -> Non
     [
         (["--titles"], 2, "Name at least two saved ladders"),
         (["--titles", "one.json"], 2, "Name at least two saved ladders"),
-        (["--titles", "one.json", "one.json"], 2, "'one.mp4' is there more than once"),
+        (["--titles", "one.json", "one.json"], 2, "'one.mp4' is named more than once"),
         (["--titles", "one.json", "other.json"], 2, "differ in their encoder: libx264 and libx265"),
         (["--titles", "one.json", "none.json"], 2, "'none.json' cannot be read"),
         (
@@ -76,7 +76,7 @@ def test_rules_for_rungs_hold_and_the_result_goes_to_a_file(titles: Path) -> Non
         (["--titles", "one.json", "two.json", "-o", "a.m3u8"], 2, "'a.m3u8' ends in .m3u8"),
         (["--titles", "one.json", "two.json", "-o", "one.json"], 2, "would overwrite it"),
         (["--titles", "one.json", "two.json", "--min-bitrate", "1e9"], 2, "within the limits"),
-        (["one.json", "two.json"], 2, "'one.json' stands without an option"),
+        (["one.json", "two.json"], 2, "'one.json' was given without an option"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(arguments: list[str], code: int, sentence: str) -> None:

@@ -125,13 +125,16 @@ def test_a_result_is_read_from_standard_input_only_once(desk: Path) -> None:
         ((SEARCH, "model.json"), "the model is vmaf_v0.6.1 in the baseline and mine now"),
         ((SEARCH,), "There is nothing to check"),
         ((SEARCH, "--max-drop", "1"), "--max-drop needs a baseline"),
-        ((SEARCH, SEARCH, "--max-bd-rate", "1"), "--max-bd-rate says nothing of results of search"),
+        (
+            (SEARCH, SEARCH, "--max-bd-rate", "1"),
+            "--max-bd-rate does not apply to results of search",
+        ),
         ((SEARCH, SEARCH, "--max-drop", "-1"), "'-1' is not a limit"),
         ((SEARCH, SEARCH, "--max-drop", "nan"), "'nan' is not a limit"),
         ((SEARCH, SEARCH, "--max-bitrate-increase", "2kb"), "'2kb' is not a limit"),
         ((SEARCH, SEARCH, "-o", SEARCH), "would overwrite it"),
         ((SEARCH, SEARCH, "--junit", SEARCH), "would overwrite it"),
-        ((SEARCH, SEARCH, "--summary", "bytes.json"), "is not a text to append to"),
+        ((SEARCH, SEARCH, "--summary", "bytes.json"), "is not a text file that can be appended to"),
         ((SEARCH, SEARCH, "-o", "gate.csv"), "ends in .csv"),
     ],
 )

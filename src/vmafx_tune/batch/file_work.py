@@ -205,8 +205,8 @@ class FileWork:
         delivery = options.get("delivery") or DeliveryOptions()
         if path.exists() and not delivery.force:
             raise UsageError(
-                f"The output '{path}' exists, and is not of this source with these options. Use "
-                "--force to overwrite it."
+                f"The output '{path}' exists, and was not made from this source with these "
+                "options. Use --force to overwrite it."
             )
 
     def _make_folder(self, folder: Path) -> None:

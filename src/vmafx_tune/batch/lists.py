@@ -50,7 +50,7 @@ def read_list(data: bytes, name: str) -> list[ListRow]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UsageError(f"The list '{name}' is not text in UTF-8. Save it as that.") from error
+        raise UsageError(f"The list '{name}' is not UTF-8 text. Save it as UTF-8.") from error
     suffix = name.rpartition(".")[2].lower()
     if suffix not in {"csv", "jsonl"}:
         raise UsageError(f"The list '{name}' ends in neither .csv nor .jsonl. Rename it.")

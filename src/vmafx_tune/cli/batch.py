@@ -56,7 +56,9 @@ Inputs: TypeAlias = Annotated[
 
 Results: TypeAlias = Annotated[
     Path,
-    typer.Option("-o", "--output", metavar="DIR", help="Folder for the results; it is made."),
+    typer.Option(
+        "-o", "--output", metavar="DIR", help="Folder for the results, created if missing."
+    ),
 ]
 
 
@@ -198,12 +200,12 @@ class SizedRungOptions(RungOptions):
         "--include-sizes",
         default=None,
         metavar="WxH,...",
-        help="Sizes that some rung must have, as --include of `ladder`.",
+        help="Sizes that some rung must have, as with `ladder --include`.",
     )
 
 
 def batch() -> None:
-    """Run a command for many sources, and sum up their results.
+    """Run a command on many sources, and summarize the results.
 
     Goes on where a source fails, and where an earlier run ended. Takes the options of the command,
     and keeps the result of each source in the folder, beside summary.json, .csv and .html.
@@ -249,7 +251,7 @@ def score(
             "-r",
             "--reference",
             metavar="FILE|FOLDER",
-            help="Reference of all clips, or a folder that has one for each, by the same name.",
+            help="Reference for all clips, or a folder with one of the same name for each.",
         ),
     ] = None,
     output: Results,

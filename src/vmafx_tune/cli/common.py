@@ -70,7 +70,7 @@ Commands: TypeAlias = Annotated[
 ChartFile: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        "--chart", metavar="FILE", help="Draw the chart of the result, as .png or .svg, too."
+        "--chart", metavar="FILE", help="Also draw the chart of the result, as .png or .svg."
     ),
 ]
 

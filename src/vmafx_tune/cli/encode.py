@@ -96,7 +96,7 @@ def encode(
     asked: EncodeOptions,
     report: Annotated[
         Path | None,
-        typer.Option("--report", metavar="FILE", help="Write the result to this file, too."),
+        typer.Option("--report", metavar="FILE", help="Also write the result to this file."),
     ] = None,
     chart: ChartFile = None,
     delivery: DeliveryOptions,

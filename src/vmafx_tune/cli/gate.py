@@ -25,7 +25,7 @@ def gate(
         str,
         typer.Argument(
             metavar="BASELINE.json",
-            help="Saved result to compare with; alone, the result to check for what it must reach.",
+            help="Saved result to compare with. Given alone, it is the result to check.",
         ),
     ],
     current: Annotated[
@@ -37,7 +37,7 @@ def gate(
     limits: GateOptions,
     junit: Annotated[
         Path | None,
-        typer.Option("--junit", metavar="FILE", help="Write the checks as JUnit XML, too."),
+        typer.Option("--junit", metavar="FILE", help="Also write the checks as JUnit XML."),
     ] = None,
     summary: Annotated[
         Path | None,

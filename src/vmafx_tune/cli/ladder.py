@@ -208,7 +208,7 @@ def ladder(
         return
     if saved:
         raise UsageError(
-            f"'{saved[0]}' stands without an option. Name the clip with -r, a saved ladder with "
+            f"'{saved[0]}' was given without an option. Name the clip with -r, a saved ladder with "
             "--from-json, or those of several titles with --titles."
         )
     if asked.from_json is not None:

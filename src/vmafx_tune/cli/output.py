@@ -87,7 +87,9 @@ class Destination:
             try:
                 before = self.path.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
-                raise OutputError(f"'{self.path}' is not a text to append to.") from error
+                raise OutputError(
+                    f"'{self.path}' is not a text file that can be appended to."
+                ) from error
         self.write(before + text)
 
 

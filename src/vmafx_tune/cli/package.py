@@ -29,14 +29,14 @@ def package(
     ],
     report: Annotated[
         Path | None,
-        typer.Option("--report", metavar="FILE", help="Write the result to this file, too."),
+        typer.Option("--report", metavar="FILE", help="Also write the result to this file."),
     ] = None,
     options: PackageOptions,
     caps: CapOptions,
     tools: ToolOptions,
     display: DisplayOptions,
 ) -> None:
-    """Make a folder that HLS and DASH players play, from saved ladders.
+    """Turn saved ladders into a folder that HLS and DASH players play.
 
     Encodes each rung as it was measured, scores it again, and has Shaka Packager (extra
     [package]) cut it into segments with the source's audio and text subtitles. A run that ends

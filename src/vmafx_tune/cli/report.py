@@ -35,7 +35,7 @@ def report(
         ),
     ] = None,
 ) -> None:
-    """Make one HTML page of saved results.
+    """Make one HTML page from saved results.
 
     Takes what score, search, encode, compare and ladder write as JSON; of score with --frames for
     its curve, and --stills for its pictures. The page works offline.
@@ -47,7 +47,7 @@ def report(
     with unwinding_on_signals():
         destination = Destination(output)
         if destination.is_terminal:
-            raise UsageError("A page is not for a terminal. Name a file with -o, or redirect it.")
+            raise UsageError("An HTML page cannot be shown in a terminal. Name a file with -o.")
         if files.count("-") > 1:
             raise UsageError("Only one of the results can come from standard input.")
         results = {name: saved_result(name) for name in files}

@@ -53,7 +53,7 @@ class ForeignVersionError(Exception):
 
     def __init__(self, version: str) -> None:
         self.version = version
-        super().__init__(f"The message is of vmafx-tune {version}, and this is {__version__}.")
+        super().__init__(f"The message comes from vmafx-tune {version}, and this is {__version__}.")
 
 
 def pack(body: object) -> bytes:

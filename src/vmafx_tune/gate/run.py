@@ -94,8 +94,8 @@ def _held(baseline: Gated, current: Gated, given: set[str]) -> tuple[str, ...]:
     command = command_of(current)
     if others := given - {*_LIMITS[command]}:
         raise UsageError(
-            f"{_flags(others)} says nothing of results of {command}. Leave it out; {command} takes "
-            f"{_flags(_LIMITS[command])}."
+            f"{_flags(others)} does not apply to results of {command}. Leave it out; {command} "
+            f"takes {_flags(_LIMITS[command])}."
         )
     with_frames = all(isinstance(r, ScoreResult) and r.frames for r in (baseline, current))
     if "max_frame_drop" in given and not with_frames:

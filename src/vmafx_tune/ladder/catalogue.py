@@ -223,7 +223,7 @@ def check_alike(titles: Sequence[LadderResult]) -> None:
     names = [str(title.src) for title in titles]
     for name in names:
         if names.count(name) > 1:
-            raise InvalidLadderError(f"'{name}' is there more than once. Name each title once.")
+            raise InvalidLadderError(f"'{name}' is named more than once. Name each title once.")
     for title in titles:
         if not title.probes:
             raise InvalidLadderError(f"The ladder of '{title.src}' has no measured encodes.")
@@ -232,7 +232,7 @@ def check_alike(titles: Sequence[LadderResult]) -> None:
             if read(one) != read(other):
                 raise InvalidLadderError(
                     f"The ladders of '{one.src}' and '{other.src}' differ in their {what}: "
-                    f"{_told(read(one))} and {_told(read(other))}. Measure them alike."
+                    f"{_told(read(one))} and {_told(read(other))}. Measure them the same way."
                 )
 
 

@@ -142,7 +142,7 @@ def _explained() -> Iterator[None]:
     except FileNotFoundError as error:
         raise TransferError("there is no such object") from error
     except PermissionError as error:
-        raise TransferError("the credentials do not allow to read it") from error
+        raise TransferError("the credentials do not allow reading it") from error
     except Exception as error:
         found = list(causes(error))
         if any(type(cause).__name__ in _NO_CREDENTIALS for cause in found):

@@ -228,7 +228,7 @@ def probe_of(row: ProbeRow, key: ProbeKey | None = None) -> Probe:
     probe = unpack_probe(row.payload)
     _check(row, probe.scores, key)
     if (probe.quality, probe.bitrate_kbps) != (row.quality, row.bitrate_kbps):
-        raise DamagedRowError("Its columns say other things than the probe itself.")
+        raise DamagedRowError("Its columns contradict the probe itself.")
     return probe
 
 
@@ -275,7 +275,7 @@ def _require_checksum(
 
 def _check(row: ProbeRow, scores: ScoreSet, key: ProbeKey | None) -> None:
     if scores.model != row.model:
-        raise DamagedRowError("Its columns say other things than the scores themselves.")
+        raise DamagedRowError("Its columns contradict the scores themselves.")
     if key is not None and (row.digest, row.curve, row.encoder, row.size) != (
         key.digest, key.curve, key.encoder, key.size,
     ):  # fmt: skip

@@ -40,7 +40,7 @@ def test_values_of_json_are_read_as_they_would_be_typed() -> None:
     ("data", "name", "sentence"),
     [
         ("input\na.mkv\n".encode("utf-16"), "jobs.csv", "is in UTF-16. Save it as UTF-8."),
-        (b"input\n\xff\xfa.mkv\n", "jobs.csv", "is not text in UTF-8"),
+        (b"input\n\xff\xfa.mkv\n", "jobs.csv", "is not UTF-8 text"),
         (b"input\na.mkv\n", "jobs.txt", "ends in neither .csv nor .jsonl"),
         (b"", "jobs.csv", "must name its columns"),
         (b"source,target\na.mkv,95\n", "jobs.csv", "'input' among them"),

@@ -130,6 +130,6 @@ def test_what_was_found_travels_between_processes() -> None:
     back = pickle.loads(pickle.dumps(error))
     assert (back.limit_kbps, back.at_least_kbps, back.recalled) == (400.0, 512.5, True)
     assert str(back) == (
-        "The encode has 513 kb/s or more, and may have 400 kb/s. Allow more, or ask for less "
-        "quality."
+        "The encode takes 513 kb/s or more, above the limit of 400 kb/s. Raise the limit, or "
+        "lower the target."
     )

@@ -21,9 +21,9 @@ def test_a_limit_on_changes_needs_a_baseline() -> None:
 
 
 def test_a_limit_that_says_nothing_of_a_result_is_refused() -> None:
-    with pytest.raises(UsageError, match="--max-bd-rate says nothing of results of score"):
+    with pytest.raises(UsageError, match="--max-bd-rate does not apply to results of score"):
         gate(score(), score(), limits=GateOptions(max_bd_rate=1))
-    with pytest.raises(UsageError, match="--max-bitrate-increase says nothing of results of lad"):
+    with pytest.raises(UsageError, match="--max-bitrate-increase does not apply to results of lad"):
         gate(ladder(), ladder(), limits=GateOptions(max_bitrate_increase=1))
 
 

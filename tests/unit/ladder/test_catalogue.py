@@ -108,7 +108,7 @@ def test_the_worst_loss_is_lower_where_it_is_minimized() -> None:
     [
         ([], "for several titles"),
         ([EASY], "for several titles"),
-        ([EASY, EASY], "'easy.mp4' is there more than once"),
+        ([EASY, EASY], "'easy.mp4' is named more than once"),
         ([EASY, replace(HARD, encoder="libx265")], "in their encoder: libx264 and libx265"),
         ([EASY, replace(HARD, model="vmaf_v0.6.1neg")], "in their model:"),
         ([EASY, replace(HARD, maxrate_factor=1.5)], "in their --maxrate-factor: none and 1.5"),

@@ -85,7 +85,11 @@ def frame_scores(
             *(_worst_frames(result, frame_rate) if result.worst_frames else ()),
         ],
     }
-    thin = "" if len(shown) == len(frames) else " Of frames side by side the extremes are drawn."
+    thin = (
+        ""
+        if len(shown) == len(frames)
+        else " Where frames are too close to draw, only the extremes are."
+    )
     hint = f"Numbered frames are the worst ones, shaded seconds have the lowest means.{thin}"
     return Chart("VMAF of each frame over time", hint, spec, sheet)
 
