@@ -8,6 +8,9 @@ import pytest
 
 from tests.support.cli import run_cli
 from tests.support.object_stores import STORES, ObjectStore, running
+from vmafx_tune.media import object_store
+from vmafx_tune.media.object_store import open_object
+from vmafx_tune.media.urls import parse_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,3 +90,20 @@ def test_missing_credentials_are_a_sentence(store: ObjectStore, tmp_path: Path) 
     assert outcome.exit_code == 1
     assert "no credentials were found" in outcome.stderr
     assert "Check its name, and that your credentials may read it." in outcome.stderr
+
+
+@pytest.mark.parametrize("store", [p for p in STORES if p.values == ("s3",)], indirect=True)
+def test_the_client_of_a_store_leaves_retries_to_the_transfer(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fsspec
+
+    for name, value in store.env.items():
+        monkeypatch.setenv(name, value)
+    address = parse_url(store.put("one.mp4", b"one"))
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"config_kwargs": {"connect_timeout": 3}})
+    open_object(address, {}).close()
+    config = fsspec.filesystem("s3", **object_store.s3_options()).s3.meta.config
+
+    assert config.retries == {"mode": "legacy", "total_max_attempts": 1}
+    assert config.connect_timeout == 3

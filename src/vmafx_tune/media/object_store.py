@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.media.urls import SourceUrl
 
-__all__ = ["ObjectResponse", "open_object", "require_packages"]
+__all__ = ["ObjectResponse", "open_object", "require_packages", "s3_options"]
 
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs"}
 _BLOCK_BYTES = 8 << 20
@@ -98,7 +98,7 @@ def open_object(url: SourceUrl, headers: Mapping[str, str]) -> ObjectResponse:
     # What it warns of, it has a way around.
     logging.getLogger("gcsfs").setLevel(logging.CRITICAL)
     with _explained():
-        store = fsspec.filesystem(url.scheme)
+        store = fsspec.filesystem(url.scheme, **(s3_options() if url.scheme == "s3" else {}))
         store.invalidate_cache()
         facts = store.info(url.address)
         if facts["type"] != "file":
@@ -118,6 +118,18 @@ def open_object(url: SourceUrl, headers: Mapping[str, str]) -> ObjectResponse:
     if first:
         said["Content-Range"] = f"bytes {first}-{size - 1}/{size}"
     return ObjectResponse(206 if first else 200, said, file)
+
+
+def s3_options() -> dict[str, Any]:
+    """Choose how fsspec's client of S3 is made; what its own configuration says stays.
+
+    A transfer tries again by itself. Each of its tries would be five of botocore's, whose pauses
+    add up to a minute before a store that cannot be reached is an error.
+    """
+    import fsspec
+
+    configured = fsspec.config.conf.get("s3", {}).get("config_kwargs", {})
+    return {"config_kwargs": {"retries": {"total_max_attempts": 1}, **configured}}
 
 
 def _tag(facts: Mapping[str, Any]) -> str | None:
