@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune import shell
 from vmafx_tune.choices import ScoreAt
-from vmafx_tune.errors import CancelledError, VmafxTuneError
+from vmafx_tune.errors import CancelledError, InvalidLadderError, VmafxTuneError
 from vmafx_tune.events import Observer, ignore
+from vmafx_tune.formatting import counted
 from vmafx_tune.ports import Recaller
 from vmafx_tune.results.ladder import LadderCell, LadderPoint
 from vmafx_tune.search.engine import plan_of_searches, search_with
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from fractions import Fraction
 
-    from vmafx_tune.model import PoolMethod, Probe, ProbeSpec, Resolution, ScoreSet
+    from vmafx_tune.model import PoolMethod, Probe, ProbeSpec, Resolution, ScoreSet, Source
     from vmafx_tune.ports import ProbeProgress, Prober
+    from vmafx_tune.results.ladder import LadderResult
     from vmafx_tune.results.measurement import PooledScores
     from vmafx_tune.results.search import SearchResult
     from vmafx_tune.search.request import SearchRequest
@@ -29,11 +31,15 @@ if TYPE_CHECKING:
 __all__ = [
     "SearchingSampler",
     "SharedCeiling",
+    "aligned_gop_frames",
+    "checked_gop_frames",
     "found_cell",
     "gop_frames",
     "measured_point",
     "rendition_search",
 ]
+
+_LONGEST_GOP_S = 60.0
 
 
 class SearchingSampler:
@@ -148,6 +154,42 @@ def gop_frames(gop_s: float, frame_rate: Fraction) -> int:
         frame_rate: Frames per second; NTSC rates give the same count as the rates they stand for.
     """
     return max(1, round(gop_s * frame_rate))
+
+
+def aligned_gop_frames(other: LadderResult | None, source: Source) -> int | None:
+    """Count the frames of a GOP that is as long as those of another ladder; None without one.
+
+    Raises:
+        InvalidLadderError: They have no such number, or one that nobody knows.
+    """
+    if other is None:
+        return None
+    if other.gop_frames is None or other.source.frame_rate is None:
+        raise InvalidLadderError(
+            "The ladder whose GOP is to be taken does not say how long it is. Use --gop."
+        )
+    frames = other.gop_frames / other.source.frame_rate * source.frame_rate
+    if frames.denominator != 1:
+        raise InvalidLadderError(
+            f"The other ladder's GOP of {counted(other.gop_frames, 'frame')} at "
+            f"{float(other.source.frame_rate):.6g} fps is not a whole number of frames at "
+            f"{float(source.frame_rate):.6g} fps. Use --gop."
+        )
+    return frames.numerator
+
+
+def checked_gop_frames(gop_s: float, source: Source) -> int:
+    """Count the frames of a GOP.
+
+    Raises:
+        InvalidLadderError: No player can use it.
+    """
+    if not 0 < gop_s <= _LONGEST_GOP_S:
+        raise InvalidLadderError(
+            f"{gop_s:g} s is not a valid GOP length: players start and switch at keyframes. Use "
+            f"more than 0 and at most {_LONGEST_GOP_S:g} s."
+        )
+    return gop_frames(gop_s, source.frame_rate)
 
 
 def found_cell(result: SearchResult, resolution: Resolution) -> LadderCell:

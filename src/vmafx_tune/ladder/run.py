@@ -1,4 +1,4 @@
-"""Build an adaptive ladder for one source, or choose other rungs for one that was built."""
+"""Build the ladders of one source, or choose rungs anew from those of one or of several."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from vmafx_tune.cpus import LocalCores
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.events import Observer, Warned, ignore
 from vmafx_tune.files import read_input
-from vmafx_tune.formatting import counted
 from vmafx_tune.frozen import frozen
-from vmafx_tune.ladder.cells import SearchingSampler, gop_frames, rendition_search
+from vmafx_tune.ladder.cells import (
+    SearchingSampler,
+    aligned_gop_frames,
+    checked_gop_frames,
+    rendition_search,
+)
 from vmafx_tune.ladder.engine import points_of, sample_grid, select_ladder
 from vmafx_tune.ladder.limits import shrinks
 from vmafx_tune.ladder.resolutions import (
@@ -65,8 +69,6 @@ if TYPE_CHECKING:
     from vmafx_tune.session import Session
 
 __all__ = ["catalogue", "distinct_rows", "ladder", "ladders", "reselect"]
-
-_LONGEST_GOP_S = 60.0
 
 
 def ladder(
@@ -288,7 +290,7 @@ def catalogue(
 def _asked(row: EncoderRow, source: Source, order: _Order, observe: Observer) -> LadderResult:
     """Make the result as far as it is known before anything is chosen or measured."""
     rules = size_rules(order.rungs)
-    gop = _gop_as(order.same_gop_as, source) or _checked_gop_frames(order.gop_s, source)
+    gop = aligned_gop_frames(order.same_gop_as, source) or checked_gop_frames(order.gop_s, source)
     sizes = _checked_resolutions(order.resolutions, rules, source, observe)
     return LadderResult(
         schema_version=1,
@@ -561,30 +563,3 @@ def _checked_resolutions(
     for size in sizes:
         check_woven(source, size)
     return sizes
-
-
-def _gop_as(other: LadderResult | None, source: Source) -> int | None:
-    """Count the frames of a GOP that is as long as those of another ladder."""
-    if other is None:
-        return None
-    if other.gop_frames is None or other.source.frame_rate is None:
-        raise InvalidLadderError(
-            "The ladder whose GOP is to be taken does not say how long it is. Use --gop."
-        )
-    frames = other.gop_frames / other.source.frame_rate * source.frame_rate
-    if frames.denominator != 1:
-        raise InvalidLadderError(
-            f"The other ladder's GOP of {counted(other.gop_frames, 'frame')} at "
-            f"{float(other.source.frame_rate):.6g} fps is not a whole number of frames at "
-            f"{float(source.frame_rate):.6g} fps. Use --gop."
-        )
-    return frames.numerator
-
-
-def _checked_gop_frames(gop_s: float, source: Source) -> int:
-    if not 0 < gop_s <= _LONGEST_GOP_S:
-        raise InvalidLadderError(
-            f"{gop_s:g} s is not a valid GOP length: players start and switch at keyframes. Use "
-            f"more than 0 and at most {_LONGEST_GOP_S:g} s."
-        )
-    return gop_frames(gop_s, source.frame_rate)
