@@ -10,6 +10,7 @@ import nox
 ROOT = Path(__file__).parent
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+TEST_PACKAGES = PROJECT["project"]["optional-dependencies"]["test"]
 
 # The built package is tested beside everything in the tree but these.
 OUT_OF_THE_WAY = frozenset(
@@ -92,6 +93,14 @@ def golden(session: nox.Session) -> None:
     """Hold scores to those of Netflix's own tool."""
     session.install(".[test]")
     session.run("pytest", "tests/golden", *session.posargs)
+
+
+@nox.session(python=PYTHONS[1:])
+def ssimulacra2(session: nox.Session) -> None:
+    """Hold SSIMULACRA2 to VapourSynth run by hand, which needs Python 3.12 or newer."""
+    tools = [each for each in TEST_PACKAGES if each.startswith(("pytest", "hypothesis"))]
+    session.install(".[ssimulacra2]", *tools)
+    session.run("pytest", "tests/integration/test_ssimulacra2.py", *session.posargs)
 
 
 @nox.session(venv_backend="uv")

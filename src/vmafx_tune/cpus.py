@@ -215,20 +215,27 @@ _SAMPLES_PER_PIXEL = 1.5
 _BUDGET_BYTES = 1_500_000_000
 
 
-def default_threads(size: Resolution, bit_depth: int = 8, cpus: int | None = None) -> int:
+def default_threads(
+    size: Resolution,
+    bit_depth: int = 8,
+    cpus: int | None = None,
+    *,
+    bytes_per_pixel: int = BYTES_PER_PIXEL,
+) -> int:
     """Choose one thread for each processor that scoring may fill, as far as memory goes.
 
     Args:
         size: Pictures that are compared.
         bit_depth: Bits per sample of the decoded clips.
         cpus: Processors that scoring may fill; None for all that this process may use.
+        bytes_per_pixel: What each thread takes.
 
     Returns:
         At least 1. At 3840x2160 that is two threads with 8 bits and one with more, so that the
         whole stays under 1.5 GB.
     """
     affordable = int(
-        (_BUDGET_BYTES - bytes_needed(size, bit_depth, threads=0)) / (BYTES_PER_PIXEL * size.pixels)
+        (_BUDGET_BYTES - bytes_needed(size, bit_depth, threads=0)) / (bytes_per_pixel * size.pixels)
     )
     return max(1, min(cpus or available_cpus(), affordable))
 

@@ -23,7 +23,7 @@
     │   ├── LibvmafNotFoundError       exit 4   with every path tried
     │   ├── LibvmafCallError                    with the C function and its return code
     │   ├── ModelNotFoundError         exit 4
-    │   └── MetricUnavailableError     exit 4   this libvmaf or ffmpeg cannot compute it
+    │   └── MetricUnavailableError     exit 4   nothing here can compute it
     ├── SearchError                    exit 3
     │   ├── TargetUnreachableError              with the best probe and the limit that bound it
     │   ├── NonMonotoneError                    with the probes that contradict each other
@@ -291,7 +291,7 @@ class ModelNotFoundError(ScoringError):
 
 
 class MetricUnavailableError(ScoringError):
-    """A metric is known, but this libvmaf or ffmpeg cannot compute it."""
+    """A metric is known, but what would compute it is not here, or too old."""
 
     exit_code: ClassVar[int] = 4
 

@@ -22,7 +22,9 @@ from vmafx_tune.probing.store import STORE_NAME
 from vmafx_tune.reports.charts.drawing import can_draw
 from vmafx_tune.results.machine import DoctorCheck, DoctorResult, EncodersResult, EncoderStatus
 from vmafx_tune.scoring.libvmaf.library import load_libvmaf
+from vmafx_tune.scoring.metrics import SSIMULACRA2
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL
+from vmafx_tune.scoring.ssimulacra2 import plugin_version
 from vmafx_tune.shots.detection import can_detect, detector_name
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ def examine(session: Session) -> DoctorResult:
         _packager(session),
         _charts(),
         _shots(),
+        _ssimulacra2(),
         _work_folder(session),
         _cache(),
     )
@@ -152,6 +155,12 @@ def _shots() -> DoctorCheck:
     """Look for what finds cuts, which only `encode --per-shot` needs."""
     version = detector_name() if can_detect() else None
     return _extra("shots", version, "PySceneDetect", "To encode per shot", "shots")
+
+
+def _ssimulacra2() -> DoctorCheck:
+    """Look for what computes SSIMULACRA2, which no other metric needs."""
+    purpose = "To compute SSIMULACRA2, with Python 3.12 or newer"
+    return _extra("SSIMULACRA2", plugin_version(), "vszip of VapourSynth", purpose, SSIMULACRA2)
 
 
 def _extra(name: str, version: str | None, package: str, purpose: str, extra: str) -> DoctorCheck:

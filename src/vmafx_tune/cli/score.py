@@ -65,7 +65,7 @@ class ScoreOptions:
         default=None,
         metavar="NAMES",
         help="More metrics to compute, separated by commas: psnr, ssim, ms_ssim, psnr_hvs, ciede, "
-        "cambi, xpsnr; vmaf for more percentiles of it.",
+        "cambi, xpsnr, ssimulacra2; vmaf for more percentiles of it.",
     )
     frames: bool = option("--frames", default=False, help="Include the score of each frame.")
 

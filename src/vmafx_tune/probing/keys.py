@@ -36,7 +36,10 @@ class Setup(Protocol):
     """The facts of whatever encodes and scores; machines that share them measure the same."""
 
     def scoring(self) -> Mapping[str, Any]:
-        """Tell what decides scores, as plain values: `machine`, `scorer`, `scoring_files`."""
+        """Tell what decides scores, as plain values: `machine`, `scorer`, `scoring_files`.
+
+        `metric_tools`, where there are any, count only for who asks for metrics.
+        """
         ...
 
     def encoding(self, row: EncoderRow) -> Mapping[str, Any]:
@@ -57,6 +60,7 @@ class LocalSetup:
         scorer: Facts about what scores: backend, version.
         scoring_files: Programs and libraries that score.
         encoder_version: Tells an encoder's version.
+        metric_tools: Versions of what computes metrics outside of the scorer.
     """
 
     def __init__(
@@ -67,12 +71,14 @@ class LocalSetup:
         scorer: Mapping[str, str],
         scoring_files: Iterable[Path],
         encoder_version: Callable[[EncoderRow], str],
+        metric_tools: Mapping[str, str] | None = None,
     ) -> None:
         self._facts = facts
         self._ffmpeg = ffmpeg
         self._scorer = dict(scorer)
         self._scoring_files = tuple(scoring_files)
         self._encoder_version = encoder_version
+        self._metric_tools = dict(metric_tools or {})
 
     def scoring(self) -> Mapping[str, Any]:
         """Tell what decides scores here; see `Setup`.
@@ -84,6 +90,7 @@ class LocalSetup:
             "machine": platform.machine(),
             "scorer": self._scorer,
             "scoring_files": [self._facts.digest(path) for path in self._scoring_files],
+            **({"metric_tools": self._metric_tools} if self._metric_tools else {}),
         }
 
     def encoding(self, row: EncoderRow) -> Mapping[str, Any]:
@@ -155,8 +162,11 @@ class ProbeKeys:
         return ProbeKey(digest, digest, str(source.path), None, str(source.resolution))
 
     def _scoring(self, spec: ProbeSpec) -> dict[str, Any]:
+        facts = dict(self._setup.scoring())
+        if not spec.metrics:
+            facts.pop("metric_tools", None)
         return {
-            **self._setup.scoring(),
+            **facts,
             "key_version": KEY_VERSION,
             "source": self._source(spec.encode.source),
             "segment": _segment(spec.encode.source),

@@ -13,6 +13,7 @@ from vmafx_tune.errors import FrameCountMismatchError, UsageError, VmafxTuneErro
 from vmafx_tune.formatting import counted, quality
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.model import EncodeOutcome, Probe, ProbeSpec, ScoreRequest, ScoreSet
+from vmafx_tune.scoring.metrics import SSIMULACRA2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -189,6 +190,7 @@ class LocalProbing:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._scorer: Scorer | None = None
+        self._metrics: tuple[str, ...] = ()
 
     @property
     def ffmpeg(self) -> Ffmpeg:
@@ -208,6 +210,7 @@ class LocalProbing:
     def scorer(self, backend: str, model: VmafModel, metrics: Sequence[str] = ()) -> Scorer:
         """Choose a backend for many encodes of the same clip; see `Session.scorer`."""
         self._scorer = self._session.scorer(backend, model, often=True, metrics=metrics)
+        self._metrics = tuple(metrics)
         return self._scorer
 
     def availability(self, row: EncoderRow) -> Availability:
@@ -247,6 +250,7 @@ class LocalProbing:
             scorer={} if self._scorer is None else self._scorer_facts(self._scorer),
             scoring_files=() if self._scorer is None else self._scoring_files(self._scorer),
             encoder_version=lambda row: self.availability(row).version,
+            metric_tools=self._metric_tools(),
         )
 
     def prober(self) -> Prober:
@@ -288,6 +292,14 @@ class LocalProbing:
         return (
             facts | {"decoder": self._session.reader.decoder} if scorer.name == "libvmaf" else facts
         )
+
+    def _metric_tools(self) -> dict[str, str]:
+        if SSIMULACRA2 not in self._metrics:
+            return {}
+        from vmafx_tune.scoring.ssimulacra2 import plugin_version
+
+        # PyAV decodes and scales its frames.
+        return {SSIMULACRA2: str(plugin_version()), "decoder": self._session.reader.decoder}
 
     def _scoring_files(self, scorer: Scorer) -> tuple[Path, ...]:
         """Programs and libraries that decide what a scorer gives."""

@@ -111,7 +111,8 @@ def score(
         distorted: The clip to judge, likewise; scaled to the reference's size where its own
             differs.
         metrics: Names of the metrics to compute in the same pass: `psnr`, `ssim`, `ms_ssim`,
-            `psnr_hvs`, `ciede`, `cambi`, `xpsnr`; `vmaf` for all poolings of it.
+            `psnr_hvs`, `ciede`, `cambi`, `xpsnr`, `ssimulacra2`, in a pass of its own; `vmaf` for
+            all poolings of it.
         min_score: What the caller will hold the score against. It changes nothing of the result,
             and is refused where the model cannot give it.
         offset: Number of the reference's frame to compare the distorted's first one with; negative

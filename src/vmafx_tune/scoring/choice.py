@@ -13,6 +13,7 @@ from vmafx_tune.errors import (
     VmafxTuneError,
 )
 from vmafx_tune.ports import Scorer
+from vmafx_tune.scoring.metrics import SSIMULACRA2
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -106,9 +107,19 @@ def choose_scorer(
     makers = {"ffmpeg": ffmpeg_scorer, "libvmaf": libvmaf_scorer, "vmaf": vmaf_scorer}
     if backend == AUTO and vmaf is None:
         del makers["vmaf"]
-    if at_once and backend == AUTO:
-        return _FirstThatWorks(makers)
-    return pick(backend, model, makers, metrics)
+
+    def choose(metrics: Sequence[str]) -> Scorer:
+        if at_once and backend == AUTO:
+            return _FirstThatWorks(makers)
+        return pick(backend, model, makers, metrics)
+
+    if SSIMULACRA2 not in metrics:
+        return choose(metrics)
+    from vmafx_tune.scoring.ssimulacra2 import Ssimulacra2Scorer, require_plugin
+
+    require_plugin()
+    others = [name for name in metrics if name != SSIMULACRA2]
+    return Ssimulacra2Scorer(choose(others), runner.cancel)
 
 
 def pick(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "METRICS",
+    "SSIMULACRA2",
     "VMAF",
     "Metric",
     "blank_side",
@@ -30,12 +31,15 @@ __all__ = [
     "metric_columns",
     "nearest_names",
     "parse_metrics",
-    "refuse_filter_only",
+    "refuse_foreign",
     "title_of_extractor",
 ]
 
 VMAF = "vmaf"
 """Always computed, by a model."""
+
+SSIMULACRA2 = "ssimulacra2"
+"""Computed by VapourSynth, in a pass of its own."""
 
 
 @frozen
@@ -46,7 +50,7 @@ class Metric:
         name: As options have it.
         title: As people write it.
         extractor: What libvmaf calls what computes it; None for VMAF, which a model computes, and
-            for what a filter of ffmpeg's computes.
+            for what a filter of ffmpeg's or VapourSynth computes.
         columns: libvmaf's log names, or planes of the filter's log, by the names in results. The
             first one is the metric itself.
         lowest, highest: Range of the values that a condition may ask for.
@@ -137,6 +141,7 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
                 math.inf,
                 3.0,
             ),
+            Metric(SSIMULACRA2, "SSIMULACRA2", None, {SSIMULACRA2: SSIMULACRA2}, 1, 100, 100, 12),
         )
     }
 )
@@ -225,16 +230,20 @@ def filter_only(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if name in _FILTERS)
 
 
-def refuse_filter_only(names: Sequence[str]) -> None:
-    """Refuse metrics that need another backend.
+def refuse_foreign(names: Sequence[str]) -> None:
+    """Refuse metrics that libvmaf does not compute.
 
     Raises:
-        MetricUnavailableError: One is computed by a filter of ffmpeg's.
+        MetricUnavailableError: One is computed by a filter of ffmpeg's, or by VapourSynth.
     """
     for name in filter_only(names):
         raise MetricUnavailableError(
             f"{METRICS[name].title} is computed by a filter of ffmpeg's. Use --backend ffmpeg, or "
             f"leave out {name}."
+        )
+    if SSIMULACRA2 in names:
+        raise MetricUnavailableError(
+            "SSIMULACRA2 can be computed from files only. Score files, or leave out ssimulacra2."
         )
 
 

@@ -37,7 +37,7 @@ from vmafx_tune.scoring.ffmpeg_filter import (
     model_option,
 )
 from vmafx_tune.scoring.frame_log import read_frame_log
-from vmafx_tune.scoring.metrics import blank_side, extractors_of, refuse_filter_only
+from vmafx_tune.scoring.metrics import blank_side, extractors_of, refuse_foreign
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL, copy_model
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class VmafBinaryScorer:
             MetricUnavailableError: Only ffmpeg computes one of the metrics.
             ToolError: It fails otherwise, as where it lacks a metric.
         """
-        refuse_filter_only(metrics)
+        refuse_foreign(metrics)
         side = max(model.min_side, _BLANK_SIDE, blank_side(metrics))
         size = Resolution(side * 2, side)
         pix_fmt = "yuv420p" if model.min_bit_depth == 8 else "yuv420p10le"
@@ -201,7 +201,7 @@ class VmafBinaryScorer:
             ToolError: A program failed, or wrote a log that makes no sense.
             CancelledError: The work was cancelled.
         """
-        refuse_filter_only(request.metrics)
+        refuse_foreign(request.metrics)
         plan = plan_scoring(request)
         with scratch_folder(self._work_dir) as folder:
             clips = (

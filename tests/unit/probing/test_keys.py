@@ -36,6 +36,7 @@ class Bench:
         self.folder = folder
         self.facts = {"name": "ffmpeg", "version": "3.2.0"}
         self.encoder_version = "x264 core 165"
+        self.metric_tools: dict[str, str] = {}
         self.clip = self.file("clip.mp4", "a clip")
         self.file("ffmpeg", "a program")
         self.file("library", "a library")
@@ -53,6 +54,7 @@ class Bench:
             scorer=self.facts,
             scoring_files=(self.folder / "library",),
             encoder_version=lambda row: self.encoder_version,
+            metric_tools=self.metric_tools,
         )
         return ProbeKeys(facts, machine)
 
@@ -216,6 +218,17 @@ def test_the_number_of_processors_counts_where_the_encoder_chooses_its_threads(
 
 def test_the_scorers_threads_count_for_nothing(bench: Bench) -> None:
     assert bench.key(dataclasses.replace(bench.spec(), threads=7)) == bench.key()
+
+
+def test_what_computes_a_metric_counts_only_where_it_is_asked_for(bench: Bench) -> None:
+    plain, spec = bench.key(), dataclasses.replace(bench.spec(), metrics=("ssimulacra2",))
+    keys = []
+    for version in ("23.1", "24.0"):
+        bench.metric_tools = {"ssimulacra2": version}
+        assert bench.key() == plain
+        keys.append(bench.key(spec))
+
+    assert len({plain, *keys}) == 3
 
 
 def test_metrics_count_and_a_probe_without_any_has_the_key_of_earlier_versions(

@@ -11,7 +11,7 @@ from vmafx_tune.scoring.metrics import (
     check_metric_sizes,
     metric_columns,
     parse_metrics,
-    refuse_filter_only,
+    refuse_foreign,
 )
 
 
@@ -55,6 +55,9 @@ def test_frames_that_are_too_small_for_a_metric_are_refused(
     check_metric_sizes(Resolution(640, 360), tuple(METRICS))
 
 
-def test_a_metric_of_ffmpegs_filter_is_refused_elsewhere() -> None:
-    with pytest.raises(MetricUnavailableError, match="--backend ffmpeg"):
-        refuse_filter_only(["psnr", "xpsnr"])
+@pytest.mark.parametrize(
+    ("name", "advice"), [("xpsnr", "--backend ffmpeg"), ("ssimulacra2", "Score files")]
+)
+def test_a_metric_that_libvmaf_does_not_compute_is_refused_there(name: str, advice: str) -> None:
+    with pytest.raises(MetricUnavailableError, match=advice):
+        refuse_foreign(["psnr", name])

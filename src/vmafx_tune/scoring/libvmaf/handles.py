@@ -34,7 +34,7 @@ from vmafx_tune.scoring.libvmaf.library import (
     VmafModelConfig,
     VmafPicture,
 )
-from vmafx_tune.scoring.metrics import extractors_of, refuse_filter_only, title_of_extractor
+from vmafx_tune.scoring.metrics import extractors_of, refuse_foreign, title_of_extractor
 from vmafx_tune.scoring.models import features_of
 
 if TYPE_CHECKING:
@@ -303,7 +303,7 @@ def use_metrics(library: Libvmaf, context: ctypes.c_void_p, metrics: Sequence[st
     Raises:
         MetricUnavailableError: The library cannot compute one.
     """
-    refuse_filter_only(metrics)
+    refuse_foreign(metrics)
     for extractor in extractors_of(metrics):
         if library.attempt("vmaf_use_feature", context, extractor.encode(), None):
             raise MetricUnavailableError(
