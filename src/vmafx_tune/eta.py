@@ -77,10 +77,11 @@ class _Pace:
 
 @dataclass(slots=True)
 class _Running:
-    """A probe under way.
+    """A probe under way, or a job that is none.
 
     Attributes:
         started_s: When it began, or its encode, where that is known.
+        stages: Whether it encodes first and scores then; all else counts its frames throughout.
         moved_s: When a stage of it last moved on.
     """
 
@@ -88,6 +89,7 @@ class _Running:
     n_frames: int
     work: float
     look: bool
+    stages: bool = True
     encoded: int = 0
     scored: int = 0
     moved_s: float = 0.0
@@ -95,7 +97,9 @@ class _Running:
     def move(self, stage: str, frames_done: int, now_s: float) -> None:
         """Take note of progress."""
         self.moved_s = now_s
-        if stage == "encode":
+        if not self.stages:
+            self.encoded = self.scored = frames_done
+        elif stage == "encode":
             self.encoded = frames_done
             if not frames_done:
                 self.started_s = now_s
@@ -114,7 +118,7 @@ class _Running:
         0 before anything is done.
         """
         # Looks are encodes of parts, whose frames come out as a whole.
-        done = self.done(split, ahead=0 if self.look else _LOOKAHEAD)
+        done = self.done(split, ahead=_LOOKAHEAD if self.stages and not self.look else 0)
         return (self.moved_s - self.started_s) / done if done else 0.0
 
     def likely_s(self, usual: _Pace) -> float:
@@ -267,8 +271,8 @@ class Eta:
                 job.encode_cost = encode_cost
                 job.left = {(False, work): probes}
             case JobStarted(name, n_frames) if name not in self._jobs:
-                # It is a score, and nothing else.
-                running = _Running(now_s, max(1, n_frames), n_frames, look=False)
+                # It makes no probes.
+                running = _Running(now_s, max(1, n_frames), n_frames, look=False, stages=False)
                 self._jobs[name] = _Job(running=running)
             case ProbeStarted(name):
                 self._jobs[name].start(event, now_s)

@@ -14,9 +14,11 @@ import pytest
 import vmafx_tune
 from tests.support.cli import TIMES, command, run_cli, without
 from vmafx_tune.cancel import CancelToken
-from vmafx_tune.errors import ToolNotFoundError, UsageError
+from vmafx_tune.errors import ToolNotFoundError, UnreadableSourceError, UsageError
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import probe_source
+from vmafx_tune.options import EncodingOptions
+from vmafx_tune.probing.local import EncodingProber
 from vmafx_tune.shots import detection
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tests.support.clips import ClipFactory
+    from vmafx_tune.model import Probe, ProbeSpec
 
 needs_detector = pytest.mark.skipif(
     find_spec("scenedetect") is None, reason="PySceneDetect, of the extra [shots], is not here"
@@ -144,6 +147,9 @@ def test_other_encoders_join_too(source: Path, tmp_path: Path, encoder: str) -> 
 
     assert found["vmaf_score"] >= TARGET
     assert found["delivered"] == (found["saving_percent"] > 0)
+    # SVT-AV1 alone has keyframes by the clock, and none shortly before a cut.
+    gops = [f" -g {shot['n_frames']} " in shot["encode_command"] for shot in found["shots"]]
+    assert gops == [encoder == "libsvtav1"] * 3
     if found["delivered"]:
         keyframes = measure_packets(output).keyframes
         assert all(keyframes[first] for first in FIRST_FRAMES)
@@ -185,8 +191,10 @@ def test_a_run_that_is_killed_repeats_no_probe(source: Path, tmp_path: Path) -> 
     ) as run:
         assert run.stderr is not None
         # Two rounds of probes are over then.
-        next(words for words in run.stderr if json.loads(words).get("job") == "shots 3")
+        events = map(json.loads, run.stderr)
+        event = next(event for event in events if event.get("job") == "shots 3")
         run.kill()
+    assert event["eta_s"] > 0
     assert not (tmp_path / "film.mkv").exists()
 
     again = run_cli(*line).document
@@ -288,6 +296,32 @@ def test_headers_that_differ_are_told_and_the_single_setting_is_delivered(
     assert found["per_shot"] is None
     assert "other headers for some shots" in " ".join(found["notes"])
     assert found["output"] is not None
+
+
+@needs_detector
+def test_a_shot_that_cannot_be_probed_leaves_the_single_setting(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    probe = EncodingProber.probe
+
+    def probe_but_one(prober: EncodingProber, spec: ProbeSpec, **more: Any) -> Probe:
+        part = spec.encode.source.excerpt
+        if part is not None and part.first_frame == FIRST_FRAMES[1]:
+            raise UnreadableSourceError("The encode is damaged.")
+        return probe(prober, spec, **more)
+
+    monkeypatch.setattr(EncodingProber, "probe", probe_but_one)
+    found = vmafx_tune.encode(
+        source,
+        tmp_path / "film.mkv",
+        target=TARGET,
+        per_shot="slope",
+        encoding=EncodingOptions(preset="ultrafast"),
+    )
+
+    assert found.per_shot is None
+    assert "The encode is damaged. The single setting is delivered." in found.notes
+    assert found.output is not None
 
 
 @needs_detector

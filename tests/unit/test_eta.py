@@ -198,6 +198,37 @@ def test_no_less_than_half_of_what_is_left_is_shown_where_one_more_probe_may_com
     assert eta.seconds_left(20) == pytest.approx(LATER_S / 2)
 
 
+def test_a_job_without_probes_is_told_by_its_frames_whatever_it_does() -> None:
+    eta = Eta()
+    eta.see(JobStarted("cuts", 100), 0)
+    eta.see(FramesDone("cuts", "detect", 25), 5)
+    assert eta.seconds_left(5) == pytest.approx(15)
+
+
+def test_shots_that_are_to_be_searched_count_from_the_start() -> None:
+    eta = planned("x264", probes=1)
+    eta.see(JobPlanned("shots", 100, 4, 1), 0)
+    eta.see(ProbeStarted("x264", 1, 30, 90, n_frames=100), 0)
+    eta.see(FramesDone("x264", "encode", 100), 5)
+    # Half of the search's one probe is done, and as much as four more come.
+    assert eta.seconds_left(5) == pytest.approx(5 + 40)
+
+
+def test_rounds_of_shots_count_down_what_is_planned() -> None:
+    eta = planned("x264", probes=1)
+    eta.see(JobPlanned("shots", 100, 4, 1), 0)
+    probe(eta, "x264", start=0, end=10, expected=0)
+    eta.see(JobFinished("x264", ok=True, summary=""), 10)
+    eta.see(JobPlanned("shots", 100, 3, 1), 10)
+    eta.see(JobStarted("shots 1", 200), 10)
+    eta.see(FramesDone("shots 1", "encode", 100), 15)
+    half_of_the_round_s, others_s = 5, 3 * LATER_S
+    assert eta.seconds_left(15) == pytest.approx(half_of_the_round_s + others_s, rel=0.15)
+    eta.see(JobFinished("shots 1", ok=True, summary=""), 20)
+    eta.see(JobPlanned("shots", 100, 0, 1), 20)
+    assert eta.seconds_left(20) == 0
+
+
 def test_a_score_is_told_by_its_frames() -> None:
     eta = Eta()
     eta.see(JobStarted("score", 100), 0)

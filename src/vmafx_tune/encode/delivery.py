@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vmafx_tune.encode.muxing import join_encodes
 from vmafx_tune.encode.verification import verify
 from vmafx_tune.errors import OutputError, UsageError
 from vmafx_tune.media.output_file import check_writable, written_whole
@@ -69,7 +70,7 @@ def deliver(
         whole = encoded[0]
         if len(encoded) > 1:
             whole = unnamed.with_name("joined.mp4")
-            muxer.join(encoded, spec, whole)
+            join_encodes(muxer.session, encoded, spec, whole)
         muxer.write(whole, unnamed, settings=settings, on_progress=_stage(on_progress, "mux"))
         verified, streams = verify(
             unnamed,

@@ -25,7 +25,29 @@ if TYPE_CHECKING:
     from vmafx_tune.ports import FrameProgress
     from vmafx_tune.session import Session
 
-__all__ = ["Muxer"]
+__all__ = ["Muxer", "join_encodes"]
+
+
+def join_encodes(session: Session, parts: Sequence[Path], spec: EncodeSpec, joined: Path) -> None:
+    """Join the encodes of a clip's parts, without a change to a packet.
+
+    Args:
+        session: Has ffmpeg, and runs it.
+        parts: Their files, in order.
+        spec: The encode of the whole clip.
+        joined: The file to write.
+
+    Raises:
+        OutputError: There is no room for it.
+        ToolOutputError: ffmpeg cannot write it.
+    """
+    command = join_command(
+        spec, encoder_row(spec.encoder), session.ffmpeg.path, list(map(str, parts)),
+        output=file_url(joined),
+    )  # fmt: skip
+    done = session.runner.run(command)
+    if done.returncode != 0:
+        raise _failure(done, joined, "The encodes cannot be joined")
 
 
 class Muxer:
@@ -143,37 +165,14 @@ class Muxer:
             counter = frame_counter(source.n_frames, on_progress)
             done = self.session.runner.run(command, progress=counter)
         if done.returncode != 0:
-            raise self._failure(done, output)
+            raise _failure(done, output, f"The {self.container.name} file cannot be written")
 
-    def join(self, parts: Sequence[Path], spec: EncodeSpec, joined: Path) -> None:
-        """Join the encodes of a clip's chunks, without a change to a packet.
 
-        Args:
-            parts: Their files, in order.
-            spec: The encode of the whole clip.
-            joined: The file to write.
-
-        Raises:
-            OutputError: There is no room for it.
-            ToolOutputError: ffmpeg cannot write it.
-        """
-        command = join_command(
-            spec, encoder_row(spec.encoder), self.session.ffmpeg.path, list(map(str, parts)),
-            output=file_url(joined),
-        )  # fmt: skip
-        done = self.session.runner.run(command)
-        if done.returncode != 0:
-            raise self._failure(done, joined)
-
-    def _failure(self, done: Completed, output: Path) -> Exception:
-        log = f"{done.stderr}\n{done.stderr_tail}"
-        if is_disk_full(log, done.returncode):
-            return OutputError(
-                f"The output does not fit into '{output.parent.parent}': the disk is full. Free "
-                "some space."
-            )
-        return done.error(
-            ToolOutputError,
-            f"The {self.container.name} file cannot be written: "
-            f"{failure_reason(log, done.returncode)}.",
+def _failure(done: Completed, output: Path, what: str) -> Exception:
+    log = f"{done.stderr}\n{done.stderr_tail}"
+    if is_disk_full(log, done.returncode):
+        return OutputError(
+            f"The output does not fit into '{output.parent.parent}': the disk is full. Free "
+            "some space."
         )
+    return done.error(ToolOutputError, f"{what}: {failure_reason(log, done.returncode)}.")

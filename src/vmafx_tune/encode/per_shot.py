@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vmafx_tune.choices import PerShot
-from vmafx_tune.errors import ToolOutputError, UsageError
+from vmafx_tune.encode.muxing import join_encodes
+from vmafx_tune.errors import MediaError, ToolError, UsageError
 from vmafx_tune.formatting import quality
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.options import EncodingOptions
-from vmafx_tune.shots.run import ShotSearch, WholeScores, check_per_shot, find_shots
+from vmafx_tune.shots.run import (
+    ShotSearch,
+    WholeScores,
+    check_per_shot,
+    find_shots,
+    plan_shots,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vmafx_tune.encode.muxing import Muxer
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.prepared_source import PreparedSource
     from vmafx_tune.results.encode import EncodeResult
@@ -77,6 +85,8 @@ class PerShotRun:
         self._shots: tuple[Segment, ...] = ()
         if mode is not None:
             self._shots = find_shots(prepared.source, min_shot_s, prepared.session)
+        if len(self._shots) > 1:
+            prepared.session.observe(plan_shots(request, len(self._shots)))
         self.whole = WholeScores(request, self._shots)
         note = prepared.session.reader.cutting_note(prepared.source, self._shots)
         self.notes = () if note is None else (note,)
@@ -84,14 +94,11 @@ class PerShotRun:
             prepared.session.warn(each)
 
     @contextmanager
-    def answered(
-        self, single: EncodeResult, muxer: Muxer
-    ) -> Iterator[tuple[EncodeResult, JoinedShots | None]]:
+    def answered(self, single: EncodeResult) -> Iterator[tuple[EncodeResult, JoinedShots | None]]:
         """Search the shots, and keep their encode while the block lasts.
 
         Args:
             single: The best single setting.
-            muxer: Joins encodes.
 
         Yields:
             The result with what was found; and the encode, where it is the cheaper one.
@@ -103,15 +110,23 @@ class PerShotRun:
             yield single, None
             return
         if (why := self._why_not(single)) is not None:
+            plan = plan_shots(self._request, len(self._shots), done=math.inf)
+            self._prepared.session.observe(plan)
             yield _noted(single, why), None
             return
         with scratch_folder(self._prepared.session.tools.work_dir) as folder:
-            search = ShotSearch(
-                self._prepared, self._row, self._request, self._shots, folder, muxer.join
-            )
+            join = partial(join_encodes, self._prepared.session)
+            search = ShotSearch(self._prepared, self._row, self._request, self._shots, folder, join)
             try:
-                found = search.run(single, self._mode, self.whole)
-            except ToolOutputError as error:
+                assert single.size_bytes is not None
+                found = search.run(
+                    self._mode,
+                    self.whole,
+                    target=single.target_vmaf,
+                    quality=single.best_crf,
+                    size_bytes=single.size_bytes,
+                )
+            except (MediaError, ToolError) as error:
                 yield _noted(single, f"{error} The single setting is delivered."), None
                 return
             if found is None:

@@ -133,7 +133,7 @@ def encode(
         with _keeping(prepared, row, requests[0]) as kept:
             prove = (proof or _usual_proof(prepared)) is Proof.FULL
             single = _searched(prepared, row, requests, delivery, kept, shots.whole, prove=prove)
-            with shots.answered(single, muxer) as (found, joined):
+            with shots.answered(single) as (found, joined):
                 known = (*source_notes(probed), *prepared.notes, *shots.notes, *muxer.notes)
                 notes = (*known, *found.notes)
                 result = _noted(replace(found, notes=notes), prepared)

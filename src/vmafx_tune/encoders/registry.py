@@ -143,7 +143,9 @@ _SVT_AV1 = EncoderRow(
     # Segments of a picture are rows of superblocks.
     lines_per_thread=64,
     effort=1.5,
-    # Its keyframes, every five seconds or so, take a few pictures' bits wherever they are.
+    # Its keyframes, five times the multiple of 32 frames that is nearest to a second apart, take a
+    # few pictures' bits wherever they are.
+    keyframe_s=6.0,
     opening_weight=1.0,
     caps=True,
 )

@@ -80,6 +80,8 @@ class EncoderRow:
             the whole clip has one of them.
         join_templates: Output options with which encodes of all qualities have the same headers, so
             that they can follow each other in one stream; None where they cannot.
+        keyframe_s: About how many seconds apart its keyframes are where nothing asks for others;
+            None where the pictures decide.
         kind: What it runs on: `software`, or the hardware's interface.
         caps: Whether ffmpeg's `-maxrate` and `-bufsize` limit it at constant quality.
     """
@@ -110,6 +112,7 @@ class EncoderRow:
     effort: float = 0.0
     opening_weight: float = 0.0
     join_templates: tuple[tuple[str, str], ...] | None = None
+    keyframe_s: float | None = None
     kind: str = "software"
     caps: bool = False
 

@@ -27,29 +27,39 @@ def checked_min_frames(min_shot_s: float, frame_rate: Fraction) -> int:
     return max(1, math.ceil(min_shot_s * frame_rate))
 
 
-def shots_between(cuts: Iterable[int], n_frames: int, min_frames: int) -> tuple[Segment, ...]:
+def shots_between(
+    cuts: Iterable[int], n_frames: int, min_frames: int, segment_frames: int | None = None
+) -> tuple[Segment, ...]:
     """Divide a clip at its cuts, and merge what is too short with the shorter of its neighbours.
 
     Args:
         cuts: First frames of shots, in any order; those outside of the clip count for nothing.
         n_frames: Length of the clip, at least 1.
-        min_frames: Frames that a shot has at least, unless the clip has fewer.
+        min_frames: Frames that a shot has at least, unless the clip or a segment has fewer.
+        segment_frames: Length of segments, each of which begins a shot; None for no segments.
 
     Returns:
         The shots, in order and without gaps.
     """
-    bounds = [0, *sorted({cut for cut in cuts if 0 < cut < n_frames}), n_frames]
-    while len(bounds) > 2:
-        lengths = [end - first for first, end in pairwise(bounds)]
-        shortest = min(range(len(lengths)), key=lambda index: (lengths[index], index))
-        if lengths[shortest] >= min_frames:
-            break
-        del bounds[_cut_to_drop(lengths, shortest)]
+    kept = {*range(0, n_frames, segment_frames or n_frames), n_frames}
+    bounds = sorted({*kept, *(cut for cut in cuts if 0 < cut < n_frames)})
+    while (place := _cut_to_drop(bounds, kept, min_frames)) is not None:
+        del bounds[place]
     return tuple(Segment(first, end - first) for first, end in pairwise(bounds))
 
 
-def _cut_to_drop(lengths: list[int], index: int) -> int:
-    """Choose which of a shot's two ends to drop: the one towards its shorter neighbour."""
-    before = lengths[index - 1] if index else math.inf
-    after = lengths[index + 1] if index + 1 < len(lengths) else math.inf
-    return index if before <= after else index + 1
+def _cut_to_drop(bounds: list[int], kept: set[int], min_frames: int) -> int | None:
+    """Find the end to drop of the shortest shot: the one towards its shorter neighbour.
+
+    Returns:
+        Its place; None where all shots are long enough, or have no end that may go.
+    """
+    lengths = [math.inf, *(end - first for first, end in pairwise(bounds)), math.inf]
+    ends = (
+        (lengths[place + own], lengths[place + 1 - own], place, own)
+        for place, bound in enumerate(bounds)
+        if bound not in kept
+        for own in (0, 1)
+    )
+    shortest = min(ends, default=None)
+    return None if shortest is None or shortest[0] >= min_frames else shortest[2]

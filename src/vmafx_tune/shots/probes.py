@@ -8,6 +8,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cancel import together
+from vmafx_tune.errors import MediaError, ToolError
+from vmafx_tune.model import Probe
 from vmafx_tune.scoring.pooling import pool_scores
 from vmafx_tune.shots.curves import ShotPoint
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vmafx_tune.knob import Knob
-    from vmafx_tune.model import PoolMethod, Probe, ProbeSpec
+    from vmafx_tune.model import PoolMethod, ProbeSpec
     from vmafx_tune.ports import FrameProgress, Prober
     from vmafx_tune.shots.steering import ShotWish
 
@@ -74,20 +76,29 @@ class ShotProbes:
             on_progress: Told of the frames that are encoded, and of those that are scored.
 
         Raises:
-            VmafxTuneError: A probe failed; the others end with it.
+            MediaError, ToolError: A probe failed; the others are kept.
+            VmafxTuneError: Something else is wrong; all end with it.
         """
         frames = _Frames(on_progress)
 
-        def probe(wish: ShotWish) -> Probe:
-            return prober.probe(self.spec(wish), on_progress=frames.of(wish))
+        def probe(wish: ShotWish) -> Probe | MediaError | ToolError:
+            try:
+                return prober.probe(self.spec(wish), on_progress=frames.of(wish))
+            except (MediaError, ToolError) as error:
+                return error
 
         with ThreadPoolExecutor(min(workers, len(wishes)), "shots") as pool:
             futures = {wish: pool.submit(probe, wish) for wish in wishes}
             with together(futures.values(), prober.cancel):
                 for future in wait(futures.values(), return_when=FIRST_EXCEPTION).done:
                     future.result()
-        for wish, future in futures.items():
-            self._keep(wish, future.result())
+        found = {wish: future.result() for wish, future in futures.items()}
+        for wish, result in found.items():
+            if isinstance(result, Probe):
+                self._keep(wish, result)
+        for result in found.values():
+            if not isinstance(result, Probe):
+                raise result
 
     def _keep(self, wish: ShotWish, probe: Probe) -> None:
         score = pool_scores(probe.scores.frames, self._pool)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune import shell
 from vmafx_tune.choices import PerShot
 from vmafx_tune.errors import MediaError, UsageError
-from vmafx_tune.events import FramesDone, JobFinished, JobStarted, ProbeFinished
+from vmafx_tune.events import FramesDone, JobFinished, JobPlanned, JobStarted, ProbeFinished
 from vmafx_tune.formatting import counted
 from vmafx_tune.frozen import frozen
 from vmafx_tune.results.per_shot import PerShotEncode, Shot
@@ -35,13 +35,22 @@ if TYPE_CHECKING:
     from vmafx_tune.options import EncodingOptions
     from vmafx_tune.ports import FrameProgress, Prober
     from vmafx_tune.prepared_source import PreparedSource
-    from vmafx_tune.results.search import SearchResult
     from vmafx_tune.sampling.parts import Segment
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.session import Session
 
-__all__ = ["PerShotAnswer", "ShotSearch", "WholeScores", "check_per_shot", "find_shots"]
+__all__ = [
+    "PerShotAnswer",
+    "ShotSearch",
+    "WholeScores",
+    "check_per_shot",
+    "find_shots",
+    "plan_shots",
+]
 
+_JOB = "shots"
+# What a search of shots usually takes: encodes of all of them, and scores of the whole.
+_USUAL_PROBES, _USUAL_WHOLES = 5.0, 2.5
 # Each takes a decode and a score of the whole source, and no encode.
 _MOST_WHOLES = 8
 # What a further whole may save that is not worth measuring it.
@@ -69,13 +78,16 @@ def check_per_shot(encoding: EncodingOptions, row: EncoderRow) -> None:
         )
 
 
-def find_shots(source: Source, min_shot_s: float, session: Session) -> tuple[Segment, ...]:
+def find_shots(
+    source: Source, min_shot_s: float, session: Session, *, segment_frames: int | None = None
+) -> tuple[Segment, ...]:
     """Divide a source at its cuts.
 
     Args:
         source: The clip.
         min_shot_s: Seconds that a shot lasts at least.
         session: Decodes the source, and remembers its cuts.
+        segment_frames: Length of segments, each of which begins a shot; None for no segments.
 
     Raises:
         UsageError: `min_shot_s` is no length.
@@ -94,7 +106,39 @@ def find_shots(source: Source, min_shot_s: float, session: Session) -> tuple[Seg
 
     known = hashlib.sha256(repr(replace(source, path=Path())).encode()).hexdigest()
     cuts = session.facts.of(source.path, f"cuts {detector_name()} {known}", find)
-    return shots_between(cuts, source.n_frames, min_frames)
+    return shots_between(cuts, source.n_frames, min_frames, segment_frames)
+
+
+def plan_shots(
+    request: SearchRequest, n_shots: int, *, job: str = _JOB, done: float = 0.0
+) -> JobPlanned:
+    """Tell what a search of shots still takes.
+
+    Args:
+        request: The search of the single setting, of the whole source.
+        n_shots: How many shots there are; the programs start for each.
+        job: Key of the job.
+        done: What has begun of it, in probes of the whole source.
+    """
+    usual = _USUAL_PROBES + _USUAL_WHOLES * _score_share(request)
+    work = request.n_frames + n_shots * (request.work - request.n_frames)
+    return JobPlanned(job, work, max(0.0, usual - done), request.encode_cost)
+
+
+def _even_keyframes(encode: EncodeSpec, row: EncoderRow, shot: Segment) -> tuple[str, ...]:
+    """Spread the keyframes of a shot evenly, unless the pictures or a GOP say where they are.
+
+    One that comes by the clock shortly before a cut takes bits and is of no use.
+    """
+    if row.keyframe_s is None or encode.gop_frames is not None:
+        return ()
+    usual = row.keyframe_s * encode.source.frame_rate
+    return ("-g", str(math.ceil(shot.n_frames / max(1, round(shot.n_frames / usual)))))
+
+
+def _score_share(request: SearchRequest) -> float:
+    """What part of a probe the score is."""
+    return 1 / (1 + request.encode_cost)
 
 
 @contextmanager
@@ -158,6 +202,7 @@ class ShotSearch:
         shots: All of the source, in order.
         folder: Where to keep encodes.
         join: Joins files to one, without touching a packet.
+        job: Key of what it does, for progress.
     """
 
     def __init__(
@@ -168,13 +213,22 @@ class ShotSearch:
         shots: Sequence[Segment],
         folder: Path,
         join: Callable[[Sequence[Path], EncodeSpec, Path], None],
+        *,
+        job: str = _JOB,
     ) -> None:
         session, template = prepared.session, request.template
         encode = replace(template.encode, joinable=True, max_bitrate_kbps=None)
         template = replace(template, encode=encode)
         cut = session.reader.cutting(encode.source)
         specs = [
-            replace(template, encode=replace(encode, source=cut(encode.source, shot)))
+            replace(
+                template,
+                encode=replace(
+                    encode,
+                    source=cut(encode.source, shot),
+                    extra_args=(*_even_keyframes(encode, row, shot), *encode.extra_args),
+                ),
+            )
             for shot in shots
         ]
         scorer = session.scorer(
@@ -185,16 +239,22 @@ class ShotSearch:
         self._shots = tuple(shots)
         self._files = ShotFiles(template, shots, session, scorer, folder, join)
         self._probes = ShotProbes(specs, request.knob, request.pool)
+        self._job = job
         self._n_jobs = 0
+        self._begun = 0.0
         self._workers = prepared.part_workers([row], len(shots))
 
-    def run(self, single: SearchResult, mode: PerShot, whole: WholeScores) -> PerShotAnswer | None:
-        """Find the cheapest settings with which the whole reaches the target of a search.
+    def run(
+        self, mode: PerShot, whole: WholeScores, *, target: float, quality: float, size_bytes: int
+    ) -> PerShotAnswer | None:
+        """Find the cheapest settings with which the whole reaches a target.
 
         Args:
-            single: The answer of the search.
             mode: What is equal in all shots.
-            whole: What the search's probes say of the shots.
+            whole: What encodes of the whole source say of the shots.
+            target: Pooled score to reach.
+            quality: The best single setting.
+            size_bytes: What the video takes there.
 
         Returns:
             None where no whole that was measured reaches the target.
@@ -209,19 +269,20 @@ class ShotSearch:
             prior=self._request.knob.prior,
             pool=self._request.pool,
             mode=mode if is_divisible(self._request.pool) else PerShot.CONSTANT,
-            first_step=self._request.knob.step_of(single.best_crf),
+            first_step=self._request.knob.step_of(quality),
             hints=whole.hints,
             fall=usual_fall(whole.sizes),
         )
         session = self._session
         before, session.keep = session.keep, self._files.keep
         try:
-            best, wholes = self._descend(problem, single.target_vmaf, session.prober())
+            best, wholes = self._descend(problem, target, session.prober())
         finally:
             session.keep = before
+            session.observe(self._plan(math.inf))
         if best is None:
             return None
-        return PerShotAnswer(self._result(problem, single, *best, wholes), best[1])
+        return PerShotAnswer(self._result(problem, size_bytes, *best, wholes), best[1])
 
     def _descend(
         self, problem: ShotProblem, target: float, prober: Prober
@@ -260,24 +321,32 @@ class ShotSearch:
             choice, wishes = next_wishes(problem, self._probes.points, aim)
             if not wishes:
                 return choice
-            n_frames = 2 * sum(problem.lengths[wish.shot] for wish in wishes)
-            with self._next_job(n_frames, "encode") as on_progress:
+            n_frames = sum(problem.lengths[wish.shot] for wish in wishes)
+            with self._next_job(2 * n_frames, "encode", n_frames) as on_progress:
                 self._probes.measure(wishes, prober, workers=self._workers, on_progress=on_progress)
 
     def _joined(self, choice: Choice) -> JoinedShots:
         wishes = self._wishes(choice)
         self._files.keep_only([self._around(wish) for wish in wishes])
         n_frames = self._request.template.encode.source.n_frames
-        with self._next_job(n_frames, "score") as on_progress:
+        work = _score_share(self._request) * n_frames
+        with self._next_job(n_frames, "score", work) as on_progress:
             return self._files.measure(
                 [self._probes.spec(wish).encode for wish in wishes],
                 [self._probes[wish] for wish in wishes],
                 on_progress,
             )
 
-    def _next_job(self, n_frames: int, stage: str) -> AbstractContextManager[FrameProgress]:
+    def _next_job(
+        self, n_frames: int, stage: str, work: float
+    ) -> AbstractContextManager[FrameProgress]:
         self._n_jobs += 1
-        return _job(self._session, f"shots {self._n_jobs}", n_frames, stage)
+        self._begun += work / self._request.n_frames
+        self._session.observe(self._plan(self._begun))
+        return _job(self._session, f"{self._job} {self._n_jobs}", n_frames, stage)
+
+    def _plan(self, done: float) -> JobPlanned:
+        return plan_shots(self._request, len(self._shots), job=self._job, done=done)
 
     def _around(self, wish: ShotWish) -> list[float]:
         """The quality chosen for a shot, and those that were measured next to it."""
@@ -297,13 +366,13 @@ class ShotSearch:
     def _result(
         self,
         problem: ShotProblem,
-        single: SearchResult,
+        single_bytes: int,
         choice: Choice,
         joined: JoinedShots,
         wholes: int,
     ) -> PerShotEncode:
         probe, knob = joined.probe, self._request.knob
-        saving = 1 - probe.size_bytes / (single.size_bytes or probe.size_bytes)
+        saving = 1 - probe.size_bytes / single_bytes
         worst = None
         if probe.scores.subsample == 1:
             rate = self._request.template.encode.source.frame_rate

@@ -34,6 +34,13 @@ def test_short_shots_at_the_ends_are_merged_with_the_only_neighbour() -> None:
     assert lengths([3, 97], 100, 10) == [100]
 
 
+def test_segments_begin_shots_however_near_a_cut_is() -> None:
+    assert [shot.first_frame for shot in shots_between([40], 100, 10, 25)] == [0, 25, 40, 50, 75]
+    assert [shot.first_frame for shot in shots_between([30], 100, 10, 25)] == [0, 25, 50, 75]
+    assert [shot.first_frame for shot in shots_between([30, 45], 100, 10, 25)] == [0, 25, 50, 75]
+    assert [shot.n_frames for shot in shots_between([25], 78, 10, 25)] == [25, 25, 25, 3]
+
+
 def test_a_flicker_becomes_one_shot() -> None:
     assert lengths(list(range(30, 61)), 90, 25) == [30, 30, 30]
 
