@@ -379,6 +379,20 @@ class Caps:
         rates = (round(1000 * self.maxrate_kbps), round(1000 * self.bufsize_kbits))
         return ("-maxrate", str(rates[0]), "-bufsize", str(rates[1]))
 
+    def lack_bits(self, sizes_bytes: Sequence[int], durations_s: Sequence[float]) -> float:
+        """Find by how much an encode's buffer is too small at worst, if it is full at first.
+
+        Args:
+            sizes_bytes: Size of each packet, in decoding order.
+            durations_s: Seconds until the next one is decoded.
+        """
+        full = level = lowest = 1000 * self.bufsize_kbits
+        for size_bytes, duration_s in zip(sizes_bytes, durations_s, strict=True):
+            level -= 8 * size_bytes
+            lowest = min(lowest, level)
+            level = min(full, level + duration_s * 1000 * self.maxrate_kbps)
+        return max(0.0, -lowest)
+
 
 @frozen
 class CapFactors:

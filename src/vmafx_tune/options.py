@@ -10,7 +10,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any, TypeVar, dataclass_transform
 
-from vmafx_tune.choices import HlsScore, PoolMethod, SearchStrategy, Spacing
+from vmafx_tune.choices import HlsScore, PerShot, PoolMethod, SearchStrategy, Spacing
 from vmafx_tune.frozen import frozen
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "PackageOptions",
     "RungOptions",
     "ScoringOptions",
+    "ShotOptions",
     "SourceOptions",
     "ToolOptions",
     "option",
@@ -387,7 +388,27 @@ class BatchOptions:
 
 
 @option_group
-class PackageOptions:
+class ShotOptions:
+    """Shots: settings of their own."""
+
+    per_shot: PerShot | None = option(
+        "--per-shot",
+        default=None,
+        metavar="slope|constant",
+        help="Cut the source at scene changes, and give each shot a setting of its own if the "
+        "whole then takes fewer bits. slope, which --per-shot alone means, takes the fewest; "
+        "constant keeps the quality of all shots equal. Needs the extra [shots].",
+    )
+    min_shot_s: float = option(
+        "--min-shot",
+        default=1.0,
+        metavar="SECONDS",
+        help="With --per-shot: merge shots that are shorter than this.",
+    )
+
+
+@option_group
+class PackageOptions(ShotOptions):
     """Package: what the folder holds, and how it is made."""
 
     segment_s: float = option(

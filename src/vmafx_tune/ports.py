@@ -276,6 +276,10 @@ class Probing(Protocol):
         """Tell what decides the outcome of a probe."""
         ...
 
+    def why_not_here(self, spec: EncodeSpec) -> str | None:
+        """Say why an encode or its score would be another on this machine; None for no reason."""
+        ...
+
     def prober(self) -> Prober:
         """Make what measures, whether it was measured before or not; a scorer has been chosen."""
         ...

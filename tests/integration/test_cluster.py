@@ -12,12 +12,13 @@ import time
 import warnings
 from concurrent.futures import CancelledError as FutureCancelledError
 from contextlib import closing, contextmanager, suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.test_cli_interrupt import HEAR_SIGNALS
-from tests.support.cli import Outcome, command, run_cli, without
+from tests.support.cli import TIMES, Outcome, command, run_cli, without
 from tests.support.cluster import Cluster, make_ffmpeg, needs_dask, running_cluster
 from tests.support.origin import Origin, serving
 from tests.support.programs import needs_proc, wait_until
@@ -205,6 +206,40 @@ def test_an_encode_in_chunks_is_the_same_on_the_cluster_as_here(
     assert_same(remote, local)
     chunked = remote.document["rows"][0] if arguments is COMPARE else remote.document
     assert chunked["chunk_frames"] == 20
+
+
+@pytest.mark.parametrize("per_shot", [(), ("--per-shot",)], ids=["single", "per-shot"])
+def test_what_workers_measure_is_delivered_here(
+    cluster: Cluster, clips: ClipFactory, tmp_path: Path, per_shot: tuple[str, ...]
+) -> None:
+    if per_shot and find_spec("scenedetect") is None:
+        pytest.skip("PySceneDetect, of the extra [shots], is not here")
+    film = ("-r", str(clips.three_shots()))
+    line = (*film, "-t", "88", "--preset", "ultrafast", *per_shot)
+    here = run_cli("encode", *line, "-o", tmp_path / "here.mkv", "--no-cache")
+    there = on(cluster, "encode", *line, "-o", tmp_path / "there.mkv", "--verbose")
+
+    assert here.exit_code == there.exit_code == 0, there.stderr
+    documents = (
+        without(one.document, {*TIMES, "output", "encode_command"}) for one in (here, there)
+    )
+    assert next(documents) == next(documents)
+    verified = [one.document["output"]["verified"]["video_sha256"] for one in (here, there)]
+    assert verified[0] == verified[1]
+    # What runs here is one encode, or one of each shot.
+    commands = [text for text in there.stderr.splitlines() if " -c:v libx264 " in text]
+    encodes = [text for text in commands if " -f matroska " not in text]
+    assert len(encodes) <= (4 if per_shot else 1)
+
+
+def test_workers_that_would_encode_otherwise_than_this_machine_deliver_nothing(
+    cluster: Cluster, clip: Path, tmp_path: Path, ffmpeg_exe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VMAFX_FFMPEG", str(ffmpeg_exe))
+    done = on(cluster, "encode", "-r", clip, "-t", "70", "-o", tmp_path / "film.mkv", *QUICK)
+
+    assert (done.exit_code, list(tmp_path.iterdir())) == (1, [])
+    assert "this machine is not like them" in " ".join(done.stderr.split())
 
 
 def test_an_encode_above_the_limit_is_stopped_on_a_worker_as_it_is_here(

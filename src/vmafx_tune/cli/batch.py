@@ -29,6 +29,7 @@ from vmafx_tune.options import (
     EncodingOptions,
     RungOptions,
     ScoringOptions,
+    ShotOptions,
     SourceOptions,
     ToolOptions,
     option,
@@ -288,11 +289,13 @@ def encode(
     ] = Container.MKV,
     many: BatchOptions,
     asked: EncodeOptions,
+    shots: ShotOptions,
     delivery: DeliveryOptions,
     encoding: EncodingOptions,
     scoring: ScoringOptions,
     sources: SourceOptions,
     tools: ToolOptions,
+    cluster: ClusterOptions,
     display: DisplayOptions,
 ) -> None:
     """Encode many sources, as `encode` does.
@@ -301,9 +304,15 @@ def encode(
         vmafx-tune batch encode films -o encoded -t 95
         vmafx-tune batch encode incoming -o encoded -c libsvtav1 -t 93 --watch
     """
-    groups = {"asked": asked, "delivery": delivery, "encoding": encoding, "scoring": scoring}
+    groups = {
+        "asked": asked,
+        "shots": shots,
+        "delivery": delivery,
+        "encoding": encoding,
+        "scoring": scoring,
+    }
     order = _Typed("encode", inputs, output, many, encode_arguments, groups, sources)
-    _run(order, display, tools, container=container)
+    _run(order, display, tools, cluster, container=container)
 
 
 @takes_options

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from vmafx_tune.choices import PerShot
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import (
     EXIT_CODES,
@@ -19,9 +18,11 @@ from vmafx_tune.cli.common import (
 from vmafx_tune.cli.output import Destination, choose_format
 from vmafx_tune.cli.search import SearchOptions, search_arguments
 from vmafx_tune.options import (
+    ClusterOptions,
     DeliveryOptions,
     EncodingOptions,
     ScoringOptions,
+    ShotOptions,
     SourceOptions,
     ToolOptions,
     option,
@@ -41,24 +42,11 @@ class EncodeOptions(SearchOptions):
         metavar="VMAF,…",
         help="Lower targets to try in turn if the target is out of reach.",
     )
-    per_shot: PerShot | None = option(
-        "--per-shot",
-        default=None,
-        metavar="slope|constant",
-        help="Cut the source at scene changes, and give each shot a setting of its own if the "
-        "whole then takes fewer bits. slope, which --per-shot alone means, takes the fewest; "
-        "constant keeps the quality of all shots equal. Needs the extra [shots].",
-    )
-    min_shot_s: float = option(
-        "--min-shot",
-        default=1.0,
-        metavar="SECONDS",
-        help="With --per-shot: merge shots that are shorter than this.",
-    )
 
 
 def encode_arguments(
     asked: EncodeOptions,
+    shots: ShotOptions,
     delivery: DeliveryOptions,
     encoding: EncodingOptions,
     scoring: ScoringOptions,
@@ -74,8 +62,8 @@ def encode_arguments(
     return {
         **search_arguments(asked, encoding, scoring),
         "fallback_targets": parse_numbers(fallbacks, "fallback target") if fallbacks else (),
-        "per_shot": asked.per_shot,
-        "min_shot_s": asked.min_shot_s,
+        "per_shot": shots.per_shot,
+        "min_shot_s": shots.min_shot_s,
         "delivery": delivery,
     }
 
@@ -99,11 +87,13 @@ def encode(
         typer.Option("--report", metavar="FILE", help="Also write the result to this file."),
     ] = None,
     chart: ChartFile = None,
+    shots: ShotOptions,
     delivery: DeliveryOptions,
     encoding: EncodingOptions,
     scoring: ScoringOptions,
     sources: SourceOptions,
     tools: ToolOptions,
+    cluster: ClusterOptions,
     display: DisplayOptions,
 ) -> None:
     """Encode a source at the cheapest setting that reaches a target.
@@ -116,7 +106,9 @@ def encode(
         vmafx-tune encode -r film.mkv -c libsvtav1 -t 93 -o film-av1.mp4 --audio opus:128
         vmafx-tune encode -r film.mkv -t 93 -o film-93.mkv --per-shot
     """
-    with running(display, "encode", tools=tools, sources=sources, chart=chart) as run:
+    with running(
+        display, "encode", tools=tools, sources=sources, cluster=cluster, chart=chart
+    ) as run:
         import vmafx_tune
         from vmafx_tune.reports.render import FORMATS, render
 
@@ -127,7 +119,7 @@ def encode(
             result = vmafx_tune.encode(
                 reference,
                 output,
-                **encode_arguments(asked, delivery, encoding, scoring),
+                **encode_arguments(asked, shots, delivery, encoding, scoring),
                 sources=sources,
                 observe=observe,
                 session=run.session,

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vmafx_tune.cluster.messages import Inquiry, Kit
+from vmafx_tune.cluster.messages import Inquiry, Kit, difference
 from vmafx_tune.errors import ClusterWorkersError, ScoringError, UsageError, VmafxTuneError
 from vmafx_tune.probing.local import LocalProbing
 from vmafx_tune.session import Session
@@ -197,6 +197,21 @@ class ClusterProbing:
     def setup(self) -> Setup:
         """Tell what decides the outcome of a probe on the workers."""
         return _AgreedSetup(self._eligible, self._kit, self._asked_scoring())
+
+    def why_not_here(self, spec: EncodeSpec) -> str | None:
+        """Say what tells this machine from the workers, as a clause; see `Probing`."""
+        scoring = self._asked_scoring()
+        encoding = Inquiry(self._kit, encoder=spec.encoder)
+        for inquiry in (scoring, encoding):
+            among = None if inquiry is scoring else scoring
+            expected = dict(self._eligible.agreed(inquiry, among=among).facts or {})
+            if spec.threads is not None:
+                expected.pop("processors", None)
+            own = self._report_of_this_machine(inquiry)
+            facts = {} if own is None else own.facts or {}
+            if (reason := difference(facts, expected)) is not None:
+                return reason
+        return None
 
     def prober(self) -> Prober:
         """Make probes on the cluster."""

@@ -17,7 +17,7 @@ from vmafx_tune.encode.kept import KeptEncodes
 from vmafx_tune.encode.muxing import Muxer
 from vmafx_tune.encode.per_shot import PerShotRun, checked_mode
 from vmafx_tune.encode.streams import audio_form, checked_subtitles, container_of
-from vmafx_tune.errors import ToolOutputError, UsageError
+from vmafx_tune.errors import ClusterWorkersError, ToolOutputError, UsageError
 from vmafx_tune.events import FramesDone, JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.formatting import given, quality
 from vmafx_tune.media.cleanup import scratch_folder
@@ -166,12 +166,18 @@ def _requests(
     Raises:
         UsageError: A target, a limit or an argument makes no sense.
         EncoderUnavailableError: The encoder does not run here.
+        ClusterWorkersError: This machine would not encode as the workers do.
     """
     goals = [checked_score(each, prepared.model, "A target") for each in targets]
     _check_fallbacks(*goals)
     limit_kbps = _limit_kbps(prepared, checked_max_bitrate(max_bitrate_kbps), delivery)
     request = prepared.request(row, goals[0], max_bitrate_kbps=limit_kbps)
     prepared.require(row)
+    if (reason := prepared.session.probing.why_not_here(request.template.encode)) is not None:
+        raise ClusterWorkersError(
+            "What workers measure is encoded here once more, to be delivered, and this machine is "
+            f"not like them: {reason}."
+        )
     prepared.require_arguments(request)
     return [request.at_target(goal) for goal in goals]
 

@@ -48,7 +48,7 @@ from vmafx_tune.options import (
 )
 from vmafx_tune.parsing import cap_factors
 from vmafx_tune.prepared_source import PreparedSource, row_of
-from vmafx_tune.results.ladder import LadderResult, LadderSource
+from vmafx_tune.results.ladder import LadderEncoding, LadderResult, LadderSource
 from vmafx_tune.scoring.models import known_model
 from vmafx_tune.scoring.targets import checked_targets
 from vmafx_tune.session import open_session
@@ -305,6 +305,7 @@ def _asked(row: EncoderRow, source: Source, order: _Order, observe: Observer) ->
         cloud=(),
         gop_frames=gop,
         segment_duration=segment_length(source.frame_rate, gop),
+        encoding=_encoding(order.encoding or EncodingOptions()),
         sampling=order.sampling,
         notes=source_notes(source),
     )
@@ -532,6 +533,12 @@ def _cap_factors(
 def _source_kbps(prepared: PreparedSource, points: Sequence[LadderPoint]) -> float | None:
     largest = max((point.size_bytes or 0 for point in points), default=0)
     return prepared.session.reader.video_bitrate_kbps(prepared.source, largest)
+
+
+def _encoding(encoding: EncodingOptions) -> LadderEncoding:
+    return LadderEncoding(
+        preset=encoding.preset, depth=encoding.depth, encoder_args=encoding.encoder_args
+    )
 
 
 def _source(source: Source) -> LadderSource:

@@ -13,14 +13,18 @@ import shutil
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, Self, TypeVar
 
+from vmafx_tune import shell
+from vmafx_tune.choices import PerShot
 from vmafx_tune.coding import build, plain
 from vmafx_tune.encode.streams import COPY, encoded_audio
 from vmafx_tune.encoders.availability import failure_reason
 from vmafx_tune.errors import (
     EncodeFailedError,
+    MediaError,
     OutputError,
+    ToolError,
     ToolOutputError,
     UnreadableSourceError,
     VmafxTuneError,
@@ -36,19 +40,25 @@ from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import leave_out_grain, probe_source
 from vmafx_tune.media.streams import first_frame_s
 from vmafx_tune.model import ScoreRequest
+from vmafx_tune.results.per_shot import PerShotEncode  # noqa: TC001 - notes are read by it
 from vmafx_tune.scoring.pooling import pool_scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from vmafx_tune.media.process import Completed
-    from vmafx_tune.model import Source
+    from vmafx_tune.model import Caps, Source
+    from vmafx_tune.options import ShotOptions
     from vmafx_tune.package.plan import AudioTrack, Rendition, TextTrack
+    from vmafx_tune.package.shots import RungShots
     from vmafx_tune.ports import FrameProgress, Scorer
     from vmafx_tune.results.ladder import LadderResult
     from vmafx_tune.session import Session
+    from vmafx_tune.shots.run import PerShotAnswer
 
-__all__ = ["Delivered", "EncodeMaker", "WorkFolder"]
+__all__ = ["Delivered", "EncodeMaker", "ShotsFound", "WorkFolder"]
+
+NoteT = TypeVar("NoteT")
 
 _LOG = ("-v", "level+info", "-nostats", "-progress", "pipe:1")
 _QUIET = ("-hide_banner", "-nostdin", "-y", "-v", "level+info")
@@ -71,6 +81,7 @@ class Delivered:
     codecs: str
     vmaf: float | None = None
     reused: bool = False
+    shots: ShotsFound | None = None
 
 
 @frozen
@@ -79,6 +90,21 @@ class _Note:
 
     video_sha256: str
     scores: dict[str, float]
+
+
+@frozen
+class ShotsFound:
+    """What became of a rendition's shots.
+
+    Attributes:
+        result: The encode that joins them; None where none could be made.
+        video_sha256: Hash of its packets.
+        why_not: Why it is not delivered, as a sentence; empty where it is.
+    """
+
+    result: PerShotEncode | None
+    video_sha256: str = ""
+    why_not: str = ""
 
 
 class WorkFolder:
@@ -127,15 +153,15 @@ class WorkFolder:
         """Name a file by what it is made of."""
         return self.path / f"{key}{suffix}"
 
-    def note(self, key: str) -> _Note | None:
+    def note(self, key: str, kind: type[NoteT]) -> NoteT | None:
         """Read what is kept beside an encode; None where there is nothing, or it is damaged."""
         try:
             text = self.file(key, ".json").read_text(encoding="utf-8")
-            return build(_Note, json.loads(text))
+            return build(kind, json.loads(text))
         except (OSError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
             return None
 
-    def keep(self, key: str, note: _Note) -> None:
+    def keep(self, key: str, note: object) -> None:
         """Write what is to be kept beside an encode."""
         partial = self.file(key, ".json.part")
         partial.write_text(json.dumps(plain(note)), encoding="utf-8")
@@ -189,24 +215,88 @@ class EncodeMaker:
         """
         key = self._key("video", [*rendition.chunks, rendition.command], rendition.added)
         path, command = self._work.file(key, ".mp4"), self._command(rendition)
-        note = self._work.note(key)
-        if reused := note is not None and _is_intact(path, note):
+        note = self._work.note(key, _Note)
+        if reused := note is not None and _is_intact(path, note.video_sha256):
             assert note is not None
         else:
             self._encode(rendition, path, on_encode)
             note = _Note(self._checked(rendition, path), {})
             self._work.keep(key, note)
+        delivered = self._delivered(path, command, note.video_sha256, reused=reused)
+        return replace(delivered, vmaf=self._scored(rendition, key, note, path, on_score))
+
+    def shots(
+        self, rendition: Rendition, single: Delivered, search: RungShots, how: ShotOptions
+    ) -> Delivered:
+        """Deliver a rendition with a setting for each shot, if that takes fewer bits.
+
+        Args:
+            rendition: The rung.
+            single: Its encode at a single setting.
+            search: Searches its shots.
+            how: What is asked of them.
+
+        Returns:
+            The one or the other, with what was found.
+
+        Raises:
+            ToolOutputError: The encode is not made of segments.
+            VmafxTuneError: A probe failed.
+        """
+        assert how.per_shot is not None
+        target = rendition.rung.vmaf if single.vmaf is None else single.vmaf
+        facts = (single.video_sha256, target, how.per_shot, how.min_shot_s, self._segment_frames)
+        key = self._key("shots", rendition.command, rendition.added, *facts)
+        path, found = self._work.file(key, ".mp4"), self._work.note(key, ShotsFound)
+        reused = found is not None and (bool(found.why_not) or _is_intact(path, found.video_sha256))
+        if found is None or not reused:
+            with scratch_folder(self._work.path) as folder:
+                size_bytes = measure_packets(single.path).size_bytes
+                try:
+                    mode = PerShot(how.per_shot)
+                    answer = search.run(mode, target, size_bytes, folder)
+                    found = self._found(rendition, single, answer, path)
+                except (MediaError, ToolError) as error:
+                    found = ShotsFound(None, why_not=str(error))
+            self._work.keep(key, found)
+        if found.result is None or found.why_not:
+            return replace(single, shots=found)
+        command = shell.split(found.result.join_command)
+        delivered = self._delivered(path, command, found.video_sha256, reused=reused)
+        return replace(delivered, vmaf=found.result.vmaf_score, shots=found)
+
+    def _found(
+        self, rendition: Rendition, single: Delivered, answer: PerShotAnswer | None, path: Path
+    ) -> ShotsFound:
+        """Take the encode of a search's answer, unless the single setting is better."""
+        if answer is None:
+            return ShotsFound(None, why_not="No encode of its shots reaches its score.")
+        result, joined = answer.result, answer.joined.path
+        if not result.delivered:
+            why = f"With a setting for each shot it takes {-result.saving_percent:.1f} % more."
+            return ShotsFound(result, why_not=why)
+        if rendition.caps is not None and _lack(joined, rendition.caps) > _lack(
+            single.path, rendition.caps
+        ):
+            why = "With a setting for each shot it exceeds its cap where one shot follows another."
+            return ShotsFound(replace(result, delivered=False), why_not=why)
+        sha256 = self._checked(rendition, joined)
+        joined.replace(path)
+        return ShotsFound(result, sha256)
+
+    def _delivered(
+        self, path: Path, command: Sequence[str], video_sha256: str, *, reused: bool
+    ) -> Delivered:
         packets = measure_packets(path)
         duration_s = packets.n_packets / self._source.frame_rate
-        delivered = Delivered(
+        return Delivered(
             path,
-            command,
-            note.video_sha256,
+            tuple(command),
+            video_sha256,
             float(8 * packets.size_bytes / duration_s / 1000),
             codec_string(path),
             reused=reused,
         )
-        return replace(delivered, vmaf=self._scored(rendition, key, note, path, on_score))
 
     def audio(self, track: AudioTrack) -> Path:
         """Make the file of an audio track: it begins when the video does.
@@ -358,11 +448,17 @@ class EncodeMaker:
         return hashlib.sha256(json.dumps(plain(made_of)).encode()).hexdigest()[:32]
 
 
-def _is_intact(path: Path, note: _Note) -> bool:
+def _is_intact(path: Path, video_sha256: str) -> bool:
     try:
-        return measure_packets(path).sha256 == note.video_sha256
+        return measure_packets(path).sha256 == video_sha256
     except UnreadableSourceError:
         return False
+
+
+def _lack(path: Path, caps: Caps) -> float:
+    """Find how many bits the buffer of a cap lacks at worst while an encode plays."""
+    packets = measure_packets(path)
+    return caps.lack_bits(packets.sizes_bytes, packets.durations_s)
 
 
 def folder_size(folder: Path) -> int:

@@ -218,6 +218,12 @@ def _result(
 def _notes(made: Made, session: Session) -> tuple[str, ...]:
     scores = {rendition: delivered.vmaf for rendition, delivered in made.video.items()}
     notes = delivery_notes(scores, made.ladder.ffmpeg_version, session.ffmpeg.version)
+    kept = [
+        f"Rendition '{rendition.name}' keeps its single setting. {delivered.shots.why_not}"
+        for rendition, delivered in made.video.items()
+        if delivered.shots is not None and delivered.shots.why_not
+    ]
+    notes = (*notes, *kept)
     for note in notes:
         session.warn(note)
     return notes
@@ -243,6 +249,7 @@ def _rendition(rendition: Rendition, delivered: Delivered, facts: VideoFacts) ->
         video_sha256=delivered.video_sha256,
         reused=delivered.reused,
         encode_command=shell.join(delivered.command),
+        per_shot=None if delivered.shots is None else delivered.shots.result,
     )
 
 

@@ -44,14 +44,16 @@ from vmafx_tune.package.plan import (
     plan_tracks,
 )
 from vmafx_tune.package.player import check_player
+from vmafx_tune.package.shots import RungShots, check_ladder
 from vmafx_tune.parsing import cap_factors, is_url, parse_arguments
 from vmafx_tune.prepared_source import row_of
 from vmafx_tune.results.encode import DroppedStream
 from vmafx_tune.session import open_session
+from vmafx_tune.shots.run import find_shots
 from vmafx_tune.source_reader import SourceReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from vmafx_tune.model import Source
     from vmafx_tune.options import ToolOptions
@@ -84,7 +86,8 @@ def package(
     """Make a folder that HLS and DASH players play, of saved ladders of one source.
 
     Each rung is encoded as the ladder measured it, with caps on its bitrate if they are asked for,
-    and scored again. Shaka Packager cuts the encodes, audio and subtitles into segments, which
+    and scored again; with settings per shot, each rung reaches the same score with fewer bits where
+    its shots allow that. Shaka Packager cuts the encodes, audio and subtitles into segments, which
     both manifests share. What an earlier run of the same command has finished is not made again.
 
     Args:
@@ -103,13 +106,15 @@ def package(
     Raises:
         UsageError: An option makes no sense, or the folder exists and may not be replaced.
         InvalidLadderError: The ladders cannot share manifests, or do not say how to encode.
-        ToolNotFoundError: There is no Shaka Packager, or no ffmpeg.
+        ToolNotFoundError: There is no Shaka Packager, no ffmpeg, or nothing that finds cuts.
         MediaError: The source is missing, or is not the one that the ladder measured.
         OutputError: The folder cannot be written, or the disk is full.
         ToolError: An encode or the packager failed.
     """
     started, options, path = time.monotonic(), options or PackageOptions(), Path(output)
     check_ladders(ladders)
+    for ladder in ladders:
+        check_ladder(ladder, options.per_shot)
     plan = _planned(ladders, options, caps or CapOptions())
     _check_output(path, Path(ladders[0].src), force=options.force)
     with open_session(session, tools, None, observe) as session:
@@ -120,8 +125,9 @@ def package(
         with _read(ladders[0], plan.renditions[0], session) as source:
             _require_same(source, ladders[0], session)
             tracks = _tracks(source, options)
+            searches = _shot_searches(ladders, plan, source, options, session)
             with WorkFolder(path) as work:
-                made = _made(plan, tracks, source, ladders[0], options, work, session)
+                made = _made(plan, tracks, source, ladders[0], options, work, session, searches)
                 result = write_package(made, packager, path, options, session)
                 work.remove()
     wall_time_ms = (time.monotonic() - started) * 1000
@@ -251,6 +257,31 @@ def _tracks(source: Source, options: PackageOptions) -> Tracks:
     )
 
 
+def _shot_searches(
+    ladders: Sequence[LadderResult],
+    plan: Plan,
+    source: Source,
+    options: PackageOptions,
+    session: Session,
+) -> dict[Rendition, RungShots]:
+    """Make what searches the shots of each rendition; none where shots were not asked for."""
+    if options.per_shot is None:
+        return {}
+    frames = int(plan.segment_s * plan.frame_rate)
+    shots = find_shots(source, options.min_shot_s, session, segment_frames=frames)
+    if len(shots) == 1:
+        session.warn("The source is one shot and one segment, so that each rung has one setting.")
+        return {}
+    of_rung = {id(rung): ladder for ladder in ladders for rung in ladder.renditions}
+    searches = {
+        each: RungShots(each, of_rung[id(each.rung)], source, shots, session)
+        for each in plan.renditions
+    }
+    for search in searches.values():
+        session.observe(search.plan)
+    return searches
+
+
 def _made(
     plan: Plan,
     tracks: Tracks,
@@ -259,6 +290,7 @@ def _made(
     options: PackageOptions,
     work: WorkFolder,
     session: Session,
+    searches: Mapping[Rendition, RungShots],
 ) -> Made:
     """Make all files that the packager takes: first those that show at once what is missing."""
     scorer = None
@@ -274,6 +306,8 @@ def _made(
         if not each.reason.startswith("--"):
             session.warn(f"The {each.type} stream {each.index} is left out: {each.reason}")
     video = _encoded(plan.renditions, maker, source, options, session)
+    for rendition, search in searches.items():
+        video[rendition] = maker.shots(rendition, video[rendition], search, options)
     by_index = tuple(sorted(dropped, key=lambda each: each.index))
     return Made(plan, ladder, source, scorer, video, audio, text, by_index)
 

@@ -253,6 +253,9 @@ class LocalProbing:
             metric_tools=self._metric_tools(),
         )
 
+    def why_not_here(self, _: EncodeSpec) -> None:
+        """Say nothing: they are made on this machine; see `Probing`."""
+
     def prober(self) -> Prober:
         """Make probes; see `Probing`."""
         return EncodingProber(

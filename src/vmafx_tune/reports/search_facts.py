@@ -28,6 +28,7 @@ __all__ = [
     "more_shots",
     "probe_sheet",
     "remarks",
+    "shot_settings",
     "shot_sheet",
     "took",
 ]
@@ -245,16 +246,15 @@ def _video(result: EncodeResult) -> str:
     found = result.per_shot
     if found is None or not found.delivered:
         return f"{encode_name(result)}, {formatting.bitrate(result.bitrate_kbps)} kb/s"
-    return (
-        f"{result.codec} {_settings(result, found)}, {formatting.bitrate(found.bitrate_kbps)} kb/s"
-    )
+    settings = shot_settings(found, result.codec)
+    return f"{result.codec} {settings}, {formatting.bitrate(found.bitrate_kbps)} kb/s"
 
 
-def _settings(result: EncodeResult, found: PerShotEncode) -> str:
+def shot_settings(found: PerShotEncode, codec: str) -> str:
     """Say what shots were encoded at: `crf 21 to 34`."""
     crfs = sorted({shot.crf for shot in found.shots})
     ends = map(formatting.quality, (crfs[0], crfs[-1]) if len(crfs) > 1 else crfs)
-    return f"{facts.knob(result.codec)} {' to '.join(ends)}"
+    return f"{facts.knob(codec)} {' to '.join(ends)}"
 
 
 def _compared_shots(result: EncodeResult, found: PerShotEncode) -> str:
@@ -264,7 +264,7 @@ def _compared_shots(result: EncodeResult, found: PerShotEncode) -> str:
     single = f"{encode_name(result)}, {formatting.bitrate(result.bitrate_kbps)} kb/s"
     told = f"{len(found.shots)}, {change} {single}"
     if not found.delivered:
-        told += f"; not delivered ({_settings(result, found)})"
+        told += f"; not delivered ({shot_settings(found, result.codec)})"
     return f"{told}; {counted(found.probes, 'probe')} of {found.grid_probes}"
 
 

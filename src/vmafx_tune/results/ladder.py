@@ -38,6 +38,7 @@ __all__ = [
     "Encode",
     "HullPoint",
     "LadderCell",
+    "LadderEncoding",
     "LadderPoint",
     "LadderResult",
     "LadderRung",
@@ -275,6 +276,18 @@ class LadderSource(_Part):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LadderEncoding(_Part):
+    """What all encodes of a ladder have in common beside their GOPs and caps."""
+
+    preset: str | None = None
+    """As it was named; null for the encoder's default."""
+    depth: int | None = None
+    """Bits per sample; null where that was left to the source."""
+    encoder_args: str = ""
+    """Further arguments of ffmpeg; empty for none."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LadderResult(Provenance):
     """Which renditions an adaptive ladder should hold for one source, and what was measured."""
 
@@ -333,6 +346,8 @@ class LadderResult(Provenance):
     """Buffer of the cap, in seconds of these averages; null for none."""
     segment_duration: RateText | None = None
     """Seconds of the segments behind the peaks, exactly: `6`, `1001/250`."""
+    encoding: LadderEncoding | None = None
+    """How all of it was encoded; null where a saved ladder does not tell."""
     sampling: Annotated[Sampling, one_of(Sampling)] | None = None
     """`grid` where each cell was searched, `adaptive` where encodes were made where they could
     change the hull."""

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from vmafx_tune.results.encode import DroppedStream
 from vmafx_tune.results.measurement import Provenance
+from vmafx_tune.results.per_shot import PerShotEncode
 from vmafx_tune.results.record import (
     Command,
     Count,
@@ -59,7 +60,10 @@ class PackagedRendition(Record):
     reused: bool
     """Whether an earlier run had made the encode."""
     encode_command: Command
-    """Shell command of the encode; of one in chunks, the one that joins them."""
+    """Shell command of the encode; of one in chunks or shots, the one that joins them."""
+    per_shot: PerShotEncode | None = None
+    """The encode with a setting for each shot; null without --per-shot, and where no such encode
+    reached the score of the single setting."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,14 @@ def test_caps_are_multiples_of_the_rungs_bitrate_and_added_to_its_command() -> N
     assert rendition.added == Caps(1.5 * kbps, 3 * kbps).arguments
 
 
+def test_a_cap_tells_what_its_buffer_lacks() -> None:
+    # 1000 kb to begin with, 100 kb with each frame.
+    caps = Caps(2500, 1000)
+    assert caps.lack_bits([12_500] * 50, [0.04] * 50) == 0
+    assert caps.lack_bits([125_000, 12_500, 25_000], [0.04] * 3) == 100_000
+    assert caps.lack_bits([0, 0, 150_000], [0.04] * 3) == 200_000
+
+
 def test_caps_that_the_ladder_was_measured_with_are_kept() -> None:
     ladder = ladder_result()
     rungs = tuple(replace(r, maxrate_kbps=900.0, bufsize_kbits=1800.0) for r in ladder.renditions)

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from vmafx_tune import formatting
 from vmafx_tune.formatting import counted
-from vmafx_tune.reports import facts
+from vmafx_tune.reports import facts, search_facts
 from vmafx_tune.reports.tables import Column, facts_grid, grid, plain
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def package_parts(result: PackageResult) -> Iterator[Part]:
             ("Subtitles", _tracks([("", each.language) for each in result.text])),
             ("Size", formatting.file_size(result.size_bytes)),
             ("Encodes", _encodes(result)),
+            ("Shots", _shots(result)),
             ("Took", formatting.duration(result.wall_time_ms)),
         ]
     )
@@ -65,12 +66,32 @@ def _cells(rendition: PackagedRendition) -> tuple[str, ...]:
     return (
         rendition.codecs,
         f"{rendition.width}x{rendition.height}",
-        f"{facts.knob(rendition.encoder)} {formatting.quality(rendition.crf)}",
+        _setting(rendition),
         formatting.bitrate(rendition.bitrate_kbps),
         formatting.bitrate(rendition.bandwidth_bps / 1000),
         formatting.vmaf(rendition.vmaf),
         formatting.vmaf(rendition.ladder_vmaf),
     )
+
+
+def _setting(rendition: PackagedRendition) -> str:
+    shots = rendition.per_shot
+    if shots is not None and shots.delivered:
+        return search_facts.shot_settings(shots, rendition.encoder)
+    return f"{facts.knob(rendition.encoder)} {formatting.quality(rendition.crf)}"
+
+
+def _shots(result: PackageResult) -> str:
+    """Say what settings per shot save; empty where they were not asked for."""
+    found = [rendition.per_shot for rendition in result.renditions if rendition.per_shot]
+    savings = sorted(shots.saving_percent for shots in found if shots.delivered)
+    if not found:
+        return ""
+    told = f"{len(savings)} of {counted(len(result.renditions), 'rendition')}"
+    if not savings:
+        return told
+    ends = " to ".join(f"{each:.1f}" for each in dict.fromkeys((savings[0], savings[-1])))
+    return f"{told}, with {ends} % less than at one setting"
 
 
 def _tracks(tracks: Sequence[tuple[str, str]]) -> str:
