@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.gate.results import saved
+from tests.unit.reports.package_factories import package_result
 from tests.unit.shots.results import encode_per_shot
 from vmafx_tune.batch.jobs import BatchJob
 from vmafx_tune.batch.summary import found_file
@@ -111,3 +112,15 @@ def test_the_summary_of_a_batch_is_of_what_was_delivered() -> None:
     file = found_file(BatchJob(name="film", source="film.mkv"), result, {})
 
     assert (file.best_crf, file.bitrate_kbps, file.vmaf_score) == (None, 900.0, 93.1)
+
+
+def test_a_package_shows_the_settings_of_the_rungs_that_have_them() -> None:
+    package = package_result()
+    first, second = package.renditions
+    cheaper, dearer = encode_per_shot(21, 34).per_shot, encode_per_shot(delivered=False).per_shot
+    rungs = (replace(first, per_shot=cheaper), replace(second, per_shot=dearer))
+    text = render(replace(package, renditions=rungs), "table")
+
+    assert "crf 21 to 34" in text
+    assert "crf 23 " in text
+    assert "1 of 2 renditions, with 12.3 % less than at one setting" in text
