@@ -130,17 +130,31 @@ def encode(
         requests = _requests(prepared, row, targets, max_bitrate_kbps, delivery)
         muxer = Muxer(session, prepared.source, container, audio=audio, subtitles=subtitles)
         shots = PerShotRun(prepared, row, requests[0], mode, min_shot_s)
-        with _keeping(prepared, row, requests[0]) as kept:
-            prove = (proof or _usual_proof(prepared)) is Proof.FULL
-            single = _searched(prepared, row, requests, delivery, kept, shots.whole, prove=prove)
-            with shots.answered(single) as (found, joined):
-                known = (*source_notes(probed), *prepared.notes, *shots.notes, *muxer.notes)
-                notes = (*known, *found.notes)
-                result = _noted(replace(found, notes=notes), prepared)
-                encoded = _encoded(result, delivery, kept, joined)
-                written = _delivered(result, requests[0], muxer, path, delivery, encoded)
-            wall_time_ms = (time.monotonic() - started) * 1000
-            return replace(result, output=written, wall_time_ms=wall_time_ms)
+        prove = (proof or _usual_proof(prepared)) is Proof.FULL
+        result = _answered(prepared, row, requests, shots, muxer, path, delivery, prove=prove)
+        return replace(result, wall_time_ms=(time.monotonic() - started) * 1000)
+
+
+def _answered(
+    prepared: PreparedSource,
+    row: EncoderRow,
+    requests: Sequence[SearchRequest],
+    shots: PerShotRun,
+    muxer: Muxer,
+    path: Path,
+    delivery: DeliveryOptions,
+    *,
+    prove: bool,
+) -> EncodeResult:
+    """Search, and deliver the answer's encode while its files are there."""
+    with _keeping(prepared, row, requests[0]) as kept:
+        single = _searched(prepared, row, requests, delivery, kept, shots.whole, prove=prove)
+        with shots.answered(single) as (found, joined):
+            known = (*source_notes(prepared.source), *prepared.notes, *shots.notes, *muxer.notes)
+            result = _noted(replace(found, notes=(*known, *found.notes)), prepared)
+            encoded = _encoded(result, delivery, kept, joined)
+            written = _delivered(result, requests[0], muxer, path, delivery, encoded)
+        return replace(result, output=written)
 
 
 def _measured_whole(encoding: EncodingOptions | None) -> EncodingOptions | None:
