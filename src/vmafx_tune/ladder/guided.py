@@ -15,16 +15,25 @@ import numpy as np
 
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.ladder.hull_estimate import N_SCORES, HullEstimate, ProbeWish
-from vmafx_tune.ladder.hull_probes import MeasuredPoint, end_probe, nearest_step, untaken
+from vmafx_tune.ladder.hull_probes import (
+    MeasuredPoint,
+    cheapest_able,
+    crossing_step,
+    expected_step,
+    is_reached,
+    limit_probe,
+    untaken,
+)
 
 __all__ = ["guided_probe"]
 
-# As in `adaptive`, but a probe less is worth more than a step.
+# As in `adaptive`, but at the top only, and a probe less is worth more than a step.
 _END_STEPS = 2.0
 # A size of which less is known is tried for what it may be. Encoders differ most in how sizes
 # compare, and a hull that keeps to a wrong size, however near the best, never finds out.
 _OPTIMISM = 1.5
-# Neighbours on the hull that are closer leave little to find between them.
+# Neighbours on the hull that are closer leave little to find between them, and so does the end of
+# the range.
 _NARROW_VMAF = 3.0
 
 
@@ -35,10 +44,40 @@ def guided_probe(state: HullEstimate) -> ProbeWish | None:
         return None
     if not state.measured:
         return _at(state, N_SCORES // 2)
-    for position in (N_SCORES - 1, 0):
-        if wish := end_probe(state, position, _END_STEPS):
-            return wish
-    return _between(state, left)
+    return _highest(state) or _lowest(state) or _between(state, left)
+
+
+def _highest(state: HullEstimate) -> ProbeWish | None:
+    """Reach the highest target, a step better for each near miss.
+
+    Near their ceilings, curves are flatter than estimated, and a better estimate would miss again.
+    """
+    position, target = N_SCORES - 1, state.problem.highest
+    size = cheapest_able(state, position)
+    if size is None:
+        return _towards_limit(state, limit_probe(state, position))
+    if is_reached(state, size, position, _END_STEPS):
+        return None
+    own = [point.vmaf for point in state.measured if point.size == size]
+    near = [vmaf for vmaf in own if target - _NARROW_VMAF < vmaf < target]
+    misses = 0 if max(own, default=0.0) >= target else len(near)
+    return untaken(state, size, crossing_step(state, size, position) - misses)
+
+
+def _towards_limit(state: HullEstimate, limit: ProbeWish | None) -> ProbeWish | None:
+    """Go half of the way to the best quality at a time, where others reached the target."""
+    known = (point for curves in state.problem.others for point in curves.measured)
+    if limit is None or all(point.vmaf < state.problem.highest for point in known):
+        return limit
+    best = min(state.taken[limit.size], default=state.problem.last_step)
+    return limit._replace(step=best // 2)
+
+
+def _lowest(state: HullEstimate) -> ProbeWish | None:
+    """Come near to the lowest target, where sizes are closest, and the last steps far apart."""
+    if min(point.vmaf for point in state.measured) <= state.problem.lowest + _NARROW_VMAF:
+        return None
+    return limit_probe(state, 0) if cheapest_able(state, 0) is None else _at(state, 0)
 
 
 def _between(state: HullEstimate, left: int) -> ProbeWish | None:
@@ -55,7 +94,7 @@ def _between(state: HullEstimate, left: int) -> ProbeWish | None:
 
 
 def _at(state: HullEstimate, position: int) -> ProbeWish | None:
-    """Ask the size that may be the cheapest at a score.
+    """Ask the size that may be the cheapest at a score, unless its step for it is measured.
 
     The lower confidence bound of D. D. Cox and S. John, "SDO: A statistical method for global
     optimization", 1997.
@@ -69,7 +108,8 @@ def _at(state: HullEstimate, position: int) -> ProbeWish | None:
         return float(rate.mean[position] - _OPTIMISM * rate.deviation[position])
 
     size = min(able, key=lambda size: (at_best(size), size))
-    return untaken(state, size, nearest_step(state, size, position))
+    step = expected_step(state, size, position)
+    return None if step in state.taken[size] else ProbeWish(size, step)
 
 
 def _gaps(state: HullEstimate) -> list[tuple[int, int]]:

@@ -10,7 +10,17 @@ from vmafx_tune.ladder.hull_estimate import N_SCORES, HullEstimate, ProbeWish
 if TYPE_CHECKING:
     from vmafx_tune.ladder.hull_model import Measured
 
-__all__ = ["MeasuredPoint", "end_probe", "nearest_step", "untaken"]
+__all__ = [
+    "MeasuredPoint",
+    "cheapest_able",
+    "crossing_step",
+    "end_probe",
+    "expected_step",
+    "is_reached",
+    "limit_probe",
+    "nearest_step",
+    "untaken",
+]
 
 # So many steps may the first point to reach an end of the range be dearer than the estimate of what
 # reaches it just so, which lies between two steps.
@@ -30,6 +40,18 @@ class MeasuredPoint:
         self.vmaf, self.size, self.step = point.vmaf, point.size, point.step
 
 
+def expected_step(state: HullEstimate, size: int, position: int) -> int:
+    """Round where a size is estimated to have a score to a step of the knob.
+
+    Args:
+        state: What is known.
+        size: Index of the size.
+        position: Index of the score among the state's.
+    """
+    step = math.floor(float(state.steps[size].mean[position]) + 0.5)
+    return min(max(step, 0), state.problem.last_step)
+
+
 def nearest_step(state: HullEstimate, size: int, position: int) -> int:
     """Find the step at which a size should have a score; the knob's end where it is far off.
 
@@ -39,10 +61,7 @@ def nearest_step(state: HullEstimate, size: int, position: int) -> int:
         position: Index of the score among the state's.
     """
     limit = _flat_towards(state, size, position)
-    if limit is not None:
-        return limit
-    step = math.floor(float(state.steps[size].mean[position]) + 0.5)
-    return min(max(step, 0), state.problem.last_step)
+    return expected_step(state, size, position) if limit is None else limit
 
 
 def _flat_towards(state: HullEstimate, size: int, position: int) -> int | None:
@@ -64,34 +83,49 @@ def _flat_towards(state: HullEstimate, size: int, position: int) -> int | None:
     return state.problem.last_step if good else 0
 
 
-def end_probe(
-    state: HullEstimate, position: int, tolerance: float = _END_STEPS
-) -> ProbeWish | None:
+def end_probe(state: HullEstimate, position: int) -> ProbeWish | None:
     """Find what to measure so that an end of the range is reached by the cheapest encode, or about.
 
     Args:
         state: What is known.
         position: Index of the end among the state's scores.
-        tolerance: Steps that the first point to reach it may be dearer than the estimate.
     """
-    target = state.vmafs[position]
-    able = [size for size in state.open_sizes if state.reachable[size][position]]
-    if not able:
-        return _limit(state, position)
-    size = min(able, key=lambda size: (state.rates[size].mean[position], size))
-    ideal = state.rates[size].mean[position]
-    reaching = [p.log_rate for p in state.measured if p.vmaf >= target]
-    if reaching and min(reaching) - ideal < tolerance * _stride(state, size, position):
+    size = cheapest_able(state, position)
+    if size is None:
+        return limit_probe(state, position)
+    if is_reached(state, size, position, _END_STEPS):
         return None
     limit = _flat_towards(state, size, position)
-    if limit is not None:
-        return untaken(state, size, limit)
+    return untaken(state, size, crossing_step(state, size, position) if limit is None else limit)
+
+
+def cheapest_able(state: HullEstimate, position: int) -> int | None:
+    """Find the size that should be the cheapest at a score; None where no size may have it."""
+    able = [size for size in state.open_sizes if state.reachable[size][position]]
+    return min(able, key=lambda size: (state.rates[size].mean[position], size), default=None)
+
+
+def is_reached(state: HullEstimate, size: int, position: int, tolerance: float) -> bool:
+    """Tell whether a score is reached by a measured point that is cheap enough.
+
+    Args:
+        state: What is known.
+        size: Index of the size that should be the cheapest there.
+        position: Index of the score among the state's.
+        tolerance: Steps that the point may be dearer than the estimate.
+    """
+    reaching = [p.log_rate for p in state.measured if p.vmaf >= state.vmafs[position]]
+    ideal = float(state.rates[size].mean[position])
+    return bool(reaching) and min(reaching) - ideal < tolerance * _stride(state, size, position)
+
+
+def crossing_step(state: HullEstimate, size: int, position: int) -> int:
+    """Find the last step that should still reach a score; it may be out of the knob's range."""
     steps = state.steps[size]
-    crossing = float(steps.mean[position] - _CAUTION * steps.deviation[position])
-    return untaken(state, size, math.floor(crossing))
+    return math.floor(float(steps.mean[position] - _CAUTION * steps.deviation[position]))
 
 
-def _limit(state: HullEstimate, position: int) -> ProbeWish | None:
+def limit_probe(state: HullEstimate, position: int) -> ProbeWish | None:
     """Ask the size that comes nearest to an end out of reach for the end of its knob."""
     upwards = position > 0
     vmafs = [point.vmaf for point in state.measured]

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.support.rate_curves import PRIOR, Encoder, Sampled, film, sample
+from tests.support.points import Point
+from tests.support.rate_curves import PRIOR, Encoder, Sampled, film, measured, sample
+from vmafx_tune.ladder.adaptive import next_probes
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.ladder.hull_model import CurveModel, KnownCurves, QualityScale
 from vmafx_tune.search.curve import PchipCurve
@@ -16,7 +18,6 @@ from vmafx_tune.search.curve import PchipCurve
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.support.points import Point
 
 OLD, NEW = film(midpoint=36), film(midpoint=39, drop=2.2)
 
@@ -86,6 +87,25 @@ def test_an_encoder_of_which_nothing_is_known_changes_nothing() -> None:
     assert beside.log_rate(0, vmafs).mean == pytest.approx(alone.mean)
 
 
+def test_the_hull_begins_near_the_lowest_target() -> None:
+    assert guided(NEW).hull[0].vmaf <= 63
+
+
+@pytest.mark.parametrize("midpoint", [36, 39])
+def test_a_target_near_the_ceiling_is_reached_without_the_best_quality(midpoint: int) -> None:
+    found = guided(film(midpoint=midpoint, ceiling=95.6))
+    assert max(p.vmaf for p in found.points.values()) >= 95
+    assert min(step for _, step in found.points) > 0
+
+
+def test_a_target_that_another_encoder_reached_is_looked_for_half_way_to_the_best_quality() -> None:
+    old, new = (replace(encoder, pixels=encoder.pixels[:1]) for encoder in (OLD, NEW))
+    known = sample(old, old.problem(60, 95)).known()
+    problem = replace(new.problem(60, 95), others=(known,), max_guided=8)
+    flat = [measured((0, 40), Point(69, 74)), measured((0, 20), Point(350, 81))]
+    assert next_probes(problem, flat) == ((0, 10),)
+
+
 @pytest.mark.parametrize("saving", [0.2, 0.4, 0.6])
 def test_an_encoder_that_saves_more_at_large_sizes_is_tried_there(saving: float) -> None:
     def encode(size: int, step: int) -> Point:
@@ -95,4 +115,4 @@ def test_an_encoder_that_saves_more_at_large_sizes_is_tried_there(saving: float)
 
     modern = replace(NEW, encode=encode)
 
-    assert abs(excess(modern, guided(modern).hull)) < 0.01
+    assert abs(excess(modern, guided(modern).hull)) < 0.02
