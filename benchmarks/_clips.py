@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["Recipe", "made", "recipes"]
+__all__ = ["Recipe", "made", "recipes", "resized"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,14 @@ class Recipe:
 def recipes(seed: int) -> list[Recipe]:
     """Write the recipes of a set: one clip of each kind."""
     return [_recipe(kind, seed) for kind in _KINDS]
+
+
+def resized(recipe: Recipe, width: int, duration_s: float | None = None) -> Recipe:
+    """Change the width of a clip, and its length."""
+    duration_s = duration_s or recipe.duration_s
+    kind, _, seed = recipe.name.rsplit("-", 2)
+    graph = f"{recipe.graph},scale={width}:-2:flags=lanczos"
+    return Recipe(f"{kind}-{width}-{duration_s:g}s-{seed}", graph, duration_s)
 
 
 def made(recipe: Recipe, folder: Path) -> Path:

@@ -6,6 +6,8 @@ import json
 import threading
 from typing import TYPE_CHECKING
 
+from _metered import cpu_s
+
 from vmafx_tune.model import Probe, ScoreSet
 from vmafx_tune.options import ToolOptions
 from vmafx_tune.session import Session
@@ -31,10 +33,12 @@ class TableProber:
 
     Attributes:
         n_measured: Probes that were not in the file.
+        spent_s: Processor time of all that was asked for, had it been made anew. It is right where
+            probes are measured one after the other.
     """
 
     def __init__(self, prober: Prober, path: Path) -> None:
-        self.n_measured = 0
+        self.n_measured, self.spent_s = 0, 0.0
         self._prober, self._path, self._lock = prober, path, threading.Lock()
         text = path.read_text(encoding="utf-8") if path.exists() else "{}"
         self._points: dict[str, list[float]] = json.loads(text)
@@ -42,10 +46,13 @@ class TableProber:
     def probe(self, spec: ProbeSpec, *, on_progress: ProbeProgress | None = None) -> Probe:
         key = _name(spec, f"{spec.encode.quality:g}")
         if key not in self._points:
+            before_s = cpu_s()
             probe = self._prober.probe(spec, on_progress=on_progress)
             frames = probe.scores.frames
-            self._add(key, [probe.bitrate_kbps, sum(frames) / len(frames)])
-        bitrate_kbps, vmaf = self._points[key]
+            mean = sum(frames) / len(frames)
+            self._add(key, [probe.bitrate_kbps, mean, cpu_s() - before_s])
+        bitrate_kbps, vmaf, *took_s = self._points[key]
+        self.spent_s += sum(took_s)
         scores = _scores(spec, vmaf)
         return Probe(spec.encode.quality, bitrate_kbps, 1, scores, 0.0, 0.0)
 
@@ -85,7 +92,8 @@ class TableSession(Session):
 def _name(spec: ProbeSpec, quality: str) -> str:
     encode = spec.encode
     size = encode.size or encode.source.resolution
-    return f"{encode.encoder} {encode.preset} {size} {encode.gop_frames or 'auto'} {quality}"
+    name = f"{encode.encoder} {encode.preset} {size} {encode.gop_frames or 'auto'} {quality}"
+    return name if spec.subsample == 1 else f"{name} 1/{spec.subsample}"
 
 
 def _scores(spec: ProbeSpec, vmaf: float) -> ScoreSet:

@@ -85,7 +85,8 @@ class ProbeStarted:
         number: Counts the job's probes from 1.
         quality: Value of the quality knob.
         target: The score that the search is after.
-        look: Whether it is a cheap look at parts of the clip; looks are counted by themselves.
+        look: Whether it is a cheap look, at parts of the clip or with a faster preset; looks are
+            counted by themselves.
         knob: What the encoder calls its quality knob.
         n_frames: Frames that it encodes and scores.
         work: What it takes, in that of a frame; starting the programs takes some too.
@@ -128,7 +129,7 @@ class ProbeFinished:
         vmaf: Its pooled score.
         target: The score that the search is after.
         probes_left: How many more the search may need at most.
-        look: Whether it was a look, and all it measured are parts of the clip.
+        look: Whether it was a look: at parts of the clip, or with another preset than the search.
         probes_expected: About how many more probes of its kind come.
     """
 

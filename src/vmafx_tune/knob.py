@@ -14,7 +14,7 @@ from vmafx_tune.frozen import frozen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["X264_PRESETS", "Knob", "Presets", "TypicalCurve"]
+__all__ = ["X264_PRESETS", "Knob", "Presets", "Scout", "SlowPreset", "TypicalCurve"]
 
 
 _LEAST_SCORE = 0.5
@@ -311,6 +311,36 @@ X264_PRESETS = (
     "placebo",
 )
 """x264's preset names, fastest first: the vocabulary that every encoder understands here."""
+
+
+@frozen
+class Scout:
+    """A preset that is much faster than another, and shows what that one will score.
+
+    Attributes:
+        preset: Its name, as the encoder has it.
+        effort: Processor time of an encode, in that of libx264's with its default preset.
+        lead: By how much its knob must be better to score the same, in values of the knob.
+    """
+
+    preset: str
+    effort: float
+    lead: float
+
+
+@frozen
+class SlowPreset:
+    """A preset that takes some times as long as another one.
+
+    Attributes:
+        name: As the encoder has it.
+        effort: As of a `Scout`.
+        scout: The other one.
+    """
+
+    name: str
+    effort: float
+    scout: Scout
 
 
 @frozen

@@ -27,6 +27,7 @@ from vmafx_tune.sampling.parts import (
 from vmafx_tune.scoring.conditions import metrics_of, parse_conditions
 from vmafx_tune.scoring.metrics import check_metric_sizes
 from vmafx_tune.search.losses import larger_than_source
+from vmafx_tune.search.prescan import LookProbers
 from vmafx_tune.search.request import SearchRequest
 from vmafx_tune.source import check_moving, display_size
 
@@ -204,10 +205,11 @@ class PreparedSource:
             strategy=self.encoding.strategy,
             chunk_frames=self.chunk_frames,
             caps=caps_among(encode.extra_args),
-            effort=row.effort,
+            effort=row.effort_of(encode),
             notes=row.notes(encode),
             conditions=self.conditions,
             has_typical_curve=row.knob.typical is not None,
+            scout=row.scout(encode),
         )
 
     def _template(self, encode: EncodeSpec) -> ProbeSpec:
@@ -259,7 +261,7 @@ class PreparedSource:
 
     def probers(
         self, rows: Sequence[EncoderRow], *, workers: int = 1, ahead: bool = False
-    ) -> tuple[Prober, Sequence[Prober]]:
+    ) -> tuple[Prober, LookProbers | None]:
         """Make what probes the source, and what shows its searches their way.
 
         Args:
@@ -270,7 +272,7 @@ class PreparedSource:
 
         Returns:
             A prober of the whole source, in chunks or not, or of its sample; and those of a
-            prescan: for cheap looks, and of the sample that is to be verified.
+            prescan.
         """
         prober = self.session.prober()
         self.session.whole = self.source if self.sample is None or self.encoding.verify else None
@@ -288,8 +290,8 @@ class PreparedSource:
             lead_in=_SAMPLE_LEAD_IN,
             workers=self.part_workers(rows, len(self.sample.segments), workers),
         )
-        looks = self.prescan(prober)
-        return (prober, (*looks, sampled)) if self.encoding.verify else (sampled, looks)
+        looks = self.prescan(prober, sampled)
+        return (prober if self.encoding.verify else sampled), looks
 
     def _ahead(self, prober: Prober, rows: Sequence[EncoderRow]) -> Prober:
         """Use what processors one search leaves idle, but for files that somebody keeps."""
@@ -331,19 +333,24 @@ class PreparedSource:
         """What this machine has for trial encodes of the source."""
         return LocalCores(self.display, self.source.pixel_format.bit_depth, self.scoring.threads)
 
-    def prescan(self, prober: Prober) -> tuple[Prober, ...]:
-        """Make a prober for cheap looks at parts of the source, with one that probes the parts.
+    def prescan(self, prober: Prober, sampled: Prober | None = None) -> LookProbers | None:
+        """Make what takes cheap looks at the source.
+
+        Args:
+            prober: Probes the whole of it, or a part.
+            sampled: Probes its sample; None where there is none.
 
         Returns:
-            None at all where looks do not pay, as on short clips, or cannot be taken.
+            None for a search that takes no looks.
         """
         if self.encoding.strategy is not SearchStrategy.INTERPOLATE:
-            return ()
+            return None
         probe_frames = None if self.sample is None else self.sample.n_sampled
         plan = look_plan(self.source.n_frames, probe_frames)
-        if plan is None or self.source.variable_frame_rate:
-            return ()
-        return (self.session.looking(prober, plan, self.source, lead_in=LOOK_LEAD_IN),)
+        parts = None
+        if plan is not None and not self.source.variable_frame_rate:
+            parts = self.session.looking(prober, plan, self.source, lead_in=LOOK_LEAD_IN)
+        return LookProbers(parts, sampled or prober, sampled if self.encoding.verify else None)
 
     def noted(self, result: AnswerT) -> AnswerT:
         """Add to an answer's notes what only its source's file tells."""

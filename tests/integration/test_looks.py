@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.cli import Outcome, run_cli, without
+from vmafx_tune.model import Resolution
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,3 +125,24 @@ def answers(document: dict[str, Any]) -> list[list[Any]]:
 
 def _facts(rows: list[dict[str, Any]], *names: str) -> list[list[Any]]:
     return [[row.get(name) for name in names] for row in rows]
+
+
+def test_a_slow_preset_is_looked_at_with_a_fast_one_and_has_the_answer_of_bisection(
+    clips: ClipFactory,
+) -> None:
+    clip = clips.moving(n_frames=60, size=Resolution(320, 180))
+    slow = ("-t", "80", "--preset", "veryslow", "--crf-lo", "20", "--crf-hi", "44")
+    looking = run("search", clip, *slow)
+    bisecting = run("search", clip, *slow, "--strategy", "bisect", "--no-cache")
+
+    assert answer(looking) == answer(bisecting)
+    assert looking.document["proven"]
+    assert 1 <= len(looks(looking)) == encodes_with(looking, "superfast") <= 3
+    assert encodes_with(looking, "veryslow") == looking.document["new_probes"]
+    assert " -preset veryslow " in looking.document["encode_command"]
+    assert encodes_with(bisecting, "superfast") == 0
+
+
+def encodes_with(outcome: Outcome, preset: str) -> int:
+    commands = [line for line in outcome.stderr.splitlines() if line.startswith("vmafx-tune: $")]
+    return sum(f" -preset {preset} " in line for line in commands)

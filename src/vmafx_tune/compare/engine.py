@@ -20,7 +20,7 @@ from vmafx_tune.search.engine import (
     search_with,
 )
 from vmafx_tune.search.estimate import estimate_with
-from vmafx_tune.search.prescan import Prescan
+from vmafx_tune.search.prescan import LookProbers, Prescan
 from vmafx_tune.search.probe_set import ProbeSet, plan_of
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def search_encoders(
     *,
     workers: int = 1,
     observe: Observer = ignore,
-    prescan: Sequence[Prober] = (),
+    prescan: LookProbers | None = None,
     estimates: bool = False,
 ) -> tuple[SearchResult, ...]:
     """Search every encoder at every target.
@@ -64,8 +64,7 @@ def search_encoders(
         prober: Makes the probes; must be thread-safe.
         workers: Encoders worked on at once.
         observe: Receives the events, from several threads.
-        prescan: Probers of parts of the source, for cheap looks with each encoder. Must
-            be thread-safe.
+        prescan: Takes cheap looks with each encoder; must be thread-safe. None for none.
         estimates: Whether answers are estimated from one probe each, or fewer.
 
     Returns:
@@ -117,12 +116,12 @@ def _run_encoder(
     search: SearchRequest,
     targets: Sequence[float],
     prober: Prober,
-    prescan_probers: Sequence[Prober],
+    look_probers: LookProbers | None,
     observe: Observer,
     find: Callable[..., SearchResult],
 ) -> tuple[SearchResult, ...]:
     probe_set = ProbeSet(search, prober, observe)
-    prescan = Prescan(search, prescan_probers, observe) if prescan_probers else None
+    prescan = Prescan(search, look_probers, observe) if look_probers else None
     observe(JobStarted(search.encoder, n_frames=search.n_frames))
     found = tuple(
         _search(search.at_target(target), probe_set, prescan, targets[position:], find)

@@ -53,7 +53,8 @@ class KeptEncodes:
         """Take the file of an encode that was measured; see `ports.KeepEncode`."""
         excerpt = spec.source.excerpt
         part = None if excerpt is None else (excerpt.first_frame, excerpt.n_frames)
-        if part in self._parts:
+        # Looks may be of the same part, with a faster preset.
+        if part in self._parts and spec.preset == self._request.template.encode.preset:
             path.replace(self._file(spec.quality, self._parts.index(part)))
 
     def see(self, event: Event) -> None:

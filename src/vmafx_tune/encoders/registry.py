@@ -17,7 +17,7 @@ import difflib
 from vmafx_tune.colours import DEFAULT_CHROMA_LOCATION
 from vmafx_tune.encoders.row import Codec, EncoderRow
 from vmafx_tune.errors import UnknownEncoderError
-from vmafx_tune.knob import X264_PRESETS, Knob, Presets, TypicalCurve
+from vmafx_tune.knob import X264_PRESETS, Knob, Presets, Scout, SlowPreset, TypicalCurve
 
 __all__ = ["EncoderRow", "all_rows", "encoder_row"]
 
@@ -29,6 +29,14 @@ _ZERO_IS_LOSSLESS = "0 is lossless."
 def _speeds(native: str, from_x264: str) -> Presets:
     """Line up an encoder's own presets with `X264_PRESETS`, both fastest first."""
     return Presets(tuple(native.split()), tuple(from_x264.split()))
+
+
+def _slow(scout: str, effort: float, **slow: tuple[float, float]) -> tuple[SlowPreset, ...]:
+    """List slow presets, each with its effort and the lead of `scout`, which has an effort too."""
+    return tuple(
+        SlowPreset(name, its_own, Scout(scout, effort, lead))
+        for name, (its_own, lead) in slow.items()
+    )
 
 
 _X264_SPEEDS = _speeds(" ".join(X264_PRESETS), " ".join(X264_PRESETS))
@@ -78,6 +86,7 @@ _X264 = EncoderRow(
     lines_per_thread=32,
     effort=1.0,
     caps=True,
+    slow_presets=_slow("superfast", 0.5, slower=(2.6, 2.6), veryslow=(4.0, 2.3)),
 )
 
 _X265 = EncoderRow(
@@ -104,6 +113,7 @@ _X265 = EncoderRow(
     lines_per_thread=64,
     effort=2.0,
     caps=True,
+    slow_presets=_slow("superfast", 1.3, slow=(4.6, 2.4), slower=(16.0, 2.8), veryslow=(32.0, 3.0)),
 )
 
 _SVT_AV1 = EncoderRow(
@@ -148,6 +158,7 @@ _SVT_AV1 = EncoderRow(
     keyframe_s=6.0,
     opening_weight=1.0,
     caps=True,
+    slow_presets=_slow("8", 1.1, **{"3": (3.2, 1.1), "2": (6.1, 3.2)}),
 )
 
 _AOM = EncoderRow(

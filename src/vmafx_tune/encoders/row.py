@@ -19,7 +19,7 @@ from vmafx_tune.media.pixel_formats import CHROMA_STEPS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from vmafx_tune.knob import Presets
+    from vmafx_tune.knob import Presets, Scout, SlowPreset
     from vmafx_tune.model import EncodeSpec, Resolution
 
 __all__ = ["Codec", "EncoderRow"]
@@ -84,6 +84,7 @@ class EncoderRow:
             None where the pictures decide.
         kind: What it runs on: `software`, or the hardware's interface.
         caps: Whether ffmpeg's `-maxrate` and `-bufsize` limit it at constant quality.
+        slow_presets: Those that looks are not taken with; see `benchmarks/fit_scouts.py`.
     """
 
     name: str
@@ -115,6 +116,7 @@ class EncoderRow:
     keyframe_s: float | None = None
     kind: str = "software"
     caps: bool = False
+    slow_presets: tuple[SlowPreset, ...] = ()
 
     @property
     def summary(self) -> str:
@@ -220,6 +222,27 @@ class EncoderRow:
         if joinable:
             options = _joined(options, self.join_templates or ())
         return options
+
+    def effort_of(self, spec: EncodeSpec) -> float:
+        """Estimate the processor time of an encode, in that of libx264 with its default preset."""
+        slow = self._slow(spec.preset)
+        return self.effort if slow is None else slow.effort
+
+    def scout(self, spec: EncodeSpec) -> Scout | None:
+        """Find the preset that looks at an encode are taken with.
+
+        Returns:
+            None where none is fast enough, or an argument of the user sets the preset.
+        """
+        names = [name for name, template in self.templates if "{preset}" in template]
+        if any(find_value(spec.extra_args, name) is not None for name in names):
+            return None
+        slow = self._slow(spec.preset)
+        return None if slow is None else slow.scout
+
+    def _slow(self, preset: str | None) -> SlowPreset | None:
+        native = self.presets.native_of(preset)
+        return next((slow for slow in self.slow_presets if slow.name == native), None)
 
     def first_field(self, spec: EncodeSpec) -> str | None:
         """Name the field that an encode codes first: `tff` or `bff`; None where it codes frames."""

@@ -14,7 +14,7 @@ from vmafx_tune.formatting import counted
 from vmafx_tune.ports import Recaller
 from vmafx_tune.results.ladder import LadderCell, LadderPoint
 from vmafx_tune.search.engine import plan_of_searches, search_with
-from vmafx_tune.search.prescan import Prescan
+from vmafx_tune.search.prescan import LookProbers, Prescan
 from vmafx_tune.search.probe_set import ProbeSet
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class SearchingSampler:
         score_at: Where renditions are scored.
         observe: Receives the events of the probes, from several threads; their job is the
             resolution.
-        prescan: Probers of parts of the source, for cheap looks at each resolution.
+        prescan: Takes cheap looks at each resolution; None for none.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class SearchingSampler:
         targets: Sequence[float] = (),
         score_at: ScoreAt = ScoreAt.DISPLAY,
         observe: Observer = ignore,
-        prescan: Sequence[Prober] = (),
+        prescan: LookProbers | None = None,
     ) -> None:
         shared = SharedCeiling(prober)
         self._targets = tuple(targets)

@@ -23,7 +23,7 @@ from vmafx_tune.sampling.estimates import is_close_enough, searched_sample
 from vmafx_tune.search.expected_curve import expected_crossing
 from vmafx_tune.search.limit import find_limit, flat_notes, why_missed
 from vmafx_tune.search.losses import losses
-from vmafx_tune.search.prescan import Prescan
+from vmafx_tune.search.prescan import LookProbers, Prescan
 from vmafx_tune.search.probe_set import ProbeSet, plan_of
 from vmafx_tune.search.state import SearchProblem, SearchState
 from vmafx_tune.search.strategy import probes_expected
@@ -59,7 +59,7 @@ def search(
     prober: Prober,
     *,
     observe: Observer = ignore,
-    prescan: Sequence[Prober] = (),
+    prescan: LookProbers | None = None,
     fallbacks: Sequence[float] = (),
     prove: bool = True,
 ) -> SearchResult:
@@ -69,8 +69,7 @@ def search(
         request: What to search.
         prober: Makes the probes.
         observe: Receives the events.
-        prescan: Probers of parts of the source, for cheap looks before the first probe; see
-            `Prescan`. None for none.
+        prescan: Takes cheap looks before the first probe, see `Prescan`; None for none.
         fallbacks: Targets to search in turn where `request.target` cannot be reached.
         prove: Whether the next worse setting is measured too. Otherwise the search ends with a
             setting that reaches the target and should be within two of the worst that does.

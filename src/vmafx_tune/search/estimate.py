@@ -13,7 +13,7 @@ from vmafx_tune.sampling.estimates import searched_sample
 from vmafx_tune.search.engine import answer_fields, circumstances, describe
 from vmafx_tune.search.losses import losses
 from vmafx_tune.search.one_probe import estimated, step_to_probe, why_unknown
-from vmafx_tune.search.prescan import Prescan
+from vmafx_tune.search.prescan import LookProbers, Prescan
 from vmafx_tune.search.probe_set import ProbeSet, ProbesLeft, plan_of
 from vmafx_tune.search.state import SearchProblem, SearchState
 
@@ -34,7 +34,7 @@ def estimate(
     prober: Prober,
     *,
     observe: Observer = ignore,
-    prescan: Sequence[Prober] = (),
+    prescan: LookProbers | None = None,
 ) -> SearchResult:
     """Estimate the cheapest setting that reaches `request.target` from one probe.
 
@@ -42,7 +42,7 @@ def estimate(
         request: What to search; one that `check_estimable` lets pass.
         prober: Makes the probe.
         observe: Receives the events.
-        prescan: Probers of parts of the source, as for `search`.
+        prescan: Takes cheap looks, as for `search`.
 
     Returns:
         The answer that is expected, and how far it may be off. It is never proven.

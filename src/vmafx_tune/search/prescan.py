@@ -16,9 +16,10 @@ from vmafx_tune.search.state import SearchState
 from vmafx_tune.search.strategy import probes_left, wished_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
     from vmafx_tune.events import Observer
+    from vmafx_tune.knob import Scout
     from vmafx_tune.model import Probe
     from vmafx_tune.ports import Prober
     from vmafx_tune.results.measurement import Sample
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from vmafx_tune.search.request import SearchRequest
     from vmafx_tune.search.state import SearchProblem
 
-__all__ = ["MOST_LOOKS", "USUAL_LOOKS", "Prescan", "next_look"]
+__all__ = ["MOST_LOOKS", "USUAL_LOOKS", "LookProbers", "Prescan", "next_look"]
 
 MOST_LOOKS = 3
 """Looks at most before a search begins; more would cost what they save."""
@@ -39,7 +40,9 @@ _NEAR_STEPS = 2.5
 _NEAR_WIDTHS = 0.5
 # Without what comes before and after them, short parts score less than in their clip: as much as
 # typical curves lose in a tenth of their width.
-_LOST_ODDS = math.exp(-0.1)
+_LOST_WIDTHS = 0.1
+# Two looks at the whole clip that take so much of a probe are worth the one that they save.
+_LARGEST_SHARE = 0.5
 
 
 def next_look(problem: SearchProblem, seen: Mapping[int, float]) -> int | None:
@@ -66,24 +69,40 @@ def next_look(problem: SearchProblem, seen: Mapping[int, float]) -> int | None:
     return wished_step(looking, state, crossing)
 
 
-def _within_clip(score: float) -> float:
-    """Estimate what short parts would score in an encode of their whole clip."""
+def _raised(score: float, widths: float) -> float:
+    """Estimate what a typical clip scores at a better step, so many widths of its curve away."""
     if not 0 < score < TYPICAL_CEILING:
         return score
-    odds = score / (TYPICAL_CEILING - score) / _LOST_ODDS
+    odds = score / (TYPICAL_CEILING - score) * math.exp(widths)
     return TYPICAL_CEILING * odds / (1 + odds)
+
+
+@dataclass(frozen=True, slots=True)
+class LookProbers:
+    """What takes the looks of a prescan; None for what there is none of.
+
+    Attributes:
+        parts: Probes parts of the source that are as few and short as may stand for the whole.
+        whole: Probes all that a search measures, for looks with a faster preset.
+        sample: Probes the sample of a request that verifies one.
+    """
+
+    parts: Prober | None = None
+    whole: Prober | None = None
+    sample: Prober | None = None
 
 
 @dataclass(slots=True)
 class _Looks:
-    """The looks at some parts of a clip.
+    """The looks at some parts of a clip, or at the whole of it with a faster preset.
 
     Attributes:
         request: What a look measures; of its frames it may score fewer than probes do.
         n_frames: Frames that a look passes.
         work: What it should take, in that of a probe's frame.
-        corrected: Makes the clip's score of that of the parts.
-        probes: What was measured, by step.
+        lost: Widths of the typical curve by which a look is low.
+        ahead: Steps by which it is better than the one that it is a look at.
+        probes: What was measured, by step of the look.
         readings: Likewise, pooled.
     """
 
@@ -91,7 +110,8 @@ class _Looks:
     request: SearchRequest
     n_frames: int
     work: float
-    corrected: Callable[[float], float]
+    lost: float = 0.0
+    ahead: int = 0
     probes: dict[int, Probe] = field(default_factory=dict)
     readings: dict[int, Reading] = field(default_factory=dict)
 
@@ -99,22 +119,26 @@ class _Looks:
         """Estimate the clip's scores, as a search for a target sees them."""
         goal = self.request.goal.scaled(self.readings)
         return {
-            step: self.corrected(goal.score(reading, target))
+            step + self.ahead: self.corrected(goal.score(reading, target))
             for step, reading in self.readings.items()
+            if step + self.ahead <= self.request.knob.last_step
         }
+
+    def corrected(self, score: float) -> float:
+        """Estimate the clip's score from that of a look."""
+        return _raised(score, self.lost) if self.lost else score
 
 
 class Prescan:
     """Looks at one encoder's curve on parts of the source, before its searches.
 
-    It looks at parts that are as few and short as may stand for the whole, and then at the sample
-    of a request that verifies one. What it sees is no part of any answer: a look that fails or
-    misleads costs time only. Not thread-safe; it goes with one `ProbeSet`.
+    It looks at a few parts, or at the whole with a faster preset, and then at the sample of a
+    request that verifies one. What it sees is no part of any answer: a look that fails or misleads
+    costs time only. Not thread-safe; it goes with one `ProbeSet`.
 
     Args:
         request: Gives the probe template, the grid and the pooling.
-        probers: Probe parts of the source for the whole of it, the fewest first; the last one
-            probes the sample of a request that verifies one.
+        probers: Take the looks.
         observe: Receives an event for each look.
         job: Name that the events carry; None for the encoder's.
     """
@@ -122,7 +146,7 @@ class Prescan:
     def __init__(
         self,
         request: SearchRequest,
-        probers: Sequence[Prober],
+        probers: LookProbers,
         observe: Observer,
         *,
         job: str | None = None,
@@ -135,10 +159,35 @@ class Prescan:
         template = replace(self._request.template, subsample=subsample)
         self._looking = replace(self._request, template=template)
         self._observe = observe
-        *few, last = probers
-        looks = [self._short_looks(prober) for prober in few]
-        self._looks = (*looks, self._sampled(last) if request.verify else self._short_looks(last))
+        self._sample = None if probers.sample is None else self._sampled(probers.sample)
+        first = self._first(probers)
+        self._looks = [looks for looks in (first, self._sample) if looks is not None]
         self._failed = False
+
+    def _first(self, probers: LookProbers) -> _Looks | None:
+        """Choose the cheaper of looks at parts and at the whole with a faster preset."""
+        found, scout = [], self._request.scout
+        if probers.parts is not None:
+            found.append(self._short_looks(probers.parts))
+        if probers.whole is not None and scout is not None:
+            looks = self._scouting(probers.whole, scout)
+            if looks.work <= _LARGEST_SHARE * self._request.work:
+                found.append(looks)
+        return min(found, key=lambda looks: looks.work, default=None)
+
+    def _scouting(self, prober: Prober, scout: Scout) -> _Looks:
+        encode = replace(self._looking.template.encode, preset=scout.preset)
+        template = replace(self._looking.template, encode=encode)
+        knob, sample = self._request.knob, self._request.sample
+        n_frames = self._request.n_frames if sample is None else sample.n_sampled
+        steps = scout.lead / knob.increment
+        ahead = round(steps)
+        lost = (steps - ahead) / knob.prior.width
+        work = self._request.look_work(
+            n_frames, template.subsample, effort=scout.effort / self._request.effort
+        )
+        looking = replace(self._looking, template=template)
+        return _Looks(prober, looking, n_frames, work, lost, ahead)
 
     def _sampled(self, prober: Prober) -> _Looks:
         sample = self._request.sample
@@ -146,7 +195,7 @@ class Prescan:
         # An earlier run that was not verified scored all frames of the sample.
         request = self._request if stored_readings(prober, self._request) else self._looking
         work = self._request.look_work(n_frames, request.template.subsample, n_parts)
-        return _Looks(prober, request, n_frames, work, lambda score: score)
+        return _Looks(prober, request, n_frames, work)
 
     def _short_looks(self, prober: Prober) -> _Looks:
         request = self._request
@@ -154,7 +203,7 @@ class Prescan:
         plan = look_plan(request.template.encode.source.n_frames, of_what)
         n_frames = request.n_frames if plan is None else plan.n_sampled
         work = request.look_work(n_frames, self._looking.template.subsample)
-        return _Looks(prober, self._looking, n_frames, work, _within_clip)
+        return _Looks(prober, self._looking, n_frames, work, _LOST_WIDTHS)
 
     def hints(self, problem: SearchProblem) -> Mapping[int, float]:
         """Look until the crossing of a search is known well enough.
@@ -186,16 +235,17 @@ class Prescan:
 
     def sample(self, target: float) -> Sample | None:
         """Tell what the sample said of a target, by its probe that is nearest to it."""
-        scores, probes = self._looks[-1].scores(target), self._looks[-1].probes
+        if self._sample is None:
+            return None
+        scores, probes = self._sample.scores(target), self._sample.probes
         nearest = min(scores, key=lambda step: abs(scores[step] - target), default=None)
-        return searched_sample(
-            self._looks[-1].request, None if nearest is None else probes[nearest]
-        )
+        return searched_sample(self._sample.request, None if nearest is None else probes[nearest])
 
     def _look_around(self, looks: _Looks, problem: SearchProblem) -> None:
         stored = stored_readings(looks.prober, looks.request) if problem.seeds else {}
         while (step := next_look(problem, looks.scores(problem.target))) is not None:
-            if problem.seeds and step not in stored:
+            step = max(0, step - looks.ahead)
+            if step in looks.readings or (problem.seeds and step not in stored):
                 break
             self._look(looks, step, problem)
 

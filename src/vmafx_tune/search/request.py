@@ -11,7 +11,7 @@ from vmafx_tune.frozen import frozen
 from vmafx_tune.search.goal import Goal
 
 if TYPE_CHECKING:
-    from vmafx_tune.knob import Knob
+    from vmafx_tune.knob import Knob, Scout
     from vmafx_tune.model import PoolMethod, ProbeSpec
     from vmafx_tune.sampling.parts import SamplePlan
     from vmafx_tune.scoring.conditions import Condition
@@ -46,6 +46,7 @@ class SearchRequest:
         notes: What an engineer should know of the encoder and this source, in sentences.
         conditions: What an answer must meet beside the target.
         has_typical_curve: Whether curves of the encoder were measured, and its knob has theirs.
+        scout: What looks are taken with; None for the search's own preset.
     """
 
     template: ProbeSpec
@@ -62,6 +63,7 @@ class SearchRequest:
     notes: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
     has_typical_curve: bool = True
+    scout: Scout | None = None
 
     @property
     def goal(self) -> Goal:
@@ -97,10 +99,19 @@ class SearchRequest:
             n_parts = ceil(self.n_frames / self.chunk_frames)
         return self.n_frames + n_parts * self._start_work
 
-    def look_work(self, n_frames: int, subsample: int, n_parts: int = 1) -> float:
-        """What a look at so many frames should take, likewise, if it scores one in some."""
+    def look_work(
+        self, n_frames: int, subsample: int, n_parts: int = 1, *, effort: float = 1.0
+    ) -> float:
+        """What a look at so many frames should take, likewise.
+
+        Args:
+            n_frames: Frames that it encodes.
+            subsample: It scores one in so many.
+            n_parts: In which it encodes them.
+            effort: Time of its encode in that of a probe's.
+        """
         scored = self.template.subsample / subsample
-        work = n_frames * (self.encode_cost + scored) / (self.encode_cost + 1)
+        work = n_frames * (effort * self.encode_cost + scored) / (self.encode_cost + 1)
         return work + n_parts * self._start_work
 
     @property

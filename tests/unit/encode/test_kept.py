@@ -99,6 +99,17 @@ def test_looks_count_for_nothing(kept: KeptEncodes) -> None:
     assert on_disk(kept) == ["20"]
 
 
+def test_looks_at_the_whole_clip_with_another_preset_replace_no_file(
+    kept: KeptEncodes, tmp_path: Path
+) -> None:
+    measure(kept, 20, 95)
+    made = tmp_path / "look.mp4"
+    made.write_text("look")
+    kept.keep(EncodeSpec(factories.source(), "libx264", 20, preset="superfast"), made)
+
+    assert on_disk(kept) == ["20"]
+
+
 def test_excerpts_of_a_sample_are_not_kept(kept: KeptEncodes, tmp_path: Path) -> None:
     part = replace(factories.source(), excerpt=cast("Any", _Part()))
     made = tmp_path / "part.mp4"

@@ -16,10 +16,11 @@ from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.model import PoolMethod
 from vmafx_tune.sampling.parts import SamplePlan, Segment
 from vmafx_tune.search.engine import search
+from vmafx_tune.search.prescan import LookProbers
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Probe, ProbeSpec
-    from vmafx_tune.ports import ProbeProgress
+    from vmafx_tune.ports import ProbeProgress, Prober
     from vmafx_tune.search.request import SearchRequest
 
 PLAN = SamplePlan((Segment(0, 10), Segment(30, 10)), 50)
@@ -53,6 +54,10 @@ class SampleProber(CurveProber):
 
 def asking(*, verify: bool, target: float = 80.0) -> SearchRequest:
     return replace(request(target=target, typical=TypicalCurve(38, 5)), sample=PLAN, verify=verify)
+
+
+def sampling(prober: Prober) -> LookProbers:
+    return LookProbers(sample=prober)
 
 
 def test_an_answer_from_a_sample_is_no_proof_and_says_how_far_it_may_be_off() -> None:
@@ -162,7 +167,7 @@ def test_verifying_gives_the_answer_of_the_whole_clip_with_the_estimate_beside_i
     alone = search(request(target=80.0), CurveProber(whole))
 
     prober = CurveProber(whole)
-    result = search(asking(verify=True), prober, prescan=[SampleProber(parts)])
+    result = search(asking(verify=True), prober, prescan=sampling(SampleProber(parts)))
 
     assert result.proven
     assert result.answer == alone.answer
@@ -178,7 +183,11 @@ def test_a_sample_leads_the_full_search_to_fewer_probes() -> None:
     alone, led = CurveProber(whole), CurveProber(whole)
 
     search(base, alone)
-    search(asking(verify=True), led, prescan=[SampleProber(lambda quality: whole(quality + 0.2))])
+    search(
+        asking(verify=True),
+        led,
+        prescan=sampling(SampleProber(lambda quality: whole(quality + 0.2))),
+    )
 
     assert len(led.asked) == 2 < len(alone.asked)
 
@@ -186,7 +195,9 @@ def test_a_sample_leads_the_full_search_to_fewer_probes() -> None:
 def test_a_sample_is_probed_for_the_first_target_and_estimates_all() -> None:
     prober, prescan = CurveProber(whole), SampleProber(parts)
 
-    results = search_encoders([asking(verify=True)], (70.0, 80.0), prober, prescan=[prescan])
+    results = search_encoders(
+        [asking(verify=True)], (70.0, 80.0), prober, prescan=sampling(prescan)
+    )
 
     assert [result.proven for result in results] == [True, True]
     assert all(result.sample and result.sample.estimate for result in results)
@@ -203,7 +214,7 @@ def test_a_sample_costs_two_probes_of_it_before_the_whole_clip() -> None:
             return 98 / (1 + math.exp((quality - middle) / width))
 
         sample = SampleProber(score)
-        search(asking(verify=True), CurveProber(score), prescan=[sample], prove=False)
+        search(asking(verify=True), CurveProber(score), prescan=sampling(sample), prove=False)
         numbers.append(len(sample.asked))
 
     assert fmean(numbers) <= 2.2
@@ -226,7 +237,10 @@ def test_a_search_without_a_proof_takes_a_sample_and_little_more_than_one_whole_
 
         prober = CurveProber(score)
         result = search(
-            asking(verify=True, target=target), prober, prescan=[SampleProber(sampled)], prove=False
+            asking(verify=True, target=target),
+            prober,
+            prescan=sampling(SampleProber(sampled)),
+            prove=False,
         )
         proven = search(request(target=target), CurveProber(score))
         assert result.ok
@@ -242,7 +256,10 @@ def test_a_search_without_a_proof_takes_a_sample_and_little_more_than_one_whole_
 
 def test_an_answer_without_a_proof_says_so() -> None:
     result = search(
-        asking(verify=True), CurveProber(whole), prescan=[SampleProber(whole)], prove=False
+        asking(verify=True),
+        CurveProber(whole),
+        prescan=sampling(SampleProber(whole)),
+        prove=False,
     )
 
     assert (result.ok, result.proven, result.converged) == (True, False, True)
@@ -254,7 +271,9 @@ def test_cheap_looks_leave_one_probe_of_the_sample_and_no_estimate() -> None:
     looks, sample = CurveProber(lambda quality: parts(quality + 1.0)), SampleProber(parts)
     prober = CurveProber(whole)
 
-    result = search(asking(verify=True), prober, prescan=[looks, sample], prove=False)
+    result = search(
+        asking(verify=True), prober, prescan=LookProbers(looks, sample=sample), prove=False
+    )
 
     assert len(sample.asked) == len(prober.asked) == 1
     assert result.sample is not None

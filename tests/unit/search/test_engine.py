@@ -21,6 +21,7 @@ from vmafx_tune.knob import Knob, TypicalCurve
 from vmafx_tune.model import Resolution
 from vmafx_tune.results.search import NonMonotone
 from vmafx_tune.search.engine import search
+from vmafx_tune.search.prescan import LookProbers
 
 if TYPE_CHECKING:
     from vmafx_tune.model import Probe, ProbeSpec
@@ -241,7 +242,7 @@ def test_events_tell_each_probe_once_and_the_end() -> None:
 def test_looks_change_the_plan_before_the_first_probe() -> None:
     events: list[Event] = []
     easy = CurveProber(lambda quality: 99 - quality / 51)
-    search(request(target=90), easy, observe=events.append, prescan=[easy])
+    search(request(target=90), easy, observe=events.append, prescan=LookProbers(easy))
     plans = [event.probes_expected for event in events if isinstance(event, JobPlanned)]
     first = next(e for e in events if isinstance(e, ProbeStarted) and not e.look)
     assert plans[0] > plans[1] == 1
