@@ -33,55 +33,51 @@ CEILING = 100.5
 
 @dataclass(frozen=True)
 class Family:
-    """One encoder's presets.
+    """A preset of one encoder, and slower ones that it may be a scout of.
 
     Attributes:
+        encoder: Its name.
         scout: The fast preset.
         values: Of its knob.
         slow: Slow presets, with values of their knob.
     """
 
+    encoder: str
     scout: str
     values: tuple[float, ...]
     slow: dict[str, tuple[float, ...]]
 
 
-FAMILIES = {
-    "libx264": Family(
-        "superfast",
-        (20, 26, 32, 38),
-        dict.fromkeys(("medium", "slow", "slower", "veryslow"), (23, 32)),
+_X264, _X265 = (23, 32), {"slower": (32,), "veryslow": (28, 37)}
+FAMILIES = (
+    Family("libx264", "superfast", (20, 26, 32, 38), {"medium": _X264, "veryslow": _X264}),
+    Family("libx264", "medium", _X264, {"slower": _X264, "veryslow": _X264}),
+    Family(
+        "libx265", "superfast", (20, 26, 32, 38), {"medium": (27, 36), "slow": (27, 36), **_X265}
     ),
-    "libx265": Family(
-        "superfast",
-        (20, 26, 32, 38),
-        {"medium": (27, 36), "slow": (27, 36), "slower": (32,), "veryslow": (28, 37)},
-    ),
-    "libsvtav1": Family(
-        "8",
-        (34, 42, 54),
-        {"4": (42, 54), "3": (42,), "2": (42, 54)},
-    ),
-}
+    Family("libx265", "slow", (27, 36), _X265),
+    Family("libsvtav1", "10", (30, 40, 48, 56), {"2": (42, 54)}),
+    Family("libsvtav1", "8", (34, 42, 54), {"4": (42, 54), "3": (42,), "2": (42, 54)}),
+)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("clips", type=Path, nargs="+")
     parser.add_argument("--tables", type=Path, required=True, help="folder of probes")
+    parser.add_argument("--efforts", action="store_true", help="time encodes of the first clip")
     options = parser.parse_args()
-    for encoder, family in FAMILIES.items():
-        sources = [_Source(clip, options.tables, encoder) for clip in options.clips]
+    for family in FAMILIES:
+        sources = [_Source(clip, options.tables, family.encoder) for clip in options.clips]
         for preset in family.slow:
-            leads = [list(source.leads(preset, family)) for source in sources]
-            each = [fmean(some) for some in leads if some]
-            effort = sources[0].encode_s(family.scout, 32) / sources[0].encode_s(preset, 32)
-            print(
-                f"{encoder} {preset} by {family.scout}: {fmean(each):.1f} better, "
-                f"{pstdev(each):.2f} off as a rule, {effort:.2f} of the time; "
-                + " ".join(f"{lead:.1f}" for lead in each),
-                flush=True,
-            )
+            leads = [source.leads(preset, family) for source in sources]
+            each = list(map(fmean, leads))
+            found = " ".join(f"{lead:.1f}" for lead in each)
+            what = f"{family.encoder} {preset} by {family.scout}"
+            print(f"{what}: lead {fmean(each):.1f}, deviation {pstdev(each):.2f}; {found}")
+            if options.efforts:
+                efforts = [sources[0].encode_s(one, 32) for one in (preset, family.scout)]
+                print(f"{what}: {efforts[0] / efforts[1]:.1f} times the effort", flush=True)
     return 0
 
 
@@ -99,8 +95,7 @@ class _Source:
         """Tell how much better the scout's knob must be, at each value of a slow preset's."""
         fast = [(value, self._odds(family.scout, value)) for value in family.values]
         for value in family.slow[preset]:
-            if (same := _value_at(self._odds(preset, value), fast)) is not None:
-                yield value - same
+            yield value - _value_at(self._odds(preset, value), fast)
 
     def encode_s(self, preset: str, value: float) -> float:
         """Measure the processor time of an encode."""
@@ -118,12 +113,13 @@ class _Source:
         return replace(self._template, encode=encode)
 
 
-def _value_at(odds: float, points: Sequence[tuple[float, float]]) -> float | None:
-    """Find where a curve has some odds, on straight lines; none where it has them nowhere."""
-    for (value, high), (next_value, low) in pairwise(points):
-        if low <= odds <= high:
-            return value + (next_value - value) * (high - odds) / (high - low)
-    return None
+def _value_at(odds: float, points: Sequence[tuple[float, float]]) -> float:
+    """Find where a curve has some odds, on straight lines that go on beyond it."""
+    lines = list(pairwise(points))
+    (value, high), (next_value, low) = next(
+        (line for line in lines if line[1][1] <= odds), lines[-1]
+    )
+    return value + (next_value - value) * (high - odds) / (high - low)
 
 
 if __name__ == "__main__":

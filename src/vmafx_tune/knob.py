@@ -330,17 +330,17 @@ class Scout:
 
 @frozen
 class SlowPreset:
-    """A preset that takes some times as long as another one.
+    """A preset that takes some times as long as others.
 
     Attributes:
         name: As the encoder has it.
         effort: As of a `Scout`.
-        scout: The other one.
+        scouts: Others, the fastest first; each is nearer to it than the one before.
     """
 
     name: str
     effort: float
-    scout: Scout
+    scouts: tuple[Scout, ...]
 
 
 @frozen

@@ -209,7 +209,7 @@ class PreparedSource:
             notes=row.notes(encode),
             conditions=self.conditions,
             has_typical_curve=row.knob.typical is not None,
-            scout=row.scout(encode),
+            scouts=row.scouts(encode),
         )
 
     def _template(self, encode: EncodeSpec) -> ProbeSpec:

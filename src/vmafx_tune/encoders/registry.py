@@ -31,14 +31,6 @@ def _speeds(native: str, from_x264: str) -> Presets:
     return Presets(tuple(native.split()), tuple(from_x264.split()))
 
 
-def _slow(scout: str, effort: float, **slow: tuple[float, float]) -> tuple[SlowPreset, ...]:
-    """List slow presets, each with its effort and the lead of `scout`, which has an effort too."""
-    return tuple(
-        SlowPreset(name, its_own, Scout(scout, effort, lead))
-        for name, (its_own, lead) in slow.items()
-    )
-
-
 _X264_SPEEDS = _speeds(" ".join(X264_PRESETS), " ".join(X264_PRESETS))
 
 _FIXED_GOP = (("g", "{gop}"), ("keyint_min", "{gop}"))
@@ -86,7 +78,11 @@ _X264 = EncoderRow(
     lines_per_thread=32,
     effort=1.0,
     caps=True,
-    slow_presets=_slow("superfast", 0.5, slower=(2.6, 2.6), veryslow=(4.0, 2.3)),
+    # By `benchmarks/fit_scouts.py`, like those of the other rows.
+    slow_presets=(
+        SlowPreset("slower", 2.6, (Scout("medium", 1.0, lead=0.4),)),
+        SlowPreset("veryslow", 4.0, (Scout("medium", 1.0, lead=0.1),)),
+    ),
 )
 
 _X265 = EncoderRow(
@@ -113,7 +109,15 @@ _X265 = EncoderRow(
     lines_per_thread=64,
     effort=2.0,
     caps=True,
-    slow_presets=_slow("superfast", 1.3, slow=(4.6, 2.4), slower=(16.0, 2.8), veryslow=(32.0, 3.0)),
+    slow_presets=(
+        SlowPreset("slow", 4.6, (Scout("superfast", 1.3, lead=2.4),)),
+        SlowPreset(
+            "slower", 16.0, (Scout("superfast", 1.3, lead=2.8), Scout("slow", 4.6, lead=0.3))
+        ),
+        SlowPreset(
+            "veryslow", 32.0, (Scout("superfast", 1.3, lead=3.0), Scout("slow", 4.6, lead=0.5))
+        ),
+    ),
 )
 
 _SVT_AV1 = EncoderRow(
@@ -158,7 +162,10 @@ _SVT_AV1 = EncoderRow(
     keyframe_s=6.0,
     opening_weight=1.0,
     caps=True,
-    slow_presets=_slow("8", 1.1, **{"3": (3.2, 1.1), "2": (6.1, 3.2)}),
+    slow_presets=(
+        SlowPreset("3", 3.2, (Scout("8", 1.1, lead=1.1),)),
+        SlowPreset("2", 6.1, (Scout("8", 1.1, lead=3.2),)),
+    ),
 )
 
 _AOM = EncoderRow(

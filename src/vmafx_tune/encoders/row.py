@@ -228,17 +228,17 @@ class EncoderRow:
         slow = self._slow(spec.preset)
         return self.effort if slow is None else slow.effort
 
-    def scout(self, spec: EncodeSpec) -> Scout | None:
-        """Find the preset that looks at an encode are taken with.
+    def scouts(self, spec: EncodeSpec) -> tuple[Scout, ...]:
+        """Find the presets that looks at an encode are taken with, the fastest first.
 
         Returns:
-            None where none is fast enough, or an argument of the user sets the preset.
+            None at all where none is fast enough, or an argument of the user sets the preset.
         """
         names = [name for name, template in self.templates if "{preset}" in template]
         if any(find_value(spec.extra_args, name) is not None for name in names):
-            return None
+            return ()
         slow = self._slow(spec.preset)
-        return None if slow is None else slow.scout
+        return () if slow is None else slow.scouts
 
     def _slow(self, preset: str | None) -> SlowPreset | None:
         native = self.presets.native_of(preset)

@@ -43,6 +43,8 @@ _NEAR_WIDTHS = 0.5
 _LOST_WIDTHS = 0.1
 # Two looks at the whole clip that take so much of a probe are worth the one that they save.
 _LARGEST_SHARE = 0.5
+# They are better guides than parts that take so much less, above all on clips with cuts.
+_WORTH_OF_ALL = 2
 
 
 def next_look(problem: SearchProblem, seen: Mapping[int, float]) -> int | None:
@@ -160,20 +162,18 @@ class Prescan:
         self._looking = replace(self._request, template=template)
         self._observe = observe
         self._sample = None if probers.sample is None else self._sampled(probers.sample)
-        first = self._first(probers)
-        self._looks = [looks for looks in (first, self._sample) if looks is not None]
+        self._looks = self._first(probers)
+        if self._sample is not None:
+            self._looks.append(self._sample)
         self._failed = False
 
-    def _first(self, probers: LookProbers) -> _Looks | None:
-        """Choose the cheaper of looks at parts and at the whole with a faster preset."""
-        found, scout = [], self._request.scout
-        if probers.parts is not None:
-            found.append(self._short_looks(probers.parts))
-        if probers.whole is not None and scout is not None:
-            looks = self._scouting(probers.whole, scout)
-            if looks.work <= _LARGEST_SHARE * self._request.work:
-                found.append(looks)
-        return min(found, key=lambda looks: looks.work, default=None)
+    def _first(self, probers: LookProbers) -> list[_Looks]:
+        """Choose between looks at parts and at the whole with faster presets."""
+        parts = [] if probers.parts is None else [self._short_looks(probers.parts)]
+        scouts = () if probers.whole is None else self._request.scouts
+        whole = [self._scouting(probers.whole, scout) for scout in scouts]
+        most = _WORTH_OF_ALL * parts[0].work if parts else _LARGEST_SHARE * self._request.work
+        return whole if whole and whole[-1].work <= most else parts
 
     def _scouting(self, prober: Prober, scout: Scout) -> _Looks:
         encode = replace(self._looking.template.encode, preset=scout.preset)
@@ -215,7 +215,7 @@ class Prescan:
             problem: The search, without hints.
 
         Returns:
-            Scores of all looks so far at the sample, or else at the few parts, by step.
+            Scores of all looks so far of the last kind that was taken, by step.
 
         Raises:
             CancelledError: The work was cancelled.

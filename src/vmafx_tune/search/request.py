@@ -46,7 +46,7 @@ class SearchRequest:
         notes: What an engineer should know of the encoder and this source, in sentences.
         conditions: What an answer must meet beside the target.
         has_typical_curve: Whether curves of the encoder were measured, and its knob has theirs.
-        scout: What looks are taken with; None for the search's own preset.
+        scouts: Presets that looks are taken with, the fastest first; none for its own preset.
     """
 
     template: ProbeSpec
@@ -63,7 +63,7 @@ class SearchRequest:
     notes: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
     has_typical_curve: bool = True
-    scout: Scout | None = None
+    scouts: tuple[Scout, ...] = ()
 
     @property
     def goal(self) -> Goal:

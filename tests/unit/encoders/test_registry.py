@@ -270,29 +270,31 @@ def test_a_quality_in_an_encoders_lossless_mode_is_refused_with_that_reason(
 
 def test_a_slow_preset_has_a_scout_by_any_of_its_names() -> None:
     row = encoder_row("libsvtav1")
-    scout = row.scout(make_spec(row.name, preset="2"))
+    scouts = row.scouts(make_spec(row.name, preset="2"))
 
-    assert scout is not None
-    assert row.scout(make_spec(row.name, preset="veryslow")) == scout
+    assert len(scouts) == 1
+    assert row.scouts(make_spec(row.name, preset="veryslow")) == scouts
     assert row.effort_of(make_spec(row.name, preset="2")) > row.effort
 
 
 def test_a_preset_that_is_no_slow_one_has_no_scout_and_the_usual_effort() -> None:
     row = encoder_row("libx264")
 
-    assert row.scout(make_spec(row.name)) is None
+    assert row.scouts(make_spec(row.name)) == ()
     assert row.effort_of(make_spec(row.name, preset="veryfast")) == row.effort
 
 
 def test_a_preset_among_the_users_arguments_has_no_scout() -> None:
     spec = make_spec("libx264", preset="veryslow", extra_args=("-preset", "medium"))
 
-    assert encoder_row("libx264").scout(spec) is None
+    assert encoder_row("libx264").scouts(spec) == ()
 
 
 @ROWS
 def test_slow_presets_and_their_scouts_are_presets_of_the_encoder(row: EncoderRow) -> None:
     native = row.presets.native
     for slow in row.slow_presets:
-        assert native.index(slow.scout.preset) < native.index(slow.name)
-        assert slow.scout.effort < slow.effort
+        order = [native.index(scout.preset) for scout in slow.scouts]
+        efforts = [scout.effort for scout in slow.scouts]
+        assert [*order, native.index(slow.name)] == sorted({*order, native.index(slow.name)})
+        assert [*efforts, slow.effort] == sorted({*efforts, slow.effort})

@@ -266,7 +266,7 @@ def test_the_silent_observer_hears_of_looks_too() -> None:
 
 def scouting(lead: float = 2.4) -> SearchRequest:
     """A search with a preset that takes twenty times as long as another one."""
-    return replace(asking(), effort=20.0, scout=Scout("superfast", 1.0, lead))
+    return replace(asking(), effort=20.0, scouts=(Scout("superfast", 1.0, lead),))
 
 
 def by_preset(vmaf_of: Callable[[float], float], lead: float) -> PresetProber:
@@ -295,6 +295,24 @@ def test_a_slow_preset_is_looked_at_with_a_fast_one_and_proven_with_its_own(lead
     assert result.proven
     assert len(prober.asked) == 2
     assert 1 <= len(scout.asked) <= 2
+
+
+def test_a_scout_that_is_nearer_to_a_preset_goes_where_the_fastest_one_leads() -> None:
+    asked = replace(scouting(), scouts=(Scout("ultrafast", 0.5, 7), Scout("superfast", 2.0, 0.5)))
+    presets: list[str | None] = []
+
+    class Noting(CurveProber):
+        def probe(self, spec: ProbeSpec, **more: object) -> Probe:
+            presets.append(spec.encode.preset)
+            return super().probe(spec)
+
+    # The first one is two steps off here.
+    scout = Noting(lambda quality: whole(quality + (9 if presets[-1] == "ultrafast" else 0.5)))
+    prober = CurveProber(whole)
+    search(asked, prober, prescan=LookProbers(whole=scout))
+
+    assert presets == ["ultrafast", "ultrafast", "superfast"]
+    assert len(prober.asked) == 2
 
 
 @pytest.mark.parametrize(("n_frames", "n_looked_at"), [(300, 300), (100_000, 72)])
