@@ -72,9 +72,9 @@ def main() -> int:
         for preset in family.slow:
             leads = [source.leads(preset, family) for source in sources]
             each = list(map(fmean, leads))
-            found = " ".join(f"{lead:.1f}" for lead in each)
+            found = " ".join(f"{lead:.2f}" for lead in each)
             what = f"{family.encoder} {preset} by {family.scout}"
-            print(f"{what}: lead {fmean(each):.1f}, deviation {pstdev(each):.2f}; {found}")
+            print(f"{what}: lead {fmean(each):.2f}, deviation {pstdev(each):.2f}; {found}")
             if options.efforts:
                 efforts = [sources[0].encode_s(one, 32) for one in (preset, family.scout)]
                 print(f"{what}: {efforts[0] / efforts[1]:.1f} times the effort", flush=True)
@@ -88,14 +88,19 @@ class _Source:
         self._session = Session(ToolOptions(cache=False))
         source = self._session.reader.source(clip)
         prepared = PreparedSource.prepare(source, EncodingOptions(), None, self._session)
-        self._template = prepared.request(row_of(encoder), 90).template
+        request = prepared.request(row_of(encoder), 90)
+        self._template, self._knob = request.template, request.knob
         self._prober: Prober = TableProber(self._session.prober(), tables / f"{clip.stem}.json")
 
     def leads(self, preset: str, family: Family) -> Iterator[float]:
         """Tell how much better the scout's knob must be, at each value of a slow preset's."""
         fast = [(value, self._odds(family.scout, value)) for value in family.values]
         for value in family.slow[preset]:
-            yield value - _value_at(self._odds(preset, value), fast)
+            same = _value_at(self._odds(preset, value), fast)
+            yield self._widths(value) - self._widths(same)
+
+    def _widths(self, value: float) -> float:
+        return self._knob.scale.widths(self._knob.position_of(value))
 
     def encode_s(self, preset: str, value: float) -> float:
         """Measure the processor time of an encode."""

@@ -320,7 +320,7 @@ class Scout:
     Attributes:
         preset: Its name, as the encoder has it.
         effort: Processor time of an encode, in that of libx264's with its default preset.
-        lead: By how much its knob must be better to score the same, in values of the knob.
+        lead: By how much its knob must be better to score the same, in widths of the knob's scale.
     """
 
     preset: str

@@ -80,8 +80,8 @@ _X264 = EncoderRow(
     caps=True,
     # By `benchmarks/fit_scouts.py`, like those of the other rows.
     slow_presets=(
-        SlowPreset("slower", 2.6, (Scout("medium", 1.0, lead=0.4),)),
-        SlowPreset("veryslow", 4.0, (Scout("medium", 1.0, lead=0.1),)),
+        SlowPreset("slower", 2.6, (Scout("medium", 1.0, lead=0.07),)),
+        SlowPreset("veryslow", 4.0, (Scout("medium", 1.0, lead=0.02),)),
     ),
 )
 
@@ -110,12 +110,12 @@ _X265 = EncoderRow(
     effort=2.0,
     caps=True,
     slow_presets=(
-        SlowPreset("slow", 4.6, (Scout("superfast", 1.3, lead=2.4),)),
+        SlowPreset("slow", 4.6, (Scout("superfast", 1.3, lead=0.47),)),
         SlowPreset(
-            "slower", 16.0, (Scout("superfast", 1.3, lead=2.8), Scout("slow", 4.6, lead=0.3))
+            "slower", 16.0, (Scout("superfast", 1.3, lead=0.54), Scout("slow", 4.6, lead=0.05))
         ),
         SlowPreset(
-            "veryslow", 32.0, (Scout("superfast", 1.3, lead=3.0), Scout("slow", 4.6, lead=0.5))
+            "veryslow", 32.0, (Scout("superfast", 1.3, lead=0.57), Scout("slow", 4.6, lead=0.10))
         ),
     ),
 )
@@ -163,8 +163,8 @@ _SVT_AV1 = EncoderRow(
     opening_weight=1.0,
     caps=True,
     slow_presets=(
-        SlowPreset("3", 3.2, (Scout("8", 1.1, lead=1.1),)),
-        SlowPreset("2", 6.1, (Scout("8", 1.1, lead=3.2),)),
+        SlowPreset("3", 3.2, (Scout("8", 1.1, lead=0.12),)),
+        SlowPreset("2", 6.1, (Scout("8", 1.1, lead=0.29),)),
     ),
 )
 

@@ -73,7 +73,7 @@ def next_look(problem: SearchProblem, seen: Mapping[int, float]) -> int | None:
 
 def _raised(score: float, widths: float) -> float:
     """Estimate what a typical clip scores at a better step, so many widths of its curve away."""
-    if not 0 < score < TYPICAL_CEILING:
+    if not widths or not 0 < score < TYPICAL_CEILING:
         return score
     odds = score / (TYPICAL_CEILING - score) * math.exp(widths)
     return TYPICAL_CEILING * odds / (1 + odds)
@@ -103,7 +103,7 @@ class _Looks:
         n_frames: Frames that a look passes.
         work: What it should take, in that of a probe's frame.
         lost: Widths of the typical curve by which a look is low.
-        ahead: Steps by which it is better than the one that it is a look at.
+        lead: Widths of the knob's scale by which a look is at a better step than what it shows.
         probes: What was measured, by step of the look.
         readings: Likewise, pooled.
     """
@@ -113,7 +113,7 @@ class _Looks:
     n_frames: int
     work: float
     lost: float = 0.0
-    ahead: int = 0
+    lead: float = 0.0
     probes: dict[int, Probe] = field(default_factory=dict)
     readings: dict[int, Reading] = field(default_factory=dict)
 
@@ -121,14 +121,27 @@ class _Looks:
         """Estimate the clip's scores, as a search for a target sees them."""
         goal = self.request.goal.scaled(self.readings)
         return {
-            step + self.ahead: self.corrected(goal.score(reading, target))
+            self._shown_by(step): self.corrected(step, goal.score(reading, target))
             for step, reading in self.readings.items()
-            if step + self.ahead <= self.request.knob.last_step
         }
 
-    def corrected(self, score: float) -> float:
-        """Estimate the clip's score from that of a look."""
-        return _raised(score, self.lost) if self.lost else score
+    def corrected(self, step: int, score: float) -> float:
+        """Estimate what the clip scores at the step that a look shows, from the look's score."""
+        scale = self.request.knob.scale
+        left = self.lead + scale.widths(step) - scale.widths(self._shown_by(step))
+        return _raised(score, self.lost + left)
+
+    def step_for(self, shown: int) -> int:
+        """Choose the step of a look that shows another step."""
+        return self._moved(shown, -self.lead)
+
+    def _shown_by(self, step: int) -> int:
+        return self._moved(step, self.lead)
+
+    def _moved(self, step: int, widths: float) -> int:
+        knob = self.request.knob
+        place = knob.scale.place(knob.scale.widths(step) + widths)
+        return min(max(round(place), 0), knob.last_step)
 
 
 class Prescan:
@@ -178,16 +191,13 @@ class Prescan:
     def _scouting(self, prober: Prober, scout: Scout) -> _Looks:
         encode = replace(self._looking.template.encode, preset=scout.preset)
         template = replace(self._looking.template, encode=encode)
-        knob, sample = self._request.knob, self._request.sample
+        sample = self._request.sample
         n_frames = self._request.n_frames if sample is None else sample.n_sampled
-        steps = scout.lead / knob.increment
-        ahead = round(steps)
-        lost = (steps - ahead) / knob.prior.width
         work = self._request.look_work(
             n_frames, template.subsample, effort=scout.effort / self._request.effort
         )
         looking = replace(self._looking, template=template)
-        return _Looks(prober, looking, n_frames, work, lost, ahead)
+        return _Looks(prober, looking, n_frames, work, lead=scout.lead)
 
     def _sampled(self, prober: Prober) -> _Looks:
         sample = self._request.sample
@@ -244,7 +254,7 @@ class Prescan:
     def _look_around(self, looks: _Looks, problem: SearchProblem) -> None:
         stored = stored_readings(looks.prober, looks.request) if problem.seeds else {}
         while (step := next_look(problem, looks.scores(problem.target))) is not None:
-            step = max(0, step - looks.ahead)
+            step = looks.step_for(step)
             if step in looks.readings or (problem.seeds and step not in stored):
                 break
             self._look(looks, step, problem)
@@ -261,6 +271,6 @@ class Prescan:
             on_progress=lambda stage, frames: self._observe(FramesDone(job, stage, frames)),
         )
         reading = looks.readings[step] = self._request.goal.read(probe.scores)
-        vmaf = looks.corrected(reading.vmaf)
+        vmaf = looks.corrected(step, reading.vmaf)
         left, more = probes_left(problem), max(0, USUAL_LOOKS - number)
         self._observe(ProbeFinished(job, number, probe, vmaf, target, left, True, more))

@@ -266,7 +266,7 @@ def test_the_silent_observer_hears_of_looks_too() -> None:
 
 def scouting(lead: float = 2.4) -> SearchRequest:
     """A search with a preset that takes twenty times as long as another one."""
-    return replace(asking(), effort=20.0, scouts=(Scout("superfast", 1.0, lead),))
+    return replace(asking(), effort=20.0, scouts=(Scout("superfast", 1.0, lead / PRIOR.width),))
 
 
 def by_preset(vmaf_of: Callable[[float], float], lead: float) -> PresetProber:
@@ -298,7 +298,7 @@ def test_a_slow_preset_is_looked_at_with_a_fast_one_and_proven_with_its_own(lead
 
 
 def test_a_scout_that_is_nearer_to_a_preset_goes_where_the_fastest_one_leads() -> None:
-    asked = replace(scouting(), scouts=(Scout("ultrafast", 0.5, 7), Scout("superfast", 2.0, 0.5)))
+    asked = replace(scouting(), scouts=(Scout("ultrafast", 0.5, 1.4), Scout("superfast", 2.0, 0.1)))
     presets: list[str | None] = []
 
     class Noting(CurveProber):
