@@ -20,8 +20,8 @@ from vmafx_tune.session import Session
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from vmafx_tune.ports import Prober
     from vmafx_tune.results.search import SearchResult
+    from vmafx_tune.search.prescan import LookProbers
     from vmafx_tune.search.request import SearchRequest
 
 __all__ = ["CLIPS", "MEASURES", "SearchSavings", "searches", "searches_compared"]
@@ -134,7 +134,7 @@ def _searches(cuts: Sequence[Path], encoding: EncodingOptions) -> Iterator[_Pair
                 request = prepared.request(row_of(encoder), target)
                 yield _Pair(
                     *_searched(request, SearchStrategy.INTERPOLATE, prober, prescan),
-                    *_searched(request, SearchStrategy.BISECT, prober, ()),
+                    *_searched(request, SearchStrategy.BISECT, prober, None),
                 )
 
 
@@ -142,7 +142,7 @@ def _searched(
     request: SearchRequest,
     strategy: SearchStrategy,
     prober: MeteredProber,
-    prescan: Sequence[Prober],
+    prescan: LookProbers | None,
 ) -> tuple[SearchResult, float]:
     before_s = prober.spent_s
     result = search(replace(request, strategy=strategy), prober, prescan=prescan)
