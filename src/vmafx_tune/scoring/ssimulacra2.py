@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vmafx_tune.colours import DEFAULT_CHROMA_LOCATION
 from vmafx_tune.cpus import default_threads
 from vmafx_tune.errors import MetricUnavailableError, ScoringError
+from vmafx_tune.formatting import counted
 from vmafx_tune.media.frames import open_frames
 from vmafx_tune.media.pixel_formats import CHROMA_STEPS, SPACES
 from vmafx_tune.scoring.alignment import conversion, plan_scoring
@@ -121,8 +122,9 @@ class Ssimulacra2Scorer:
         values = comparer.compare(self._cancel, lambda frames: report((n_frames + frames) // 2))
         if len(values) != len(scores.frames):
             raise ScoringError(
-                f"SSIMULACRA2 has {len(values)} frames, but VMAF has {len(scores.frames)}. Score "
-                "with --backend libvmaf, which decodes in the same way, or leave out ssimulacra2."
+                f"SSIMULACRA2 has {counted(len(values), 'frame')}, but VMAF has "
+                f"{len(scores.frames)}. Leave out ssimulacra2, or score with --backend libvmaf, "
+                "which decodes in the same way."
             )
         report(n_frames)
         return replace(scores, metrics={**scores.metrics, SSIMULACRA2: values})
