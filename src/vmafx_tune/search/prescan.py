@@ -183,8 +183,11 @@ class Prescan:
     def _first(self, probers: LookProbers) -> list[_Looks]:
         """Choose between looks at parts and at the whole with faster presets."""
         parts = [] if probers.parts is None else [self._short_looks(probers.parts)]
-        scouts = () if probers.whole is None else self._request.scouts
-        whole = [self._scouting(probers.whole, scout) for scout in scouts]
+        whole = (
+            []
+            if probers.whole is None
+            else [self._scouting(probers.whole, scout) for scout in self._request.scouts]
+        )
         most = _WORTH_OF_ALL * parts[0].work if parts else _LARGEST_SHARE * self._request.work
         return whole if whole and whole[-1].work <= most else parts
 
