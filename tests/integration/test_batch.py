@@ -366,7 +366,7 @@ class TestWhatIsRefused:
         assert "would both have the results 'a'" in refused("search", *named, cwd=films)
 
     def test_options_that_the_command_lacks(self, films: Path) -> None:
-        for line in (("search", "--max-rungs", "4"), ("encode", "--cluster", "tcp://a:1")):
+        for line in (("search", "--max-rungs", "4"), ("score", "--cluster", "tcp://a:1")):
             done = run_cli("batch", *line, "films", "-o", "out", cwd=films)
             assert done.exit_code == 2
             assert f"No such option: {line[1]}" in done.stderr

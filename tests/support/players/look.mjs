@@ -45,7 +45,13 @@ Object.assign(seen, await page.evaluate(() => {
 seen.flipped = [];
 const still = await page.$(".still button");
 if (still) {
+  // The page glides to what was chosen, and a click while it does lands beside the still.
+  await page.evaluate(() => new Promise((resolve) => {
+    const settle = (before) => setTimeout(() => scrollY === before ? resolve() : settle(scrollY), 100);
+    settle(-1);
+  }));
   await still.click();
+  await page.waitForSelector("dialog[open]");
   for (let picture = 0; picture < 3; picture += 1) {
     seen.flipped.push(await page.$eval("dialog p", (caption) => caption.textContent.split(" – ")[0]));
     await page.keyboard.press("Space");
