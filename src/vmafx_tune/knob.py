@@ -330,7 +330,7 @@ class Scout:
 
 @frozen
 class SlowPreset:
-    """A preset that takes some times as long as others.
+    """A preset that takes several times as long as others.
 
     Attributes:
         name: As the encoder has it.

@@ -239,7 +239,7 @@ def test_workers_that_would_encode_otherwise_than_this_machine_deliver_nothing(
     done = on(cluster, "encode", "-r", clip, "-t", "70", "-o", tmp_path / "film.mkv", *QUICK)
 
     assert (done.exit_code, list(tmp_path.iterdir())) == (1, [])
-    assert "this machine is not like them" in " ".join(done.stderr.split())
+    assert "this machine, which differs from them" in " ".join(done.stderr.split())
 
 
 def test_an_encode_above_the_limit_is_stopped_on_a_worker_as_it_is_here(

@@ -18,8 +18,8 @@ from tests.support.cli import command, run_cli
 from vmafx_tune.errors import ToolNotFoundError
 from vmafx_tune.media.process import ProcessRunner
 from vmafx_tune.model import Resolution
-from vmafx_tune.package.encodes import WorkFolder
 from vmafx_tune.package.packager import find_packager
+from vmafx_tune.package.work_folder import WorkFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -29,7 +29,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "ladder": "Choose the renditions of an adaptive ladder.",
         "package": "Turn saved ladders into a folder that HLS and DASH players play.",
         "score": "Score an encode against its source.",
-        "batch": "Run a command on many sources, and summarize the results.",
+        "batch": "Run a command on many sources, and summarise the results.",
         "gate": "Compare a saved result with a baseline, and fail if it is worse.",
         "report": "Make one HTML page from saved results.",
         "serve": "Run the scoring server over gRPC and HTTP.",

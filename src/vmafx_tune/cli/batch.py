@@ -206,7 +206,7 @@ class SizedRungOptions(RungOptions):
 
 
 def batch() -> None:
-    """Run a command on many sources, and summarize the results.
+    """Run a command on many sources, and summarise the results.
 
     Goes on where a source fails, and where an earlier run ended. Takes the options of the command,
     and keeps the result of each source in the folder, beside summary.json, .csv and .html.

@@ -237,7 +237,7 @@ def named_files(but: str) -> Iterator[tuple[str, str, os.stat_result]]:
 
 
 def given_besides(names: Collection[str]) -> list[str]:
-    """List the options that were typed, without those called `names`, by the alphabet."""
+    """List the options that were typed, without those called `names`, in alphabetical order."""
     given = (typed for typed in _LINE.get() if typed.given and typed.name not in names)
     return sorted(typed.label for typed in given)
 

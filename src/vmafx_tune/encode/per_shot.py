@@ -138,9 +138,9 @@ class PerShotRun:
 
     def _why_not(self, single: EncodeResult) -> str | None:
         if len(self._shots) == 1:
-            return "The source is one shot, so that it has one setting."
+            return "The source is one shot, so it has one setting."
         if not single.ok:
-            return "The target is out of reach at one setting, so that shots were not searched."
+            return "The target is out of reach at one setting, so its shots were not searched."
         return None
 
     def _with_notes(self, result: EncodeResult) -> EncodeResult:
@@ -149,7 +149,7 @@ class PerShotRun:
         if found.mode is not self._mode:
             result = _noted(
                 result,
-                f"What a shot adds to {pool.value} depends on the others, so that all shots were "
+                f"What a shot adds to {pool.value} depends on the others, so all shots were "
                 "given equal quality, as by --per-shot constant.",
             )
         if found.delivered:

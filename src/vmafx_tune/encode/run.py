@@ -189,8 +189,8 @@ def _requests(
     prepared.require(row)
     if (reason := prepared.session.probing.why_not_here(request.template.encode)) is not None:
         raise ClusterWorkersError(
-            "What workers measure is encoded here once more, to be delivered, and this machine is "
-            f"not like them: {reason}."
+            "The encode that workers measure is made again on this machine, which differs from "
+            f"them: {reason}. Run the command on a machine like theirs, or without --cluster."
         )
     prepared.require_arguments(request)
     return [request.at_target(goal) for goal in goals]

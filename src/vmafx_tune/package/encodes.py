@@ -1,23 +1,16 @@
-"""The files that a package is made of: delivery encodes with their scores, audio, subtitles.
-
-They are made in a work folder beside the package, which a run that ends early leaves behind; the
-next run takes from it what is finished.
-"""
+"""The files that a package is made of: delivery encodes with their scores, audio, subtitles."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING
 
 from vmafx_tune import shell
 from vmafx_tune.choices import PerShot
-from vmafx_tune.coding import build, plain
+from vmafx_tune.coding import plain
 from vmafx_tune.encode.streams import COPY, encoded_audio
 from vmafx_tune.encoders.availability import failure_reason
 from vmafx_tune.errors import (
@@ -29,7 +22,6 @@ from vmafx_tune.errors import (
     UnreadableSourceError,
     VmafxTuneError,
 )
-from vmafx_tune.files import locked
 from vmafx_tune.formatting import counted
 from vmafx_tune.frozen import frozen
 from vmafx_tune.media.cleanup import scratch_folder
@@ -44,21 +36,20 @@ from vmafx_tune.results.per_shot import PerShotEncode  # noqa: TC001 - notes are
 from vmafx_tune.scoring.pooling import pool_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from vmafx_tune.media.process import Completed
     from vmafx_tune.model import Caps, Source
     from vmafx_tune.options import ShotOptions
     from vmafx_tune.package.plan import AudioTrack, Rendition, TextTrack
     from vmafx_tune.package.shots import RungShots
+    from vmafx_tune.package.work_folder import WorkFolder
     from vmafx_tune.ports import FrameProgress, Scorer
     from vmafx_tune.results.ladder import LadderResult
     from vmafx_tune.session import Session
     from vmafx_tune.shots.run import PerShotAnswer
 
-__all__ = ["Delivered", "EncodeMaker", "ShotsFound", "WorkFolder"]
-
-NoteT = TypeVar("NoteT")
+__all__ = ["Delivered", "EncodeMaker", "ShotsFound"]
 
 _LOG = ("-v", "level+info", "-nostats", "-progress", "pipe:1")
 _QUIET = ("-hide_banner", "-nostdin", "-y", "-v", "level+info")
@@ -105,67 +96,6 @@ class ShotsFound:
     result: PerShotEncode | None
     video_sha256: str = ""
     why_not: str = ""
-
-
-class WorkFolder:
-    """The folder where one run makes the parts of a package; `with` holds it for this process.
-
-    Args:
-        output: The package, beside which it is.
-    """
-
-    def __init__(self, output: Path) -> None:
-        self.path = output.parent / f".{output.name}.vmafx-tune"
-        self._lock: IO[bytes] | None = None
-
-    def __enter__(self) -> Self:
-        """Make it, unless an earlier run has left it.
-
-        Raises:
-            OutputError: It cannot be made, or another process works in it.
-        """
-        try:
-            self.path.mkdir(exist_ok=True)
-            self._lock = locked(self.path / "lock", create=True)
-        except OSError as error:
-            raise OutputError(
-                f"The work folder '{self.path}' cannot be made: {error.strerror or error}."
-            ) from error
-        if self._lock is None:
-            raise OutputError(
-                f"Another run is making this package, in '{self.path}'. Wait until it has ended."
-            )
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Leave what is finished for the next run; nothing is left where nothing is."""
-        if self._lock is not None:
-            self._lock.close()
-        with suppress(OSError):
-            if {entry.name for entry in self.path.iterdir()} == {"lock"}:
-                shutil.rmtree(self.path)
-
-    def remove(self) -> None:
-        """Remove it: the package is done."""
-        shutil.rmtree(self.path, ignore_errors=True)
-
-    def file(self, key: str, suffix: str) -> Path:
-        """Name a file by what it is made of."""
-        return self.path / f"{key}{suffix}"
-
-    def note(self, key: str, kind: type[NoteT]) -> NoteT | None:
-        """Read what is kept beside an encode; None where there is nothing, or it is damaged."""
-        try:
-            text = self.file(key, ".json").read_text(encoding="utf-8")
-            return build(kind, json.loads(text))
-        except (OSError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError):
-            return None
-
-    def keep(self, key: str, note: object) -> None:
-        """Write what is to be kept beside an encode."""
-        partial = self.file(key, ".json.part")
-        partial.write_text(json.dumps(plain(note)), encoding="utf-8")
-        partial.replace(self.file(key, ".json"))
 
 
 class EncodeMaker:
@@ -253,11 +183,11 @@ class EncodeMaker:
             with scratch_folder(self._work.path) as folder:
                 size_bytes = measure_packets(single.path).size_bytes
                 try:
-                    mode = PerShot(how.per_shot)
-                    answer = search.run(mode, target, size_bytes, folder)
+                    answer = search.run(PerShot(how.per_shot), target, size_bytes, folder)
                     found = self._found(rendition, single, answer, path)
                 except (MediaError, ToolError) as error:
-                    found = ShotsFound(None, why_not=str(error))
+                    # Not kept: another run may be luckier.
+                    return replace(single, shots=ShotsFound(None, why_not=str(error)))
             self._work.keep(key, found)
         if found.result is None or found.why_not:
             return replace(single, shots=found)
@@ -459,13 +389,3 @@ def _lack(path: Path, caps: Caps) -> float:
     """Find how many bits the buffer of a cap lacks at worst while an encode plays."""
     packets = measure_packets(path)
     return caps.lack_bits(packets.sizes_bytes, packets.durations_s)
-
-
-def folder_size(folder: Path) -> int:
-    """Add up the sizes of all files in a folder."""
-    return sum(path.stat().st_size for path in _files(folder))
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for place, _, names in os.walk(folder):
-        yield from (Path(place, name) for name in names)

@@ -12,7 +12,6 @@ from vmafx_tune.frozen import frozen
 from vmafx_tune.manifests.variant import VideoRange
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.media.output_file import publish
-from vmafx_tune.package.encodes import folder_size
 from vmafx_tune.package.manifests import (
     AudioFacts,
     VideoFacts,
@@ -118,7 +117,7 @@ def write_package(
         complete_dash(folder, video, audio)
         if options.player:
             write_player(folder, made.source.path.stem, video)
-        size_bytes = folder_size(folder)
+        size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         _put(folder, path)
     return _result(made, packager, path, video, audio, size_bytes, session)
 

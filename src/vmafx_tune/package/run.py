@@ -28,7 +28,7 @@ from vmafx_tune.media.output_file import check_parent
 from vmafx_tune.media.packets import segment_length
 from vmafx_tune.media.streams import source_contents
 from vmafx_tune.options import CapOptions, PackageOptions, SourceOptions
-from vmafx_tune.package.encodes import EncodeMaker, WorkFolder
+from vmafx_tune.package.encodes import EncodeMaker
 from vmafx_tune.package.folder import Made, Plan, write_package
 from vmafx_tune.package.packager import (
     CODECS,
@@ -45,6 +45,7 @@ from vmafx_tune.package.plan import (
 )
 from vmafx_tune.package.player import check_player
 from vmafx_tune.package.shots import RungShots, check_ladder
+from vmafx_tune.package.work_folder import WorkFolder
 from vmafx_tune.parsing import cap_factors, is_url, parse_arguments
 from vmafx_tune.prepared_source import row_of
 from vmafx_tune.results.encode import DroppedStream
@@ -270,7 +271,7 @@ def _shot_searches(
     frames = int(plan.segment_s * plan.frame_rate)
     shots = find_shots(source, options.min_shot_s, session, segment_frames=frames)
     if len(shots) == 1:
-        session.warn("The source is one shot and one segment, so that each rung has one setting.")
+        session.warn("The source is one shot and one segment, so each rung has one setting.")
         return {}
     of_rung = {id(rung): ladder for ladder in ladders for rung in ladder.renditions}
     searches = {

@@ -81,7 +81,7 @@ def _raised(score: float, widths: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class LookProbers:
-    """What takes the looks of a prescan; None for what there is none of.
+    """The probers that take the looks of a prescan, each None where there is none.
 
     Attributes:
         parts: Probes parts of the source that are as few and short as may stand for the whole.
