@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vmafx_tune.media.pyav import lenient_tags
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -105,7 +107,7 @@ def _complains(path: Path) -> bool:
     import av
 
     try:
-        with av.open(str(path), metadata_errors="replace") as container:
+        with av.open(str(path), **lenient_tags()) as container:
             stream = container.streams.video[0]
             stream.codec_context.thread_count = 1
             started = False

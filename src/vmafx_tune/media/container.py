@@ -7,15 +7,16 @@ import re
 import stat
 import zlib
 from contextlib import contextmanager
-from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.frozen import frozen
 from vmafx_tune.media.inputs import GRAIN_LEFT_OUT, file_url, input_guard
+from vmafx_tune.media.pyav import lenient_tags, to_fraction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from fractions import Fraction
     from pathlib import Path
 
     from av import FFmpegError
@@ -30,7 +31,6 @@ __all__ = [
     "Video",
     "check_file",
     "has_valid_checksums",
-    "lenient_tags",
     "open_source",
     "open_video",
 ]
@@ -103,6 +103,11 @@ class Video:
     index: int = 0
     n_streams: int = 1
 
+    @property
+    def tick_s(self) -> Fraction | None:
+        """What the stream's times are counted in; None where that is not stated."""
+        return to_fraction(self.stream.time_base)
+
     def packets(self) -> Iterator[Packet[VideoStream]]:
         """Read the packets of the stream; the last one is empty and makes a decoder flush.
 
@@ -169,7 +174,7 @@ class Video:
         """Frame rates that the container and the codec state, the most trustworthy first."""
         stream = self.stream
         rates = (stream.average_rate, stream.guessed_rate, stream.base_rate)
-        return [Fraction(rate) for rate in rates if rate]
+        return [rate for rate in map(to_fraction, rates) if rate is not None]
 
 
 def check_file(path: Path) -> bytes:
@@ -287,13 +292,6 @@ def open_source(source: Source) -> Iterator[Video]:
         source.path, source.raw, source.stream, without_grain=source.without_grain
     ) as video:
         yield video
-
-
-def lenient_tags() -> dict[str, Any]:
-    """Keep PyAV from refusing a file for a title that is not UTF-8; from 19 on it never does."""
-    import av
-
-    return {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
 
 
 def _raw_options(raw: RawFormat) -> dict[str, str]:

@@ -143,7 +143,7 @@ def _damage(source: Source, index: int, time_s: float | None, errors: Sequence[s
 
 
 def _time_s(video: Video, frame: VideoFrame) -> float | None:
-    if frame.pts is None or frame.time_base is None:
+    if frame.pts is None or not frame.time_base:
         return None
     return float((frame.pts - (video.stream.start_time or 0)) * frame.time_base)
 

@@ -209,7 +209,7 @@ def _seek(video: Video, start_s: Fraction, frame_s: Fraction) -> None:
         return
     # Half a frame would be enough, if all containers sought by times of presentation.
     offset_s = max(start_s - _REORDERING_S, Fraction(0))
-    tick_s = video.stream.time_base or Fraction(1)
+    tick_s = video.tick_s or Fraction(1)
     video.container.seek(int(offset_s / tick_s), stream=video.stream)
 
 
@@ -260,7 +260,7 @@ def _find_places(video: Video, source: Source) -> _Places:
     if _names(video) & _CALCULATED:
         return _Places(frames=None)
     packets = _survey(video) if _names(video) & (_INDEXED | _TRIED) else None
-    tick_s = video.stream.time_base
+    tick_s = video.tick_s
     if packets is None or tick_s is None or not _is_even(packets.ticks, tick_s, source):
         return _Places(by_container=not _names(video) & _INDEXED)
     start_s = packets.ticks[0] * tick_s - _container_start_s(video)
@@ -287,7 +287,7 @@ class _Trial:
         # ffmpeg subtracts where it finds that frames are reordered, and has to find so rightly.
         if _reorders(video) != any(presented != decoded for presented, decoded in survey.order):
             return
-        frame_s, tick_s = 1 / source.frame_rate, video.stream.time_base or Fraction(1)
+        frame_s, tick_s = 1 / source.frame_rate, video.tick_s or Fraction(1)
         back_s = frame_s / 2 + _subtracted_s(video)
         self._only_keyframes = len(survey.places) == len(survey.ticks)
         first_s, places = survey.ticks[0] * tick_s, frozenset(survey.places)

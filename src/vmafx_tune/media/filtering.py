@@ -270,7 +270,7 @@ def _layout(frame: VideoFrame) -> tuple[int, int, str, int, int]:
 
 
 def _start_ticks(video: Video) -> int:
-    tick_s = video.stream.time_base
+    tick_s = video.tick_s
     if tick_s is None:
         return 0
     return round(Fraction(video.container.start_time or 0, 1_000_000) / tick_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from dataclasses import replace
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.formatting import counted
@@ -27,6 +27,7 @@ from vmafx_tune.media.pixel_formats import (
     pixel_format,
     rotation_deg,
 )
+from vmafx_tune.media.pyav import side_data_kinds, to_fraction
 from vmafx_tune.media.timing import (
     Timing,
     codes_fields,
@@ -37,10 +38,9 @@ from vmafx_tune.media.timing import (
 from vmafx_tune.model import Damage, Resolution, Source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from av.sidedata.sidedata import SideData
     from av.video.frame import VideoFrame
 
     from vmafx_tune.media.container import Video
@@ -234,7 +234,7 @@ def _describe(video: Video, frame: VideoFrame) -> Source:
     stream = video.stream
     context = stream.codec_context
     turn_deg = rotation_deg(frame, video.path)
-    shape = stream.sample_aspect_ratio or Fraction(1)
+    shape = to_fraction(stream.sample_aspect_ratio) or Fraction(1)
     size = Resolution(frame.width, frame.height)
     if turn_deg in {90, 270}:
         shape, size = 1 / shape, Resolution(size.height, size.width)
@@ -261,14 +261,8 @@ def _describe(video: Video, frame: VideoFrame) -> Source:
 
 
 def _hdr_metadata(frame: VideoFrame) -> tuple[str, ...]:
-    found = _side_data(frame)
+    found = side_data_kinds(frame)
     return tuple(name for name, kinds in _HDR_METADATA.items() if kinds & found)
-
-
-def _side_data(frame: VideoFrame) -> set[str]:
-    # PyAV iterates over the data and not, as its types say, over keys.
-    side_data = cast("Iterable[SideData]", frame.side_data)
-    return {data.type.name for data in side_data}
 
 
 def leave_out_grain(encode: Source) -> Source:
@@ -287,7 +281,7 @@ def leave_out_grain(encode: Source) -> Source:
         return encode
     marked = replace(encode, without_grain=True)
     with open_source(marked) as video:
-        return marked if _FILM_GRAIN in _side_data(_first_picture(video)) else encode
+        return marked if _FILM_GRAIN in side_data_kinds(_first_picture(video)) else encode
 
 
 def _quick_timing(video: Video, source: Source) -> Timing | None:

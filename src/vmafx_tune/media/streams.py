@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import UnreadableSourceError
 from vmafx_tune.frozen import frozen
-from vmafx_tune.media.container import check_file, lenient_tags, open_video
+from vmafx_tune.media.container import check_file, open_video
 from vmafx_tune.media.headers import incomplete_attachments
 from vmafx_tune.media.inputs import file_url, input_guard
+from vmafx_tune.media.pyav import lenient_tags, readable_tag
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -194,7 +195,7 @@ def _stream(stream: Any) -> Stream:
         index=stream.index,
         kind=stream.type or "data",
         codec="" if context is None else context.codec.canonical_name,
-        start_s=None if start is None or base is None else float(start * base),
+        start_s=None if start is None or not base else float(start * base),
         dispositions=tuple(each.name or "" for each in Disposition if stream.disposition & each),
         tags=_lower(stream.metadata),
         channels=getattr(context, "channels", 0) if stream.type == "audio" else 0,
@@ -202,4 +203,4 @@ def _stream(stream: Any) -> Stream:
 
 
 def _lower(tags: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in tags.items()}
+    return {name.lower(): readable_tag(value) for name, value in tags.items()}

@@ -83,7 +83,7 @@ def indexed_timing(video: Video) -> Timing | None:
         times.append(entry.timestamp)
         shown += not entry.is_discard
         end_byte = max(end_byte, entry.pos + entry.size)
-    timing = frame_timing(times, stream.time_base, video.declared_rates())
+    timing = frame_timing(times, video.tick_s, video.declared_rates())
     return None if timing.variable else replace(timing, n_frames=shown, end_byte=end_byte)
 
 
@@ -112,7 +112,7 @@ def packet_timing(video: Video) -> Timing:
         durations.append(packet.duration or 0)
         if packet.pts is not None:
             last = max(last or (packet.pts, 0), (packet.pts, packet.duration or 0))
-    tick_s, declared = video.stream.time_base, video.declared_rates()
+    tick_s, declared = video.tick_s, video.declared_rates()
     if video.stream.codec_context.codec.canonical_name == "mpeg2video":
         pulled_down = pulled_down_timing(durations, tick_s, declared)
         if pulled_down is not None:
@@ -163,7 +163,7 @@ def decoded_timing(video: Video) -> Timing:
     # Containers may state the rate of the fields, an average that is rounded among them.
     halves = sorted((rate / 2 for rate in declared), key=lambda rate: rate.denominator)
     ticks, _ = without_resets(times, times)
-    return frame_timing(ticks, video.stream.time_base, [*declared, *halves])
+    return frame_timing(ticks, video.tick_s, [*declared, *halves])
 
 
 def pulled_down_timing(
