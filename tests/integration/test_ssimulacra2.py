@@ -1,4 +1,4 @@
-"""SSIMULACRA2 against VapourSynth run by hand; `nox -s ssimulacra2` has what it needs."""
+"""SSIMULACRA2 against VapourSynth run by hand; `nox -s newer` has what it needs."""
 
 from __future__ import annotations
 
