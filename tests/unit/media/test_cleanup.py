@@ -116,7 +116,9 @@ def test_a_thread_that_still_has_a_child_when_the_process_ends_loses_it(tmp_path
     code = (
         "import pathlib, threading, time\n"
         f"threading.Thread(target=R().run, args=([{str(program)!r}],), daemon=True).start()\n"
-        f"while not pathlib.Path({str(tmp_path / 'pid')!r}).exists(): time.sleep(0.01)\n"
+        # The shell makes the file first and writes to it later.
+        f"pid = pathlib.Path({str(tmp_path / 'pid')!r})\n"
+        "while not (pid.exists() and pid.read_text()): time.sleep(0.01)\n"
         f"{telling(tmp_path, 1)}"
     )
     with parent(code) as ended:
