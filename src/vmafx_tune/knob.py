@@ -14,7 +14,16 @@ from vmafx_tune.frozen import frozen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["X264_PRESETS", "Knob", "Presets", "Scout", "SlowPreset", "TypicalCurve"]
+__all__ = [
+    "X264_PRESETS",
+    "Knob",
+    "Presets",
+    "Scout",
+    "SlowPreset",
+    "TypicalCurve",
+    "score_at",
+    "widths_at",
+]
 
 
 _LEAST_SCORE = 0.5
@@ -72,6 +81,19 @@ class TypicalCurve:
         even = ((place - midpoint) / width for place, _ in measured)
         return cls(midpoint, width, tuple(zip(even, (own for _, own in measured), strict=True)))
 
+    def moved(self, shift: float, pace: float = 1.0) -> TypicalCurve:
+        """Make the curve of clips that are unlike typical ones, whatever bends it has.
+
+        Args:
+            shift: How far their quality falls off after that of typical clips, in widths.
+            pace: How much faster it falls; above 0.
+        """
+        if not self.bends:
+            return TypicalCurve(self.midpoint + shift * self.width, self.width / pace)
+        return TypicalCurve.through(
+            *((self.midpoint + even * self.width, (own - shift) * pace) for even, own in self.bends)
+        )
+
     def widths(self, place: float) -> float:
         """Tell how far a place is from the midpoint; it may be out of the range."""
         even = (place - self.midpoint) / self.width
@@ -93,12 +115,27 @@ class TypicalCurve:
             The step, which may lie out of the range and between two; falls strictly as `score`
             rises.
         """
-        score = max(score, _LEAST_SCORE)
-        return self.place(math.log((ceiling - score) / score))
+        return self.place(widths_at(score, ceiling))
 
     def score_at(self, step: float, ceiling: float) -> float:
         """Find what a typical clip scores at a step: the inverse of `step_at`."""
-        return ceiling / (1 + math.exp(min(self.widths(step), _LARGEST_EXPONENT)))
+        return score_at(self.widths(step), ceiling)
+
+
+def widths_at(score: float, ceiling: float) -> float:
+    """Find how far from the midpoint a typical curve has a score, in widths: its odds.
+
+    Args:
+        score: In VMAF points, less than `ceiling`; what is close to 0 counts as a little more.
+        ceiling: Score that the clip approaches at its best quality.
+    """
+    score = max(score, _LEAST_SCORE)
+    return math.log((ceiling - score) / score)
+
+
+def score_at(widths: float, ceiling: float) -> float:
+    """Find the score so far from the midpoint of a typical curve: the inverse of `widths_at`."""
+    return ceiling / (1 + math.exp(min(widths, _LARGEST_EXPONENT)))
 
 
 def _along(points: Sequence[tuple[float, float]], x: float) -> float:
@@ -204,7 +241,7 @@ class Knob:
         self.check_increment(increment)
         if not (math.isfinite(lo) and math.isfinite(hi)):
             raise UsageError(f"The quality range {lo:g} to {hi:g} needs two finite ends.")
-        return replace(self, lo=lo, hi=hi, increment=increment, typical=self._typical)
+        return replace(self, lo=lo, hi=hi, increment=increment, typical=self.usual)
 
     @property
     def best(self) -> float:
@@ -219,19 +256,20 @@ class Knob:
     @property
     def prior(self) -> TypicalCurve:
         """What a typical clip scores over the steps."""
-        return self._over_steps(self._typical)
+        return self._over_steps(self.usual)
 
     @property
     def scale(self) -> TypicalCurve:
         """Likewise, for comparing what encoders make of one clip."""
-        return self._over_steps(self.like_x264 or self._typical)
+        return self._over_steps(self.like_x264 or self.usual)
 
     def _over_steps(self, curve: TypicalCurve) -> TypicalCurve:
         midpoint = self.position_of(curve.midpoint)
         return replace(curve, midpoint=midpoint, width=curve.width / self.increment)
 
     @property
-    def _typical(self) -> TypicalCurve:
+    def usual(self) -> TypicalCurve:
+        """What a typical clip scores over the values, as far as anybody knows."""
         return self.typical or TypicalCurve.across(self.best, self.worst)
 
     @property

@@ -111,20 +111,20 @@ def test_hints_are_no_measurements_and_prove_nothing(case: tuple[Curve, SearchPr
     vmaf_points(),
     st.lists(vmaf_points(), min_size=2, max_size=20),
 )
-def test_whatever_the_hints_a_higher_score_is_expected_at_a_better_step(
+def test_whatever_the_hints_a_higher_score_is_expected_at_a_better_place(
     hints: dict[int, float], target: float, scores: list[float]
 ) -> None:
     ceiling = max(*hints.values(), *scores, target, 97.0) + 1
     expected = Expectation.through(hints, prior=PRIOR, ceiling=ceiling, target=target)
 
-    steps = [expected.step_at(score) for score in sorted(scores)]
+    places = [expected.place_of(score) for score in sorted(scores)]
 
-    assert all(math.isfinite(step) for step in steps)
-    assert steps == sorted(steps, reverse=True)
+    assert all(map(math.isfinite, places))
+    assert places == sorted(places, reverse=True)
 
 
 @given(seeded_searches(shaped_curves()))
-def test_seeds_never_change_the_answer_and_never_cost_an_encode_more_than_bisection_and_two(
+def test_seeds_never_change_the_answer_and_never_cost_an_encode_more_than_bisection_and_some(
     case: tuple[Curve, SearchProblem],
 ) -> None:
     curve, problem = case

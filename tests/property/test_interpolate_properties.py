@@ -19,7 +19,7 @@ from .strategies import falling_curves, most_bisections, problems, rough_curves
 
 Curve = tuple[float, ...]
 BUDGETS = st.integers(0, 12)
-EXTRA = 2
+EXTRA = 4
 
 
 @st.composite

@@ -18,7 +18,7 @@ from .strategies import falling_curves, most_bisections, problems, rough_curves
 Curve = tuple[Measurement, ...]
 Case = tuple[Curve, SearchProblem]
 
-EXTRA = {SearchStrategy.BISECT: 0, SearchStrategy.INTERPOLATE: 2}
+EXTRA = {SearchStrategy.BISECT: 0, SearchStrategy.INTERPOLATE: 4}
 both_strategies = pytest.mark.parametrize("name", SearchStrategy)
 
 

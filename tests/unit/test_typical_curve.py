@@ -42,6 +42,15 @@ def test_a_knob_that_is_not_even_loses_more_where_it_is_steeper() -> None:
     assert BENT.widths(61.5) == pytest.approx(-0.5)
 
 
+@pytest.mark.parametrize("curve", [BENT, TypicalCurve(38.4, 4.8)])
+def test_a_curve_is_moved_and_falls_faster_in_its_own_widths(curve: TypicalCurve) -> None:
+    moved = curve.moved(0.5, 2.0)
+
+    for place in (5, 30, 50, 62):
+        assert moved.widths(place) == pytest.approx(2.0 * (curve.widths(place) - 0.5))
+        assert moved.place(moved.widths(place)) == pytest.approx(place)
+
+
 def test_a_knob_that_is_not_even_keeps_its_form_on_a_grid_of_quarters() -> None:
     knob = Knob("crf", 1, 63, 35, 0.25, typical=BENT)
 

@@ -7,14 +7,14 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from vmafx_tune.frozen import frozen
-from vmafx_tune.knob import TypicalCurve
+from vmafx_tune.knob import widths_at
 from vmafx_tune.results.search import SearchResult
 from vmafx_tune.search.expected_curve import TYPICAL_CEILING, pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from vmafx_tune.knob import Knob
+    from vmafx_tune.knob import Knob, TypicalCurve
     from vmafx_tune.results.search import Answer
 
 __all__ = ["LearnedCurves", "MeasuredCurve", "measured_curves"]
@@ -27,7 +27,7 @@ _TELLING_PROBES = 3
 _LATEST_SHARE = 0.7
 
 _Points: TypeAlias = "list[tuple[float, float]]"
-"""Places on the knob, ascending towards worse quality, and their scores; by how much they tell."""
+"""Where probes are, and where their scores are expected, in widths; by how much they tell."""
 
 
 @frozen
@@ -100,7 +100,7 @@ class LearnedCurves:
         # The probes nearest to the target tell best where the curve crosses it.
         nearest = sorted(curve.points, key=lambda point: abs(point[1] - curve.target))
         telling = [
-            (_towards_worse(knob) * quality, score)
+            (knob.prior.widths(knob.position_of(quality)), widths_at(score, TYPICAL_CEILING))
             for quality, score in nearest[:_TELLING_PROBES]
             if score < _HIGHEST
         ]
@@ -115,36 +115,20 @@ class LearnedCurves:
             files = list(self._files.get((encoder, preset, lines), ()))
         if not files:
             return None
-        knob = self._knob_of(encoder)
-        typical = _typical(knob)
-        width = typical.width / _pace(files, typical)
-        found = 0.0
+        knob, faster = self._knob_of(encoder), _pace_of(files)
+        shift = 0.0
         for index, points in enumerate(files):
-            midpoint = fmean(place - _beyond_midpoint(score, width) for place, score in points[:2])
-            found += (midpoint - found) * (_LATEST_SHARE if index else 1.0)
-        return TypicalCurve(_towards_worse(knob) * found, width)
+            own = fmean(place - expected / faster for place, expected in points[:2])
+            shift += (own - shift) * (_LATEST_SHARE if index else 1.0)
+        return knob.usual.moved(-shift if knob.higher_is_better else shift, faster)
 
 
-def _pace(files: Sequence[_Points], typical: TypicalCurve) -> float:
+def _pace_of(files: Sequence[_Points]) -> float:
     """Estimate how fast the curves of files fall next to the typical one."""
-    steps = expected = 0.0
+    own = typical = 0.0
     for points in files:
-        (place, score), (other_place, other_score) = min(points), max(points)
-        fall = _beyond_midpoint(other_score, typical.width) - _beyond_midpoint(score, typical.width)
-        if fall > 0:
-            steps += other_place - place
-            expected += fall
-    return pace(expected, steps, typical)
-
-
-def _beyond_midpoint(score: float, width: float) -> float:
-    """Find how much worse than the midpoint of a curve a setting has a score."""
-    return TypicalCurve(0.0, width).step_at(score, TYPICAL_CEILING)
-
-
-def _towards_worse(knob: Knob) -> int:
-    return -1 if knob.higher_is_better else 1
-
-
-def _typical(knob: Knob) -> TypicalCurve:
-    return knob.typical or TypicalCurve.across(knob.best, knob.worst)
+        (place, expected), (other_place, other_expected) = min(points), max(points)
+        if other_expected > expected:
+            own += other_place - place
+            typical += other_expected - expected
+    return pace(typical, own)

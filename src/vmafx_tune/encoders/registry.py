@@ -43,6 +43,13 @@ def _like_x264(*crfs: tuple[float, float]) -> TypicalCurve:
     return TypicalCurve.through(*((own, _X264_CURVE.widths(crf)) for own, crf in crfs))
 
 
+# By `benchmarks/fit_knobs.py`, on forty clips. Near the end of its range, a step takes as much
+# quality as three do elsewhere.
+_SVT_AV1_CURVE = _like_x264(
+    *((10, 9.7), (20, 14.2), (30, 18.1), (40, 23.2), (48, 27.1)),
+    *((54, 29.3), (58, 31.6), (61, 34.0), (63, 37.3)),
+)
+
 _X264 = EncoderRow(
     name="libx264",
     aliases=("x264",),
@@ -133,13 +140,8 @@ _SVT_AV1 = EncoderRow(
         default=35,
         increment=0.25,
         beyond=_ZERO_IS_LOSSLESS,
-        typical=TypicalCurve(60, 7.6),
-        # By `benchmarks/fit_knobs.py`, on forty clips. Near the end of its range, a step takes as
-        # much quality as three do elsewhere.
-        like_x264=_like_x264(
-            *((10, 9.7), (20, 14.2), (30, 18.1), (40, 23.2), (48, 27.1)),
-            *((54, 29.3), (58, 31.6), (61, 34.0), (63, 37.3)),
-        ),
+        typical=_SVT_AV1_CURVE.moved(-0.4),
+        like_x264=_SVT_AV1_CURVE,
     ),
     presets=_speeds(
         native="13 12 11 10 9 8 7 6 5 4 3 2 1 0 -1",

@@ -1,6 +1,7 @@
 """Where a curve is expected to have each score, and where it should cross the target.
 
-It has the typical shape, bent through hints.
+It has the typical shape, bent through hints. All places here are in widths of the typical curve,
+on which scale clips' curves are straight even where the knob is not.
 
 Hints are scores of part of a clip, or of the clip made smaller. Their curve has the shape of the
 whole clip's and is off by some steps, so it makes a better prior than the curve of a typical clip.
@@ -15,7 +16,7 @@ from statistics import StatisticsError, fmean, linear_regression
 from typing import TYPE_CHECKING
 
 from vmafx_tune.frozen import frozen
-from vmafx_tune.knob import TypicalCurve
+from vmafx_tune.knob import TypicalCurve, widths_at
 from vmafx_tune.search.curve import PchipCurve
 
 if TYPE_CHECKING:
@@ -70,30 +71,30 @@ class _Point:
     """A score on a scale on which curves are nearly straight.
 
     Attributes:
-        expected: Step at which this score was expected: for a hint, by the typical curve.
-        step: Step at which the clip has it.
+        expected: Place at which this score was expected: for a hint, by the typical curve.
+        place: Place at which the clip has it.
+        step: Its step.
         score: In VMAF points.
     """
 
     expected: float
+    place: float
     step: int
     score: float
 
 
 @frozen
 class Expectation:
-    """The step at which each score is expected: a scale on which the clip's curve is straight.
+    """The place at which each score is expected: a scale on which the clip's curve is straight.
 
-    Without hints this is the prior's scale. With hints it runs through them, and along the prior
-    beyond them. Whatever the hints are, a higher score is expected at a better step.
+    Without hints this is the typical curve's scale. With hints it runs through them, and along the
+    typical curve beyond them. Whatever the hints are, a higher score is expected at a better place.
 
     Attributes:
-        prior: What a typical clip scores.
         ceiling: Score that the clip approaches at its best quality; above all that was seen.
         anchors: Hints that agree with a falling curve, by ascending step.
     """
 
-    prior: TypicalCurve
     ceiling: float
     anchors: tuple[_Point, ...] = ()
 
@@ -114,15 +115,14 @@ class Expectation:
             step: score for step, score in hints.items() if tells_its_step(score, ceiling, target)
         }
         anchors = [
-            _Point(prior.step_at(score, ceiling), step, score)
+            _Point(widths_at(score, ceiling), prior.widths(step), step, score)
             for step, score in sorted((telling or hints).items())
         ]
-        goal = prior.step_at(target, ceiling)
-        return cls(prior, ceiling, _agreeing(anchors, goal))
+        return cls(ceiling, _agreeing(anchors, widths_at(target, ceiling)))
 
-    def step_at(self, score: float) -> float:
-        """Find where a score is expected: a step that may lie out of the range and between two."""
-        typical = self.prior.step_at(score, self.ceiling)
+    def place_of(self, score: float) -> float:
+        """Find where a score is expected: a place that may lie out of the range."""
+        typical = widths_at(score, self.ceiling)
         anchors = self.anchors
         if not anchors:
             return typical
@@ -130,7 +130,7 @@ class Expectation:
         if 0 < position < len(anchors):
             return _between(anchors[position - 1], anchors[position], typical)
         outwards = anchors if position == 0 else anchors[::-1]
-        return outwards[0].step + (typical - outwards[0].expected) / _pace(outwards, self.prior)
+        return _beyond(outwards, typical)
 
 
 def expected_crossing(problem: SearchProblem, state: SearchState) -> float:
@@ -143,9 +143,10 @@ def expected_crossing(problem: SearchProblem, state: SearchState) -> float:
     ceiling = _ceiling(problem, state)
     prior, target = prior_of(problem), problem.target
     expected = Expectation.through(problem.hints, prior=prior, ceiling=ceiling, target=target)
-    goal = expected.step_at(target)
+    goal = expected.place_of(target)
     points = [
-        _Point(expected.step_at(score), step, score) for step, score in sorted(state.scores.items())
+        _Point(expected.place_of(score), prior.widths(step), step, score)
+        for step, score in sorted(state.scores.items())
     ]
     # The bracket's better end may be a step that is too large, and one before it may well miss.
     passing = _chain(
@@ -153,13 +154,12 @@ def expected_crossing(problem: SearchProblem, state: SearchState) -> float:
         _same_order,
     )
     missing = _chain((p for p in points if p.step >= state.bracket.missing), _same_order)
-    if not passing and _pace(missing, prior) < _LEVELLING_OFF:
+    if not passing and _pace(missing) < _LEVELLING_OFF:
         return -1.0
     if passing and missing and _same_order(passing[0], missing[0]):
-        return _interpolated(passing, missing, goal)
-    if nearest := missing or passing:
-        return _beyond(nearest, goal, prior)
-    return goal
+        return prior.place(_interpolated(passing, missing, goal))
+    nearest = missing or passing
+    return prior.place(_beyond(nearest, goal) if nearest else goal)
 
 
 def prior_of(problem: SearchProblem) -> TypicalCurve:
@@ -188,17 +188,17 @@ def _ceiling(problem: SearchProblem, state: SearchState) -> float:
 
 def _bend(scores: Mapping[int, float], ceiling: float, prior: TypicalCurve) -> float:
     """Measure how far scores are from a straight line: a mean square, in squared steps."""
-    expected = [prior.step_at(score, ceiling) for score in scores.values()]
+    expected = [widths_at(score, ceiling) for score in scores.values()]
+    places = [prior.widths(step) for step in scores]
     try:
-        slope, start = linear_regression(expected, list(scores))
+        slope, start = linear_regression(expected, places)
     except StatisticsError:
         # All scores are the same.
         return inf
     if slope <= 0:
         return inf
-    return fmean(
-        (step - start - slope * place) ** 2 for step, place in zip(scores, expected, strict=True)
-    )
+    off = (place - start - slope * x for place, x in zip(places, expected, strict=True))
+    return fmean((prior.width * one) ** 2 for one in off)
 
 
 def typical_ceiling(target: float) -> float:
@@ -221,41 +221,39 @@ def _same_order(inner: _Point, outer: _Point) -> bool:
 
 
 def _interpolated(passing: Sequence[_Point], missing: Sequence[_Point], goal: float) -> float:
-    """Interpolate the step over the straightened score, which is monotone in both."""
+    """Interpolate the place over the straightened score, which is monotone in both."""
     points = [*reversed(passing), *missing]
-    curve = PchipCurve([point.expected for point in points], [point.step for point in points])
+    curve = PchipCurve([point.expected for point in points], [point.place for point in points])
     return curve.at(goal)
 
 
-def _beyond(outwards: Sequence[_Point], goal: float, prior: TypicalCurve) -> float:
-    """Walk from the bracket's end to the target, as expected, at the clip's pace."""
+def _beyond(outwards: Sequence[_Point], goal: float) -> float:
+    """Walk from the innermost point to where a score is, as expected, at the clip's pace."""
     end = outwards[0]
-    return end.step + (goal - end.expected) / _pace(outwards, prior)
+    return end.place + (goal - end.expected) / _pace(outwards)
 
 
-def _pace(outwards: Sequence[_Point], prior: TypicalCurve) -> float:
+def _pace(outwards: Sequence[_Point]) -> float:
     """Estimate how fast the clip's curve falls next to what is expected, at two points."""
     for near, far in pairwise(outwards[:2]):
-        return pace(far.expected - near.expected, far.step - near.step, prior)
+        return pace(far.expected - near.expected, far.place - near.place)
     return 1.0
 
 
-def pace(typical: float, steps: float, prior: TypicalCurve) -> float:
-    """Estimate how fast a curve falls next to the prior, from two of its points.
+def pace(typical: float, own: float) -> float:
+    """Estimate how fast a curve falls next to a typical one, from two of its points.
 
-    Points that are close together say little, so the prior's pace counts as much as a pair that is
+    Points that are close together say little, so the typical pace counts as much as a pair that is
     a quarter of a width apart.
 
     Args:
-        typical: How far apart a typical clip has their scores, in steps.
-        steps: How far apart they are.
-        prior: What a typical clip scores.
+        typical: How far apart a typical clip has their scores, in widths.
+        own: How far apart this one has them.
 
     Returns:
-        1 for the prior's pace, more for a steeper curve.
+        1 for the typical pace, more for a steeper curve.
     """
-    weight = _PRIOR_WEIGHT * prior.width
-    found = (abs(typical) + weight) / (abs(steps) + weight)
+    found = (abs(typical) + _PRIOR_WEIGHT) / (abs(own) + _PRIOR_WEIGHT)
     return min(max(found, GENTLEST), STEEPEST)
 
 
@@ -272,7 +270,7 @@ def tells_its_step(score: float, ceiling: float, target: float) -> bool:
 
 def _between(better: _Point, worse: _Point, typical: float) -> float:
     share = (typical - better.expected) / (worse.expected - better.expected)
-    return better.step + share * (worse.step - better.step)
+    return better.place + share * (worse.place - better.place)
 
 
 def _agreeing(anchors: Sequence[_Point], goal: float) -> tuple[_Point, ...]:
@@ -286,5 +284,5 @@ def _agreeing(anchors: Sequence[_Point], goal: float) -> tuple[_Point, ...]:
 
 
 def _plausible(inner: _Point, outer: _Point) -> bool:
-    steps = outer.step - inner.step
-    return GENTLEST <= (outer.expected - inner.expected) / steps <= STEEPEST
+    apart = outer.place - inner.place
+    return GENTLEST <= (outer.expected - inner.expected) / apart <= STEEPEST

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from vmafx_tune.frozen import frozen
+from vmafx_tune.knob import score_at, widths_at
 from vmafx_tune.scoring.conditions import Condition
 from vmafx_tune.scoring.metrics import VMAF
 from vmafx_tune.scoring.pooling import pool_scores
@@ -116,7 +117,7 @@ class Goal:
         bound = _place(condition, condition.bound)
         places = {step: _place(condition, value) for step, value in values.items()}
         near, other = sorted(places, key=lambda step: (abs(places[step] - bound), step))[:2]
-        pace = (places[near] - places[other]) / (other - near) * self.prior.width
+        pace = (places[near] - places[other]) / (self.prior.widths(other) - self.prior.widths(near))
         return min(pace, _FASTEST) if pace > _SLOWEST else 1.0
 
     def checks(self, reading: Reading, target: float) -> tuple[Check, ...]:
@@ -129,10 +130,9 @@ class Goal:
 
     def _equivalent(self, condition: Condition, value: float, pace: float, target: float) -> float:
         """Find the score that is as far from the target as a value is from its bound, in steps."""
-        ceiling, prior = typical_ceiling(target), self.prior
-        margin = prior.width * (_place(condition, value) - _place(condition, condition.bound))
-        margin /= pace
-        score = prior.score_at(prior.step_at(target, ceiling) - margin, ceiling)
+        ceiling = typical_ceiling(target)
+        margin = (_place(condition, value) - _place(condition, condition.bound)) / pace
+        score = score_at(widths_at(target, ceiling) - margin, ceiling)
         if condition.is_met_by(value):
             return max(score, target)
         return min(score, math.nextafter(target, -math.inf))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.choices import SearchStrategy
 from vmafx_tune.errors import UsageError
 from vmafx_tune.frozen import frozen
+from vmafx_tune.knob import score_at, widths_at
 from vmafx_tune.sampling.estimates import estimate_of
 from vmafx_tune.search.expected_curve import (
     expected_crossing,
@@ -172,7 +173,7 @@ def estimated(
     crossing = expected_crossing(problem, state)
     step = min(max(math.floor(crossing), 0), problem.last_step)
     nearest = min(probes, key=lambda one: (abs(one - crossing), one))
-    widths = (crossing - nearest) / prior_of(problem).width
+    widths = _apart(problem, nearest, crossing)
     known, oddity = _unlearned(request) is None, _oddity(request, probes[nearest])
     sampled = _sampled_errors(request, probes[nearest])
     off = _CROSSING.at(widths, oddity) if known else None
@@ -180,7 +181,7 @@ def estimated(
         vmaf, vmaf_error = scores[step], sampled[0]
     else:
         error = None if sampled[0] is None or not known else (_SCORE.at(widths), sampled[0])
-        vmaf, vmaf_error = _score(problem, state, step, step - crossing, error)
+        vmaf, vmaf_error = _score(problem, state, step, _apart(problem, crossing, step), error)
     bitrate_kbps, bitrate_error = _bitrate(
         problem, probes, step, oddity, sampled[1] if known else None
     )
@@ -235,20 +236,26 @@ def _score(
         problem: What is searched.
         state: What was measured: scores lie between those of better and of worse steps.
         step: One that was not measured.
-        beyond: How many steps it is beyond the crossing.
+        beyond: How far it is beyond the crossing, in widths.
         error: What it may be off in log-odds, and the probe's own score in points; None where
             nobody knows.
     """
-    prior, ceiling = prior_of(problem), typical_ceiling(problem.target)
-    place = prior.step_at(problem.target, ceiling) + beyond
-    score = prior.score_at(place, ceiling)
+    ceiling = typical_ceiling(problem.target)
+    place = widths_at(problem.target, ceiling) + beyond
+    score = score_at(place, ceiling)
     if error is None:
         return score, None
     off, sampled = error
-    low, high = (prior.score_at(place + sign * off * prior.width, ceiling) for sign in (1, -1))
+    low, high = (score_at(place + sign * off, ceiling) for sign in (1, -1))
     low = max([low, *(found - _NOISE for at, found in state.scores.items() if at > step)])
     high = min([high, *(found + _NOISE for at, found in state.scores.items() if at < step)])
     return score, math.hypot(max(score - low, high - score, _NOISE), sampled)
+
+
+def _apart(problem: SearchProblem, start: float, end: float) -> float:
+    """Measure from step to step in widths of the typical curve."""
+    prior = prior_of(problem)
+    return prior.widths(end) - prior.widths(start)
 
 
 def _oddity(request: SearchRequest, probe: Probe) -> float:
@@ -270,8 +277,7 @@ def _bitrate(
 ) -> tuple[float, float | None]:
     """Estimate the bitrate of a step from the nearest probe, and how far it may be off."""
     nearest = min(probes, key=lambda one: (abs(one - step), one))
-    widths = (step - nearest) / prior_of(problem).width
-    widths = min(max(widths, -_MOST_WIDTHS), _MOST_WIDTHS)
+    widths = min(max(_apart(problem, nearest, step), -_MOST_WIDTHS), _MOST_WIDTHS)
     bitrate_kbps = probes[nearest].bitrate_kbps * math.exp(-_FALL * widths)
     if sampled is None:
         return bitrate_kbps, None
@@ -299,11 +305,11 @@ def _step_error(
     if off is None or sampled is None:
         return None
     prior, target, ceiling = prior_of(problem), problem.target, typical_ceiling(problem.target)
-    of_sample = prior.step_at(target - sampled, ceiling) - prior.step_at(target, ceiling)
-    steps = math.hypot(off * prior.width, of_sample)
+    widths = math.hypot(off, widths_at(target - sampled, ceiling) - widths_at(target, ceiling))
+    best_place = prior.widths(crossing)
     least, most = max(state.bracket.passing, 0), state.bracket.missing - 1
     low, best, high = (
         min(max(math.floor(place), least), max(most, least))
-        for place in (crossing - steps, crossing, crossing + steps)
+        for place in map(prior.place, (best_place - widths, best_place, best_place + widths))
     )
     return max(best - low, high - best)

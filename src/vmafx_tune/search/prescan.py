@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import CancelledError, VmafxTuneError
 from vmafx_tune.events import FramesDone, ProbeFinished, ProbeStarted, Warned
+from vmafx_tune.knob import score_at, widths_at
 from vmafx_tune.sampling.estimates import searched_sample
 from vmafx_tune.sampling.parts import look_plan, look_subsample
 from vmafx_tune.search.expected_curve import TYPICAL_CEILING, expected_crossing, prior_of
@@ -75,8 +75,7 @@ def _raised(score: float, widths: float) -> float:
     """Estimate what a typical clip scores at a better step, so many widths of its curve away."""
     if not widths or not 0 < score < TYPICAL_CEILING:
         return score
-    odds = score / (TYPICAL_CEILING - score) * math.exp(widths)
-    return TYPICAL_CEILING * odds / (1 + odds)
+    return score_at(widths_at(score, TYPICAL_CEILING) - widths, TYPICAL_CEILING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ __all__ = ["next_step", "probes_expected", "probes_left", "solve", "wished_step"
 
 _NOTHING: Mapping[int, Measurement] = MappingProxyType({})
 
-_EXTRA_PROBES = 2
+_EXTRA_PROBES = 4
 _REACH = 0.5
 # Scores are not all as expected: so many times the probes come, in the middle of what is likely.
 _SURPRISES = 1.25
@@ -83,8 +83,8 @@ def next_step(problem: SearchProblem, state: SearchState) -> int:
     that, with its neighbour, proves the answer if the estimate is off by less than one step.
     Nothing but measurements narrows the bracket, so an answer means the same with both.
 
-    No search takes more than two probes above the most that bisection may need: a guess is taken if
-    bisection could still search whatever it may leave with the probes left, and moves to the
+    No search takes more than four probes above the most that bisection may need: a guess is taken
+    if bisection could still search whatever it may leave with the probes left, and moves to the
     nearest step of which that is true otherwise. Where guesses go on failing, that is the midpoint.
     """
     if problem.strategy is SearchStrategy.BISECT:
@@ -211,7 +211,7 @@ def _guess(
 
 
 def _budget(problem: SearchProblem) -> int:
-    """Count the probes that a search may make: the most that bisection may need, and two more."""
+    """Count the probes that a search may make: the most that bisection may need, and four more."""
     most = Bracket.of(problem.known, problem).n_open.bit_length()
     return max(most, min(problem.max_probes, most + _EXTRA_PROBES))
 

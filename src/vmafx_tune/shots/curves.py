@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from vmafx_tune.knob import score_at, widths_at
 from vmafx_tune.search.curve import PchipCurve
 from vmafx_tune.search.expected_curve import TYPICAL_CEILING, pace
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from vmafx_tune.knob import TypicalCurve
 
 __all__ = ["USUAL_FALL", "ShotCurve", "ShotPoint"]
+
+PlaceT = TypeVar("PlaceT", int, float)
 
 _ABOVE_HIGHEST = 1.0
 _LEAST_FALL = 0.005
@@ -73,20 +76,24 @@ class ShotCurve:
         """Return the size in bytes and the score at a step: those measured, or estimates."""
         if (point := self._points.get(step)) is not None:
             return point
-        place = _along(self._places, step, self._paces())
+        place = _along(self._places, self._prior.widths(step), self._paces())
         size = _along(self._sizes, step, self._falls())
-        return math.exp(size), self._prior.score_at(place, self._ceiling)
+        return math.exp(size), score_at(place, self._ceiling)
 
-    def _placed(self, hints: Mapping[int, float]) -> dict[int, float]:
-        """Put scores on the scale of the prior; hints are moved to what was measured."""
-        places = {s: self._prior.step_at(p.score, self._ceiling) for s, p in self._points.items()}
-        told = {s: self._prior.step_at(score, self._ceiling) for s, score in sorted(hints.items())}
+    def _placed(self, hints: Mapping[int, float]) -> dict[float, float]:
+        """Put scores and steps on the scale of the prior; hints are moved to what was measured."""
+        places = self._on_scale({step: point.score for step, point in self._points.items()})
+        told = self._on_scale(dict(sorted(hints.items())))
         if not told:
             return places
         slopes = (1.0, 1.0)
-        off = {step: place - _along(told, step, slopes) for step, place in places.items()}
-        moved = {step: place + _linear(off, step) for step, place in told.items()}
+        off = {at: place - _along(told, at, slopes) for at, place in places.items()}
+        moved = {at: place + _linear(off, at) for at, place in told.items()}
         return dict(sorted((moved | places).items()))
+
+    def _on_scale(self, scores: Mapping[int, float]) -> dict[float, float]:
+        ceiling, prior = self._ceiling, self._prior
+        return {prior.widths(step): widths_at(score, ceiling) for step, score in scores.items()}
 
     def _paces(self) -> tuple[float, float]:
         """How fast the score falls beyond the first and the last point, next to the prior."""
@@ -94,7 +101,7 @@ class ShotCurve:
         if len(steps) < 2:
             return 1.0, 1.0
         ends = ((steps[0], steps[1]), (steps[-2], steps[-1]))
-        first, last = (pace(self._places[b] - self._places[a], b - a, self._prior) for a, b in ends)
+        first, last = (pace(self._places[b] - self._places[a], b - a) for a, b in ends)
         return first, last
 
     def _falls(self) -> tuple[float, float]:
@@ -111,22 +118,22 @@ class ShotCurve:
         return max(fallen / (worse - better + _FALL_WEIGHT), _LEAST_FALL)
 
 
-def _along(knots: Mapping[int, float], step: int, slopes: tuple[float, float]) -> float:
+def _along(knots: Mapping[PlaceT, float], at: PlaceT, slopes: tuple[float, float]) -> float:
     """Interpolate, and go on straight with the slopes given beyond the first and the last knot."""
-    steps = list(knots)
-    if step <= steps[0]:
-        return knots[steps[0]] + (step - steps[0]) * slopes[0]
-    if step >= steps[-1]:
-        return knots[steps[-1]] + (step - steps[-1]) * slopes[1]
-    return PchipCurve(steps, knots.values()).at(step)
+    places = list(knots)
+    if at <= places[0]:
+        return knots[places[0]] + (at - places[0]) * slopes[0]
+    if at >= places[-1]:
+        return knots[places[-1]] + (at - places[-1]) * slopes[1]
+    return PchipCurve(places, knots.values()).at(at)
 
 
-def _linear(knots: Mapping[int, float], step: int) -> float:
+def _linear(knots: Mapping[float, float], at: float) -> float:
     """Interpolate on straight lines; the first and the last knot go on."""
-    steps: Sequence[int] = list(knots)
-    position = bisect_right(steps, step)
-    if position in {0, len(steps)}:
-        return knots[steps[min(position, len(steps) - 1)]]
-    ((left, right),) = pairwise(steps[position - 1 : position + 1])
-    share = (step - left) / (right - left)
+    places: Sequence[float] = list(knots)
+    position = bisect_right(places, at)
+    if position in {0, len(places)}:
+        return knots[places[min(position, len(places) - 1)]]
+    ((left, right),) = pairwise(places[position - 1 : position + 1])
+    share = (at - left) / (right - left)
     return knots[left] + share * (knots[right] - knots[left])

@@ -43,26 +43,30 @@ def expectation(hints: dict[int, float], target: float = 90) -> Expectation:
     return Expectation.through(hints, prior=PRIOR, ceiling=98, target=target)
 
 
+def expected_step(expected: Expectation, score: float) -> float:
+    return PRIOR.place(expected.place_of(score))
+
+
 def answer_of(scores: list[float], target: float = 90) -> int:
     return max(step for step, score in enumerate(scores) if score >= target)
 
 
 def test_without_hints_scores_are_expected_where_a_typical_clip_has_them() -> None:
-    assert expectation({}).step_at(90) == PRIOR.step_at(90, 98)
+    assert expected_step(expectation({}), 90) == PRIOR.step_at(90, 98)
 
 
 def test_one_hint_moves_the_typical_curve_through_it() -> None:
     moved = typical(-6)
 
-    assert expectation({24: moved[24]}).step_at(moved[20]) == pytest.approx(20)
+    assert expected_step(expectation({24: moved[24]}), moved[20]) == pytest.approx(20)
 
 
 def test_between_hints_and_beyond_them_the_curve_keeps_their_slope() -> None:
     steep = typical(-6, width=3)
     expected = expectation({20: steep[20], 32: steep[32]}, target=70)
 
-    assert expected.step_at(steep[26]) == pytest.approx(26, abs=0.1)
-    assert expected.step_at(steep[36]) == pytest.approx(36, abs=0.6)
+    assert expected_step(expected, steep[26]) == pytest.approx(26, abs=0.1)
+    assert expected_step(expected, steep[36]) == pytest.approx(36, abs=0.6)
 
 
 def test_a_hint_that_contradicts_one_nearer_to_the_target_is_left_out() -> None:
@@ -70,7 +74,7 @@ def test_a_hint_that_contradicts_one_nearer_to_the_target_is_left_out() -> None:
 
     expected = expectation({26: scores[26], 10: 20.0})
 
-    assert expected.step_at(90) == pytest.approx(PRIOR.step_at(90, 98))
+    assert expected_step(expected, 90) == pytest.approx(PRIOR.step_at(90, 98))
 
 
 def test_a_hint_close_to_the_ceiling_counts_only_where_there_is_no_other() -> None:
@@ -78,8 +82,8 @@ def test_a_hint_close_to_the_ceiling_counts_only_where_there_is_no_other() -> No
 
     expected = expectation({5: 97.8, 24: scores[24]})
 
-    assert expected.step_at(scores[20]) == pytest.approx(20)
-    assert expectation({5: 97.8}).step_at(97.8) == pytest.approx(5)
+    assert expected_step(expected, scores[20]) == pytest.approx(20)
+    assert expected_step(expectation({5: 97.8}), 97.8) == pytest.approx(5)
 
 
 def test_hints_of_the_clip_itself_leave_the_proof_to_measure() -> None:
@@ -89,6 +93,22 @@ def test_hints_of_the_clip_itself_leave_the_proof_to_measure() -> None:
     asked = steps_asked(scores, {step: scores[step] for step in (27, 20)})
 
     assert sorted(asked) == [answer, answer + 1]
+
+
+@pytest.mark.parametrize("shift", [-1.5, -0.7, 0.4, 0.9])
+@pytest.mark.parametrize("pace", [1.0, 1.3])
+def test_a_knob_whose_last_steps_take_more_quality_costs_no_more_probes(
+    shift: float, pace: float
+) -> None:
+    # As SVT-AV1's.
+    prior = TypicalCurve.through((0, -6), (40, -3), (55, -1), (62, 1.5))
+    clip = prior.moved(shift, pace)
+    scores = [clip.score_at(step, 98.5) for step in range(63)]
+
+    for target in (60, 75, 90):
+        outcome = solve(SearchProblem(target, 62, prior=prior), scores.__getitem__)
+        assert outcome.proven
+        assert len(outcome.scores) <= (3 if pace == 1.0 else 4)
 
 
 @pytest.mark.parametrize("off", [-2, -1, 1, 2, 3])

@@ -118,23 +118,23 @@ def test_a_clip_that_always_passes_ends_at_the_worst_quality() -> None:
     assert len(asked) <= 4
 
 
-def test_a_cliff_takes_no_more_than_two_probes_above_bisection() -> None:
+def test_a_cliff_takes_no_more_than_four_probes_above_bisection() -> None:
     for edge in range(52):
         outcome, asked = run([97.0] * edge + [3.0] * (52 - edge))
 
         assert outcome.converged
         assert outcome.best_step == edge - 1 or (edge == 0 and not outcome.reached)
-        assert len(asked) <= 8
+        assert len(asked) <= 10
 
 
-def test_a_curve_in_steps_takes_no_more_than_two_probes_above_bisection() -> None:
+def test_a_curve_in_steps_takes_no_more_than_four_probes_above_bisection() -> None:
     scores = [99.0 - step // 13 * 4 for step in range(52)]
 
     for target in (98, 94, 90, 86):
         outcome, asked = run(scores, target=target)
 
         assert outcome.proven or target > 95
-        assert len(asked) <= 8
+        assert len(asked) <= 10
 
 
 def test_running_out_keeps_the_best_answer_so_far_and_claims_no_proof() -> None:
@@ -169,12 +169,12 @@ def test_a_contradiction_is_noted_and_the_answer_is_proven_by_its_neighbour() ->
     assert (10, 20) in outcome.non_monotone
 
 
-def test_probes_left_counts_two_above_bisections_most_and_none_for_a_closed_bracket() -> None:
+def test_probes_left_counts_four_above_bisections_most_and_none_for_a_closed_bracket() -> None:
     scores = typical()
     answer = max(step for step, score in enumerate(scores) if score >= 90)
     proof = {answer: scores[answer], answer + 1: scores[answer + 1]}
 
-    assert probes_left(SearchProblem(90, last_step=51)) == 8
+    assert probes_left(SearchProblem(90, last_step=51)) == 10
     assert probes_left(SearchProblem(90, last_step=51, max_probes=3)) == 3
     assert probes_left(SearchProblem(90, last_step=51), proof) == 0
 
@@ -217,7 +217,7 @@ def test_a_step_that_is_open_alone_is_certain() -> None:
 
 def test_the_probes_of_a_search_that_is_out_of_guesses_are_those_that_bisect() -> None:
     # So gentle a curve does not reach the target: step 0 is wished for, 16 is what can be afforded.
-    measured = {41: 83.7, 36: 86.8, 31: 89.3}
+    measured = {48: 78.0, 45: 80.7, 41: 83.7, 36: 86.8, 31: 89.3}
     assert 5 <= expected(measured, 90) <= probes_left(SearchProblem(90, 51), measured)
 
 
