@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["Recipe", "made", "recipes", "resized"]
+__all__ = ["Recipe", "gradient_colours", "made", "recipes", "resized"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,13 @@ def made(recipe: Recipe, folder: Path) -> Path:
     return clip
 
 
+def gradient_colours(n_colours: int, seed: int) -> str:
+    """Choose the colours of ffmpeg's gradients, which takes others each time, whatever its seed."""
+    dice = random.Random(seed)
+    colours = (f"c{index}=0x{dice.randrange(1 << 24):06x}" for index in range(n_colours))
+    return ":".join([f"n={n_colours}", *colours])
+
+
 def _recipe(kind: str, seed: int) -> Recipe:
     dice = random.Random(f"{kind} {seed}")
     draw, sizes = _KINDS[kind]
@@ -96,9 +103,10 @@ class _Canvas:
     def gradients(self) -> str:
         dice = self.dice
         kind = dice.choice(("linear", "radial", "circular", "spiral"))
+        n_colours, seed = dice.randint(2, 6), self.seed()
         return (
-            f"gradients=s={self.size}:r={self.rate}:n={dice.randint(2, 6)}:t={kind}"
-            f":seed={self.seed()}:speed={self.number(0.004, 0.03)}"
+            f"gradients=s={self.size}:r={self.rate}:t={kind}:seed={seed}"
+            f":speed={self.number(0.004, 0.03)}:{gradient_colours(n_colours, seed)}"
         )
 
     def fractal(self) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from _clips import gradient_colours
 from _metered import MeteredProber, cpu_s
 from _rows import Row
 
@@ -156,8 +157,10 @@ def _kinds(dice: random.Random, size: str, rate: int) -> dict[str, str]:
         "test": f"testsrc2={shape}",
         "fractal": f"mandelbrot={shape}:{zoom}:end_scale=0.001:end_pts={dice.randint(100, 600)}",
         "cells": f"{life(4)},{blur}",
-        "gradients": f"gradients={shape}:seed={seed}:n={dice.randint(2, 8)}:speed=0.03",
-        "grain": f"gradients={shape}:seed={seed}:n=6:speed=0.02,{noise(4, 25)}",
+        "gradients": f"gradients={shape}:seed={seed}:speed=0.03:"
+        f"{gradient_colours(dice.randint(2, 8), seed)}",
+        "grain": f"gradients={shape}:seed={seed}:speed=0.02:{gradient_colours(6, seed)},"
+        f"{noise(4, 25)}",
         "still": f"smptehdbars={shape},{blur},{noise(1, 5)}",
         "pan": f"mandelbrot=s=1280x720:r={rate}:{zoom}:end_pts=100000,crop={width}:{height}"
         f":x='mod(n*{dice.randint(1, 9)},1280-{width})'"

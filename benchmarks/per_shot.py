@@ -33,7 +33,11 @@ _STILL = "trim=start_frame={frame}:end_frame={end},loop=loop=-1:size=1,setpts=N/
 _CREDITS = "235*lt(mod(Y+2*N,24),9)*gt(sin(X*0.7+7*floor((Y+2*N)/24))+sin(X*0.31),0.2)+16"
 SHOTS = (
     # Titles: a slow gradient, and lines that roll.
-    ("lavfi:gradients=s=480x270:r=24:seed=3:speed=0.004", "fade=in:0:24", 2),
+    (
+        "lavfi:gradients=s=480x270:r=24:seed=3:speed=0.004:n=2:c0=0x203050:c1=0xb08060",
+        "fade=in:0:24",
+        2,
+    ),
     # Talk: a still room with some sensor noise, in which a small part moves.
     ("clip", f"{_STILL.format(frame=20, end=21)},noise=alls=5:allf=t,{{patch}}", 3),
     ("clip", "setpts=PTS/2.5,fps=24,scroll=h=0.012,noise=alls=6:allf=t", 1.7),

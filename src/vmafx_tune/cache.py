@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.choices import CacheAction
 from vmafx_tune.errors import OutputError
 from vmafx_tune.files import cache_folder
+from vmafx_tune.kept_text import kept_texts
 from vmafx_tune.media.source_cache import clear_sources, prune_sources
 from vmafx_tune.probing.caching import CLAIMS_FOLDER, sweep_claims
 from vmafx_tune.probing.database import (
@@ -49,7 +50,7 @@ def examine_cache(*, entries: bool = False) -> CacheResult:
 
 
 def clear_cache() -> CacheResult:
-    """Forget everything: probes, facts of files, stores set aside, and fetched sources.
+    """Forget everything: probes, facts of files, stores set aside, texts, and fetched sources.
 
     Raises:
         OutputError: Something cannot be removed.
@@ -67,6 +68,8 @@ def clear_cache() -> CacheResult:
         for path in database.damaged_files():
             path.unlink(missing_ok=True)
         sweep_claims(cache_folder() / CLAIMS_FOLDER)
+        for path in kept_texts():
+            path.unlink(missing_ok=True)
     clear_sources()
     return _report(database, CacheAction.CLEAR, removed=removed)
 

@@ -10,6 +10,7 @@ from tests.support.caches import new_cache
 from tests.support.node_readers import NodeReaders
 from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.files import CACHE_VARIABLE
+from vmafx_tune.reports.charts import drawing
 from vmafx_tune.scoring.models import BUILT_IN_MODELS, DEFAULT_MODEL
 from vmafx_tune.session import Session
 
@@ -26,11 +27,13 @@ def node() -> NodeReaders:
 
 @pytest.fixture(scope="session")
 def known_programs(session_cache: Path) -> Path:
-    """A cache that knows what a run asks of ffmpeg before it begins."""
+    """A cache that knows what a run asks of ffmpeg before it begins, and the script of charts."""
     session = Session()
     for name in ("libx264", "libx265", "libsvtav1"):
         session.probing.availability(encoder_row(name))
     session.scorer("auto", BUILT_IN_MODELS[DEFAULT_MODEL])
+    if drawing.can_draw():
+        drawing.runtime()
     return session_cache
 
 

@@ -60,7 +60,7 @@ def client_ffmpeg(ffmpeg: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VMAFX_FFMPEG", str(ffmpeg))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_cluster(tmp_path_factory: pytest.TempPathFactory, ffmpeg: Path) -> Iterator[Cluster]:
     with running_cluster(tmp_path_factory.mktemp("cluster"), ffmpeg) as cluster:
         yield cluster

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -17,7 +18,8 @@ def new_cache(folder: Path, known: Path) -> Path:
 
     Args:
         folder: Where to make it; must exist and be empty.
-        known: The other cache; trials of encoders, for example, take a while to repeat.
+        known: The other cache; trials of encoders and the script of charts, for example, take a
+            while to repeat.
     """
     with (
         closing(sqlite3.connect(store_in(known))) as other,
@@ -26,6 +28,8 @@ def new_cache(folder: Path, known: Path) -> Path:
     ):
         other.backup(new)
         new.execute("DELETE FROM probes")
+    for text in known.glob("*.kept"):
+        os.link(text, folder / text.name)
     return folder
 
 

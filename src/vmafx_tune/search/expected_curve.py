@@ -36,6 +36,7 @@ __all__ = [
     "prior_of",
     "tells_its_step",
     "typical_ceiling",
+    "widths_between",
 ]
 
 TYPICAL_CEILING = 98.5
@@ -165,6 +166,12 @@ def expected_crossing(problem: SearchProblem, state: SearchState) -> float:
 def prior_of(problem: SearchProblem) -> TypicalCurve:
     """What a typical clip scores, as far as anybody knows."""
     return problem.prior or TypicalCurve.across(0, problem.last_step)
+
+
+def widths_between(problem: SearchProblem, start: float, end: float) -> float:
+    """Measure from step to step in widths of the typical curve; above 0 if `end` is worse."""
+    prior = prior_of(problem)
+    return prior.widths(end) - prior.widths(start)
 
 
 def _ceiling(problem: SearchProblem, state: SearchState) -> float:

@@ -18,6 +18,7 @@ from vmafx_tune.search.expected_curve import (
     expected_crossing,
     prior_of,
     typical_ceiling,
+    widths_between,
 )
 from vmafx_tune.search.state import SearchState
 from vmafx_tune.search.strategy import wished_step
@@ -151,8 +152,12 @@ def step_to_probe(problem: SearchProblem, state: SearchState) -> int | None:
 
 
 def _near(steps: Iterable[int], crossing: float, problem: SearchProblem) -> set[int]:
-    near = max(_LEAST_NEAR_STEPS, _NEAR_WIDTHS * prior_of(problem).width)
-    return {step for step in steps if abs(step - crossing) <= near}
+    return {
+        step
+        for step in steps
+        if abs(step - crossing) <= _LEAST_NEAR_STEPS
+        or abs(widths_between(problem, step, crossing)) <= _NEAR_WIDTHS
+    }
 
 
 def estimated(
@@ -173,7 +178,7 @@ def estimated(
     crossing = expected_crossing(problem, state)
     step = min(max(math.floor(crossing), 0), problem.last_step)
     nearest = min(probes, key=lambda one: (abs(one - crossing), one))
-    widths = _apart(problem, nearest, crossing)
+    widths = widths_between(problem, nearest, crossing)
     known, oddity = _unlearned(request) is None, _oddity(request, probes[nearest])
     sampled = _sampled_errors(request, probes[nearest])
     off = _CROSSING.at(widths, oddity) if known else None
@@ -181,7 +186,9 @@ def estimated(
         vmaf, vmaf_error = scores[step], sampled[0]
     else:
         error = None if sampled[0] is None or not known else (_SCORE.at(widths), sampled[0])
-        vmaf, vmaf_error = _score(problem, state, step, _apart(problem, crossing, step), error)
+        vmaf, vmaf_error = _score(
+            problem, state, step, widths_between(problem, crossing, step), error
+        )
     bitrate_kbps, bitrate_error = _bitrate(
         problem, probes, step, oddity, sampled[1] if known else None
     )
@@ -252,12 +259,6 @@ def _score(
     return score, math.hypot(max(score - low, high - score, _NOISE), sampled)
 
 
-def _apart(problem: SearchProblem, start: float, end: float) -> float:
-    """Measure from step to step in widths of the typical curve."""
-    prior = prior_of(problem)
-    return prior.widths(end) - prior.widths(start)
-
-
 def _oddity(request: SearchRequest, probe: Probe) -> float:
     """Tell how many times larger errors are than usual, by the bits that a clip takes."""
     encode = request.template.encode
@@ -277,7 +278,7 @@ def _bitrate(
 ) -> tuple[float, float | None]:
     """Estimate the bitrate of a step from the nearest probe, and how far it may be off."""
     nearest = min(probes, key=lambda one: (abs(one - step), one))
-    widths = min(max(_apart(problem, nearest, step), -_MOST_WIDTHS), _MOST_WIDTHS)
+    widths = min(max(widths_between(problem, nearest, step), -_MOST_WIDTHS), _MOST_WIDTHS)
     bitrate_kbps = probes[nearest].bitrate_kbps * math.exp(-_FALL * widths)
     if sampled is None:
         return bitrate_kbps, None

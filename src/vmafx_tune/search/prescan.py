@@ -10,7 +10,7 @@ from vmafx_tune.events import FramesDone, ProbeFinished, ProbeStarted, Warned
 from vmafx_tune.knob import score_at, widths_at
 from vmafx_tune.sampling.estimates import searched_sample
 from vmafx_tune.sampling.parts import look_plan, look_subsample
-from vmafx_tune.search.expected_curve import TYPICAL_CEILING, expected_crossing, prior_of
+from vmafx_tune.search.expected_curve import TYPICAL_CEILING, expected_crossing, widths_between
 from vmafx_tune.search.probe_set import stored_readings
 from vmafx_tune.search.state import SearchState
 from vmafx_tune.search.strategy import probes_left, wished_step
@@ -65,8 +65,11 @@ def next_look(problem: SearchProblem, seen: Mapping[int, float]) -> int | None:
     if state.bracket.n_open == 0:
         return None
     crossing = expected_crossing(looking, state)
-    near = max(_NEAR_STEPS, _NEAR_WIDTHS * prior_of(problem).width)
-    if any(abs(step - crossing) <= near for step in seen):
+    if any(
+        abs(step - crossing) <= _NEAR_STEPS
+        or abs(widths_between(problem, step, crossing)) <= _NEAR_WIDTHS
+        for step in seen
+    ):
         return None
     return wished_step(looking, state, crossing)
 

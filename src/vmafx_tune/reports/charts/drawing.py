@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import ToolNotFoundError
 from vmafx_tune.formatting import one_line
+from vmafx_tune.kept_text import KeptText
 from vmafx_tune.reports.charts.style import LIGHT, Chart, Spec
 
 if TYPE_CHECKING:
@@ -69,10 +70,20 @@ def svg(chart: Chart, title: str) -> bytes:
 
 @cache
 def runtime() -> str:
-    """Return the JavaScript that draws charts in a page: `vegaEmbed`, with all that it needs."""
-    bundle: str = _library().javascript_bundle(_ENTRY, _VEGA_LITE)
+    """Return the JavaScript that draws charts in a page: `vegaEmbed`, with all that it needs.
+
+    Putting it together takes seconds, so it is kept in the cache folder.
+    """
+    library = _library()
+    made_of = f"{library.__version__} {_VEGA_LITE} {_ENTRY}"
+    kept = KeptText("charts", made_of)
+    if (found := kept.read()) is not None:
+        return found
+    bundle: str = library.javascript_bundle(_ENTRY, _VEGA_LITE)
     # In a page, these would end or restart the element that it stands in.
-    return bundle.replace("</script", r"<\/script").replace("<!--", r"<\!--")
+    script = bundle.replace("</script", r"<\/script").replace("<!--", r"<\!--")
+    kept.write(script)
+    return script
 
 
 DRAWN: Mapping[str, Callable[[Chart, str], bytes]] = MappingProxyType({".png": png, ".svg": svg})
