@@ -58,10 +58,6 @@ FAMILIES = (
     Family("libx265", "slow", (27, 36), _X265),
     Family("libsvtav1", "10", (30, 40, 48, 56), {"2": (42, 54)}),
     Family("libsvtav1", "8", (34, 42, 54), {"4": (42, 54), "3": (42,), "2": (42, 54)}),
-    Family("libaom-av1", "6", (25, 35, 45, 55), dict.fromkeys(("4", "2", "1", "0"), (32, 50))),
-    Family("libvpx-vp9", "5", (20, 30, 40, 50), dict.fromkeys(("2", "1", "0"), (28, 45))),
-    Family("libvvenc", "faster", (22, 28, 34, 40), dict.fromkeys(("medium", "slow"), (26, 36))),
-    Family("libvvenc", "faster", (22, 28, 34, 40), {"slower": (30,)}),
 )
 
 
