@@ -44,7 +44,7 @@ _LEFT_OUT = (
     "Left out: judging by the probes at all resolutions, this one is not on the hull at "
     "this target, so it was not encoded. --sampling grid answers every cell."
 )
-# Probes that a search may make beyond those that bisection would.
+# Probes of one size beyond those that bisection of one cell would take.
 _EXTRA_PROBES = 2
 _LEAST_KBPS = 1e-3
 _USUAL_PROBES = 5.0
