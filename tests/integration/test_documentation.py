@@ -19,6 +19,7 @@ from typer.main import get_command
 from tests.support.caches import new_cache
 from tests.support.cli import run_cli
 from tests.support.doc_blocks import blocks_of, commands_of
+from tests.support.preloaded import loader, program_text
 from vmafx_tune.cli.app import app
 from vmafx_tune.files import CACHE_VARIABLE
 from vmafx_tune.model import Resolution
@@ -87,9 +88,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory, known_programs: Path) 
     # The one that comes along is not on PATH, so no page may call it so.
     (programs / "ffmpeg").write_text("#!/bin/sh\nexit 127\n", encoding="utf-8")
     (programs / "python").write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n', encoding="utf-8")
-    (programs / "vmafx-tune").write_text(
-        f'#!/bin/sh\nexec {sys.executable} -m vmafx_tune "$@"\n', encoding="utf-8"
-    )
+    (programs / "vmafx-tune").write_text(program_text(), encoding="utf-8")
     for name in ("ffmpeg", "python", "vmafx-tune"):
         (programs / name).chmod(0o755)
     cache = new_cache(tmp_path_factory.mktemp("docs-cache"), known_programs)
@@ -119,6 +118,7 @@ def test_what_a_page_says_to_type_works(
             input=block.text,
             cwd=folder,
             env=environment,
+            pass_fds=[loader().fileno()],
             capture_output=True,
             text=True,
             check=False,

@@ -29,10 +29,30 @@ from vmafx_tune.__main__ import main as run_command
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["run_preloaded"]
+__all__ = ["loader", "program_text", "run_preloaded"]
 
 # Loaded by few commands, at a price.
 _LEFT_OUT = ("vmafx_tune.cluster", "vmafx_tune.server", "vmafx_tune.client")
+
+
+# Orders the loader, whose socket it inherited, to run a command on its own standard streams.
+_PROGRAM = """#!{python} -IS
+import json, os, socket, sys, tempfile
+order = {{"arguments": sys.argv[1:], "cwd": os.getcwd(), "environ": dict(os.environ)}}
+mine, its = socket.socketpair()
+with tempfile.TemporaryFile() as orders:
+    orders.write(json.dumps(order).encode("utf-8", "surrogateescape"))
+    orders.seek(0)
+    files = [orders.fileno(), 0, 1, 2, its.fileno()]
+    socket.send_fds(socket.socket(fileno={loader}), [b"."], files)
+its.close()
+sys.exit(int(mine.makefile().read()))
+"""
+
+
+def program_text() -> str:
+    """Write a program that starts at once; who starts it passes on the `loader`'s descriptor."""
+    return _PROGRAM.format(python=sys.executable, loader=loader().fileno())
 
 
 def run_preloaded(
@@ -51,6 +71,7 @@ def run_preloaded(
     mine, its = socket.socketpair()
     with (
         mine,
+        Path(os.devnull).open("rb") as stdin,
         tempfile.TemporaryFile() as orders,
         tempfile.TemporaryFile() as stdout,
         tempfile.TemporaryFile() as stderr,
@@ -58,16 +79,20 @@ def run_preloaded(
         orders.write(order.encode("utf-8", "surrogateescape"))
         orders.seek(0)
         with its:
-            files = [file.fileno() for file in (orders, stdout, stderr, its)]
-            socket.send_fds(_loader(), [b"."], files)
+            files = [file.fileno() for file in (orders, stdin, stdout, stderr, its)]
+            socket.send_fds(loader(), [b"."], files)
         status = int(mine.makefile().read())
         printed = (os.pread(file.fileno(), 1 << 30, 0) for file in (stdout, stderr))
         return subprocess.CompletedProcess(arguments, status, *printed)
 
 
 @cache
-def _loader() -> socket.socket:
-    """Start the process that has everything loaded; it ends with this one."""
+def loader() -> socket.socket:
+    """Start the process that has everything loaded; it ends with this one.
+
+    Returns:
+        Where it takes orders.
+    """
     mine, its = socket.socketpair()
     with its:
         process = subprocess.Popen(
@@ -90,7 +115,7 @@ def _loader() -> socket.socket:
 def _serve(orders: socket.socket) -> None:
     """Fork for each order; returns in the process that is to run a command."""
     while True:
-        _, files, _, _ = socket.recv_fds(orders, 1, 4)
+        _, files, _, _ = socket.recv_fds(orders, 1, 5)
         if not files:
             sys.exit()
         if os.fork() == 0:
@@ -101,18 +126,18 @@ def _serve(orders: socket.socket) -> None:
             os.close(file)
 
 
-def _attend(order: int, stdout: int, stderr: int, answer: int) -> None:
+def _attend(order: int, stdin: int, stdout: int, stderr: int, answer: int) -> None:
     """Tell how the command ends; returns in the process that is to run it."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if pid := os.fork():
         _, status = os.waitpid(pid, 0)
         os.write(answer, str(os.waitstatus_to_exitcode(status)).encode())
         os._exit(0)
-    with open(order, encoding="utf-8", errors="surrogateescape") as stream:
-        given = json.load(stream)
-    os.dup2(stdout, 1)
-    os.dup2(stderr, 2)
-    os.closerange(3, max(stdout, stderr, answer) + 1)
+    with open(order, encoding="utf-8", errors="surrogateescape") as text:
+        given = json.load(text)
+    for number, stream in enumerate((stdin, stdout, stderr)):
+        os.dup2(stream, number)
+    os.closerange(3, max(stdin, stdout, stderr, answer) + 1)
     os.chdir(given["cwd"])
     os.environ.clear()
     os.environ.update(given["environ"])
