@@ -17,6 +17,7 @@ from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import ToolNotFoundError, UnreadableSourceError, UsageError
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import probe_source
+from vmafx_tune.model import Resolution
 from vmafx_tune.options import EncodingOptions
 from vmafx_tune.probing.local import EncodingProber
 from vmafx_tune.shots import detection
@@ -139,8 +140,8 @@ def by_ffmpeg(ffmpeg: Path, path: Path, first: int) -> bytes:
 
 @needs_detector
 @pytest.mark.parametrize("encoder", ["libx265", "libsvtav1", "libvpx-vp9", "libaom-av1"])
-def test_other_encoders_join_too(source: Path, tmp_path: Path, encoder: str) -> None:
-    output = tmp_path / "film.mp4"
+def test_other_encoders_join_too(clips: ClipFactory, tmp_path: Path, encoder: str) -> None:
+    source, output = clips.three_shots(size=Resolution(96, 54)), tmp_path / "film.mp4"
     done = run_cli("encode", "-r", source, "-o", output, *QUICK, "-c", encoder, "--per-shot")
     assert done.exit_code == 0, done.stderr
     found = done.document["per_shot"]
