@@ -114,17 +114,20 @@ def _missing_ends(
 def _unusual_ratios(rungs: Sequence[RateQuality], choice: RungChoice) -> Iterator[str]:
     if choice.min_step_ratio is not None:
         return  # it is what was asked for
-    for lower, upper in pairwise(rungs):
-        ratio = upper.bitrate_kbps / lower.bitrate_kbps
-        if _LEAST_RATIO <= ratio <= _HIGHEST_RATIO:
-            continue
-        remark = (
-            f"less than {_LEAST_RATIO}: one of them adds little"
-            if ratio < _LEAST_RATIO
-            else f"more than {_HIGHEST_RATIO}: a switch between them will show"
-        )
-        rates = " and ".join(rough_bitrate(rung.bitrate_kbps) for rung in (lower, upper))
-        yield f"The rungs at {rates} kb/s are a factor of {ratio:.2f} apart, {remark}."
+    ratios = [(pair, pair[1].bitrate_kbps / pair[0].bitrate_kbps) for pair in pairwise(rungs)]
+    for remark, unusual in (
+        (
+            f"less than a factor of {_LEAST_RATIO} apart, which adds little",
+            [pair for pair, ratio in ratios if ratio < _LEAST_RATIO],
+        ),
+        (
+            f"more than a factor of {_HIGHEST_RATIO} apart, which shows when players switch",
+            [pair for pair, ratio in ratios if ratio > _HIGHEST_RATIO],
+        ),
+    ):
+        if unusual:
+            pairs = [" and ".join(rough_bitrate(r.bitrate_kbps) for r in pair) for pair in unusual]
+            yield f"Rungs at {'; '.join(pairs)} kb/s are {remark}."
 
 
 def _told(point: RateQuality) -> str:

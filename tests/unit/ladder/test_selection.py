@@ -148,15 +148,15 @@ def test_neighbours_in_the_customary_ratio_are_not_worth_a_note() -> None:
     assert notes_on(points((400, 50), (600, 70), (1500, 90))) == ()
 
 
-def test_neighbours_outside_the_customary_ratio_are_told() -> None:
-    assert notes_on(points((500, 50), (700, 70), (2100, 90))) == (
+def test_neighbours_outside_the_customary_ratio_are_told_in_one_sentence_of_each_kind() -> None:
+    assert notes_on(points((500, 50), (700, 70), (2100, 90), (2500, 91), (7500, 93))) == (
         (
-            "The rungs at 500 and 700 kb/s are a factor of 1.40 apart, less than 1.5: one of them "
+            "Rungs at 500 and 700; 2,100 and 2,500 kb/s are less than a factor of 1.5 apart, which "
             "adds little."
         ),
         (
-            "The rungs at 700 and 2,100 kb/s are a factor of 3.00 apart, more than 2.5: a switch "
-            "between them will show."
+            "Rungs at 700 and 2,100; 2,500 and 7,500 kb/s are more than a factor of 2.5 apart, "
+            "which shows when players switch."
         ),
     )
 
