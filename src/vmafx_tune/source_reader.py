@@ -8,9 +8,10 @@ from dataclasses import fields, replace
 from functools import cached_property, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vmafx_tune._version import __version__
+from vmafx_tune.media.urls import parse_url
 from vmafx_tune.model import Excerpt, RawFormat, Source
 from vmafx_tune.parsing import parse_frame_rate, parse_resolution
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vmafx_tune.media.excerpts import ExcerptCutter
+    from vmafx_tune.media.file_facts import Ranges
     from vmafx_tune.media.frames import Thumbnails
     from vmafx_tune.media.source_cache import SourceCache
     from vmafx_tune.model import Complexity, Resolution
@@ -226,6 +228,25 @@ class SourceReader:
         from vmafx_tune.media.excerpts import ExcerptCutter
 
         return self._cutters.setdefault(source, ExcerptCutter(source))
+
+    def remote_ranges(self, source: Source) -> Ranges:
+        """Find the bytes of an object in a store that reading an excerpt or parts of it takes.
+
+        Returns:
+            The bytes; empty where all of them are to be had, and for other files.
+        """
+        url = self.urls.get(source.path)
+        if url is None or not parse_url(url).is_object:
+            return ()
+
+        def find() -> list[Any]:
+            from vmafx_tune.media.byte_ranges import needed_ranges
+
+            return list(needed_ranges(source))
+
+        known = hashlib.sha256(repr(replace(source, path=_ANY_PATH)).encode()).hexdigest()
+        found = self._session.facts.of(source.path, f"bytes {self._reader_version} {known}", find)
+        return tuple((first, end) for first, end in found)
 
     def video_bitrate_kbps(self, source: Source, encode_bytes: int) -> float | None:
         """Measure a source's video bitrate, to hold an encode's against; None where far above."""

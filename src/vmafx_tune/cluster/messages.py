@@ -107,12 +107,21 @@ class FileRef:
         digest: Of its content, see `media.file_facts`.
         size_bytes: Its length.
         url: Where it is fetched from where the path is not seen; None for nowhere.
+        ranges: The bytes of what is at the URL that a probe reads; empty for all.
+        ranges_digest: Of these bytes; empty likewise.
     """
 
     path: str
     digest: str
     size_bytes: int
     url: str | None = None
+    ranges: tuple[tuple[int, int], ...] = ()
+    ranges_digest: str = ""
+
+    @property
+    def needed(self) -> str:
+        """Tells what a worker has to have of it: all files of whose probes the same is read."""
+        return self.ranges_digest or self.digest
 
 
 @message

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from vmafx_tune.cluster.eligibility import EligibleWorkers
     from vmafx_tune.cluster.messages import Failure, Kit
     from vmafx_tune.cluster.placement import Place, Placement
-    from vmafx_tune.media.file_facts import FileFacts
-    from vmafx_tune.model import EncodeSpec, Probe, ProbeSpec, ScoreSet
+    from vmafx_tune.media.file_facts import FileFacts, Ranges
+    from vmafx_tune.model import EncodeSpec, Probe, ProbeSpec, ScoreSet, Source
     from vmafx_tune.ports import ProbeProgress
 
 __all__ = ["ClusterProber", "file_ref"]
@@ -71,6 +71,7 @@ class ClusterProber:
         scoring: What the workers were asked about scoring; names the backend.
         facts: Tells files by their content.
         url_of: Names the URL that a file was fetched from; None for others.
+        ranges_of: Finds the bytes of a source's file that reading it takes; empty for all.
         command: Builds the command that repeats an encode on this machine.
         cancel: Stops everything.
         patience_s: How long to wait where no worker is left that can do it.
@@ -86,6 +87,7 @@ class ClusterProber:
         *,
         facts: FileFacts,
         url_of: Callable[[Path], str | None],
+        ranges_of: Callable[[Source], Ranges],
         command: Callable[[EncodeSpec], tuple[str, ...]],
         cancel: CancelToken,
         patience_s: float,
@@ -97,6 +99,7 @@ class ClusterProber:
         self._scoring = scoring
         self._facts = facts
         self._url_of = url_of
+        self._ranges_of = ranges_of
         self._command = command
         self._cancel = cancel
         self._patience_s = patience_s
@@ -147,19 +150,20 @@ class ClusterProber:
         """Write the job of the source's score against itself."""
         report = self._eligible.agreed(self._scoring)
         scoring = dict(report.facts or {})
-        path, encode = spec.encode.source.path, spec.encode
-        named = (*named_files(encode.extra_args), *filter_files(encode.source.filters))
+        encode, source = spec.encode, spec.encode.source
+        url, ranges = self._url_of(source.path), self._ranges_of(source)
+        named = (*named_files(encode.extra_args), *filter_files(source.filters))
         job = Job(
             kit=self._kit,
             backend=report.name,
             spec=spec,
-            source=file_ref(path.absolute(), self._facts, self._url_of(path)),
+            source=file_ref(source.path.absolute(), self._facts, url, ranges),
             model=None if spec.model.path is None else file_ref(spec.model.path, self._facts),
             files=tuple(file_ref(file, self._facts) for file in named),
             scoring=scoring,
             encoding=None,
         )
-        return _Assignment(job, {self._scoring: scoring}, f"'{path}' against itself")
+        return _Assignment(job, {self._scoring: scoring}, f"'{source.path}' against itself")
 
     def _run(self, assignment: _Assignment, on_progress: ProbeProgress | None = None) -> Answer:
         """Have an assignment done, by another worker where one cannot."""
@@ -167,7 +171,7 @@ class ClusterProber:
         n_deaths = 0
         while True:
             place = self._placement.place(
-                assignment.job.source.digest, lambda: self._able(assignment, unlucky)
+                assignment.job.source.needed, lambda: self._able(assignment, unlucky)
             )
             with place as placed:
                 answer = self._attempt(assignment, placed, on_progress)
@@ -188,7 +192,7 @@ class ClusterProber:
         failure = answer.failure
         if failure is not None and failure.name == ClusterWorkersError.__name__:
             with self._lock:
-                known = self._without.setdefault(assignment.job.source.digest, {})
+                known = self._without.setdefault(assignment.job.source.needed, {})
                 known[answer.worker] = failure.message
 
     def _able(self, assignment: _Assignment, unlucky: Mapping[str, Failure]) -> set[str]:
@@ -203,7 +207,7 @@ class ClusterProber:
             self._cancel.raise_if_cancelled()
             fit = self._eligible.fit(assignment.needs)
             with self._lock:
-                without = dict(self._without.get(assignment.job.source.digest, {}))
+                without = dict(self._without.get(assignment.job.source.needed, {}))
             if able := fit - unlucky.keys() - without.keys():
                 return able
             if fit:
@@ -277,10 +281,14 @@ def _nobody(
     )
 
 
-def file_ref(path: Path, facts: FileFacts, url: str | None = None) -> FileRef:
+def file_ref(path: Path, facts: FileFacts, url: str | None = None, ranges: Ranges = ()) -> FileRef:
     """Tell a file by its content.
 
     Raises:
         OSError: It cannot be read.
     """
-    return FileRef(str(path), facts.digest(path), path.stat().st_size, url)
+    found = FileRef(str(path), facts.digest(path), path.stat().st_size, url)
+    if not ranges:
+        return found
+    digest = facts.digest(path, ranges)
+    return dataclasses.replace(found, ranges=ranges, ranges_digest=digest)

@@ -225,6 +225,7 @@ class ClusterProbing:
             self._asked_scoring(),
             facts=self._session.facts,
             url_of=self._session.reader.urls.get,
+            ranges_of=self._session.reader.remote_ranges,
             command=self._session.user_command,
             cancel=self._session.cancel,
             patience_s=self._timeout_s,

@@ -281,7 +281,9 @@ class WorkerTools:
 
     def _fetched(self, file: FileRef, url: str, sources: SourceCache) -> Path:
         try:
-            return sources.with_content(url, file.digest)
+            if not file.ranges:
+                return sources.with_content(url, file.digest)
+            return sources.with_ranges(url, file.ranges_digest, file.ranges, file.size_bytes)
         except UnreadableSourceError as error:
             raise ClusterWorkersError(str(error)) from error
 

@@ -7,7 +7,7 @@ import re
 import stat
 import zlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import UnreadableSourceError, UsageError
 from vmafx_tune.frozen import frozen
@@ -222,6 +222,7 @@ def open_video(
     *,
     max_pixels: int | None = None,
     without_grain: bool = False,
+    file: Any = None,
 ) -> Iterator[Video]:
     """Open a file for as long as the block lasts.
 
@@ -232,6 +233,7 @@ def open_video(
             that players take: the first default one, or else the first.
         max_pixels: Largest picture that is decoded; None for any.
         without_grain: Whether to leave out film grain that its decoder would add.
+        file: What reads the file, for who wants to know what is read of it; None for libavformat.
 
     Yields:
         The file and the stream.
@@ -247,7 +249,7 @@ def open_video(
     limits = {} if max_pixels is None else {"max_pixels": str(2 * max_pixels + _PADDING)}
     try:
         container = av.open(
-            file_url(path),
+            file_url(path) if file is None else file,
             format="rawvideo" if raw else None,
             options=limits,
             container_options={**input_guard(), **(_raw_options(raw) if raw else {})},

@@ -36,7 +36,14 @@ if TYPE_CHECKING:
     from vmafx_tune.model import Source
     from vmafx_tune.sampling.parts import Segment
 
-__all__ = ["ExcerptCutter", "decode_excerpt", "skip_frames"]
+__all__ = [
+    "ExcerptCutter",
+    "decode_excerpt",
+    "has_exact_index",
+    "is_counted_sooner",
+    "read_excerpt",
+    "skip_frames",
+]
 
 # Names of libavformat's demuxers. These have an index, and are asked for times of keyframes only:
 # between two, the one to start from is chosen by a time of decoding, and may be the later one.
@@ -59,6 +66,9 @@ _TRIED_PACKETS = 16
 # As far back as ffmpeg goes from a time of presentation to one of decoding.
 _REORDERING_S = Fraction(3, 23)
 _TICKS_PER_SECOND = 1_000_000
+# Packets that readers take beyond the end of an excerpt: 16 at most are coded before a picture that
+# is shown before them, and as many may be in the threads of a decoder.
+_PACKETS_BEYOND = 32
 # Cutting from keyframes in the middle of the parts costs less.
 _COSTLY_TIMES = 2
 
@@ -199,6 +209,54 @@ def decode_excerpt(
         yield from frames
     else:
         yield from islice(frames, excerpt.lead_frames, excerpt.lead_frames + excerpt.n_frames)
+
+
+def is_counted_sooner(source: Source) -> bool:
+    """Whether decoding all from the start takes less than decoding up to each part of a source."""
+    n_decoded = sum(part.lead_frames + part.n_frames for part in source.parts)
+    return max(part.first_frame + part.n_frames for part in source.parts) <= n_decoded
+
+
+def has_exact_index(video: Video) -> bool:
+    """Whether an index in the file says where each packet or cluster of packets is."""
+    return bool(_names(video) & _INDEXED)
+
+
+def read_excerpt(video: Video, source: Source) -> None:
+    """Read the packets that decoding a source's excerpt takes, whoever does: ffmpeg or PyAV.
+
+    Args:
+        video: The source's file, which has an exact index.
+        source: The source; its frames are on an even grid.
+
+    Raises:
+        UnreadableSourceError: It cannot be read on.
+    """
+    excerpt, frame_s = source.excerpt, 1 / source.frame_rate
+    assert excerpt is not None
+    if excerpt.first_frame == excerpt.lead_frames:
+        # Nobody seeks.
+        video.container.seek(0)
+        first_s = (video.stream.start_time or 0) * (video.tick_s or Fraction(1))
+        _read_until(video, first_s + (excerpt.first_frame + excerpt.n_frames) * frame_s)
+        return
+    start_s = _container_start_s(video) + excerpt.start_s
+    end_s = start_s + excerpt.n_frames * frame_s
+    start_s -= excerpt.lead_frames * frame_s
+    _seek(video, start_s, frame_s)
+    _read_until(video, end_s)
+    # ffmpeg seeks in microseconds, to half a frame before; this is never later.
+    offset_s = max(start_s - frame_s - _subtracted_s(video), Fraction(0))
+    video.container.seek(int(offset_s * _TICKS_PER_SECOND))
+    _read_until(video, end_s)
+
+
+def _read_until(video: Video, end_s: Fraction) -> None:
+    tick_s, n_beyond = video.tick_s or Fraction(1), 0
+    for packet in video.packets():
+        n_beyond += packet.pts is not None and packet.pts * tick_s >= end_s
+        if n_beyond >= _PACKETS_BEYOND:
+            return
 
 
 def _seek(video: Video, start_s: Fraction, frame_s: Fraction) -> None:

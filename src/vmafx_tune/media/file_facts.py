@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["FactMemory", "FileFacts", "Signature", "content_digest", "file_signature"]
+__all__ = [
+    "FactMemory",
+    "FileFacts",
+    "Ranges",
+    "Signature",
+    "content_digest",
+    "file_signature",
+    "ranges_digest",
+]
 
 T = TypeVar("T")
 
@@ -48,6 +56,9 @@ class FactMemory(Protocol):
 Signature = tuple[int, int, int, int, int]
 """What the file system says of a file that has not changed: device, inode, size in bytes, times of
 modification and of change (mtime, ctime) in nanoseconds."""
+
+Ranges = tuple[tuple[int, int], ...]
+"""Runs of bytes of a file, each by its first byte and the one after its last; ascending, apart."""
 
 
 def file_signature(path: Path) -> Signature | None:
@@ -85,8 +96,12 @@ class FileFacts:
         self._turns: dict[tuple[Signature, str], threading.Lock] = {}
         self._known: dict[tuple[Signature, str], Any] = {}
 
-    def digest(self, path: Path) -> str:
-        """Return the digest of a file's content; see `content_digest`.
+    def digest(self, path: Path, ranges: Ranges = ()) -> str:
+        """Return the digest of a file's content; see `content_digest` and `ranges_digest`.
+
+        Args:
+            path: The file.
+            ranges: Bytes of it, which alone count; empty for all.
 
         Raises:
             OSError: It cannot be read.
@@ -94,9 +109,11 @@ class FileFacts:
 
         def find() -> str:
             with path.open("rb", buffering=0) as file:
+                if ranges:
+                    return ranges_digest(file.fileno(), ranges)
                 return content_digest(file.fileno(), os.fstat(file.fileno()).st_size)
 
-        return str(self.of(path, _DIGEST, find))
+        return str(self.of(path, f"{_DIGEST} {ranges}" if ranges else _DIGEST, find))
 
     def of(
         self,
@@ -135,7 +152,7 @@ class FileFacts:
         signature, name = key
         if key in self._known:
             return self._known[key]
-        is_wanted = name == _DIGEST or not self._refresh
+        is_wanted = name.startswith(_DIGEST) or not self._refresh
         if self._memory is None or not is_wanted or not _is_settled(signature):
             return None
         known = self._memory.recall(_stored_name(*key), max_age_s)
@@ -183,9 +200,25 @@ def content_digest(descriptor: int, size_bytes: int) -> str:
 
 def _leaf_digest(descriptor: int, start: int) -> bytes:
     digest = hashlib.sha256()
-    for offset in range(start, start + _LEAF_BYTES, _READ_BYTES):
-        block = os.pread(descriptor, _READ_BYTES, offset)
+    _add(digest, descriptor, start, start + _LEAF_BYTES)
+    return digest.digest()
+
+
+def ranges_digest(descriptor: int, ranges: Ranges) -> str:
+    """Hash bytes of an open file, and where they are: SHA-256.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    digest = hashlib.sha256(repr(ranges).encode())
+    for first, end in ranges:
+        _add(digest, descriptor, first, end)
+    return digest.hexdigest()
+
+
+def _add(digest: hashlib._Hash, descriptor: int, first: int, end: int) -> None:
+    for offset in range(first, end, _READ_BYTES):
+        block = os.pread(descriptor, min(_READ_BYTES, end - offset), offset)
         if not block:
             break
         digest.update(block)
-    return digest.digest()

@@ -25,7 +25,7 @@ __all__ = ["ObjectResponse", "open_object", "require_packages", "s3_options"]
 
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs"}
 _BLOCK_BYTES = 8 << 20
-_RANGE = re.compile(r"bytes=(\d+)-")
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
 _NO_CREDENTIALS = frozenset(
     {"NoCredentialsError", "PartialCredentialsError", "DefaultCredentialsError", "ProfileNotFound"}
 )
@@ -53,14 +53,18 @@ class ObjectResponse:
         status: As an HTTP server's.
         headers: By their usual names.
         file: What is read; None for nothing.
+        n_bytes: How much of it.
     """
 
     reason = ""
 
-    def __init__(self, status: int, headers: Mapping[str, str], file: Any = None) -> None:
+    def __init__(
+        self, status: int, headers: Mapping[str, str], file: Any = None, n_bytes: int = 0
+    ) -> None:
         self.status = status
         self.headers = headers
         self._file = file
+        self._left = n_bytes
 
     def read1(self, amt: int, *, decode_content: bool = False) -> bytes:
         """Read some of what is left; nothing at the end.
@@ -72,7 +76,9 @@ class ObjectResponse:
         if self._file is None:
             return b""
         with _explained():
-            return bytes(self._file.read(amt))
+            data = bytes(self._file.read(min(amt, self._left)))
+        self._left -= len(data)
+        return data
 
     def shutdown(self) -> None:
         """End nothing: whoever reads comes to the end of a block, and looks whether to go on."""
@@ -88,7 +94,7 @@ def open_object(url: SourceUrl, headers: Mapping[str, str]) -> ObjectResponse:
 
     Args:
         url: Where it is.
-        headers: `If-None-Match`, or `Range` with `If-Range`, as for an HTTP server.
+        headers: `If-None-Match`, or `Range`, perhaps with `If-Range`, as for an HTTP server.
 
     Raises:
         TransferError: It cannot be had.
@@ -106,18 +112,24 @@ def open_object(url: SourceUrl, headers: Mapping[str, str]) -> ObjectResponse:
         tag = _tag(facts)
         if tag is not None and headers.get("If-None-Match") == tag:
             return ObjectResponse(304, {"ETag": tag})
-        first = _first_byte(headers, tag)
-        # Both stores hold a file that is open to the version that it had then.
-        file = store.open(url.address, "rb", block_size=_BLOCK_BYTES, cache_type="readahead")
+        size = int(facts["size"])
+        first, end = _asked(headers, tag, size)
+        if first >= size > 0:
+            return ObjectResponse(416, {"Content-Range": f"bytes */{size}"})
+        # Both stores hold a file that is open to the version that it had then; nothing is read
+        # ahead beyond what is called its size.
+        file = store.open(
+            url.address, "rb", block_size=_BLOCK_BYTES, cache_type="readahead", size=end
+        )
         if _tag(getattr(file, "details", None) or facts) != tag:
             file.close()
             raise TransferError("the object was replaced just now", temporary=True)
         file.seek(first)
-    size = int(facts["size"])
-    said = {"Content-Length": str(size - first)} | ({} if tag is None else {"ETag": tag})
-    if first:
-        said["Content-Range"] = f"bytes {first}-{size - 1}/{size}"
-    return ObjectResponse(206 if first else 200, said, file)
+    is_part = (first, end) != (0, size)
+    said = {"Content-Length": str(end - first)} | ({} if tag is None else {"ETag": tag})
+    if is_part:
+        said["Content-Range"] = f"bytes {first}-{end - 1}/{size}"
+    return ObjectResponse(206 if is_part else 200, said, file, end - first)
 
 
 def s3_options() -> dict[str, Any]:
@@ -139,9 +151,12 @@ def _tag(facts: Mapping[str, Any]) -> str | None:
     return None if not found else f'"{str(found).strip(chr(34))}"'
 
 
-def _first_byte(headers: Mapping[str, str], tag: str | None) -> int:
+def _asked(headers: Mapping[str, str], tag: str | None, size: int) -> tuple[int, int]:
+    """Read which bytes are wanted: the first one, and the one after the last."""
     asked = _RANGE.fullmatch(headers.get("Range", ""))
-    return int(asked[1]) if asked and tag is not None and headers.get("If-Range") == tag else 0
+    if asked is None or ("If-Range" in headers and headers["If-Range"] != tag):
+        return 0, size
+    return int(asked[1]), min(int(asked[2]) + 1, size) if asked[2] else size
 
 
 @contextmanager

@@ -5,12 +5,14 @@ and kept for as long as there is room.
 
 In the folder are, for each URL, `ENTRY.lock`, `ENTRY.part` while it is fetched, and `ENTRY.json`,
 which says where its copy is: in a folder named by the hash of its content, so that a copy never
-changes under whoever reads it. The time of that folder is the time of the copy's last use.
+changes under whoever reads it. The time of that folder is the time of the copy's last use. Of an
+object that is needed in part, a copy may be a file with holes, named by the hash of what is there.
 """
 
 from __future__ import annotations
 
 import filecmp
+import functools
 import hashlib
 import json
 import os
@@ -19,10 +21,11 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from vmafx_tune.errors import OutputError, UnreadableSourceError
+from vmafx_tune.errors import OutputError
 from vmafx_tune.files import cache_folder, locked, shared
 from vmafx_tune.frozen import frozen
-from vmafx_tune.media.urls import parse_url, public_url
+from vmafx_tune.media.file_facts import FileFacts
+from vmafx_tune.media.urls import parse_url
 from vmafx_tune.parsing import parse_size_bytes
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vmafx_tune.cancel import CancelToken
+    from vmafx_tune.media.file_facts import Ranges
     from vmafx_tune.media.http_exchange import TransferLimits
     from vmafx_tune.media.urls import SourceUrl
 
@@ -72,7 +76,7 @@ class SourceCache:
         folder: Where copies go; None for the user's cache folder.
         limit_bytes: SourceQuota that they may take; None for `VMAFX_SOURCES_LIMIT`.
         limits: Timeouts of transfers; None for the defaults.
-        digest_of: Returns the digest of a file's content, which names its copy.
+        digest_of: Returns the digest of a file's content, or of some of it, which names its copy.
     """
 
     def __init__(
@@ -81,13 +85,13 @@ class SourceCache:
         folder: Path | None = None,
         limit_bytes: int | None = None,
         limits: TransferLimits | None = None,
-        digest_of: Callable[[Path], str] | None = None,
+        digest_of: Callable[[Path, Ranges], str] | None = None,
     ) -> None:
         self._cancel = cancel
         self._folder = folder or sources_folder()
         self._limit_bytes = limit_bytes
         self._limits = limits
-        self._digest_of = digest_of or _file_digest
+        self._digest_of = digest_of or FileFacts().digest
         self._held = ExitStack()
 
     def close(self) -> None:
@@ -117,7 +121,8 @@ class SourceCache:
                 if new is None:
                     assert known is not None
                     return self._folder / known.file
-                path = self._put(new.partial, self._digest_of(new.partial), source.file_name)
+                digest = self._digest_of(new.partial, ())
+                path = self._put(new.partial, digest, source.file_name)
             self._remember(entry, path, new.validator)
             return path
 
@@ -134,23 +139,38 @@ class SourceCache:
             OutputError: It does not fit.
             CancelledError: The work was cancelled.
         """
-        source = parse_url(url)
+        return self._known(parse_url(url), digest, ())
+
+    def with_ranges(self, url: str, digest: str, ranges: Ranges, size_bytes: int) -> Path:
+        """Return a copy of an object that has some of its bytes at least, which have to be those.
+
+        Args:
+            url: Where it is.
+            digest: Of these bytes, see `media.file_facts`.
+            ranges: Which bytes.
+            size_bytes: Of the whole.
+
+        Raises:
+            UsageError, UnreadableSourceError, OutputError, CancelledError: As `with_content`.
+        """
+        return self._known(parse_url(url), digest, ranges, size_bytes)
+
+    def _known(self, source: SourceUrl, digest: str, ranges: Ranges, size_bytes: int = 0) -> Path:
         with explaining_disk(self._folder), self._sole(digest):
-            if (kept := self._kept(digest)) is not None:
+            if (kept := self._kept(digest, ranges)) is not None:
                 return kept
-            with self._fetched(source, digest, None) as new:
+            with self._fetched(source, digest, None, ranges, size_bytes) as new:
+                from vmafx_tune.media.transfer import other_content
+
                 assert new is not None
-                if self._digest_of(new.partial) != digest:
-                    raise UnreadableSourceError(
-                        f"'{public_url(source.address)}' returns other content here than it did "
-                        "to the client: it has changed, or is generated for each request."
-                    )
+                if self._digest_of(new.partial, ranges) != digest:
+                    raise other_content(source)
                 return self._put(new.partial, digest, source.file_name)
 
-    def _kept(self, digest: str) -> Path | None:
+    def _kept(self, digest: str, ranges: Ranges) -> Path | None:
         """Find a copy by its content; one that was damaged goes."""
         for path in sorted((self._folder / digest).glob("*")):
-            if self._hold(path) and self._digest_of(path) == digest:
+            if self._hold(path) and self._digest_of(path, ranges) == digest:
                 return path
             path.unlink(missing_ok=True)
         return None
@@ -201,17 +221,27 @@ class SourceCache:
 
     @contextmanager
     def _fetched(
-        self, url: SourceUrl, name: str, validator: str | None
+        self,
+        url: SourceUrl,
+        name: str,
+        validator: str | None,
+        ranges: Ranges = (),
+        size_bytes: int = 0,
     ) -> Iterator[_Fetched | None]:
         # Loading the HTTP client takes a while, and local sources need none.
         from vmafx_tune.media.http_exchange import TransferLimits
         from vmafx_tune.media.object_store import require_packages
-        from vmafx_tune.media.transfer import Transfer
+        from vmafx_tune.media.transfer import PartTransfer, Transfer
 
         require_packages(url)
         sweep(self._folder)
         partial = self._folder / f"{name}.part"
-        transfer = Transfer(
+        kind = (
+            functools.partial(PartTransfer, ranges=ranges, size_bytes=size_bytes)
+            if ranges
+            else Transfer
+        )
+        transfer = kind(
             url,
             partial,
             cancel=self._cancel,
@@ -249,11 +279,6 @@ def _write_through(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -263,6 +288,7 @@ SOURCES_VARIABLE = "VMAFX_SOURCES_LIMIT"
 
 _DEFAULT_LIMIT = "20G"
 _STEP_BYTES = 64 << 20
+_STAT_BLOCK_BYTES = 512
 _DAY_S = 24 * 3600.0
 
 
@@ -345,7 +371,10 @@ def _copies(folder: Path) -> list[tuple[Path, _Use]]:
     found = []
     for path in folder.glob("*/*"):
         with suppress(FileNotFoundError):
-            found.append((path, _Use(path.stat().st_size, path.parent.stat().st_mtime)))
+            stat = path.stat()
+            # Holes take no room.
+            size_bytes = min(stat.st_size, stat.st_blocks * _STAT_BLOCK_BYTES)
+            found.append((path, _Use(size_bytes, path.parent.stat().st_mtime)))
     return sorted(found, key=lambda item: item[1].used_s)
 
 

@@ -13,12 +13,14 @@ from vmafx_tune.media.urls import public_url
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
+    from typing import BinaryIO
 
     from vmafx_tune.cancel import CancelToken
+    from vmafx_tune.media.file_facts import Ranges
     from vmafx_tune.media.http_exchange import Answer, TransferLimits
     from vmafx_tune.media.urls import SourceUrl
 
-__all__ = ["Transfer"]
+__all__ = ["PartTransfer", "Transfer", "other_content"]
 
 _OK, _PARTIAL, _NOT_MODIFIED, _BAD_RANGE = 200, 206, 304, 416
 _TEMPORARY = frozenset({408, 425, 429, *range(500, 600)})
@@ -181,6 +183,73 @@ class Transfer:
         with self._cancel.calling(woken.set):
             woken.wait(seconds)
         self._cancel.raise_if_cancelled()
+
+
+class PartTransfer(Transfer):
+    """Brings some bytes of an object into a file of its size, each to its place.
+
+    Whether they are of one version is for the caller to find out, who knows what they should be.
+
+    Args:
+        url: Where it is.
+        target: The file; what is there already is overwritten.
+        ranges: Which bytes.
+        size_bytes: Of the whole.
+        cancel: Ends it.
+        reserve: Called with the number of bytes that the file will have, before it has them;
+            raises where they are too many.
+        limits: When to give up.
+    """
+
+    def __init__(
+        self,
+        url: SourceUrl,
+        target: Path,
+        ranges: Ranges,
+        size_bytes: int,
+        *,
+        cancel: CancelToken,
+        reserve: Callable[[int], None],
+        limits: TransferLimits,
+    ) -> None:
+        super().__init__(url, target, cancel=cancel, reserve=reserve, limits=limits)
+        self._ranges = ranges
+        self._size_bytes = size_bytes
+
+    def _attempt(self, known: str | None) -> bool:
+        del known
+        self._reserve(sum(end - first for first, end in self._ranges))
+        with self._target.open("r+b" if self._have else "wb") as file:
+            file.truncate(self._size_bytes)
+            passed = 0
+            for first, end in self._ranges:
+                done = min(max(self._have - passed, 0), end - first)
+                if first + done < end:
+                    self._fetch(first + done, end, file)
+                passed += end - first
+        return True
+
+    def _fetch(self, first: int, end: int, file: BinaryIO) -> None:
+        headers = {"Range": f"bytes={first}-{end - 1}"}
+        with exchange(self._url, headers, cancel=self._cancel, limits=self._limits) as answer:
+            asked = f"bytes {first}-{end - 1}/{self._size_bytes}"
+            if (answer.status, answer.headers.get("Content-Range")) != (_PARTIAL, asked):
+                raise other_content(self._url)
+            file.seek(first)
+            for block in answer.blocks:
+                file.write(block)
+                self._have += len(block)
+                first += len(block)
+        if first != end:
+            raise TransferError(f"the download ended {end - first} bytes early", temporary=True)
+
+
+def other_content(url: SourceUrl) -> UnreadableSourceError:
+    """Build the error for a URL that does not return what it did to the client."""
+    return UnreadableSourceError(
+        f"'{public_url(url.address)}' returns other content here than it did to the client: it has "
+        "changed, or is generated for each request."
+    )
 
 
 def _conditions(known: str | None, validator: str | None, have: int) -> Mapping[str, str]:

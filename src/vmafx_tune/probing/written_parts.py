@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import ToolError
+from vmafx_tune.media.excerpts import is_counted_sooner
 from vmafx_tune.media.inputs import input_arguments, source_filters, stream_specifier
 from vmafx_tune.media.process import describe_exit
 from vmafx_tune.model import Comparison, Source
@@ -76,15 +77,9 @@ class WrittenParts:
 
 def parts_arguments(source: Source) -> tuple[str, ...]:
     """Write the arguments that cut the parts of a source, up to the name of a headerless file."""
-    inputs, graph = _counted(source) if _is_counted_sooner(source) else _sought(source)
+    inputs, graph = _counted(source) if is_counted_sooner(source) else _sought(source)
     written = ("-fps_mode", "passthrough", "-pix_fmt", source.pixel_format.name, "-f", "rawvideo")
     return (*inputs, "-filter_complex", graph, "-map", "[parts]", *written, "-y")
-
-
-def _is_counted_sooner(source: Source) -> bool:
-    """Whether decoding all from the start takes less than decoding up to each part."""
-    n_decoded = sum(part.lead_frames + part.n_frames for part in source.parts)
-    return _end_frame(source) <= n_decoded
 
 
 def _end_frame(source: Source) -> int:
