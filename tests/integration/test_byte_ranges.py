@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import subprocess
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -153,7 +153,7 @@ def test_a_file_without_an_exact_index_is_needed_whole(clips: ClipFactory, suffi
     [{"excerpt": None}, {"variable_frame_rate": True}, {"filters": "yadif"}, {"n_streams": 2}],
 )
 def test_what_reads_more_than_its_frames_is_needed_whole(
-    clips: ClipFactory, facts: dict[str, object]
+    clips: ClipFactory, facts: dict[str, Any]
 ) -> None:
     excerpt = ExcerptCutter(KINDS[0].make(clips)).cut(100, 5)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.cli import run_cli
+from tests.support.counting import counting
 from tests.support.object_stores import STORES, ObjectStore, running
+from vmafx_tune.cancel import CancelToken
 from vmafx_tune.media import object_store
+from vmafx_tune.media.file_facts import FileFacts
 from vmafx_tune.media.object_store import open_object
+from vmafx_tune.media.source_cache import SourceCache
 from vmafx_tune.media.urls import parse_url
 
 if TYPE_CHECKING:
@@ -56,6 +61,25 @@ def test_an_object_that_was_replaced_is_fetched_again(
         outcome = run_cli("score", address, clips.moving(), "--format", "json", env=env)
         assert outcome.exit_code == 0, outcome.stderr
         assert content in copies(tmp_path)
+
+
+def test_what_is_needed_of_an_object_is_all_that_is_read(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, ranges = bytes(range(256)) * 40_000, ((0, 70_000), (4_000_000, 6_000_000))
+    (tmp_path / "film").write_bytes(content)
+    digest = FileFacts().digest(tmp_path / "film", ranges)
+    address = store.put("ranges.mp4", content)
+    with counting(store.port) as way, closing(SourceCache(CancelToken(), tmp_path)) as cache:
+        for name, value in ObjectStore(store.scheme, way.port).env.items():
+            monkeypatch.setenv(name, value)
+        path = cache.with_ranges(address, digest, ranges, len(content))
+
+    assert path.stat().st_size == len(content)
+    assert [path.read_bytes()[first:end] for first, end in ranges] == [
+        content[first:end] for first, end in ranges
+    ]
+    assert 2_070_000 < way.n_bytes < 2_090_000
 
 
 def test_an_object_that_does_not_exist_is_a_sentence(store: ObjectStore, tmp_path: Path) -> None:

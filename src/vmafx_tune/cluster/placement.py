@@ -1,6 +1,6 @@
 """Which worker makes a probe: one that has its source open, where one is free.
 
-A worker that gets a source for the first time reads it whole to know it, so that a source whose
+A worker that gets a source for the first time reads all that it needs of it, so that a source whose
 probes go everywhere is read everywhere. Dask does not know of sources; what is placed here goes to
 one worker that has a slot free, and only where none has, the scheduler chooses by its own queue.
 """

@@ -44,15 +44,29 @@ def needed_ranges(source: Source) -> Ranges:
         return ()
     with source.path.open("rb") as file:
         recorder = _Recorder(file)
-        with open_video(source.path, stream=source.stream, file=recorder) as video:
-            if not has_exact_index(video):
+        for part in parts:
+            file.seek(0)
+            if not _reads(recorder, replace(source, excerpt=part, parts=())):
                 return ()
-            for part in parts:
-                read_excerpt(video, replace(source, excerpt=part, parts=()))
         size_bytes = file.seek(0, 2)
     ranges = _merged(recorder.ranges)
     n_bytes = sum(end - first for first, end in ranges)
     return ranges if 2 * n_bytes <= size_bytes else ()
+
+
+def _reads(file: _Recorder, source: Source) -> bool:
+    """Read an excerpt as whoever decodes it does; False where each may read other bytes."""
+    import av
+
+    with open_video(source.path, stream=source.stream, file=file) as video:
+        if not has_exact_index(video):
+            return False
+        try:
+            read_excerpt(video, source)
+        except av.FFmpegError:
+            # A seek to before the first packet, perhaps, of which each makes something else.
+            return False
+    return True
 
 
 def _is_regular(source: Source) -> bool:

@@ -226,7 +226,7 @@ def read_excerpt(video: Video, source: Source) -> None:
     """Read the packets that decoding a source's excerpt takes, whoever does: ffmpeg or PyAV.
 
     Args:
-        video: The source's file, which has an exact index.
+        video: The source's file, just opened, which has an exact index.
         source: The source; its frames are on an even grid.
 
     Raises:
@@ -236,7 +236,6 @@ def read_excerpt(video: Video, source: Source) -> None:
     assert excerpt is not None
     if excerpt.first_frame == excerpt.lead_frames:
         # Nobody seeks.
-        video.container.seek(0)
         first_s = (video.stream.start_time or 0) * (video.tick_s or Fraction(1))
         _read_until(video, first_s + (excerpt.first_frame + excerpt.n_frames) * frame_s)
         return

@@ -109,9 +109,10 @@ class FileFacts:
 
         def find() -> str:
             with path.open("rb", buffering=0) as file:
+                size_bytes = os.fstat(file.fileno()).st_size
                 if ranges:
-                    return ranges_digest(file.fileno(), ranges)
-                return content_digest(file.fileno(), os.fstat(file.fileno()).st_size)
+                    return ranges_digest(file.fileno(), size_bytes, ranges)
+                return content_digest(file.fileno(), size_bytes)
 
         return str(self.of(path, f"{_DIGEST} {ranges}" if ranges else _DIGEST, find))
 
@@ -204,13 +205,18 @@ def _leaf_digest(descriptor: int, start: int) -> bytes:
     return digest.digest()
 
 
-def ranges_digest(descriptor: int, ranges: Ranges) -> str:
-    """Hash bytes of an open file, and where they are: SHA-256.
+def ranges_digest(descriptor: int, size_bytes: int, ranges: Ranges) -> str:
+    """Hash bytes of an open file, and where in how long a file they are: SHA-256.
+
+    Args:
+        descriptor: The file, open for reading.
+        size_bytes: Its size.
+        ranges: Which bytes.
 
     Raises:
         OSError: It cannot be read.
     """
-    digest = hashlib.sha256(repr(ranges).encode())
+    digest = hashlib.sha256(repr((size_bytes, ranges)).encode())
     for first, end in ranges:
         _add(digest, descriptor, first, end)
     return digest.hexdigest()

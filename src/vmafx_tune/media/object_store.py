@@ -73,7 +73,7 @@ class ObjectResponse:
             TransferError: It cannot be read, or is another version by now.
         """
         del decode_content
-        if self._file is None:
+        if self._file is None or not self._left:
             return b""
         with _explained():
             data = bytes(self._file.read(min(amt, self._left)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import SourceSupportError, UnreadableSourceError
 from vmafx_tune.media import object_store
+from vmafx_tune.media.file_facts import FileFacts
 from vmafx_tune.media.http_exchange import TransferError, TransferLimits
 from vmafx_tune.media.object_store import open_object, require_packages
+from vmafx_tune.media.source_cache import SourceCache, prune_sources
 from vmafx_tune.media.transfer import Transfer
 from vmafx_tune.media.urls import parse_url
 
@@ -98,6 +101,15 @@ def test_a_store_without_versions_gives_all() -> None:
     assert content_of(Range="bytes=1000-", If_Range="") == (200, CONTENT, "")
 
 
+def test_bytes_of_an_object_are_given_alone() -> None:
+    answer = open_object(URL, {"Range": "bytes=10-19"})
+
+    assert answer.headers["Content-Range"] == f"bytes 10-19/{len(CONTENT)}"
+    assert answer.headers["Content-Length"] == "10"
+    assert content_of(Range="bytes=10-19")[:2] == (206, CONTENT[10:20])
+    assert content_of(Range=f"bytes={len(CONTENT)}-")[:2] == (416, b"")
+
+
 class NoCredentialsError(Exception):
     """As botocore calls it."""
 
@@ -157,10 +169,10 @@ def breaking(store: Store, then: Callable[[], None]) -> None:
         if len(opened) == 1:
             read, n_reads = file.read, []
 
-            def fail(_size: int) -> bytes:
+            def fail(size: int) -> bytes:
                 n_reads.append(1)
                 if len(n_reads) == 1:
-                    return bytes(read(1000))
+                    return bytes(read(min(1000, size)))
                 then()
                 raise OSError
 
@@ -203,3 +215,85 @@ def test_missing_packages_are_a_sentence_with_the_command(
 
     with pytest.raises(SourceSupportError, match=r"pip install 'vmafx-tune\[remote\]'"):
         require_packages(parse_url(f"{scheme}://bucket/a.mp4"))
+
+
+RANGES = ((0, 2000), (3000, 7000))
+
+
+def with_holes(content: bytes) -> bytes:
+    kept = bytearray(len(content))
+    for first, end in RANGES:
+        kept[first:end] = content[first:end]
+    return bytes(kept)
+
+
+def digest_of(content: bytes, folder: Path) -> str:
+    (folder / "film").write_bytes(content)
+    return FileFacts().digest(folder / "film", RANGES)
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[SourceCache]:
+    limits = TransferLimits(tries=3, pause_s=0.0)
+    with closing(SourceCache(CancelToken(), tmp_path / "sources", 6000, limits)) as cache:
+        yield cache
+
+
+def needed(cache: SourceCache, content: bytes, folder: Path) -> Path:
+    return cache.with_ranges(URL.address, digest_of(content, folder), RANGES, len(content))
+
+
+def test_a_copy_has_the_bytes_that_are_needed_at_their_places(
+    store: Store, cache: SourceCache, tmp_path: Path
+) -> None:
+    path = needed(cache, CONTENT, tmp_path)
+    assert path.read_bytes() == with_holes(CONTENT)
+    store.rm(KEY)
+
+    assert needed(cache, CONTENT, tmp_path) == path
+    assert [found.name for found in (tmp_path / "sources").rglob("*.part")] == []
+
+
+def test_a_transfer_of_ranges_that_breaks_off_goes_on(
+    store: Store, cache: SourceCache, tmp_path: Path
+) -> None:
+    breaking(store, lambda: None)
+
+    assert needed(cache, CONTENT, tmp_path).read_bytes() == with_holes(CONTENT)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [CONTENT[::-1], CONTENT[1:], CONTENT[:50], CONTENT + b"more"],
+    ids=["other", "shorter", "cut", "longer"],
+)
+def test_bytes_of_an_object_that_was_replaced_are_refused(
+    store: Store, cache: SourceCache, tmp_path: Path, changed: bytes
+) -> None:
+    store.pipe(KEY, changed)
+    with pytest.raises(UnreadableSourceError, match="returns other content here than it did"):
+        needed(cache, CONTENT, tmp_path)
+    store.pipe(KEY, CONTENT)
+    breaking(store, lambda: store.pipe(KEY, changed))
+    with pytest.raises(UnreadableSourceError, match="returns other content here than it did"):
+        needed(cache, CONTENT, tmp_path)
+
+    assert list((tmp_path / "sources").glob("*/*")) == []
+
+
+def test_holes_take_no_room(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VMAFX_CACHE_DIR", str(tmp_path))
+    content = CONTENT * 1000
+    store.pipe(KEY, content)
+    (tmp_path / "film").write_bytes(content)
+    for ranges in (((0, 20_000),), ((1 << 20, (1 << 20) + 20_000),)):
+        digest = FileFacts().digest(tmp_path / "film", ranges)
+        with closing(SourceCache(CancelToken())) as cache:
+            cache.with_ranges(URL.address, digest, ranges, len(content))
+    kept = []
+    for limit in ("100K", "30K"):
+        monkeypatch.setenv("VMAFX_SOURCES_LIMIT", limit)
+        prune_sources()
+        kept.append(len(list((tmp_path / "sources").glob("*/*"))))
+
+    assert kept == [2, 1]

@@ -261,21 +261,30 @@ def test_a_cancelled_transfer_leaves_nothing(origin: Origin, tmp_path: Path) -> 
     assert leftovers(tmp_path) == []
 
 
+WHOLE = (message("200 OK", "Content-Length: 8", body=b"half"), "current(url)")
+PART = (
+    message("206 Partial", "Content-Range: bytes 2-9/99", "Content-Length: 8", body=b"half"),
+    "with_ranges(url, 64 * '0', ((2, 10),), 99)",
+)
+
+
+@pytest.mark.parametrize("half", [WHOLE, PART])
 def test_what_a_killed_process_left_goes_with_the_next_transfer(
-    origin: Origin, tmp_path: Path
+    origin: Origin, tmp_path: Path, half: tuple[bytes, str]
 ) -> None:
-    leave_half(tmp_path)
+    leave_half(tmp_path, *half)
     assert len(leftovers(tmp_path)) == 1
 
     cache(tmp_path).current(origin.url)
     assert leftovers(tmp_path) == []
 
 
+@pytest.mark.parametrize("half", [WHOLE, PART])
 @pytest.mark.parametrize("clean", [prune_sources, clear_sources])
 def test_what_a_killed_process_left_goes_when_the_cache_is_cleaned(
-    folder: Path, clean: Callable[[], None]
+    folder: Path, clean: Callable[[], None], half: tuple[bytes, str]
 ) -> None:
-    leave_half(folder)
+    leave_half(folder, *half)
     clean()
 
     assert list(folder.iterdir()) == []
@@ -358,22 +367,23 @@ def test_two_processes_that_want_the_same_at_once_both_have_it(
     assert sum("If-None-Match" not in asked for asked in origin.asked) == 1
 
 
-def leave_half(folder: Path) -> None:
+def leave_half(folder: Path, answer: bytes, call: str) -> None:
     """Have a process killed in the middle of a transfer."""
 
     def kill(caller: Caller) -> None:
-        caller.send(message("200 OK", "Content-Length: 8", body=b"half"))
+        caller.send(answer)
         wait_until(lambda: leftovers(folder) != [])
         process.send_signal(signal.SIGKILL)
         process.wait()
 
-    program = """
+    program = f"""
         import sys
         from pathlib import Path
         from vmafx_tune.cancel import CancelToken
         from vmafx_tune.media.source_cache import SourceCache
 
-        SourceCache(CancelToken(), Path(sys.argv[2])).current(sys.argv[1])
+        url = sys.argv[1]
+        SourceCache(CancelToken(), Path(sys.argv[2])).{call}
     """
     with raw_origin(kill) as origin:
         line = [sys.executable, "-c", textwrap.dedent(program), origin.url, str(folder)]
