@@ -117,7 +117,7 @@ def test_an_object_that_was_replaced_before_a_worker_read_it_is_a_sentence(
     # Another film than that which workers know by now.
     content = film.read_bytes() + (8).to_bytes(4, "big") + b"free"
     address = store.put("changing.mp4", content)
-    lock, replaced = threading.Lock(), []
+    lock, replaced = threading.Lock(), list[str]()
 
     def replace() -> None:
         with lock:

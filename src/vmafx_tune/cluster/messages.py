@@ -120,7 +120,7 @@ class FileRef:
 
     @property
     def needed(self) -> str:
-        """Tells what a worker has to have of it: all files of whose probes the same is read."""
+        """Identifies what a worker has to have of it."""
         return self.ranges_digest or self.digest
 
 

@@ -192,7 +192,7 @@ class ClusterProber:
         failure = answer.failure
         if failure is not None and failure.name == ClusterWorkersError.__name__:
             with self._lock:
-                known = self._without.setdefault(assignment.job.source.needed, {})
+                known = self._without.setdefault(assignment.job.source.digest, {})
                 known[answer.worker] = failure.message
 
     def _able(self, assignment: _Assignment, unlucky: Mapping[str, Failure]) -> set[str]:
@@ -207,7 +207,7 @@ class ClusterProber:
             self._cancel.raise_if_cancelled()
             fit = self._eligible.fit(assignment.needs)
             with self._lock:
-                without = dict(self._without.get(assignment.job.source.needed, {}))
+                without = dict(self._without.get(assignment.job.source.digest, {}))
             if able := fit - unlucky.keys() - without.keys():
                 return able
             if fit:

@@ -240,14 +240,9 @@ def read_excerpt(video: Video, source: Source) -> None:
         _read_until(video, first_s + (excerpt.first_frame + excerpt.n_frames) * frame_s)
         return
     start_s = _container_start_s(video) + excerpt.start_s
-    end_s = start_s + excerpt.n_frames * frame_s
-    start_s -= excerpt.lead_frames * frame_s
-    _seek(video, start_s, frame_s)
-    _read_until(video, end_s)
-    # ffmpeg seeks in microseconds, to half a frame before; this is never later.
-    offset_s = max(start_s - frame_s - _subtracted_s(video), Fraction(0))
-    video.container.seek(int(offset_s * _TICKS_PER_SECOND))
-    _read_until(video, end_s)
+    # ffmpeg asks for half a frame before, and rounds that; this is before both.
+    _seek(video, start_s - (excerpt.lead_frames + 1) * frame_s, frame_s)
+    _read_until(video, start_s + excerpt.n_frames * frame_s)
 
 
 def _read_until(video: Video, end_s: Fraction) -> None:
