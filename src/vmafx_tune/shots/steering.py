@@ -135,14 +135,17 @@ def _better(
 ) -> tuple[ShotWish, ...]:
     """Ask each shot for better qualities than any that estimates reach to."""
     return tuple(
-        ShotWish(index, max(0, min(points) - _reach(problem)))
+        ShotWish(index, _step_from(problem, min(points), -_REACH))
         for index, points in enumerate(measured)
         if min(points) > 0 and len(points) < MOST_PROBES
     )
 
 
-def _reach(problem: ShotProblem) -> int:
-    return max(1, round(_REACH * problem.prior.width))
+def _step_from(problem: ShotProblem, step: int, widths: float) -> int:
+    """Find the step so many widths of a typical curve away, at least the next one in the range."""
+    place = round(problem.prior.place(problem.prior.widths(step) + widths))
+    place = min(place, step - 1) if widths < 0 else max(place, step + 1)
+    return min(max(place, 0), problem.last_step)
 
 
 def _unmeasured(choice: Choice, measured: Sequence[Mapping[int, ShotPoint]]) -> list[ShotWish]:
@@ -154,15 +157,14 @@ def _beside(
     problem: ShotProblem, choice: Choice, measured: Sequence[Mapping[int, ShotPoint]]
 ) -> list[ShotWish]:
     """Find shots of which nothing near the chosen step is measured to one side of it."""
-    near = max(1, round(_NEAR * problem.prior.width))
-    aside = max(1, round(_BESIDE * problem.prior.width))
     wishes = []
     for index, step in enumerate(choice.steps):
         for way in (-1, 1):
             end = 0 if way < 0 else problem.last_step
-            around = range(step + way, step + way * (near + 1), way)
+            near = _step_from(problem, step, way * _NEAR)
+            around = range(step + way, near + way, way)
             if step != end and not any(one in measured[index] for one in around):
-                wishes.append(ShotWish(index, min(max(step + way * aside, 0), problem.last_step)))
+                wishes.append(ShotWish(index, _step_from(problem, step, way * _BESIDE)))
                 break
     return wishes
 
@@ -183,13 +185,12 @@ def _chosen(problem: ShotProblem, offers: Sequence[Sequence[Offer]], aim: float)
 
 def _offers(problem: ShotProblem, measured: Sequence[Mapping[int, ShotPoint]]) -> list[list[Offer]]:
     """What each shot could get; of one that was probed often enough, what was measured."""
-    reach = _reach(problem)
     offers = []
     for index, points in enumerate(measured):
         steps = set(points)
         if len(points) < MOST_PROBES:
-            first, last = max(0, min(points) - reach), min(problem.last_step, max(points) + reach)
-            steps |= set(range(first, last + 1))
+            first = _step_from(problem, min(points), -_REACH)
+            steps |= set(range(first, _step_from(problem, max(points), _REACH) + 1))
         curve = ShotCurve(points, problem.hints[index], prior=problem.prior, fall=problem.fall)
         offers.append([_offer(problem, index, step, *curve.at(step)) for step in sorted(steps)])
     return offers

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from vmafx_tune.choices import PerShot
+from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.model import PoolMethod
 from vmafx_tune.shots.allocation import Offer, allocate
@@ -107,6 +108,35 @@ def test_a_score_that_no_setting_reaches_ends_with_the_best_ones_measured() -> N
 
     assert choice is None
     assert all(0 in points or len(points) == MOST_PROBES for points in measured)
+
+
+@pytest.mark.parametrize("crf", [63, 61, 50, 35])
+def test_estimates_reach_as_far_in_quality_wherever_a_knob_is_uneven(crf: float) -> None:
+    knob = encoder_row("libsvtav1").knob.narrowed(1, 63, 1)
+    step, prior = knob.step_of(crf), knob.prior
+    problem = replace(
+        PROBLEM, lengths=(50,), hints=({},), prior=prior, last_step=62, first_step=step
+    )
+
+    choice, wishes = next_wishes(problem, [{step: ShotPoint(1000, 40.0)}], 99)
+
+    assert choice is None
+    (wish,) = wishes
+    # To the nearest step.
+    reach = [prior.widths(step) - prior.widths(wish.step + half) for half in (-0.5, 0.5)]
+    assert reach[1] <= 1.5 <= reach[0]
+
+
+def test_a_setting_with_nothing_measured_so_near_in_quality_gets_a_probe_beside_it() -> None:
+    knob = encoder_row("libsvtav1").knob.narrowed(1, 63, 1)
+    problem = replace(PROBLEM, lengths=(50,), hints=({},), prior=knob.prior, last_step=62)
+    # CRF 63 and 56, which are more than a width apart.
+    measured = [{62: ShotPoint(1000, 40.0), 55: ShotPoint(2000, 70.0)}]
+
+    choice, wishes = next_wishes(problem, measured, 40)
+
+    assert choice is None
+    assert wishes == (ShotWish(0, 61),)
 
 
 def test_the_harmonic_mean_is_reached_too() -> None:
