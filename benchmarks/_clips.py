@@ -50,6 +50,7 @@ def resized(recipe: Recipe, width: int, duration_s: float | None = None) -> Reci
 
 def made(recipe: Recipe, folder: Path) -> Path:
     """Draw a clip without loss, unless that has been done."""
+    folder.mkdir(parents=True, exist_ok=True)
     clip = folder / f"{recipe.name}.mkv"
     if not clip.exists():
         begun = clip.with_suffix(".part.mkv")

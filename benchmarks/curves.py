@@ -195,6 +195,7 @@ def main() -> int:
     parser.add_argument("--duration", type=float, help="of the clips in seconds, with --width")
     parser.add_argument("--no-looks", action="store_true", help="search without a prescan")
     parser.add_argument("--preset", action="append", default=[], help="such as libx265=veryslow")
+    parser.add_argument("--targets", default=",".join(map(str, TARGETS)), help="of searches")
     parser.add_argument("--every", type=int, help="measure one step in so many, and search nothing")
     parser.add_argument("--exhaustive", type=int, default=0, help="curves to measure at every step")
     options = parser.parse_args()
@@ -207,16 +208,17 @@ def main() -> int:
         for curve in found:
             curve.tabulate(options.every)
         return 0
-    print(*(row.line for row in _rows(_printed(found))), sep="\n")
+    targets = [float(target) for target in options.targets.split(",")]
+    print(*(row.line for row in _rows(_printed(found, targets))), sep="\n")
     return _checked(found[: options.exhaustive])
 
 
-def _printed(found: Sequence[Curve]) -> list[Cost]:
+def _printed(found: Sequence[Curve], targets: Sequence[float]) -> list[Cost]:
     everything: list[Cost] = []
     for curve in found:
-        costs = curve.costs()
+        costs = curve.costs(targets)
         everything += costs.values()
-        cells = (str(costs[target].probes) if target in costs else "-" for target in TARGETS)
+        cells = (str(costs[target].probes) if target in costs else "-" for target in targets)
         encode = curve.request.template.encode
         print(
             f"| {curve.clip} | {encode.encoder} {encode.preset} | {' | '.join(cells)} |", flush=True

@@ -23,7 +23,7 @@ from vmafx_tune.prepared_source import PreparedSource, row_of
 from vmafx_tune.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from vmafx_tune.model import ProbeSpec
     from vmafx_tune.ports import Prober
@@ -45,10 +45,11 @@ class Family:
     encoder: str
     scout: str
     values: tuple[float, ...]
-    slow: dict[str, tuple[float, ...]]
+    slow: Mapping[str, tuple[float, ...]]
 
 
 _X264, _X265 = (23, 32), {"slower": (32,), "veryslow": (28, 37)}
+_AOM, _VVENC = (28, 36, 44, 52), (22, 28, 34, 40)
 FAMILIES = (
     Family("libx264", "superfast", (20, 26, 32, 38), {"medium": _X264, "veryslow": _X264}),
     Family("libx264", "medium", _X264, {"slower": _X264, "veryslow": _X264}),
@@ -58,6 +59,10 @@ FAMILIES = (
     Family("libx265", "slow", (27, 36), _X265),
     Family("libsvtav1", "10", (30, 40, 48, 56), {"2": (42, 54)}),
     Family("libsvtav1", "8", (34, 42, 54), {"4": (42, 54), "3": (42,), "2": (42, 54)}),
+    Family("libaom-av1", "6", _AOM, {**dict.fromkeys("432", (36, 50)), "1": (44,)}),
+    Family("libvpx-vp9", "5", _AOM, dict.fromkeys("210", (36, 50))),
+    Family("libvvenc", "faster", _VVENC, {"medium": (27, 36), "slow": (27, 36), "slower": (32,)}),
+    Family("libvvenc", "medium", (27, 36), {"slow": (27, 36), "slower": (32,)}),
 )
 
 
@@ -66,8 +71,9 @@ def main() -> int:
     parser.add_argument("clips", type=Path, nargs="+")
     parser.add_argument("--tables", type=Path, required=True, help="folder of probes")
     parser.add_argument("--efforts", action="store_true", help="time encodes of the first clip")
+    parser.add_argument("--only", default="", help="encoders that have this in their name")
     options = parser.parse_args()
-    for family in FAMILIES:
+    for family in (one for one in FAMILIES if options.only in one.encoder):
         sources = [_Source(clip, options.tables, family.encoder) for clip in options.clips]
         for preset in family.slow:
             leads = [source.leads(preset, family) for source in sources]

@@ -264,6 +264,11 @@ _VVENC = EncoderRow(
     # It codes whole pictures at once, and takes 4 threads for small ones and 8 from 1080p on.
     lines_per_thread=128,
     effort=23.0,
+    slow_presets=(
+        SlowPreset("medium", 23.0, (Scout("faster", 4.2, lead=0.29),)),
+        SlowPreset("slow", 83.0, (Scout("faster", 4.2, lead=0.33),)),
+        SlowPreset("slower", 350.0, (Scout("faster", 4.2, lead=0.28),)),
+    ),
 )
 
 _CODEC_LABELS = {

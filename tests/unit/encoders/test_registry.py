@@ -277,6 +277,13 @@ def test_a_slow_preset_has_a_scout_by_any_of_its_names() -> None:
     assert row.effort_of(make_spec(row.name, preset="2")) > row.effort
 
 
+def test_an_encoder_whose_usual_preset_is_slow_has_a_scout_without_any_preset() -> None:
+    row = encoder_row("libvvenc")
+
+    assert row.scouts(make_spec(row.name, preset=None))
+    assert row.effort_of(make_spec(row.name, preset=None)) == row.effort
+
+
 def test_a_preset_that_is_no_slow_one_has_no_scout_and_the_usual_effort() -> None:
     row = encoder_row("libx264")
 
