@@ -62,7 +62,6 @@ FAMILIES = (
     Family("libaom-av1", "6", _AOM, {**dict.fromkeys("432", (36, 50)), "1": (44,)}),
     Family("libvpx-vp9", "5", _AOM, dict.fromkeys("210", (36, 50))),
     Family("libvvenc", "faster", _VVENC, {"medium": (27, 36), "slow": (27, 36), "slower": (32,)}),
-    Family("libvvenc", "medium", (27, 36), {"slow": (27, 36), "slower": (32,)}),
 )
 
 

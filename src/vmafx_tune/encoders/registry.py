@@ -264,6 +264,7 @@ _VVENC = EncoderRow(
     # It codes whole pictures at once, and takes 4 threads for small ones and 8 from 1080p on.
     lines_per_thread=128,
     effort=23.0,
+    # Efforts were measured on cuts of films only, and the lead for `slower` at one QP.
     slow_presets=(
         SlowPreset("medium", 23.0, (Scout("faster", 4.2, lead=0.29),)),
         SlowPreset("slow", 83.0, (Scout("faster", 4.2, lead=0.33),)),
