@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import time
@@ -11,12 +12,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["each_turn", "ratios", "running", "take_turns"]
+__all__ = ["cpu_s_of", "each_turn", "ratios", "running", "take_turns"]
 
 
 def running(argv: Sequence[str]) -> Callable[[], object]:
     """Make a call that runs a program to its good end."""
     return lambda: subprocess.run(argv, check=True, capture_output=True)
+
+
+def cpu_s_of(argv: Sequence[str], environ: Mapping[str, str] | None = None) -> float:
+    """Run a program to its good end; return the processor time that it and its children took."""
+    process = subprocess.Popen(
+        argv, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, argv)
+    return used.ru_utime + used.ru_stime
 
 
 def take_turns(runs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:

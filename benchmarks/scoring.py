@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 from _pair import encoded_pair
 from _rows import Row
-from _timing import ratios, running, take_turns
+from _timing import cpu_s_of, each_turn, ratios, running, take_turns
 
 import vmafx_tune
 from vmafx_tune.session import Session
@@ -20,15 +21,9 @@ __all__ = ["MEASURES", "scoring"]
 
 
 def scoring(folder: Path, rounds: int) -> list[Row]:
-    """`score` against the same libvmaf run straight by ffmpeg, on 10 s of 720p."""
-    ffmpeg = str(Session().ffmpeg.path)
+    """`score` against the same libvmaf run straight by ffmpeg, on 10 s of 720p and of 480p."""
     reference, distorted = encoded_pair(folder)
-    graph = f"[0:v][1:v]libvmaf=n_threads={os.cpu_count()}:log_fmt=json:log_path={folder}/log.json"
-    straight = (
-        ffmpeg, "-v", "error", "-i", str(distorted), "-i", str(reference),
-        "-filter_complex", graph, "-f", "null", "-",
-    )  # fmt: skip
-    cli = [sys.executable, "-m", "vmafx_tune", "score", str(reference), str(distorted)]
+    straight, cli = _commands(reference, distorted, folder)
     times = take_turns(
         {
             "ffmpeg": running(straight),
@@ -39,11 +34,32 @@ def scoring(folder: Path, rounds: int) -> list[Row]:
         rounds,
     )
     found = ratios(times, "ffmpeg")
+    small = dict(
+        zip(("ffmpeg", "command"), _commands(*encoded_pair(folder, "854x480"), folder), strict=True)
+    )
+    used = ratios(
+        each_turn({name: partial(cpu_s_of, argv) for name, argv in small.items()}, rounds), "ffmpeg"
+    )
     return [
         Row("`score`, in process, against ffmpeg alone (10 s of 720p)", found["in process"], 1.10),
         Row("`vmafx-tune score` against ffmpeg alone (10 s of 720p)", found["command"], 1.10),
+        Row(
+            "`vmafx-tune score` against ffmpeg alone (10 s of 480p): processor time",
+            used["command"],
+            1.15,
+        ),
         Row("`vmafx-tune score --backend libvmaf` against ffmpeg alone", found["libvmaf"], 3.0),
     ]
+
+
+def _commands(reference: Path, distorted: Path, folder: Path) -> tuple[list[str], list[str]]:
+    """Write the commands that score a pair: ffmpeg's own, and ours."""
+    graph = f"[0:v][1:v]libvmaf=n_threads={os.cpu_count()}:log_fmt=json:log_path={folder}/log.json"
+    straight = [
+        str(Session().ffmpeg.path), "-v", "error", "-i", str(distorted), "-i", str(reference),
+        "-filter_complex", graph, "-f", "null", "-",
+    ]  # fmt: skip
+    return straight, [sys.executable, "-m", "vmafx_tune", "score", str(reference), str(distorted)]
 
 
 MEASURES = (scoring,)

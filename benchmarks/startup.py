@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
@@ -11,10 +10,10 @@ from typing import TYPE_CHECKING
 from _pair import short_clip
 from _rows import Row
 from _server import Server, cpu_seconds
-from _timing import each_turn, ratios
+from _timing import cpu_s_of, each_turn, ratios
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
 __all__ = ["MEASURES", "startup"]
@@ -42,8 +41,8 @@ def startup(folder: Path, rounds: int) -> list[Row]:
         "compare --help": ["compare", "--help"],
         "search": search,
     }
-    runs = {"pass": partial(_used, [sys.executable, "-c", "pass"], here)}
-    runs |= {name: partial(_used, [*_CLI, *argv], here) for name, argv in commands.items()}
+    runs = {"pass": partial(cpu_s_of, [sys.executable, "-c", "pass"], here)}
+    runs |= {name: partial(cpu_s_of, [*_CLI, *argv], here) for name, argv in commands.items()}
     runs["serve"] = partial(_until_ready, folder, here)
     # Fills the cache, and leaves compiled modules behind.
     each_turn(runs, 1)
@@ -58,18 +57,6 @@ def startup(folder: Path, rounds: int) -> list[Row]:
 
 def _row(what: str, measured: float, bar: float) -> Row:
     return Row(f"{what}, processor time against `python -c pass`", measured, bar)
-
-
-def _used(argv: Sequence[str], environ: Mapping[str, str]) -> float:
-    """Run a program to its good end; return the processor time that it and its children took."""
-    process = subprocess.Popen(
-        argv, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise subprocess.CalledProcessError(process.returncode, argv)
-    return used.ru_utime + used.ru_stime
 
 
 def _until_ready(folder: Path, environ: Mapping[str, str]) -> float:

@@ -10,7 +10,7 @@ from vmafx_tune.formatting import counted
 from vmafx_tune.frozen import frozen
 
 if TYPE_CHECKING:
-    from vmafx_tune.model import Source
+    from vmafx_tune.model import ScoreSet, Source
     from vmafx_tune.results.score import ScoreResult
     from vmafx_tune.session import Session
 
@@ -69,7 +69,7 @@ def step_notes(result: ScoreResult, session: Session) -> tuple[str, ...]:
     """Say how the clips of a low score are out of step, if they are and it can be told."""
     if result.pooled.mean >= _SUSPICIOUS_SCORE:
         return ()
-    hint = _find_shift(result.reference_source, result.distorted_source, session)
+    hint = _find_shift(result.reference_source, result.distorted_source, session, result.scores)
     return () if hint is None else (hint,)
 
 
@@ -88,8 +88,10 @@ def with_step_hint(
     )
 
 
-def _find_shift(reference: Source, distorted: Source, session: Session) -> str | None:
+def _find_shift(
+    reference: Source, distorted: Source, session: Session, scores: ScoreSet | None = None
+) -> str | None:
     # Pictures take numpy's time to load, which most scores do without.
     from vmafx_tune.score.shift import find_shift
 
-    return find_shift(reference, distorted, session)
+    return find_shift(reference, distorted, session, scores)

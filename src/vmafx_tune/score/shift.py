@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vmafx_tune.model import Source
+    from vmafx_tune.model import ScoreSet, Source
     from vmafx_tune.session import Session
 
-__all__ = ["Look", "find_shift", "look_plan", "shift_hint", "shift_of"]
+__all__ = ["Look", "find_shift", "is_explained", "look_plan", "shift_hint", "shift_of"]
 
 _LOOKS = 5
 _LOOK_FRAMES = 12
@@ -29,6 +30,8 @@ _CLEAR = 0.5
 # And where most pictures agree: a flash or a cut alone tells nothing.
 _AGREEING = 0.75
 _FLAT = 1e-3
+# A frame that is compared with another one's loses more, where anything moves.
+_ALIKE_VMAF = 10.0
 
 
 @frozen
@@ -131,13 +134,40 @@ def _normalised(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
     return flat
 
 
-def find_shift(reference: Source, distorted: Source, session: Session) -> str | None:
+def is_explained(look: Look, in_step: Sequence[Look], scores: ScoreSet) -> bool:
+    """Whether scores are hardly lower than where clips are in step, so that these are low as well.
+
+    Pictures far from a keyframe take as long to read as the scores themselves took.
+
+    Args:
+        look: Where to look.
+        in_step: Where the clips were seen to be in step.
+        scores: Of all frames, or of some.
+    """
+    here, known = _mean_score(look, scores), [_mean_score(one, scores) for one in in_step]
+    # A comparison with what is not a number fails.
+    return bool(known) and here >= min(known) - _ALIKE_VMAF
+
+
+def _mean_score(look: Look, scores: ScoreSet) -> float:
+    first, end = (
+        -(-frame // scores.subsample)
+        for frame in (look.first_frame, look.first_frame + look.n_frames)
+    )
+    found = scores.frames[first:end]
+    return sum(found) / len(found) if found else math.nan
+
+
+def find_shift(
+    reference: Source, distorted: Source, session: Session, scores: ScoreSet | None = None
+) -> str | None:
     """Say what to do about clips that are out of step.
 
     Args:
         reference: The reference.
         distorted: The distorted clip.
         session: Reads their pictures.
+        scores: Of the two as they are; places that they explain are not looked at.
 
     Returns:
         None where they are in step, or it cannot be told.
@@ -146,14 +176,15 @@ def find_shift(reference: Source, distorted: Source, session: Session) -> str | 
     looks = look_plan(min(counts), max(counts) - min(counts))
     ours = session.reader.thumbnails(reference, reference.resolution)
     theirs = session.reader.thumbnails(distorted, reference.resolution)
+    shifts: list[int | None] = []
     try:
-        shifts = [
-            shift_of(
-                ours.luma(look.first_frame - look.reach, look.n_frames + 2 * look.reach),
-                theirs.luma(look.first_frame, look.n_frames),
-            )
-            for look in looks
-        ]
+        for look in looks:
+            in_step = [one for one, shift in zip(looks, shifts, strict=False) if shift == 0]
+            if scores is not None and is_explained(look, in_step, scores):
+                shifts.append(None)
+                continue
+            around = ours.luma(look.first_frame - look.reach, look.n_frames + 2 * look.reach)
+            shifts.append(shift_of(around, theirs.luma(look.first_frame, look.n_frames)))
     except MediaError:  # a hint is no reason to fail
         return None
     return shift_hint(looks, shifts)

@@ -9,8 +9,9 @@ import pytest
 
 from tests.unit.scoring.builders import a_source
 from vmafx_tune.errors import FrameCountMismatchError, UsageError
+from vmafx_tune.model import ScoreSet
 from vmafx_tune.score.offset import overlap
-from vmafx_tune.score.shift import Look, look_plan, shift_hint, shift_of
+from vmafx_tune.score.shift import Look, is_explained, look_plan, shift_hint, shift_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,6 +121,33 @@ def test_a_hint_says_which_frames_belong_together(
     shifts: tuple[int | None, ...], sentence: str | None
 ) -> None:
     assert shift_hint(LOOKS, shifts) == sentence
+
+
+def scores_of(*parts: tuple[int, float], subsample: int = 1) -> ScoreSet:
+    frames = [vmaf for n_frames, vmaf in parts for _ in range(n_frames)]
+    kept = tuple(frames[::subsample])
+    return ScoreSet(kept, {}, n_frames=len(frames), model="m", backend="b", subsample=subsample)
+
+
+@pytest.mark.parametrize(
+    ("scores", "explained"),
+    [
+        (scores_of((200, 70)), True),
+        (scores_of((80, 70), (120, 61)), True),
+        (scores_of((80, 70), (120, 40)), False),
+        (scores_of((80, 70), (120, 40), subsample=3), False),
+        (scores_of((200, 70), subsample=150), False),
+    ],
+    ids=["alike", "a little lower", "much lower", "with subsampling", "with too few scores"],
+)
+def test_scores_as_low_as_where_clips_are_in_step_need_no_look(
+    scores: ScoreSet, explained: bool
+) -> None:
+    assert is_explained(LOOKS[2], [LOOKS[0], LOOKS[1]], scores) == explained
+
+
+def test_nothing_is_explained_before_a_place_is_in_step() -> None:
+    assert not is_explained(LOOKS[0], [], scores_of((200, 70)))
 
 
 @pytest.mark.parametrize("n_frames", [8, 12, 30, 100, 5000])
