@@ -15,14 +15,17 @@ __all__ = ["encoded_pair", "short_clip"]
 _GRAIN = "noise=alls=12:allf=t,format=yuv420p"
 
 
-def encoded_pair(folder: Path, size: str = "1280x720", duration_s: float = 10) -> tuple[Path, Path]:
-    """Encode a moving picture well and badly, unless that has been done."""
-    reference, distorted = folder / f"reference-{size}.mp4", folder / f"distorted-{size}.mp4"
-    if not distorted.exists():
+def encoded_pair(
+    folder: Path, size: str = "1280x720", duration_s: float = 10, *, crf: int = 34
+) -> tuple[Path, Path]:
+    """Encode a moving picture well, and worse, unless that has been done."""
+    reference, distorted = folder / f"reference-{size}.mp4", folder / f"crf{crf}-{size}.mp4"
+    if not reference.exists():
         picture = f"testsrc2=size={size}:rate=25:duration={duration_s}"
         source = ("-f", "lavfi", "-i", picture, "-vf", _GRAIN)
         _encode(*source, "-crf", "16", reference)
-        _encode("-i", reference, "-crf", "34", distorted)
+    if not distorted.exists():
+        _encode("-i", reference, "-crf", str(crf), distorted)
     return reference, distorted
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import av
 import imageio_ffmpeg
+from _clips import made, recipes, resized
 from _rows import Row
 
 from vmafx_tune.files import CACHE_VARIABLE
@@ -21,7 +22,7 @@ from vmafx_tune.files import CACHE_VARIABLE
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["MEASURES", "bad_files", "cuts_of_a_film", "finished_files", "kills"]
+__all__ = ["MEASURES", "bad_files", "cuts_of_a_film", "drawn_cuts", "finished_files", "kills"]
 
 CLIP = Path(__file__).parents[1] / "examples/example.mp4"
 MEDIA = Path(__file__).parents[2] / "shared/media"
@@ -30,6 +31,7 @@ LOSSLESS = ("-an", "-c:v", "libx264", "-preset", "ultrafast", "-qp", "0")
 QUICK = ("--preset", "ultrafast", "--crf-lo", "28", "--crf-hi", "40", "-t", "70")
 N_FILES, N_BAD, N_KILLS, N_FINISHED, N_CUTS = 200, 20, 20, 1000, 12
 TARGETS = (85, 93)
+DRAWN_SEEDS, DRAWN_S = (41, 61), 4.6
 
 
 def cuts_of_a_film(folder: Path, _: int) -> list[Row]:
@@ -43,16 +45,32 @@ def cuts_of_a_film(folder: Path, _: int) -> list[Row]:
         for index in range(N_CUTS):
             span = ("-ss", f"{index * length_s:.3f}", "-t", f"{length_s:.3f}")
             _ffmpeg("-i", film, *span, *LOSSLESS, source / f"{index:02}.mkv")
-        probes: list[int] = []
-        for target in TARGETS:
-            options = ("-t", str(target), "--preset", "veryfast", "--jobs", "1")
-            env = _environment(folder / f"cache-{target}")
-            done = _run(["search", source, "-o", f"{source}-{target}", *options], folder, env)
-            files = json.loads(done.stdout)["files"][1:]
-            probes += [file["new_probes"] for file in files if file["state"] == "done"]
-        what = f"`batch search`, {N_CUTS} cuts of {film.stem}: probes from the second one on"
-        rows.append(Row(what, sum(probes) / len(probes), 2.1, unit=""))
+        rows.append(_searched(source, f"{N_CUTS} cuts of {film.stem}", folder))
     return rows
+
+
+def drawn_cuts(folder: Path, _: int) -> list[Row]:
+    """Cuts that are long enough for looks, and that nothing was chosen on."""
+    rows = []
+    for seed in DRAWN_SEEDS:
+        for one in range(seed, seed + N_CUTS):
+            (recipe,) = (each for each in recipes(one) if each.name.startswith("film-cuts"))
+            made(resized(recipe, 320, DRAWN_S), folder / f"drawn-{seed}")
+        what = f"{N_CUTS} drawn cuts of {DRAWN_S:g} s, from seed {seed}"
+        rows.append(_searched(folder / f"drawn-{seed}", what, folder))
+    return rows
+
+
+def _searched(source: Path, what: str, folder: Path) -> Row:
+    probes: list[int] = []
+    for target in TARGETS:
+        options = ("-t", str(target), "--preset", "veryfast", "--jobs", "1")
+        env = _environment(folder / f"cache-{source.name}-{target}")
+        done = _run(["search", source, "-o", f"{source}-{target}", *options], folder, env)
+        files = json.loads(done.stdout)["files"][1:]
+        probes += [file["new_probes"] for file in files if file["state"] == "done"]
+    title = f"`batch search`, {what}: probes from the second one on"
+    return Row(title, sum(probes) / len(probes), 2.1, unit="")
 
 
 def bad_files(folder: Path, _: int) -> list[Row]:
@@ -216,7 +234,7 @@ def finished_files(folder: Path, rounds: int) -> list[Row]:
     return [Row(what, 1000 * min(took_s) / N_FINISHED, 20, " ms")]
 
 
-MEASURES = (cuts_of_a_film, bad_files, kills, finished_files)
+MEASURES = (cuts_of_a_film, drawn_cuts, bad_files, kills, finished_files)
 
 
 def _films(folder: Path, count: int) -> Path:
