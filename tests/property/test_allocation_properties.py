@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 from itertools import product
 
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from vmafx_tune.shots.allocation import Offer, allocate, equal_quality
@@ -43,7 +43,13 @@ def wanted_of(found: Shots, share: float) -> float:
     return low + share * (high - low)
 
 
+def two_offers(size_bytes: float, quality: float) -> list[Offer]:
+    return [Offer(0, size_bytes, quality, quality), Offer(1, 1.0, 0.0, 0.0)]
+
+
 @given(shots(), st.floats(0, 1.1))
+# Of the second one, a unit of quality costs more than a float can hold.
+@example([two_offers(2.0, 1.0), two_offers(2.0, 2e-311), two_offers(3.0, 2.0)], 0.5)
 def test_no_combination_that_reaches_the_quality_takes_fewer_bytes(
     found: Shots, share: float
 ) -> None:

@@ -26,6 +26,8 @@ _MOST_STATES = 10_000
 _LEAST_WIDTH = 8
 # Sums of floats in another order differ by less.
 _ROUNDING = 1e-9
+# Qualities that differ by next to nothing have prices that are no use.
+_HIGHEST_PRICE = 1e100
 # So close below its highest score a shot is as good as it gets: near its ceiling a curve is flat.
 _AS_GOOD = 0.1
 
@@ -160,17 +162,19 @@ def _relaxed(hulls: Sequence[Sequence[Offer]], wanted: float) -> tuple[float, li
         for index, hull in enumerate(hulls)
         for place in range(len(hull) - 1)
     )
-    reached, price = math.fsum(hull[0].quality for hull in hulls), 0.0
-    for price, index, place in moves:  # noqa: B007 - the last one is what counts
+    reached, last_price = math.fsum(hull[0].quality for hull in hulls), 0.0
+    for price, index, place in moves:
         if reached >= wanted:
             break
+        last_price = price
         places[index] = place + 1
         reached += hulls[index][place + 1].quality - hulls[index][place].quality
     choice = [hull[place] for hull, place in zip(hulls, places, strict=True)]
     while not _reaches(choice, wanted):  # by what rounding lost
         index = next(i for i, hull in enumerate(hulls) if choice[i] != hull[-1])
         choice[index] = hulls[index][-1]
-    return price, choice
+    # Any price gives a bound, and 0 one that stays a number whatever the qualities are.
+    return (last_price if last_price < _HIGHEST_PRICE else 0.0), choice
 
 
 class _State(NamedTuple):
