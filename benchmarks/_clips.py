@@ -56,7 +56,6 @@ def made(recipe: Recipe, folder: Path) -> Path:
         begun = clip.with_suffix(".part.mkv")
         source = ("-f", "lavfi", "-i", recipe.graph, "-t", f"{recipe.duration_s:g}")
         lossless = ("-pix_fmt", "yuv420p", "-c:v", "ffv1", "-g", "1", begun)
-        folder.mkdir(parents=True, exist_ok=True)
         subprocess.run([Session().ffmpeg.path, "-v", "error", "-y", *source, *lossless], check=True)
         begun.rename(clip)
     return clip

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vmafx_tune._version import __version__
-from vmafx_tune.media.urls import parse_url
 from vmafx_tune.model import Excerpt, RawFormat, Source
 from vmafx_tune.parsing import parse_frame_rate, parse_resolution
 
@@ -236,7 +235,11 @@ class SourceReader:
             The bytes; empty where all of them are to be had, and for other files.
         """
         url = self.urls.get(source.path)
-        if url is None or not parse_url(url).is_object:
+        if url is None:
+            return ()
+        from vmafx_tune.media.urls import parse_url
+
+        if not parse_url(url).is_object:
             return ()
 
         def find() -> list[Any]:

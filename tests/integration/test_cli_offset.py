@@ -10,10 +10,14 @@ from tests.support import pictures
 from tests.support.cli import run_cli
 from vmafx_tune import ScoringOptions, score
 from vmafx_tune.errors import FrameCountMismatchError
+from vmafx_tune.media.frames import Thumbnails
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from tests.support.clips import ClipFactory
 
@@ -104,18 +108,46 @@ def test_lengths_that_differ_by_a_frame_that_was_dropped_name_the_place(
         score(reference, clip(clips, "dropped", kept))
 
 
-def test_a_poor_encode_that_is_in_step_gets_no_hint(clips: ClipFactory, reference: Path) -> None:
+def test_a_frame_that_was_dropped_and_another_one_repeated_name_the_place(
+    clips: ClipFactory, reference: Path
+) -> None:
+    kept = [*(i for i in range(N_FRAMES) if i != 30), N_FRAMES - 1]
+
+    (hint,) = score(reference, clip(clips, "replaced", kept)).notes
+    assert "lacks 1 frame before frame 3" in hint
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """First frames of all that is read of pictures."""
+    first_frames: list[int] = []
+    read = Thumbnails.luma
+
+    def counted(self: Thumbnails, first_frame: int, n_frames: int) -> NDArray[np.float32]:
+        first_frames.append(first_frame)
+        return read(self, first_frame, n_frames)
+
+    monkeypatch.setattr(Thumbnails, "luma", counted)
+    return first_frames
+
+
+# At the worse one, pictures are too poor to tell whether they are in step.
+@pytest.mark.parametrize(("crf", "most_places"), [(36, 2), (45, 5)])
+def test_a_poor_encode_that_is_in_step_gets_no_hint(
+    clips: ClipFactory, reference: Path, looks: list[int], crf: int, most_places: int
+) -> None:
     poor = clips.encode(
-        "offset-poor.mp4",
+        f"offset-poor-{crf}.mp4",
         pictures.moving,
         range(N_FRAMES),
-        ("-c:v", "libx264", "-preset", "ultrafast", "-crf", "45"),
+        ("-c:v", "libx264", "-preset", "ultrafast", "-crf", str(crf)),
     )
 
     found = score(reference, poor)
 
     assert found.score < 60
     assert found.notes == ()
+    assert 0 < len(looks) <= 2 * most_places
 
 
 def test_a_still_clip_gets_no_hint(clips: ClipFactory) -> None:

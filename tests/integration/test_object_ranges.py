@@ -44,6 +44,7 @@ def film(clips: ClipFactory) -> Path:
     return path
 
 
+# S3; a parameter, so that it is skipped where its packages are missing.
 @pytest.fixture(scope="module", params=STORES[:1])
 def store(request: pytest.FixtureRequest) -> Iterator[ObjectStore]:
     with running(request.param) as store:

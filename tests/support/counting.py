@@ -52,16 +52,19 @@ def _accept(listener: socket.socket, port: int, counted: Counted) -> None:
     with suppress(OSError):
         while True:
             near, _ = listener.accept()
-            far = socket.create_connection(("127.0.0.1", port))
-            for pipe in (
-                (near, far, lambda _: counted.before()),
-                (far, near, counted.add),
-            ):
-                threading.Thread(target=_copy, args=pipe, daemon=True).start()
+            threading.Thread(target=_lead, args=(near, port, counted), daemon=True).start()
+
+
+def _lead(near: socket.socket, port: int, counted: Counted) -> None:
+    with near, socket.create_connection(("127.0.0.1", port)) as far:
+        back = threading.Thread(target=_copy, args=(far, near, counted.add), daemon=True)
+        back.start()
+        _copy(near, far, lambda _: counted.before())
+        back.join()
 
 
 def _copy(source: socket.socket, target: socket.socket, tell: Callable[[int], object]) -> None:
-    with source, suppress(OSError):
+    with suppress(OSError):
         while block := source.recv(_BLOCK_BYTES):
             tell(len(block))
             target.sendall(block)

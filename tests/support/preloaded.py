@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import vmafx_tune
+from tests.support import ordering
 from vmafx_tune.__main__ import main as run_command
 
 if TYPE_CHECKING:
@@ -35,24 +36,10 @@ __all__ = ["loader", "program_text", "run_preloaded"]
 _LEFT_OUT = ("vmafx_tune.cluster", "vmafx_tune.server", "vmafx_tune.client")
 
 
-# Orders the loader, whose socket it inherited, to run a command on its own standard streams.
-_PROGRAM = """#!{python} -IS
-import json, os, socket, sys, tempfile
-order = {{"arguments": sys.argv[1:], "cwd": os.getcwd(), "environ": dict(os.environ)}}
-mine, its = socket.socketpair()
-with tempfile.TemporaryFile() as orders:
-    orders.write(json.dumps(order).encode("utf-8", "surrogateescape"))
-    orders.seek(0)
-    files = [orders.fileno(), 0, 1, 2, its.fileno()]
-    socket.send_fds(socket.socket(fileno={loader}), [b"."], files)
-its.close()
-sys.exit(int(mine.makefile().read()))
-"""
-
-
 def program_text() -> str:
     """Write a program that starts at once; who starts it passes on the `loader`'s descriptor."""
-    return _PROGRAM.format(python=sys.executable, loader=loader().fileno())
+    program = Path(ordering.__file__)
+    return f'#!/bin/sh\nexec {sys.executable} -IS {program} {loader().fileno()} "$@"\n'
 
 
 def run_preloaded(
@@ -65,23 +52,18 @@ def run_preloaded(
         cwd: Working directory.
         environ: Its whole environment.
     """
-    order = json.dumps(
-        {"arguments": arguments, "cwd": str(cwd or Path.cwd()), "environ": dict(environ)}
-    )
-    mine, its = socket.socketpair()
     with (
-        mine,
         Path(os.devnull).open("rb") as stdin,
-        tempfile.TemporaryFile() as orders,
         tempfile.TemporaryFile() as stdout,
         tempfile.TemporaryFile() as stderr,
     ):
-        orders.write(order.encode("utf-8", "surrogateescape"))
-        orders.seek(0)
-        with its:
-            files = [file.fileno() for file in (orders, stdin, stdout, stderr, its)]
-            socket.send_fds(loader(), [b"."], files)
-        status = int(mine.makefile().read())
+        status = ordering.run_ordered(
+            loader(),
+            arguments,
+            cwd=str(cwd or Path.cwd()),
+            environ=environ,
+            streams=(stdin.fileno(), stdout.fileno(), stderr.fileno()),
+        )
         printed = (os.pread(file.fileno(), 1 << 30, 0) for file in (stdout, stderr))
         return subprocess.CompletedProcess(arguments, status, *printed)
 

@@ -114,20 +114,23 @@ def _missing_ends(
 def _unusual_ratios(rungs: Sequence[RateQuality], choice: RungChoice) -> Iterator[str]:
     if choice.min_step_ratio is not None:
         return  # it is what was asked for
-    ratios = [(pair, pair[1].bitrate_kbps / pair[0].bitrate_kbps) for pair in pairwise(rungs)]
-    for remark, unusual in (
-        (
-            f"less than a factor of {_LEAST_RATIO} apart, which adds little",
-            [pair for pair, ratio in ratios if ratio < _LEAST_RATIO],
-        ),
-        (
-            f"more than a factor of {_HIGHEST_RATIO} apart, which shows when players switch",
-            [pair for pair, ratio in ratios if ratio > _HIGHEST_RATIO],
-        ),
-    ):
-        if unusual:
-            pairs = [" and ".join(rough_bitrate(r.bitrate_kbps) for r in pair) for pair in unusual]
-            yield f"Rungs at {'; '.join(pairs)} kb/s are {remark}."
+    near, far = [], []
+    for lower, upper in pairwise(rungs):
+        pair = f"{rough_bitrate(lower.bitrate_kbps)} and {rough_bitrate(upper.bitrate_kbps)}"
+        ratio = upper.bitrate_kbps / lower.bitrate_kbps
+        if ratio < _LEAST_RATIO:
+            near.append(pair)
+        elif ratio > _HIGHEST_RATIO:
+            far.append(pair)
+    if near:
+        pairs = "; ".join(near)
+        yield f"Rungs less than a factor of {_LEAST_RATIO} apart add little: {pairs} kb/s."
+    if far:
+        pairs = "; ".join(far)
+        yield (
+            f"Switches between rungs more than a factor of {_HIGHEST_RATIO} apart are visible: "
+            f"{pairs} kb/s."
+        )
 
 
 def _told(point: RateQuality) -> str:

@@ -30,7 +30,7 @@ _CLEAR = 0.5
 # And where most pictures agree: a flash or a cut alone tells nothing.
 _AGREEING = 0.75
 _FLAT = 1e-3
-# A frame that is compared with another one's loses more, where anything moves.
+# Frames out of step lose more than this, where anything moves.
 _ALIKE_VMAF = 10.0
 
 
@@ -135,21 +135,22 @@ def _normalised(pictures: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def is_explained(look: Look, in_step: Sequence[Look], scores: ScoreSet) -> bool:
-    """Whether scores are hardly lower than where clips are in step, so that these are low as well.
+    """Whether a place needs no look: a place that is in step has hardly better scores.
 
-    Pictures far from a keyframe take as long to read as the scores themselves took.
+    Then what makes scores low there does so here. Looks far from a keyframe decode all before them,
+    which may take as long as the scores did.
 
     Args:
         look: Where to look.
         in_step: Where the clips were seen to be in step.
         scores: Of all frames, or of some.
     """
-    here, known = _mean_score(look, scores), [_mean_score(one, scores) for one in in_step]
-    # A comparison with what is not a number fails.
-    return bool(known) and here >= min(known) - _ALIKE_VMAF
+    here = _mean_score(look, scores)
+    return any(here >= _mean_score(one, scores) - _ALIKE_VMAF for one in in_step)
 
 
 def _mean_score(look: Look, scores: ScoreSet) -> float:
+    """Average the scores of a look's frames; not a number where there is none."""
     first, end = (
         -(-frame // scores.subsample)
         for frame in (look.first_frame, look.first_frame + look.n_frames)

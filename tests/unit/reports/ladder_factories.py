@@ -64,10 +64,10 @@ LEFT_OUT = "Left out: it has no place on the hull."
 NOT_PROVEN = "Not proven to be the cheapest step."
 FAILED = "ffmpeg ended with 1: Error while opening encoder."
 NOTES = (
-    "Rungs at 2466 and 2830 kb/s are less than a factor of 1.5 apart, which adds little.",
+    "Rungs less than a factor of 1.5 apart add little: 2466 and 2830 kb/s.",
     (
-        "Rungs at 243 and 861; 861 and 2466 kb/s are more than a factor of 2.5 apart, which "
-        "shows when players switch."
+        "Switches between rungs more than a factor of 2.5 apart are visible: 243 and 861; 861 and "
+        "2466 kb/s."
     ),
 )
 TOP_IS_MISSING = (
