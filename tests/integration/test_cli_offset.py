@@ -131,8 +131,8 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return first_frames
 
 
-# At the worse one, pictures are too poor to tell whether they are in step.
-@pytest.mark.parametrize(("crf", "most_places"), [(36, 2), (45, 5)])
+# Of the best one, a glance at the beginning tells; at the worst, pictures are too poor to tell.
+@pytest.mark.parametrize(("crf", "most_places"), [(32, 1), (36, 3), (45, 6)])
 def test_a_poor_encode_that_is_in_step_gets_no_hint(
     clips: ClipFactory, reference: Path, looks: list[int], crf: int, most_places: int
 ) -> None:
@@ -145,7 +145,7 @@ def test_a_poor_encode_that_is_in_step_gets_no_hint(
 
     found = score(reference, poor)
 
-    assert found.score < 60
+    assert found.score < 85
     assert found.notes == ()
     assert 0 < len(looks) <= 2 * most_places
 
