@@ -37,16 +37,16 @@ __all__ = [
     "seconds_of",
 ]
 
-LOOK_LEAD_IN = 3
-"""Frames at the start of each part of a look that count for nothing."""
+LOOK_LEAD_IN = 6
+"""Frames at the start of each part of a look that count for nothing: encoders take some to settle
+after a cut."""
 
 # It divides the length of parts, and meets frames of all depths of an encoder's hierarchy.
 _LOOK_SUBSAMPLE = 3
-# Starting the programs for a part costs as much as some frames of it.
-_START_FRAMES = 8
-_PIECE_FRAMES = 9
+_PIECE_FRAMES = 12
 _FEWEST_PIECES, _MOST_PIECES = 3, 8
-_COMMON_SHARE, _LARGEST_SHARE = 0.1, 0.35
+_LOOK_SHARE = 0.28
+_FEWEST_FRAMES = 100
 # From here on, what a sample leaves out is not worth its error.
 _NEARLY_ALL = 0.9
 _TRIED_PER_LENGTH = 8
@@ -127,8 +127,7 @@ def look_plan(n_frames: int, probe_frames: int | None = None) -> SamplePlan | No
     """Choose the parts for a cheap look at a clip: short ones, evenly spread.
 
     Several short parts stand for a clip better than one long part, which shows a moment of it. A
-    look costs less than a tenth of a probe; on short clips up to a third, with as few parts as may
-    stand for the whole.
+    look at ten seconds encodes a quarter of them, and one at a minute a fifteenth.
 
     Args:
         n_frames: Length of the clip.
@@ -138,10 +137,10 @@ def look_plan(n_frames: int, probe_frames: int | None = None) -> SamplePlan | No
         None where probes are too short for looks to pay.
     """
     probe_frames = probe_frames or n_frames
-    if probe_frames * _LARGEST_SHARE < _FEWEST_PIECES * _PIECE_FRAMES + _START_FRAMES:
+    if probe_frames < _FEWEST_FRAMES:
         return None
-    cost = _PIECE_FRAMES + _START_FRAMES
-    n_pieces = min(max(round(probe_frames * _COMMON_SHARE / cost), _FEWEST_PIECES), _MOST_PIECES)
+    affordable = int(probe_frames * _LOOK_SHARE / _PIECE_FRAMES)
+    n_pieces = min(max(affordable, _FEWEST_PIECES), _MOST_PIECES)
     stratum = n_frames / n_pieces
     firsts = (int((index + 0.5) * stratum - _PIECE_FRAMES / 2) for index in range(n_pieces))
     return SamplePlan(tuple(Segment(first, _PIECE_FRAMES) for first in firsts), n_frames)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_LOOKS", "USUAL_LOOKS", "LookProbers", "Prescan", "next_look"]
 
-MOST_LOOKS = 3
+MOST_LOOKS = 4
 """Looks at most before a search begins; more would cost what they save."""
 USUAL_LOOKS = 2
 
@@ -38,16 +38,20 @@ USUAL_LOOKS = 2
 _NEAR_STEPS = 2.5
 # What a look is off by does not shrink with the grid's steps, so a fine grid needs no nearer one.
 _NEAR_WIDTHS = 0.5
+# Looks at parts are cheap, so that one more is worth half of that.
+_NEAR_OF_PARTS = 0.5
 # Without what comes before and after them, short parts score less than in their clip: as much as
-# typical curves lose in a tenth of their width.
-_LOST_WIDTHS = 0.1
+# typical curves lose in so much of their width.
+_LOST_WIDTHS = 0.04
 # Two looks at the whole clip that take so much of a probe are worth the one that they save.
 _LARGEST_SHARE = 0.5
 # They are better guides than parts that take so much less, above all on clips with cuts.
 _WORTH_OF_ALL = 2
 
 
-def next_look(problem: SearchProblem, seen: Mapping[int, float]) -> int | None:
+def next_look(
+    problem: SearchProblem, seen: Mapping[int, float], *, near: float = 1.0
+) -> int | None:
     """Choose the step to look at, or none where the crossing is known well enough.
 
     Each look goes to where the curve of the looks should cross the target by those before it. The
@@ -57,6 +61,7 @@ def next_look(problem: SearchProblem, seen: Mapping[int, float]) -> int | None:
         problem: What is to be searched. Its hints are the scores of cheaper looks; where something
             is known of the whole clip, that is the better guide, and no look is taken.
         seen: The scores of the looks so far.
+        near: How near to the crossing one has to be, in what is near enough as a rule.
     """
     if problem.known or len(seen) >= MOST_LOOKS:
         return None
@@ -66,8 +71,8 @@ def next_look(problem: SearchProblem, seen: Mapping[int, float]) -> int | None:
         return None
     crossing = expected_crossing(looking, state)
     if any(
-        abs(step - crossing) <= _NEAR_STEPS
-        or abs(widths_between(problem, step, crossing)) <= _NEAR_WIDTHS
+        abs(step - crossing) <= near * _NEAR_STEPS
+        or abs(widths_between(problem, step, crossing)) <= near * _NEAR_WIDTHS
         for step in seen
     ):
         return None
@@ -106,6 +111,7 @@ class _Looks:
         work: What it should take, in that of a probe's frame.
         lost: Widths of the typical curve by which a look is low.
         lead: Widths of the knob's scale by which a look is at a better step than what it shows.
+        near: How near to the crossing the last one has to be; see `next_look`.
         probes: What was measured, by step of the look.
         readings: Likewise, pooled.
     """
@@ -116,6 +122,7 @@ class _Looks:
     work: float
     lost: float = 0.0
     lead: float = 0.0
+    near: float = 1.0
     probes: dict[int, Probe] = field(default_factory=dict)
     readings: dict[int, Reading] = field(default_factory=dict)
 
@@ -218,7 +225,7 @@ class Prescan:
         plan = look_plan(request.template.encode.source.n_frames, of_what)
         n_frames = request.n_frames if plan is None else plan.n_sampled
         work = request.look_work(n_frames, self._looking.template.subsample)
-        return _Looks(prober, self._looking, n_frames, work, _LOST_WIDTHS)
+        return _Looks(prober, self._looking, n_frames, work, lost=_LOST_WIDTHS, near=_NEAR_OF_PARTS)
 
     def hints(self, problem: SearchProblem) -> Mapping[int, float]:
         """Look until the crossing of a search is known well enough.
@@ -258,7 +265,9 @@ class Prescan:
 
     def _look_around(self, looks: _Looks, problem: SearchProblem) -> None:
         stored = stored_readings(looks.prober, looks.request) if problem.seeds else {}
-        while (step := next_look(problem, looks.scores(problem.target))) is not None:
+        while (
+            step := next_look(problem, looks.scores(problem.target), near=looks.near)
+        ) is not None:
             step = looks.step_for(step)
             if step in looks.readings or (problem.seeds and step not in stored):
                 break

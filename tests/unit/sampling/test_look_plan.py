@@ -16,12 +16,12 @@ def test_a_short_clip_gets_no_looks(n_frames: int) -> None:
     assert look_plan(n_frames) is None
 
 
-def test_ten_seconds_at_25_frames_a_second_get_looks_at_their_three_thirds() -> None:
+def test_ten_seconds_at_25_frames_a_second_get_looks_at_the_middles_of_their_fifths() -> None:
     plan = look_plan(250)
 
     assert plan is not None
     middles = [part.first_frame + part.n_frames / 2 for part in plan.segments]
-    assert middles == pytest.approx([250 / 6, 125, 250 * 5 / 6], abs=1)
+    assert middles == pytest.approx([25, 75, 125, 175, 225], abs=1)
 
 
 def test_long_clips_get_more_parts_up_to_a_few() -> None:
@@ -33,7 +33,7 @@ def test_long_clips_get_more_parts_up_to_a_few() -> None:
 
 def test_where_probes_take_a_sample_only_looks_are_measured_against_that() -> None:
     assert look_plan(1500, 90) is None
-    of_sample, of_clip = look_plan(1500, 750), look_plan(1500)
+    of_sample, of_clip = look_plan(1500, 200), look_plan(1500)
 
     assert of_sample is not None
     assert of_clip is not None
@@ -42,14 +42,14 @@ def test_where_probes_take_a_sample_only_looks_are_measured_against_that() -> No
 
 
 @given(st.integers(1, 200_000))
-def test_a_look_is_at_most_a_third_of_the_clip_in_parts_longer_than_their_lead_in(
+def test_a_look_is_little_of_the_clip_in_parts_longer_than_their_lead_in(
     n_frames: int,
 ) -> None:
     plan = look_plan(n_frames)
 
     if plan is not None:
         assert plan.n_frames == n_frames
-        assert plan.n_sampled <= n_frames / 3
+        assert plan.n_sampled <= 0.36 * n_frames
         assert all(part.n_frames > LOOK_LEAD_IN for part in plan.segments)
         assert all(one.end_frame <= other.first_frame for one, other in pairwise(plan.segments))
 

@@ -118,7 +118,7 @@ def test_looks_are_told_apart_from_probes() -> None:
     assert probes == list(range(1, len(probes) + 1))
 
 
-@pytest.mark.parametrize(("verify", "n_frames"), [(True, 250), (False, 27)])
+@pytest.mark.parametrize(("verify", "n_frames"), [(True, 250), (False, 60)])
 def test_looks_take_the_sample_that_is_verified_and_less_of_one_that_is_not(
     verify: bool, n_frames: int
 ) -> None:
@@ -315,7 +315,7 @@ def test_a_scout_that_is_nearer_to_a_preset_goes_where_the_fastest_one_leads() -
     assert len(prober.asked) == 2
 
 
-@pytest.mark.parametrize(("n_frames", "n_looked_at"), [(300, 300), (100_000, 72)])
+@pytest.mark.parametrize(("n_frames", "n_looked_at"), [(300, 300), (100_000, 96)])
 def test_looks_are_at_the_whole_where_that_takes_less_than_parts_of_it_with_a_slow_preset(
     n_frames: int, n_looked_at: int
 ) -> None:
