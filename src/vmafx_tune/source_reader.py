@@ -151,6 +151,18 @@ class SourceReader:
         told = zlib.crc32(" ".join(names).encode())
         return f"{__version__} {self.decoder} {told}"
 
+    def key_of(self, source: Source) -> str:
+        """Tell apart what is read of one file: by the facts, the filters' files, and the reader.
+
+        Raises:
+            OSError: A file that its filters name cannot be read.
+        """
+        from vmafx_tune.encoders.named_files import filter_files
+
+        files = [self._session.facts.digest(path) for path in filter_files(source.filters)]
+        facts = (self._reader_version, replace(source, path=_ANY_PATH), files)
+        return hashlib.sha256(repr(facts).encode()).hexdigest()
+
     def filtered(self, source: Source) -> Source:
         """Put the options' crop, filters and deinterlacing before a source.
 
@@ -209,7 +221,7 @@ class SourceReader:
 
     def cutting(self, source: Source) -> Callable[[Source, Segment], Source]:
         """Make what takes parts of `source`, looking into its file once for all of them."""
-        known = hashlib.sha256(repr(replace(source, path=_ANY_PATH)).encode()).hexdigest()
+        known = self.key_of(source)
 
         def cut(_: Source, segment: Segment) -> Source:
             first, n_frames = segment.first_frame, segment.n_frames
@@ -217,7 +229,7 @@ class SourceReader:
             def find() -> Source:
                 return self._cutter(source).cut(first, n_frames)
 
-            name = f"excerpt {self._reader_version} {known} {first} {n_frames}"
+            name = f"excerpt {known} {first} {n_frames}"
             found = self._session.facts.of(source.path, name, find, kind=Source)
             return replace(found, path=source.path)
 
@@ -247,8 +259,7 @@ class SourceReader:
 
             return list(needed_ranges(source))
 
-        known = hashlib.sha256(repr(replace(source, path=_ANY_PATH)).encode()).hexdigest()
-        found = self._session.facts.of(source.path, f"bytes {self._reader_version} {known}", find)
+        found = self._session.facts.of(source.path, f"bytes {self.key_of(source)}", find)
         return tuple((first, end) for first, end in found)
 
     def video_bitrate_kbps(self, source: Source, encode_bytes: int) -> float | None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune import shell
@@ -28,6 +26,7 @@ from vmafx_tune.shots.steering import Choice, ShotProblem, ShotWish, next_wishes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.events import Event
@@ -104,8 +103,8 @@ def find_shots(
         with _job(session, "cuts", source.n_frames, "detect") as on_progress:
             return list(find_cuts(source, session.cancel, on_progress))
 
-    known = hashlib.sha256(repr(replace(source, path=Path())).encode()).hexdigest()
-    cuts = session.facts.of(source.path, f"cuts {detector_name()} {known}", find)
+    name = f"cuts {detector_name()} {session.reader.key_of(source)}"
+    cuts = session.facts.of(source.path, name, find)
     return shots_between(cuts, source.n_frames, min_frames, segment_frames)
 
 
