@@ -236,11 +236,18 @@ class Knob:
             increment: Distance between neighbouring values.
 
         Raises:
-            UsageError: An end is not finite, or the increment is not a multiple of the encoder's.
+            UsageError: An end is not finite, or the increment or the better end, from which steps
+                count, is not a multiple of the encoder's increment.
         """
         self.check_increment(increment)
         if not (math.isfinite(lo) and math.isfinite(hi)):
             raise UsageError(f"The quality range {lo:g} to {hi:g} needs two finite ends.")
+        best = hi if self.higher_is_better else lo
+        if not _is_multiple(best, self.increment):
+            raise UsageError(
+                f"The better end of the quality range, {self.text(best)}, is not a value of "
+                f"{self.name}: use a multiple of {self.text(self.increment)}."
+            )
         return replace(self, lo=lo, hi=hi, increment=increment, typical=self.usual)
 
     @property

@@ -204,6 +204,7 @@ def test_hardware_that_is_not_there_is_told_in_ffmpegs_words(clips: ClipFactory)
         (("--crf-hi", "30"), "--crf-hi was given without --crf-lo"),
         (("--crf-lo", "1", "--crf-hi", "99"), "out of the range of libx264"),
         (("--crf-lo", "0", "--crf-hi", "51"), "Below 1 an 8-bit encode is lossless"),
+        (("--crf-lo", "20.55", "--crf-hi", "30"), "20.55, is not a value of crf"),
         (("--crf-step", "0.01"), "0.01"),
         (("--preset", "warp"), "warp"),
         (("--encoder-args", "-tune 'film"), "unclosed quote"),

@@ -95,6 +95,26 @@ def test_a_range_without_an_end_is_refused(lo: float, hi: float) -> None:
         crf().narrowed(lo, hi, 1)
 
 
+@pytest.mark.parametrize(
+    ("knob", "lo", "hi", "sentence"),
+    [
+        (crf(), 20.5, 40, r"better end .* 20\.5, is not a value of crf: use a multiple of 1\."),
+        (crf(1, 51, 0.1), 18.65, 40, r" 18\.65, .* a multiple of 0\.1\."),
+        (upwards(1, 99), 20, 40.5, r" 40\.5, is not a value of q:v"),
+    ],
+)
+def test_a_range_whose_better_end_is_no_value_of_the_knob_is_refused(
+    knob: Knob, lo: float, hi: float, sentence: str
+) -> None:
+    with pytest.raises(UsageError, match=sentence):
+        knob.narrowed(lo, hi, 1)
+
+
+def test_the_better_end_may_be_any_value_and_the_worse_one_between_two() -> None:
+    assert all_qualities(crf(increment=0.25).narrowed(20.25, 22.3, 1)) == [20.25, 21.25, 22.25]
+    assert all_qualities(upwards(1, 99).narrowed(20.5, 22, 1)) == [22, 21]
+
+
 def test_a_knob_is_narrowed_to_a_range_and_keeps_its_typical_curve() -> None:
     knob = upwards(1, 100).narrowed(20, 40, 2)
 
