@@ -220,8 +220,14 @@ class _AdaptiveSampling:
         search = replace(
             rendition.search.at_target(target), max_iter=0, strategy=SearchStrategy.BISECT
         )
-        known = search_with(search, rendition.probe_set)
         resolution = rendition.resolution
+        try:
+            known = search_with(search, rendition.probe_set)
+        except CancelledError:
+            raise
+        except VmafxTuneError as error:
+            # To say why a target is out of reach, the source is scored against itself.
+            return LadderCell.failed(resolution, target, failure or str(error))
         if known.ok:
             cell = found_cell(known, resolution)
             notes = (_NOT_SEARCHED, *known.notes)

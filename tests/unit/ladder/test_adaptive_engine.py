@@ -10,7 +10,7 @@ import pytest
 from tests.unit.search.fakes import CurveProber
 from tests.unit.search.fakes import request as search_request
 from vmafx_tune.choices import ScoreAt
-from vmafx_tune.errors import CancelledError, EncodeFailedError
+from vmafx_tune.errors import CancelledError, EncodeFailedError, ScoringError
 from vmafx_tune.events import CellFinished, Event, JobFinished, JobStarted, ProbeFinished
 from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.ladder.adaptive_engine import sample_adaptively
@@ -19,6 +19,7 @@ from vmafx_tune.model import Probe, ProbeSpec, Resolution
 
 if TYPE_CHECKING:
     from vmafx_tune.events import Observer
+    from vmafx_tune.model import ScoreSet
     from vmafx_tune.ports import ProbeProgress
     from vmafx_tune.results.ladder import LadderCell
     from vmafx_tune.search.request import SearchRequest
@@ -156,6 +157,30 @@ def test_a_cancelled_probe_cancels_the_ladder() -> None:
     with pytest.raises(CancelledError):
         built(prober)
     assert prober.cancelled.is_set()
+
+
+@dataclass
+class Blind(FilmProber):
+    """Cannot score the source against itself, which tells why a target is out of reach."""
+
+    error: Exception = field(default_factory=lambda: ScoringError("The scorer crashed."))
+
+    def score_itself(self, spec: ProbeSpec) -> ScoreSet:
+        del spec
+        raise self.error
+
+
+def test_a_source_that_cannot_be_scored_against_itself_fails_only_cells_out_of_reach() -> None:
+    cells = built(Blind(lambda quality: min(80.0, falling(quality))))
+    assert {cell.error for cell in cells if cell.error_kind == "failed"} == {"The scorer crashed."}
+    assert cells_of(cells, LARGE)[-1].error_kind == "failed"
+    assert cells_of(cells, LARGE)[0].ok
+    assert points_of(cells)
+
+
+def test_a_source_whose_own_scores_are_cancelled_cancels_the_ladder() -> None:
+    with pytest.raises(CancelledError):
+        built(Blind(lambda quality: min(80.0, falling(quality)), error=CancelledError("stop")))
 
 
 def test_max_iter_bounds_the_probes_of_each_resolution() -> None:
