@@ -7,6 +7,7 @@ would cost more than it saves.
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import ScoringError
@@ -22,6 +23,7 @@ __all__ = [
     "pool_metric",
     "pool_scores",
     "pooled_metrics",
+    "running_means",
     "summarize",
     "summarize_metric",
 ]
@@ -71,6 +73,20 @@ def mean(values: Sequence[float]) -> float:
     if units is not None:
         return _ratio(sum(units), len(units))
     return (math.fsum if all(map(math.isfinite, values)) else sum)(values) / len(values)
+
+
+def running_means(values: Sequence[float], length: int) -> list[float]:
+    """Take the `mean` of each run of values, so that equal runs have equal ones.
+
+    Args:
+        values: All of them finite.
+        length: Of each run, at least 1 and at most that of `values`.
+    """
+    firsts, units = range(len(values) - length + 1), _units(values)
+    if units is None:
+        return [math.fsum(values[first : first + length]) / length for first in firsts]
+    sums = list(accumulate(units, initial=0))
+    return [_ratio(sums[first + length] - sums[first], length) for first in firsts]
 
 
 def summarize(scores: Sequence[float]) -> PooledScores:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from vmafx_tune.formatting import time_code
 from vmafx_tune.results.measurement import WorstFrame, WorstSecond
+from vmafx_tune.scoring.pooling import running_means
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,8 +58,7 @@ def worst_seconds(
         The worst one first; of equal ones the first. Of a clip shorter than a second, all of it.
     """
     length = min(_scores_a_second(scores, frame_rate), len(scores.frames))
-    sums = [0.0, *accumulate(scores.frames)]
-    means = [(sums[i + length] - sums[i]) / length for i in range(len(sums) - length)]
+    means = running_means(scores.frames, length)
     return tuple(
         WorstSecond(
             start_s=float(start := (first_frame + scores.frame_index(place)) / frame_rate),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vmafx_tune.model import ScoreSet
+from vmafx_tune.scoring.pooling import mean
 from vmafx_tune.scoring.worst import worst_frames, worst_seconds
 
 
@@ -30,6 +32,21 @@ def test_the_worst_seconds_do_not_overlap() -> None:
     frames[30:40] = [20.0] * 10
     found = worst_seconds(scored(*frames), Fraction(10), most=2)
     assert [(worst.start_s, worst.vmaf_score) for worst in found] == [(1.2, 10), (3.0, 20)]
+
+
+def test_of_equal_seconds_the_first_is_the_worst_with_the_score_of_its_frames() -> None:
+    found = worst_seconds(scored(*[97.427723] * 5000), Fraction(25), most=2)
+    assert [(worst.start_s, worst.vmaf_score) for worst in found] == [
+        (0, 97.427723),
+        (1, 97.427723),
+    ]
+
+
+@pytest.mark.parametrize("digits", [6, 9])
+def test_a_second_has_the_mean_of_its_frames_wherever_it_is(digits: int) -> None:
+    second = [round(90 + math.sin(place), digits) for place in range(10)]
+    found = worst_seconds(scored(*second * 200), Fraction(10), most=1)
+    assert [(worst.start_s, worst.vmaf_score) for worst in found] == [(0, mean(second))]
 
 
 def test_places_have_time_codes_of_the_distorted_clip() -> None:
