@@ -129,3 +129,19 @@ def test_a_ladder_whose_top_rung_is_larger_than_its_source_says_so_again_when_re
     assert document["source"]["bitrate_kbps"] == video_bitrate_kbps(probe_source(clip))
     other = run_cli("ladder", "--from-json", saved, "--max-rungs", "1", "--format", "json")
     assert any(note.startswith(told) for note in other.document["notes"])
+
+
+def test_a_note_on_arguments_is_kept_when_other_rungs_are_chosen(
+    clips: ClipFactory, tmp_path: Path
+) -> None:
+    source, saved = clips.degraded(45, n_frames=25), tmp_path / "libx264.json"
+    line = ("--resolutions", "160x90", "-t", "50,70", "-c", "libx264,libvpx-vp9", "--preset=fast")
+    outcome = run_cli(
+        *("ladder", "-r", source, *line, "--encoder-args=-row-mt 1"),
+        *("-o", tmp_path / "{codec}.json"),
+    )
+    assert outcome.exit_code == 0, outcome.stderr
+    note = "-row-mt has no effect on libx264, which does not have it."
+    assert note in json.loads(saved.read_text("utf-8"))["notes"]
+    other = run_cli("ladder", "--from-json", saved, "--max-rungs", "1", "--format", "json")
+    assert other.document["notes"].count(note) == 1

@@ -246,7 +246,8 @@ def reselect(result: LadderResult, rungs: RungOptions | None = None) -> LadderRe
     is_allowed = choice.mixed_resolutions or not shrinks(result.renditions, attrgetter("pixels"))
     if choice == chosen and result.renditions and is_allowed:
         return result
-    again = replace(result, selection=choice, notes=result.source.notes)
+    measured = () if result.encoding is None else result.encoding.notes
+    again = replace(result, selection=choice, notes=(*result.source.notes, *measured))
     return select_ladder(again, read_throughput(choice, read_input))
 
 
@@ -381,12 +382,11 @@ def _measured(
     )
     asked, throughput = _aimed(asked, order, prepared.model)
     searches = [_checked_search(prepared, row, asked) for row in rows]
-    notes = prepared.require_arguments(*searches)
-    asked = replace(asked, notes=(*asked.notes, *prepared.notes, *notes))
+    shared = (*prepared.notes, *prepared.require_arguments(*searches))
     known: list[tuple[SearchRequest, LadderResult]] = []
     for row, search in zip(rows, searches, strict=True):
         cells = _cells(prepared, row, search, asked, order, known)
-        own = replace(asked, encoder=row.name, notes=(*asked.notes, *search.notes))
+        own = _noted(replace(asked, encoder=row.name), (*shared, *search.notes))
         found = _found(own, prepared, cells, order)
         if order.sampling is Sampling.ADAPTIVE:
             found = replace(found, guided_by=tuple(other.encoder for _, other in known))
@@ -539,6 +539,13 @@ def _encoding(encoding: EncodingOptions) -> LadderEncoding:
     return LadderEncoding(
         preset=encoding.preset, depth=encoding.depth, encoder_args=encoding.encoder_args
     )
+
+
+def _noted(asked: LadderResult, notes: tuple[str, ...]) -> LadderResult:
+    """Add what is to be known of its encodes; rungs that are chosen anew leave it as it is."""
+    assert asked.encoding is not None
+    encoding = replace(asked.encoding, notes=notes)
+    return replace(asked, encoding=encoding, notes=(*asked.notes, *notes))
 
 
 def _source(source: Source) -> LadderSource:

@@ -285,6 +285,8 @@ class LadderEncoding(_Part):
     """Bits per sample; null where that was left to the source."""
     encoder_args: str = ""
     """Further arguments of ffmpeg; empty for none."""
+    notes: tuple[str, ...] = ()
+    """What an engineer should know of the encodes, whatever rungs are chosen, in sentences."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -159,6 +159,20 @@ def test_other_rungs_are_chosen_from_what_was_measured(clip: Path) -> None:
     assert reselect(fewer, RungOptions(max_rungs=6)) == result
 
 
+def test_what_is_said_of_the_source_and_the_encodes_outlives_the_rungs(clip: Path) -> None:
+    result = build(clip)
+    assert result.encoding is not None
+    noted = replace(
+        result,
+        source=replace(result.source, notes=("Of the source.",)),
+        encoding=replace(result.encoding, notes=("Of the encodes.",)),
+        notes=("Of the source.", "Of the encodes.", "Of the rungs."),
+    )
+    kept = reselect(noted, RungOptions(max_rungs=2)).notes
+    assert kept[:2] == ("Of the source.", "Of the encodes.")
+    assert "Of the rungs." not in kept
+
+
 def test_without_a_change_a_ladder_comes_back_as_it_is(clip: Path) -> None:
     result = build(clip)
     assert reselect(result) is result
