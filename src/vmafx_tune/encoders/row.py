@@ -145,6 +145,11 @@ class EncoderRow:
         names = {name for name, template in self.templates if "{quality}" in template}
         return frozenset(name.partition(":")[0] for name in names | {self.knob.name})
 
+    @property
+    def preset_options(self) -> frozenset[str]:
+        """Option names that hold the preset; none for an encoder with one speed only."""
+        return frozenset(name for name, template in self.templates if "{preset}" in template)
+
     def require_caps(self) -> None:
         """Make sure that its bitrate can be capped.
 
@@ -234,8 +239,7 @@ class EncoderRow:
         Returns:
             None at all where none is fast enough, or an argument of the user sets the preset.
         """
-        names = [name for name, template in self.templates if "{preset}" in template]
-        if any(find_value(spec.extra_args, name) is not None for name in names):
+        if any(find_value(spec.extra_args, name) is not None for name in self.preset_options):
             return ()
         slow = self._slow(spec.preset)
         return () if slow is None else slow.scouts

@@ -30,7 +30,7 @@ from vmafx_tune.results.catalogue import (
 from vmafx_tune.search.curve import PchipCurve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from vmafx_tune.ladder.selection import Selection
     from vmafx_tune.model import Resolution
@@ -188,18 +188,17 @@ def _tops_missed(
             )
 
 
-def _preset(title: LadderResult) -> str | None:
-    """Read the preset from the command of an encode; it has a name that depends on the encoder."""
-    command = next((p.encode_command for p in title.probes if p.encode_command), None)
-    words = shell.split(command) if command else []
-    named = (value for flag, value in pairwise(words) if flag in {"-preset", "-cpu-used"})
-    return next(named, None)
+def _option(title: LadderResult, names: Collection[str]) -> str | None:
+    """Read an option from the command of an encode; None where it has none of these names."""
+    commands = (c for p in title.probes for c in (*p.chunk_commands, p.encode_command) if c)
+    words = shell.split(next(commands, ""))
+    flags = {f"-{name}" for name in names}
+    return next((value for flag, value in pairwise(words) if flag in flags), None)
 
 
 _Setting = tuple[str, "Callable[[LadderResult], object]"]
 _SETTINGS: tuple[_Setting, ...] = (
     ("encoder", lambda title: title.encoder),
-    ("preset", _preset),
     ("model", lambda title: title.model),
     ("pooling", lambda title: title.pool),
     ("display size", lambda title: title.display),
@@ -209,8 +208,30 @@ _SETTINGS: tuple[_Setting, ...] = (
 )
 
 
-def check_alike(titles: Sequence[LadderResult]) -> None:
+def _compared(
+    one: LadderResult, other: LadderResult, preset_options: Collection[str]
+) -> Iterator[tuple[str, object, object]]:
+    """Name the settings that must agree, with those of two titles."""
+    for what, read in _SETTINGS:
+        yield what, read(one), read(other)
+    yield "preset", _option(one, preset_options), _option(other, preset_options)
+    # What a saved ladder does not tell is not held against it.
+    if one.subsample is not None and other.subsample is not None:
+        yield "--subsample", one.subsample, other.subsample
+    if one.encoding is not None and other.encoding is not None:
+        mine, others = (" ".join(e.encoder_args.split()) for e in (one.encoding, other.encoding))
+        yield "--encoder-args", mine or None, others or None
+        # A depth that is left to the source may be the one that was named for the other title.
+        if one.encoding.depth != other.encoding.depth:
+            yield "pixel format", _option(one, {"pix_fmt"}), _option(other, {"pix_fmt"})
+
+
+def check_alike(titles: Sequence[LadderResult], preset_options: Collection[str]) -> None:
     """Make sure that titles can have a ladder in common.
+
+    Args:
+        titles: Their own ladders.
+        preset_options: Names of the options by which encoders take presets, without the dash.
 
     Raises:
         InvalidLadderError: There is one title only, or one is there twice, was measured with other
@@ -228,11 +249,11 @@ def check_alike(titles: Sequence[LadderResult]) -> None:
         if not title.probes:
             raise InvalidLadderError(f"The ladder of '{title.src}' has no measured encodes.")
     for one, other in pairwise(titles):
-        for what, read in _SETTINGS:
-            if read(one) != read(other):
+        for what, mine, others in _compared(one, other, preset_options):
+            if mine != others:
                 raise InvalidLadderError(
                     f"The ladders of '{one.src}' and '{other.src}' differ in their {what}: "
-                    f"{_told(read(one))} and {_told(read(other))}. Measure them the same way."
+                    f"{_told(mine)} and {_told(others)}. Measure them the same way."
                 )
 
 

@@ -272,9 +272,10 @@ def catalogue(
         UsageError: An option makes no sense.
     """
     # Curves take numpy's time to load, which other ladders do without.
+    from vmafx_tune.encoders.registry import all_rows
     from vmafx_tune.ladder.catalogue import catalogue_of, check_alike, common_rungs
 
-    check_alike(titles)
+    check_alike(titles, {name for row in all_rows() for name in row.preset_options})
     targets = sorted({target for title in titles for target in title.target_vmafs})
     options = checked_rungs(rungs, known_model(titles[0].model))
     choice = changed_choice(default_choice(targets), options)

@@ -14,7 +14,7 @@ from vmafx_tune import RungOptions, catalogue
 from vmafx_tune.choices import Minimize
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.ladder.catalogue import common_rungs
-from vmafx_tune.results.ladder import LadderPoint, LadderResult
+from vmafx_tune.results.ladder import LadderEncoding, LadderPoint, LadderResult
 
 if TYPE_CHECKING:
     from tests.support.rate_curves import Encoder
@@ -124,13 +124,63 @@ def test_titles_that_cannot_have_a_ladder_in_common_are_refused(
         catalogue(titles)
 
 
-def test_presets_that_differ_are_found_in_the_commands() -> None:
-    def with_preset(made: LadderResult, preset: str) -> LadderResult:
-        command = f"ffmpeg -i a.mp4 -preset {preset} -crf 20 a.mkv"
-        return replace(made, probes=tuple(replace(p, encode_command=command) for p in made.probes))
+def with_command(made: LadderResult, command: str) -> LadderResult:
+    return replace(made, probes=tuple(replace(p, encode_command=command) for p in made.probes))
+
+
+@pytest.mark.parametrize("option", ["preset", "cpu-used", "quality"])
+def test_presets_that_differ_are_found_in_the_commands(option: str) -> None:
+    slow, fast = (f"ffmpeg -i a.mp4 -{option} {name} -crf 20 a.mkv" for name in ("slow", "fast"))
+    with pytest.raises(InvalidLadderError, match="in their preset: slow and fast"):
+        catalogue([with_command(EASY, slow), with_command(HARD, fast)])
+
+
+def test_presets_that_differ_are_found_in_the_commands_of_chunks() -> None:
+    def in_chunks(made: LadderResult, preset: str) -> LadderResult:
+        chunk = f"ffmpeg -i a.mp4 -preset {preset} a.mkv"
+        joined = with_command(made, "ffmpeg -f concat -i list.txt -c copy a.mkv").probes
+        return replace(made, probes=tuple(replace(p, chunk_commands=(chunk,)) for p in joined))
 
     with pytest.raises(InvalidLadderError, match="in their preset: slow and fast"):
-        catalogue([with_preset(EASY, "slow"), with_preset(HARD, "fast")])
+        catalogue([in_chunks(EASY, "slow"), in_chunks(HARD, "fast")])
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "sentence"),
+    [
+        (
+            {"encoding": LadderEncoding(encoder_args="-tune film")},
+            {"encoding": LadderEncoding()},
+            "in their --encoder-args: -tune film and none",
+        ),
+        ({"subsample": 1}, {"subsample": 5}, "in their --subsample: 1 and 5"),
+    ],
+)
+def test_settings_that_differ_are_refused_where_both_ladders_tell_them(
+    one: dict[str, Any], other: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(InvalidLadderError, match=sentence):
+        catalogue([replace(EASY, **one), replace(HARD, **other)])
+    for told in (one, other):
+        assert catalogue([replace(EASY, **told), HARD]).renditions
+
+
+def test_the_same_arguments_may_be_spaced_in_another_way() -> None:
+    spaced = LadderEncoding(encoder_args="-tune  film ")
+    one = replace(EASY, encoding=LadderEncoding(encoder_args="-tune film"))
+    assert catalogue([one, replace(HARD, encoding=spaced)]).renditions
+
+
+def test_a_depth_that_was_named_for_one_title_may_be_that_of_the_others_source() -> None:
+    asked = replace(EASY, encoding=LadderEncoding(depth=10))
+    left = replace(HARD, encoding=LadderEncoding())
+    eight, ten = (f"ffmpeg -i a.mp4 -pix_fmt {name} a.mkv" for name in ("yuv420p", "yuv420p10le"))
+
+    assert catalogue([with_command(asked, ten), with_command(left, ten)]).renditions
+    with pytest.raises(InvalidLadderError, match="in their pixel format: yuv420p10le and yuv420p"):
+        catalogue([with_command(asked, ten), with_command(left, eight)])
+    free = replace(EASY, encoding=LadderEncoding())
+    assert catalogue([with_command(free, ten), with_command(left, eight)]).renditions
 
 
 FILMS = st.builds(
