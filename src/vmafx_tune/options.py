@@ -127,8 +127,7 @@ class ClusterOptions:
         metavar="SECONDS",
         min=0.1,
         help="How long to wait for the scheduler and a first worker. A worker that sends no "
-        "heartbeat "
-        "for three times as long is given no more work.",
+        "heartbeat for three times as long is given no more work.",
     )
     cluster_priority: int = option(
         "--cluster-priority",
@@ -204,8 +203,7 @@ class ScoringOptions:
         default=None,
         metavar="WxH",
         help="Display resolution: both clips are scaled to it before scoring. Default: the "
-        "source's "
-        "size.",
+        "source's size.",
     )
     backend: str = option(
         "--backend",
@@ -587,8 +585,7 @@ class RungOptions:
         "--mixed-resolutions/--no-mixed-resolutions",
         default=None,
         help="Allow a rung with fewer pixels than the rung below it. Default: resolution never "
-        "drops "
-        "as bitrate rises.",
+        "drops as bitrate rises.",
     )
     include: str | None = option(
         "--include",
