@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from statistics import geometric_mean
+from statistics import fmean, geometric_mean
 from typing import TYPE_CHECKING
 
 from vmafx_tune import shell
@@ -104,15 +104,10 @@ def _rung(
     size: Resolution, crf: float, values: Sequence[TitleValue], minimize: Minimize
 ) -> CommonRung:
     losses = [value.loss for value in values]
-    best = _mean(math.log(value.bitrate_kbps) - value.loss for value in values)
-    lost = max(losses) if minimize is Minimize.WORST else _mean(losses)
-    score = _mean(value.vmaf for value in values)
+    best = fmean(math.log(value.bitrate_kbps) - value.loss for value in values)
+    lost = max(losses) if minimize is Minimize.WORST else fmean(losses)
+    score = fmean(value.vmaf for value in values)
     return CommonRung(size, crf, math.exp(best + lost), score, tuple(values))
-
-
-def _mean(values: Iterator[float] | Sequence[float]) -> float:
-    values = list(values)
-    return math.fsum(values) / len(values)
 
 
 class _Curve:
@@ -312,4 +307,4 @@ def _catalogue_title(title: LadderResult, values: Sequence[TitleValue]) -> Catal
 
 
 def _percent(losses: Iterator[float] | Sequence[float]) -> float:
-    return 100 * math.expm1(_mean(losses))
+    return 100 * math.expm1(fmean(losses))

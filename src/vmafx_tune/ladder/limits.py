@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vmafx_tune.ladder.hull import PointT, RateQuality
     from vmafx_tune.results.rung_choice import RungChoice
 
-__all__ = ["NEARLY_BEST_VMAF", "apply_caps", "non_shrinking", "shrinks"]
+__all__ = ["NEARLY_BEST_VMAF", "apply_caps", "non_shrinking", "shrinks", "told"]
 
 NEARLY_BEST_VMAF = 1.0
 """Within this, tops are as good as each other: a sixth of a just-noticeable difference."""
@@ -44,7 +44,7 @@ def apply_caps(
     start, end = _first_allowed(hull, caps), _end_of_allowed(hull, caps)
     if start >= end:
         raise InvalidLadderError(
-            f"No point of the hull, which goes from {_told(hull[0])} to {_told(hull[-1])}, is "
+            f"No point of the hull, which goes from {told(hull[0])} to {told(hull[-1])}, is "
             f"within the limits of the ladder: {', '.join(_limits(caps))}. Relax one, or measure "
             "other targets or resolutions."
         )
@@ -76,20 +76,20 @@ def _notes(hull: Sequence[RateQuality], caps: RungChoice, start: int, end: int) 
         wanted = hull[_first_allowed(hull, replace(caps, min_bitrate_kbps=None))]
         if wanted.bitrate_kbps < low:
             yield (
-                f"The bottom of the ladder is missing: {_told(wanted)} is below --min-bitrate "
-                f"{given(low)}, so the ladder starts at {_told(hull[start])}."
+                f"The bottom of the ladder is missing: {told(wanted)} is below --min-bitrate "
+                f"{given(low)}, so the ladder starts at {told(hull[start])}."
             )
     if high is not None:
         wanted = hull[_end_of_allowed(hull, replace(caps, max_bitrate_kbps=None)) - 1]
         if wanted.bitrate_kbps > high:
             yield (
-                f"The top of the ladder is missing: {_told(wanted)} is above --max-bitrate "
-                f"{given(high)}, so the ladder ends at {_told(hull[end - 1])}."
+                f"The top of the ladder is missing: {told(wanted)} is above --max-bitrate "
+                f"{given(high)}, so the ladder ends at {told(hull[end - 1])}."
             )
     if caps.max_vmaf is not None and hull[-1].vmaf < caps.max_vmaf:
         yield (
             f"The top of the ladder is missing: no point reaches VMAF {given(caps.max_vmaf)}. "
-            f"The best one is {_told(hull[-1])}; sample at a higher target or resolution to "
+            f"The best one is {told(hull[-1])}; sample at a higher target or resolution to "
             "reach it."
         )
 
@@ -105,7 +105,8 @@ def _limits(caps: RungChoice) -> Iterator[str]:
         yield f"at most {given(caps.max_bitrate_kbps)} kb/s"
 
 
-def _told(point: RateQuality) -> str:
+def told(point: RateQuality) -> str:
+    """Name a point by its score and bitrate, for sentences."""
     return f"VMAF {vmaf(point.vmaf)} at {rough_bitrate(point.bitrate_kbps)} kb/s"
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Generic
 
 from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import InvalidLadderError
-from vmafx_tune.formatting import given, listed, rough_bitrate, vmaf
+from vmafx_tune.formatting import given, listed, rough_bitrate
 from vmafx_tune.frozen import frozen
 from vmafx_tune.ladder.hull import PointT, upper_hull
-from vmafx_tune.ladder.limits import apply_caps, non_shrinking
+from vmafx_tune.ladder.limits import apply_caps, non_shrinking, told
 from vmafx_tune.ladder.rules import keeps_rules, ruled_rungs
 from vmafx_tune.ladder.spacing import STRATEGIES, are_apart, select_optimal
 
@@ -106,8 +106,8 @@ def _missing_ends(
         else:
             cause = f"--max-rungs {choice.max_rungs}"
         yield (
-            f"The {end} of the hull, {_told(point)}, has no rung ({cause}): the ladder {verb} with "
-            f"{_told(rung)}."
+            f"The {end} of the hull, {told(point)}, has no rung ({cause}): the ladder {verb} with "
+            f"{told(rung)}."
         )
 
 
@@ -131,10 +131,6 @@ def _unusual_ratios(rungs: Sequence[RateQuality], choice: RungChoice) -> Iterato
             f"Switches between rungs more than a factor of {_HIGHEST_RATIO} apart are visible: "
             f"{pairs} kb/s."
         )
-
-
-def _told(point: RateQuality) -> str:
-    return f"VMAF {vmaf(point.vmaf)} at {rough_bitrate(point.bitrate_kbps)} kb/s"
 
 
 @frozen
