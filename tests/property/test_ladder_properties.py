@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests.support.points import Point
+from tests.support.points import Point, expected_vmaf
 from vmafx_tune.choices import Spacing
 from vmafx_tune.errors import InvalidLadderError
 from vmafx_tune.formatting import rough_bitrate
@@ -22,7 +22,6 @@ from vmafx_tune.ladder.rung_options import read_throughput
 from vmafx_tune.ladder.selection import Selection, enforce_gap, select_rungs
 from vmafx_tune.ladder.spacing import (
     are_apart,
-    expected_vmaf,
     select_knees,
     select_log_bitrates,
     select_optimal,

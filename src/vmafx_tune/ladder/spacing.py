@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from heapq import heappop, heappush
-from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -23,7 +22,6 @@ __all__ = [
     "STRATEGIES",
     "SpacingStrategy",
     "are_apart",
-    "expected_vmaf",
     "select_knees",
     "select_log_bitrates",
     "select_optimal",
@@ -43,35 +41,17 @@ def are_apart(lower: RateQuality, upper: RateQuality, choice: RungChoice) -> boo
     return upper.bitrate_kbps - lower.bitrate_kbps >= gap_kbps
 
 
-def expected_vmaf(
-    rungs: Sequence[RateQuality], throughput: Throughput, *, safety_factor: float = 1.0
-) -> float:
-    """Return the VMAF that an average viewer gets.
-
-    A viewer plays the highest rung whose bitrate is at most `safety_factor` of the throughput, and
-    one for whom even the lowest rung is too much cannot play, which counts as 0. After Y. Reznik et
-    al., "Optimal Design of Encoding Profiles for ABR Streaming", Packet Video Workshop 2018.
-
-    Args:
-        rungs: By ascending bitrate; VMAF strictly rises too.
-        throughput: The viewers.
-        safety_factor: Share of the throughput that a player dares to use, above 0 and at most 1.
-
-    Returns:
-        Expected score in VMAF points; 0 for no rungs.
-    """
-    reach = _reach(rungs, throughput, safety_factor)
-    gains = [upper - lower for lower, upper in pairwise([0.0, *(rung.vmaf for rung in rungs)])]
-    return math.fsum(gain * share for gain, share in zip(gains, reach, strict=True))
-
-
 def select_optimal(
     hull: Sequence[PointT],
     choice: RungChoice,
     throughput: Throughput,
     size_of: Callable[[PointT], int] | None = None,
 ) -> tuple[PointT, ...]:
-    """Choose the rungs whose `expected_vmaf` is the highest that any choice has.
+    """Choose the rungs from which an average viewer gets the highest VMAF.
+
+    A viewer plays the highest rung whose bitrate is at most `safety_factor` of the throughput, and
+    one for whom even the lowest rung is too much cannot play, which counts as 0. After Y. Reznik et
+    al., "Optimal Design of Encoding Profiles for ABR Streaming", Packet Video Workshop 2018.
 
     Each rung adds its gain over the rung below for all viewers that reach it, so the best ladder of
     k rungs that ends at a point extends a best one of k - 1 rungs: dynamic programming finds the
@@ -92,9 +72,10 @@ def select_optimal(
     """
     import numpy as np
 
-    reach = _reach(hull, throughput, choice.safety_factor)
     if not hull:
         return ()
+    # The share of viewers that can play each point.
+    reach = [throughput.share_at_least(p.bitrate_kbps / choice.safety_factor) for p in hull]
     vmafs = np.array([point.vmaf for point in hull], dtype=np.float64)
     sizes = np.array([size_of(point) if size_of else 0 for point in hull])
     n_apart = [_n_apart(hull, top, choice) for top in range(len(hull))]
@@ -121,13 +102,6 @@ def _n_apart(hull: Sequence[RateQuality], top: int, choice: RungChoice) -> int:
     return bisect_left(
         range(top), True, key=lambda below: not are_apart(hull[below], hull[top], choice)
     )
-
-
-def _reach(
-    points: Sequence[RateQuality], throughput: Throughput, safety_factor: float
-) -> list[float]:
-    """Share of viewers that can play each point."""
-    return [throughput.share_at_least(point.bitrate_kbps / safety_factor) for point in points]
 
 
 def select_knees(hull: Sequence[PointT], choice: RungChoice) -> tuple[PointT, ...]:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.points import Point, bitrates_of, points
-from vmafx_tune.ladder.spacing import expected_vmaf, select_optimal
+from tests.support.points import Point, bitrates_of, expected_vmaf, points
+from vmafx_tune.ladder.spacing import select_optimal
 from vmafx_tune.ladder.throughput import LogNormalThroughput, MeasuredThroughput
 from vmafx_tune.results.rung_choice import RungChoice
 
