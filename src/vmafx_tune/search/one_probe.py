@@ -176,7 +176,7 @@ def estimated(
     """
     state = SearchState(replace(problem, known=scores))
     crossing = expected_crossing(problem, state)
-    step = min(max(math.floor(crossing), 0), problem.last_step)
+    step = _worst_reaching(crossing, state)
     nearest = min(probes, key=lambda one: (abs(one - crossing), one))
     widths = widths_between(problem, nearest, crossing)
     known, oddity = _unlearned(request) is None, _oddity(request, probes[nearest])
@@ -308,9 +308,14 @@ def _step_error(
     prior, target, ceiling = prior_of(problem), problem.target, typical_ceiling(problem.target)
     widths = math.hypot(off, widths_at(target - sampled, ceiling) - widths_at(target, ceiling))
     best_place = prior.widths(crossing)
-    least, most = max(state.bracket.passing, 0), state.bracket.missing - 1
     low, best, high = (
-        min(max(math.floor(place), least), max(most, least))
+        _worst_reaching(place, state)
         for place in map(prior.place, (best_place - widths, best_place, best_place + widths))
     )
     return max(best - low, high - best)
+
+
+def _worst_reaching(crossing: float, state: SearchState) -> int:
+    """Find the answer for a crossing: between what was measured, however that is rounded."""
+    least = max(state.bracket.passing, 0)
+    return min(max(math.floor(crossing), least), max(state.bracket.missing - 1, least))

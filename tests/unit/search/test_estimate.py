@@ -14,8 +14,9 @@ from vmafx_tune.knob import TypicalCurve
 from vmafx_tune.model import VmafModel
 from vmafx_tune.search.engine import search
 from vmafx_tune.search.estimate import estimate, estimate_with
-from vmafx_tune.search.one_probe import check_estimable
+from vmafx_tune.search.one_probe import check_estimable, estimated
 from vmafx_tune.search.probe_set import ProbeSet, ProbesLeft
+from vmafx_tune.search.state import SearchProblem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -69,6 +70,18 @@ def test_a_probe_at_the_answer_has_measured_its_score_and_bitrate() -> None:
     assert found.estimate.measured
     assert found.estimate.vmaf_error == found.estimate.bitrate_error_kbps == 0
     assert found.encode_command
+
+
+@pytest.mark.parametrize("step", range(3, 45))
+@pytest.mark.parametrize("target", [75.0, 90.0, 93.0])
+def test_a_probe_that_has_just_the_target_is_the_answer(target: float, step: int) -> None:
+    tie = asked(target)
+    problem = SearchProblem(target, tie.knob.last_step, prior=tie.knob.prior)
+    probe = CurveProber(lambda _quality: target).probe(tie.template)
+    found = estimated(tie, problem, {step: probe}, {step: target})
+    assert found.reached
+    assert found.step == step
+    assert found.vmaf == target
 
 
 def test_the_errors_grow_with_the_distance_from_the_probe_to_the_answer() -> None:
