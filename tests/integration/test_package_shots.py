@@ -205,9 +205,13 @@ def test_a_run_that_is_killed_goes_on_where_it_ended(desk: Desk, tmp_path: Path)
     done = run_cli("package", *asked, "--progress", "json", cwd=desk.here)
     assert done.exit_code == 0, done.stderr
     assert all(rendition["reused"] for rendition in done.document["renditions"])
-    events = map(json.loads, done.stderr.splitlines())
+    events = list(map(json.loads, done.stderr.splitlines()))
     begun = {event["job"] for event in events if event["event"] == "job_started"}
     assert begun == {"cuts", "package"}
+    planned = (event for event in events if event["event"] == "job_planned")
+    left = {event["job"]: event["probes_expected"] for event in planned}
+    assert len(left) == 2
+    assert not any(left.values())
 
 
 def test_caps_hold_from_shot_to_shot(desk: Desk, tmp_path: Path) -> None:

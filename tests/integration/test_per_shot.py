@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import subprocess
+import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ import vmafx_tune
 from tests.support.cli import TIMES, command, run_cli, without
 from vmafx_tune.cancel import CancelToken
 from vmafx_tune.errors import ToolNotFoundError, UnreadableSourceError, UsageError
+from vmafx_tune.eta import Eta
+from vmafx_tune.events import JobFinished
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import probe_source
 from vmafx_tune.model import Resolution
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tests.support.clips import ClipFactory
+    from vmafx_tune.events import Event
     from vmafx_tune.model import Probe, ProbeSpec
 
 needs_detector = pytest.mark.skipif(
@@ -312,17 +316,27 @@ def test_a_shot_that_cannot_be_probed_leaves_the_single_setting(
         return probe(prober, spec, **more)
 
     monkeypatch.setattr(EncodingProber, "probe", probe_but_one)
+    eta, ended = Eta(), {}
+
+    def observe(event: Event) -> None:
+        eta.see(event, time.monotonic())
+        if isinstance(event, JobFinished):
+            ended[event.job] = event.ok
+
     found = vmafx_tune.encode(
         source,
         tmp_path / "film.mkv",
         target=TARGET,
         per_shot="slope",
         encoding=EncodingOptions(preset="ultrafast"),
+        observe=observe,
     )
 
     assert found.per_shot is None
     assert "The encode is damaged. The single setting is delivered." in found.notes
     assert found.output is not None
+    assert ended == {"cuts": True, "libx264": True, "shots 1": False, "output": True}
+    assert eta.probes_left == 0
 
 
 @needs_detector

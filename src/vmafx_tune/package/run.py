@@ -309,6 +309,8 @@ def _made(
     video = _encoded(plan.renditions, maker, source, options, session)
     for rendition, search in searches.items():
         video[rendition] = maker.shots(rendition, video[rendition], search, options)
+        # What an earlier run found is not searched again.
+        session.observe(replace(search.plan, probes_expected=0.0))
     by_index = tuple(sorted(dropped, key=lambda each: each.index))
     return Made(plan, ladder, source, scorer, video, audio, text, by_index)
 

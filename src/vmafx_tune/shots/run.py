@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vmafx_tune import shell
 from vmafx_tune.choices import PerShot
-from vmafx_tune.errors import MediaError, UsageError
+from vmafx_tune.errors import MediaError, UsageError, VmafxTuneError
 from vmafx_tune.events import FramesDone, JobFinished, JobPlanned, JobStarted, ProbeFinished
 from vmafx_tune.formatting import counted
 from vmafx_tune.frozen import frozen
@@ -143,7 +143,12 @@ def _score_share(request: SearchRequest) -> float:
 @contextmanager
 def _job(session: Session, name: str, n_frames: int, stage: str) -> Iterator[FrameProgress]:
     session.observe(JobStarted(name, n_frames))
-    yield lambda frames: session.observe(FramesDone(name, stage, frames))
+    try:
+        yield lambda frames: session.observe(FramesDone(name, stage, frames))
+    except VmafxTuneError as error:
+        # The run may go on without it.
+        session.observe(JobFinished(name, ok=False, summary=str(error)))
+        raise
     session.observe(JobFinished(name, ok=True, summary=counted(n_frames, "frame")))
 
 
