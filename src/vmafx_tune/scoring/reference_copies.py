@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vmafx_tune.cpus import available_memory_bytes
-from vmafx_tune.errors import OutputError
+from vmafx_tune.errors import CancelledError, OutputError
 from vmafx_tune.frozen import frozen
 from vmafx_tune.media.cleanup import make_scratch, remove_scratch, written_bytes
 from vmafx_tune.media.file_facts import file_signature
@@ -109,12 +109,15 @@ class ReferenceCopies:
         if key is None or copy is None:
             yield None
             return
-        kept = False
+        kept = stopped = False
         try:
             yield copy
             kept = copy.is_made or self._is_whole(key, copy, _key(reference, plan))
+        except CancelledError:
+            stopped = True
+            raise
         finally:
-            self._return(key, copy, kept=kept)
+            self._return(key, copy, kept=kept, stopped=stopped)
 
     @contextmanager
     def written(
@@ -164,7 +167,7 @@ class ReferenceCopies:
             self._asked[key] += 1
             if key.is_decoded_quickly and self._asked[key] <= _SCORES_BEFORE_COPY:
                 return None
-            # What did not work out once is not tried again.
+            # What did not work out once, and was not just stopped, is not tried again.
             if key in self._taken_bytes or not self._make_room(key):
                 return None
             if (folder := self._make_folder()) is None:
@@ -175,7 +178,7 @@ class ReferenceCopies:
     def _is_whole(self, key: _Key, copy: ReferenceCopy, key_now: _Key | None) -> bool:
         return written_bytes(copy.path) == key.size_bytes and key_now == key
 
-    def _return(self, key: _Key, copy: ReferenceCopy, *, kept: bool) -> None:
+    def _return(self, key: _Key, copy: ReferenceCopy, *, kept: bool, stopped: bool) -> None:
         with self._lock:
             if copy.is_made:
                 self._readers[key] -= 1
@@ -183,7 +186,10 @@ class ReferenceCopies:
             if kept and self._folder is not None:
                 self._made[key] = replace(copy, is_made=True)
                 return
-            self._taken_bytes[key] = 0
+            if stopped:
+                del self._taken_bytes[key]
+            else:
+                self._taken_bytes[key] = 0
         copy.discard()
 
     def _make_room(self, key: _Key) -> bool:

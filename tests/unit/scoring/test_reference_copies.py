@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.unit.scoring.builders import a_request, a_source
+from vmafx_tune.errors import CancelledError
 from vmafx_tune.media.pixel_formats import frame_size_bytes
 from vmafx_tune.model import Resolution
 from vmafx_tune.scoring.alignment import ScoringPlan, plan_scoring
@@ -61,6 +62,10 @@ def write(
         assert not copy.is_made
         copy.path.write_bytes(data)
     return copy
+
+
+def _write_whole(path: Path) -> None:
+    path.write_bytes(WHOLE)
 
 
 def lent(
@@ -126,6 +131,19 @@ def test_a_failure_leaves_no_copy_and_is_not_tried_again(
 
     assert lent(copies, reference) is None
     assert files(folder) == []
+
+
+def test_one_that_was_stopped_is_written_by_the_next(
+    copies: ReferenceCopies, reference: Source, folder: Path
+) -> None:
+    with suppress(CancelledError), copies.of(reference, PLAN) as copy:
+        assert copy is not None
+        copy.path.write_bytes(WHOLE)
+        raise CancelledError("Another probe is made.")
+    assert files(folder) == []
+
+    with copies.written(reference, PLAN, _write_whole) as clip:
+        assert clip.path.read_bytes() == WHOLE
 
 
 def test_a_copy_that_was_discarded_is_none(
