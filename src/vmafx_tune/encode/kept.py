@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from operator import ge
 from typing import TYPE_CHECKING
 
-from vmafx_tune.events import ProbeFinished
+from vmafx_tune.events import ProbeFinished, ProbeStopped
 from vmafx_tune.scoring.worst import worst_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from vmafx_tune.encoders.registry import EncoderRow
@@ -26,26 +27,31 @@ __all__ = ["KeptEncodes"]
 class KeptEncodes:
     """Keeps the file of the best probe: beside the one that is being made, no other is on disk.
 
-    The best is the worst setting that reaches the target; where none does, the one with the highest
-    score. Thread-safe.
+    The best is the worst setting that reaches the highest target that any does; where none does,
+    the one with the highest score. Thread-safe.
 
     Args:
         prepared: The source of the encodes.
         row: Their encoder.
-        request: Their search.
+        requests: Their searches, which differ in the target: the lowest is the last one.
         folder: Where to keep them.
     """
 
     def __init__(
-        self, prepared: PreparedSource, row: EncoderRow, request: SearchRequest, folder: Path
+        self,
+        prepared: PreparedSource,
+        row: EncoderRow,
+        requests: Sequence[SearchRequest],
+        folder: Path,
     ) -> None:
         self._prepared = prepared
         self._row = row
-        self._request = request
+        self._request = requests[0]
+        self._targets = [request.target for request in requests]
         self._folder = folder
         chunks = [(chunk.first_frame, chunk.n_frames) for chunk in prepared.chunks]
         self._parts: list[tuple[int, int] | None] = [*chunks] or [None]
-        self._best: tuple[bool, float, float] | None = None
+        self._best: tuple[int, float, float, float] | None = None
         self._worst_seconds: dict[float, WorstSecond | None] = {}
         self._lock = threading.Lock()
 
@@ -59,18 +65,20 @@ class KeptEncodes:
 
     def see(self, event: Event) -> None:
         """Take note of a probe's score, and remove the file that is not needed any more."""
+        if isinstance(event, ProbeStopped):
+            # Of an encode in chunks, those are here that were done.
+            self._remove(event.quality)
         if not isinstance(event, ProbeFinished) or event.look:
             return
         probe = event.probe
         if probe.parts and not probe.in_chunks:  # of a sample, whose encodes are of no use
             return
-        score = event.vmaf
-        if self._request.conditions:
-            goal = self._request.goal
-            score = goal.score(goal.read(probe.scores), event.target)
-        reaches = score >= event.target
+        goal = self._request.goal
+        reading = goal.read(probe.scores)
+        scores = [goal.score(reading, target) for target in self._targets]
+        n_reached = sum(map(ge, scores, self._targets))
         step = self._request.knob.position_of(probe.quality)
-        found = (reaches, step if reaches else score, probe.quality)
+        found = (n_reached, step if n_reached else scores[-1], step, probe.quality)
         frame_rate = self._request.template.encode.source.frame_rate
         # Of every n-th frame, a second is not seen whole.
         worst = None

@@ -147,7 +147,7 @@ def _answered(
     prove: bool,
 ) -> EncodeResult:
     """Search, and deliver the answer's encode while its files are there."""
-    with _keeping(prepared, row, requests[0]) as kept:
+    with _keeping(prepared, row, requests) as kept:
         single = _searched(prepared, row, requests, delivery, kept, shots.whole, prove=prove)
         with shots.answered(single) as (found, joined):
             known = (*source_notes(prepared.source), *prepared.notes, *shots.notes, *muxer.notes)
@@ -198,12 +198,12 @@ def _requests(
 
 @contextmanager
 def _keeping(
-    prepared: PreparedSource, row: EncoderRow, request: SearchRequest
+    prepared: PreparedSource, row: EncoderRow, requests: Sequence[SearchRequest]
 ) -> Iterator[KeptEncodes]:
     """Keep the encodes of the best probe while the block lasts."""
     session = prepared.session
     with scratch_folder(session.tools.work_dir) as folder:
-        kept = KeptEncodes(prepared, row, request, folder)
+        kept = KeptEncodes(prepared, row, requests, folder)
         session.keep = kept.keep
         try:
             yield kept
