@@ -19,7 +19,7 @@ from vmafx_tune.ladder.guided import guided_probe
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.ladder.hull_estimate import N_SCORES, HullEstimate, HullProblem, ProbeWish
 from vmafx_tune.ladder.hull_model import Measured
-from vmafx_tune.ladder.hull_probes import MeasuredPoint, end_probe, nearest_step
+from vmafx_tune.ladder.hull_probes import end_probe, nearest_step
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -104,7 +104,7 @@ def _doubtful(state: HullEstimate) -> tuple[ProbeWish, ...]:
     lowest, highest = state.problem.lowest, state.problem.highest
     gaps = sorted(
         (max(worse.vmaf, lowest) - min(better.vmaf, highest), better.size, better.step)
-        for worse, better in pairwise(upper_hull(map(MeasuredPoint, state.measured)))
+        for worse, better in pairwise(upper_hull(state.measured))
     )
     for gap, size, step in gaps:
         # Nothing is to be found where the size is below the range.

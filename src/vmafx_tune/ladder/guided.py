@@ -16,7 +16,6 @@ import numpy as np
 from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.ladder.hull_estimate import N_SCORES, HullEstimate, ProbeWish
 from vmafx_tune.ladder.hull_probes import (
-    MeasuredPoint,
     cheapest_able,
     crossing_step,
     expected_step,
@@ -115,7 +114,7 @@ def _at(state: HullEstimate, position: int) -> ProbeWish | None:
 def _gaps(state: HullEstimate) -> list[tuple[int, int]]:
     """Find the parts of the range, by indices of scores, between neighbours that are far apart."""
     vmafs = state.vmafs
-    hull = [point.vmaf for point in upper_hull(map(MeasuredPoint, state.measured))]
+    hull = [point.vmaf for point in upper_hull(state.measured)]
     places = np.searchsorted(vmafs, np.clip(hull, vmafs[0], vmafs[-1])).tolist()
     return [
         (low, high) for low, high in pairwise(places) if vmafs[high] - vmafs[low] > _NARROW_VMAF

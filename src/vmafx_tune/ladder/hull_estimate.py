@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vmafx_tune.knob import TypicalCurve
+    from vmafx_tune.ladder.hull import PointT
     from vmafx_tune.ladder.hull_model import Estimate
 
 __all__ = ["N_SCORES", "HullEstimate", "HullProblem", "ProbeWish"]
@@ -158,10 +159,10 @@ class HullEstimate:
     @cached_property
     def known(self) -> NDArray[np.float64]:
         """The bitrate of the measured hull over `vmafs`; not a number where it does not go."""
-        return self._over_scores([_Spot(math.exp(p.log_rate), p.vmaf) for p in self.measured])
+        return self._over_scores(self.measured)
 
-    def _over_scores(self, spots: Sequence[_Spot]) -> NDArray[np.float64]:
-        hull = upper_hull(spots)
+    def _over_scores(self, points: Sequence[PointT]) -> NDArray[np.float64]:
+        hull = upper_hull(points)
         found = np.full(len(self.vmafs), np.nan)
         if len(hull) < 2:
             return found

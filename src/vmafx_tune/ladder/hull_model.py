@@ -7,6 +7,7 @@ and an estimate is the surer the nearer it is to something measured.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +45,11 @@ class Measured:
     step: int
     log_rate: float
     vmaf: float
+
+    @property
+    def bitrate_kbps(self) -> float:
+        """Average video bitrate."""
+        return math.exp(self.log_rate)
 
 
 @frozen

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from vmafx_tune.ladder.hull_estimate import N_SCORES, HullEstimate, ProbeWish
 
-if TYPE_CHECKING:
-    from vmafx_tune.ladder.hull_model import Measured
-
 __all__ = [
-    "MeasuredPoint",
     "cheapest_able",
     "crossing_step",
     "end_probe",
@@ -30,14 +25,6 @@ _LEAST_END_ERROR = 0.05
 _CAUTION = 0.2
 # A curve that falls so much slower than a typical one is near its ceiling or its floor.
 _FLAT_PACE = 0.4
-
-
-class MeasuredPoint:
-    """A measured point as hulls take it."""
-
-    def __init__(self, point: Measured) -> None:
-        self.bitrate_kbps = math.exp(point.log_rate)
-        self.vmaf, self.size, self.step = point.vmaf, point.size, point.step
 
 
 def expected_step(state: HullEstimate, size: int, position: int) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.support.rate_curves import PRIOR, film
+from vmafx_tune.ladder.hull import upper_hull
 from vmafx_tune.ladder.hull_model import CurveModel, Measured, QualityScale
 
 FILM = film()
@@ -54,3 +55,9 @@ def test_two_points_of_a_size_foretell_a_third() -> None:
     assert estimate.log_rate(0, vmafs).mean[0] == pytest.approx(
         math.log(point.bitrate_kbps), abs=0.05
     )
+
+
+def test_of_points_that_are_alike_the_hull_has_the_same_one_however_they_were_made() -> None:
+    for _ in range(50):
+        alike = [Measured(1, 25, 7.0, 90.0), Measured(0, 30, 7.0, 90.0)]
+        assert upper_hull(alike) == upper_hull(alike[::-1]) == (Measured(0, 30, 7.0, 90.0),)
