@@ -179,9 +179,8 @@ class SqliteProbeStore:
 
     def put_least_kbps(self, key: ProbeKey, bitrate_kbps: float) -> None:
         """Keep what an encode's bitrate is at least; see `ports.ProbeStore`."""
-        known_kbps = self.least_kbps(key)
-        if known_kbps is None or known_kbps < bitrate_kbps:
-            self.keep(_least_kbps(key), float(bitrate_kbps))
+        # What is kept and believed is within the limit that this is above; all else is to go.
+        self.keep(_least_kbps(key), float(bitrate_kbps))
 
     def curve(self, key: ProbeKey) -> Iterator[Probe]:
         """Read all probes that differ from `key` in quality only; see `ports.ProbeStore`."""

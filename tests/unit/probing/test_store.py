@@ -216,12 +216,12 @@ def test_facts_are_kept(path: Path) -> None:
     assert open_store(path).recall("1:2:4") is None
 
 
-def test_the_highest_bitrate_that_an_encode_is_known_to_have_at_least_is_kept(path: Path) -> None:
+def test_the_last_bitrate_that_an_encode_was_found_to_have_at_least_is_kept(path: Path) -> None:
     store = open_store(path)
     assert store.least_kbps(key()) is None
     for kbps in (512.25, 700.5, 600.0):
         store.put_least_kbps(key(), kbps)
-    assert open_store(path).least_kbps(key()) == 700.5
+    assert open_store(path).least_kbps(key()) == 600.0
     assert store.least_kbps(key("other")) is None
     assert store.get(key()) is None
 
