@@ -41,7 +41,7 @@ def find_limit(
     request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome
 ) -> SearchLimit | None:
     """Find what kept a search from a proven answer; None where it has one."""
-    if outcome.ran_out and not outcome.converged:
+    if not outcome.converged:
         return SearchLimit(
             "max_iter",
             f"The search stopped after {counted(request.max_iter, 'probe')} without a proof. "

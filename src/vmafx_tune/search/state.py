@@ -98,7 +98,6 @@ class SearchOutcome:
             allowed, was measured to do; or an estimate is as good as its error lets it be.
         proven: Whether `best_step` is measured and reaches the target, and the next worse step is
             measured and misses it or does not exist.
-        ran_out: Whether `max_probes` ended the search before it converged.
         scores: Every pooled score measured or known, by ascending step.
         too_large: The steps measured or known to be too large, ascending; they have no score.
         non_monotone: Pairs `(better_step, worse_step)` of neighbours among the measured steps where
@@ -111,7 +110,6 @@ class SearchOutcome:
     reached: bool
     converged: bool
     proven: bool
-    ran_out: bool
     scores: Mapping[int, float]
     non_monotone: tuple[tuple[int, int], ...]
     too_large: tuple[int, ...] = ()
@@ -224,7 +222,6 @@ class SearchState:
             converged=converged,
             # A closed bracket's ends are neighbours, and both are measured or ends of the range.
             proven=bool(passing) and converged and best == self.bracket.passing,
-            ran_out=not converged,
             scores=MappingProxyType(scores),
             non_monotone=contradictions(scores),
             too_large=tuple(sorted(self._found.keys() - scores.keys())),

@@ -69,7 +69,7 @@ def solve(
             state.rescore(rescored())
         if measurement is not TOO_LARGE and measurement >= problem.target and is_enough(step):
             outcome = state.outcome()
-            return replace(outcome, converged=True, ran_out=False, settled=not outcome.proven)
+            return replace(outcome, converged=True, settled=not outcome.proven)
     return state.outcome()
 
 

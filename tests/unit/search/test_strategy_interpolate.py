@@ -141,7 +141,7 @@ def test_running_out_keeps_the_best_answer_so_far_and_claims_no_proof() -> None:
     outcome, asked = run(typical(), max_probes=1)
 
     assert len(asked) == 1
-    assert outcome.ran_out
+    assert not outcome.converged
     assert not outcome.proven
 
 
