@@ -505,6 +505,19 @@ class ProbeSpec:
     threads: int | None = None
     metrics: tuple[str, ...] = ()
 
+    def score_request(self, encoded: Source, cpus: int | None) -> ScoreRequest:
+        """Ask for the scores of an encode, or of what else is held against the source."""
+        return ScoreRequest(
+            reference=self.encode.source,
+            distorted=encoded,
+            model=self.model,
+            display=self.display,
+            subsample=self.subsample,
+            threads=self.threads,
+            cpus=cpus,
+            metrics=self.metrics,
+        )
+
 
 @frozen
 class Probe:

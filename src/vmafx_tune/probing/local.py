@@ -12,7 +12,7 @@ from vmafx_tune.cpus import CoreShares, available_cpus
 from vmafx_tune.errors import FrameCountMismatchError, UsageError, VmafxTuneError
 from vmafx_tune.formatting import counted, quality
 from vmafx_tune.media.cleanup import scratch_folder
-from vmafx_tune.model import EncodeOutcome, Probe, ProbeSpec, ScoreRequest, ScoreSet
+from vmafx_tune.model import EncodeOutcome, Probe, ProbeSpec, ScoreSet
 from vmafx_tune.scoring.metrics import SSIMULACRA2
 
 if TYPE_CHECKING:
@@ -96,9 +96,7 @@ class EncodingProber:
             )
             started = time.monotonic()
             with _naming_encode(spec, outcome.encoded):
-                scores = self._scorer.score(
-                    self._request(spec, outcome.encoded), on_progress=_begun(on_progress, "score")
-                )
+                scores = self._score(spec, outcome.encoded, _begun(on_progress, "score"))
             if keep is not None:
                 keep(spec.encode, outcome.encoded.path)
             probe = _probe(spec, outcome, scores, score_time_s=time.monotonic() - started)
@@ -108,23 +106,17 @@ class EncodingProber:
         """Score the source against itself; see `ports.Prober`."""
         with self._shares.taken():
             self._check(spec.encode.source)
-            return self._scorer.score(self._request(spec, spec.encode.source))
+            return self._score(spec, spec.encode.source)
 
     def cancel(self) -> None:
         """Stop all running probes now."""
         self._cancel.cancel()
 
-    def _request(self, spec: ProbeSpec, distorted: Source) -> ScoreRequest:
-        return ScoreRequest(
-            reference=spec.encode.source,
-            distorted=distorted,
-            model=spec.model,
-            display=spec.display,
-            subsample=spec.subsample,
-            threads=spec.threads,
-            cpus=self._shares.share(),
-            metrics=spec.metrics,
-        )
+    def _score(
+        self, spec: ProbeSpec, distorted: Source, on_progress: FrameProgress | None = None
+    ) -> ScoreSet:
+        request = spec.score_request(distorted, self._shares.share())
+        return self._scorer.score(request, on_progress=on_progress)
 
 
 def _of(spec: ProbeSpec, source: Source) -> ProbeSpec:

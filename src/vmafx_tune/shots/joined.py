@@ -10,7 +10,6 @@ from vmafx_tune.frozen import frozen
 from vmafx_tune.media.codec_strings import decoder_configuration
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import leave_out_grain, probe_source
-from vmafx_tune.model import ScoreRequest
 from vmafx_tune.sampling.joining import join_chunks
 
 if TYPE_CHECKING:
@@ -103,19 +102,8 @@ class ShotFiles:
         whole = join_chunks(self._template, probes, command=self._session.join_command)
         with self._session.shares.taken():
             encoded = leave_out_grain(probe_source(path))
-            scores = self._scorer.score(
-                ScoreRequest(
-                    reference=self._template.encode.source,
-                    distorted=encoded,
-                    model=self._template.model,
-                    display=self._template.display,
-                    subsample=self._template.subsample,
-                    threads=self._template.threads,
-                    cpus=self._session.shares.share(),
-                    metrics=self._template.metrics,
-                ),
-                on_progress=on_progress,
-            )
+            request = self._template.score_request(encoded, self._session.shares.share())
+            scores = self._scorer.score(request, on_progress=on_progress)
         sha256 = measure_packets(path).sha256
         return JoinedShots(replace(whole, scores=scores, video_sha256=sha256), path)
 
