@@ -8,7 +8,7 @@ from operator import ge
 from typing import TYPE_CHECKING
 
 from vmafx_tune.events import ProbeFinished, ProbeStopped
-from vmafx_tune.scoring.worst import worst_seconds
+from vmafx_tune.scoring.worst import worst_second
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,10 +80,7 @@ class KeptEncodes:
         step = self._request.knob.position_of(probe.quality)
         found = (n_reached, step if n_reached else scores[-1], step, probe.quality)
         frame_rate = self._request.template.encode.source.frame_rate
-        # Of every n-th frame, a second is not seen whole.
-        worst = None
-        if probe.scores.subsample == 1:
-            worst = next(iter(worst_seconds(probe.scores, frame_rate, most=1)), None)
+        worst = worst_second(probe.scores, frame_rate)
         with self._lock:
             self._worst_seconds[probe.quality] = worst
             best = self._best or found

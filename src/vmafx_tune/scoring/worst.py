@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from vmafx_tune.model import ScoreSet
 
-__all__ = ["worst_frames", "worst_seconds"]
+__all__ = ["worst_frames", "worst_second", "worst_seconds"]
 
 
 def worst_frames(
@@ -41,6 +41,16 @@ def worst_frames(
         )
         for place in _lowest(scores.frames, apart, most)
     )
+
+
+def worst_second(scores: ScoreSet, frame_rate: Fraction) -> WorstSecond | None:
+    """Find the second with the lowest mean score; as `worst_seconds`.
+
+    None where not every frame has a score, and so no second is seen whole.
+    """
+    if scores.subsample != 1:
+        return None
+    return next(iter(worst_seconds(scores, frame_rate, most=1)), None)
 
 
 def worst_seconds(

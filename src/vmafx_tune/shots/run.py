@@ -15,7 +15,7 @@ from vmafx_tune.formatting import counted
 from vmafx_tune.frozen import frozen
 from vmafx_tune.results.per_shot import PerShotEncode, Shot
 from vmafx_tune.scoring.pooling import pool_scores, summarize
-from vmafx_tune.scoring.worst import worst_seconds
+from vmafx_tune.scoring.worst import worst_second
 from vmafx_tune.shots.allocation import is_divisible
 from vmafx_tune.shots.detection import detector_name, find_cuts, require_detector
 from vmafx_tune.shots.division import checked_min_frames, shots_between
@@ -377,10 +377,7 @@ class ShotSearch:
     ) -> PerShotEncode:
         probe, knob = joined.probe, self._request.knob
         saving = 1 - probe.size_bytes / single_bytes
-        worst = None
-        if probe.scores.subsample == 1:
-            rate = self._request.template.encode.source.frame_rate
-            worst = next(iter(worst_seconds(probe.scores, rate, most=1)), None)
+        rate = self._request.template.encode.source.frame_rate
         return PerShotEncode(
             mode=problem.mode,
             delivered=saving > 0,
@@ -388,7 +385,7 @@ class ShotSearch:
             size_bytes=probe.size_bytes,
             vmaf_score=pool_scores(probe.scores.frames, self._request.pool),
             vmaf_pooled=summarize(probe.scores.frames),
-            worst_second=worst,
+            worst_second=worst_second(probe.scores, rate),
             saving_percent=100 * saving,
             shots=tuple(self._shot(wish) for wish in self._wishes(choice)),
             probes=len(self._probes),

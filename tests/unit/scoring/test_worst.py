@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vmafx_tune.model import ScoreSet
 from vmafx_tune.scoring.pooling import mean
-from vmafx_tune.scoring.worst import worst_frames, worst_seconds
+from vmafx_tune.scoring.worst import worst_frames, worst_second, worst_seconds
 
 
 def scored(*frames: float, subsample: int = 1) -> ScoreSet:
@@ -47,6 +47,14 @@ def test_a_second_has_the_mean_of_its_frames_wherever_it_is(digits: int) -> None
     second = [round(90 + math.sin(place), digits) for place in range(10)]
     found = worst_seconds(scored(*second * 200), Fraction(10), most=1)
     assert [(worst.start_s, worst.vmaf_score) for worst in found] == [(0, mean(second))]
+
+
+def test_of_every_nth_frame_no_worst_second_is_told() -> None:
+    frames = [90.0] * 10 + [30.0] * 10
+    worst = worst_second(scored(*frames), Fraction(10))
+    assert worst is not None
+    assert (worst.start_s, worst.vmaf_score) == (1, 30)
+    assert worst_second(scored(*frames, subsample=2), Fraction(10)) is None
 
 
 def test_places_have_time_codes_of_the_distorted_clip() -> None:
