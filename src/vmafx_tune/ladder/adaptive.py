@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HullProblem", "Measured", "ProbeWish", "next_probes", "probes_expected"]
 
+# Mean error of the hull that is good enough, as a share of the bitrate.
+_TOLERANCE = 0.003
 # What a part of the range that nothing measured covers counts as its error.
 _UNCOVERED = 0.3
 # Sizes that are closer tell nearly the same, so not all of them are asked at the beginning.
@@ -132,7 +134,7 @@ def _most_telling(state: HullEstimate) -> ProbeWish | None:
         if wish := end_probe(state, position):
             return wish
     errors = {size: _errors(state, size) for size in state.open_sizes}
-    if np.max(list(errors.values()), axis=0).mean() <= state.problem.tolerance:
+    if np.max(list(errors.values()), axis=0).mean() <= _TOLERANCE:
         return None
     size = max(errors, key=lambda size: float(errors[size].mean()))
     return ProbeWish(size, nearest_step(state, size, int(np.argmax(errors[size]))))

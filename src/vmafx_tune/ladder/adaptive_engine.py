@@ -204,7 +204,7 @@ class _AdaptiveSampling:
             raise
         except VmafxTuneError as error:
             return str(error)
-        return None if probe_set.get(wish.step) else "The encode exceeds the bitrate limit."
+        return None
 
     def _probes_left(self, size: int) -> ProbesLeft:
         most = self._problem.max_probes - len(self._renditions[size].probe_set.probes())

@@ -27,7 +27,6 @@ __all__ = ["N_SCORES", "HullEstimate", "HullProblem", "ProbeWish"]
 N_SCORES = 81
 """Scores between the lowest and the highest target at which the hull is looked at."""
 
-_TOLERANCE = 0.003
 # Estimates far from what was measured may be absurd, and are kept to what floats can hold.
 _LOG_RATES = (-50.0, 50.0)
 # Scores so far outside of the range say little of it, least of all where curves are flat.
@@ -54,7 +53,6 @@ class HullProblem:
         prior: What a typical clip scores over the steps.
         max_probes: How many steps of one size may be measured.
         max_guided: How many steps of all sizes may be measured where `others` are known.
-        tolerance: Mean error of the hull that is good enough, as a share of the bitrate.
         others: What is known of other encoders on the same clip, at the same sizes.
     """
 
@@ -65,7 +63,6 @@ class HullProblem:
     prior: TypicalCurve
     max_probes: int = 12
     max_guided: int = 0
-    tolerance: float = _TOLERANCE
     others: tuple[KnownCurves, ...] = ()
 
 

@@ -243,11 +243,10 @@ def scores_of(row: ProbeRow, key: ProbeKey) -> ScoreSet:
     return scores
 
 
-def fact_of(table: str, name: str, columns: Sequence[Any]) -> Any:
+def fact_of(name: str, columns: Sequence[Any]) -> Any:
     """Read a row of `facts`: what is kept under a name.
 
     Args:
-        table: Its name.
         name: What was asked for.
         columns: The name, the fact, when it was noted, and the checksum.
 
@@ -255,7 +254,7 @@ def fact_of(table: str, name: str, columns: Sequence[Any]) -> Any:
         DamagedRowError: It is not what was written.
     """
     *facts, kept = columns
-    _require_checksum(kept, table, facts)
+    _require_checksum(kept, "facts", facts)
     if facts[0] != name:
         raise DamagedRowError("It is of something else.")
     return facts[1]

@@ -206,7 +206,7 @@ class SqliteProbeStore:
 
         def fact(columns: tuple[Any, ...]) -> Any:
             try:
-                return json.loads(fact_of("facts", name, columns)), columns[2]
+                return json.loads(fact_of(name, columns)), columns[2]
             except ValueError as error:
                 raise DamagedRowError("It is not JSON.") from error
 

@@ -48,7 +48,7 @@ class WrittenParts:
 
     @contextmanager
     def of(self, source: Source) -> Iterator[Source]:
-        """Lend a source with the parts as its file; one without parts is lent as it is.
+        """Lend a source with the parts as its file; it must have some.
 
         Its pictures have the same samples. It states no colours, so that an encode of it does not
         either, and is compared with it sample by sample all the same.
@@ -58,9 +58,6 @@ class WrittenParts:
             ToolError: ffmpeg failed.
             CancelledError: The work was cancelled.
         """
-        if not source.parts:
-            yield source
-            return
         size, name = source.resolution, source.pixel_format.name
         as_it_is = ScoringPlan(Comparison(name, None, None, size.width, size.height))
         with self._copies().written(source, as_it_is, partial(self._write, source)) as clip:

@@ -179,7 +179,7 @@ class Libvmaf:
         code: int = getattr(self._dll, function)(*args)
         return code
 
-    def call(self, function: str, *args: object, detail: str = "") -> None:
+    def call(self, function: str, *args: object) -> None:
         """Call a function that must succeed.
 
         Raises:
@@ -187,7 +187,7 @@ class Libvmaf:
         """
         code = self.attempt(function, *args)
         if code:
-            raise LibvmafCallError(function, code, detail or os.strerror(abs(code)))
+            raise LibvmafCallError(function, code, os.strerror(abs(code)))
 
     def release(self, function: str, handle: object) -> None:
         """Call a function that frees something; what it returns is of no use to anybody."""

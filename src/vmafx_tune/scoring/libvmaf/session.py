@@ -344,15 +344,14 @@ class LibvmafFileScorer:
 
     Args:
         cancel: Stops all running comparisons.
-        library: The libvmaf to use; None loads the usual one.
 
     Raises:
         LibvmafNotFoundError: No libvmaf could be loaded.
     """
 
-    def __init__(self, cancel: CancelToken, library: Libvmaf | None = None) -> None:
+    def __init__(self, cancel: CancelToken) -> None:
         self._cancel = cancel
-        self._library = library or load_libvmaf()
+        self._library = load_libvmaf()
 
     @property
     def name(self) -> str:
