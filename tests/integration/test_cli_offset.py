@@ -99,6 +99,19 @@ def test_lengths_that_differ_by_a_cut_at_the_head_carry_the_hint(
         score(reference, clip(clips, "ahead", range(2, N_FRAMES)))
 
 
+def test_lengths_that_differ_by_more_than_the_offset_are_told_as_they_are(
+    clips: ClipFactory, reference: Path
+) -> None:
+    late = clip(clips, "late", range(3, N_FRAMES))
+
+    with pytest.raises(FrameCountMismatchError) as refused:
+        score(reference, late, offset=-3)
+
+    assert f"has {N_FRAMES} frames" in str(refused.value)
+    assert f"has {N_FRAMES - 3}." in str(refused.value)
+    assert "With --offset -3, 6 are left over." in str(refused.value)
+
+
 def test_lengths_that_differ_by_a_frame_that_was_dropped_name_the_place(
     clips: ClipFactory, reference: Path
 ) -> None:

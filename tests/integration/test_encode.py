@@ -481,6 +481,7 @@ def test_a_lower_target_is_taken_where_the_first_is_out_of_reach(
     assert done.exit_code == 0
     assert (done.document["ok"], done.document["target_vmaf"]) == (True, float(fallback))
     assert done.document["vmaf_score"] >= float(fallback)
+    assert f"VMAF 99.99 is not reached, so the target is {fallback}." in done.document["notes"]
 
 
 def test_a_size_limit_in_percent_of_the_source_is_one_of_bitrate(
@@ -497,6 +498,8 @@ def test_a_size_limit_in_percent_of_the_source_is_one_of_bitrate(
     too_small, enough = limits
     assert too_small.exit_code == 3
     assert too_small.document["limit"]["kind"] == "max_bitrate"
+    limit_kbps = too_small.document["max_bitrate_kbps"]
+    assert limit_kbps == round(limit_kbps, 3)
     assert enough.exit_code == 0
     assert enough.document["max_bitrate_kbps"] == pytest.approx(
         900 * too_small.document["max_bitrate_kbps"]

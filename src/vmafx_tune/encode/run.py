@@ -355,7 +355,9 @@ def _limit_kbps(
             "--max-size-percent has no effect on a source that is not compressed. Use "
             "--max-bitrate."
         )
-    return min(filter(None, (limit_kbps, source_kbps * percent / 100)))
+    # In bits per second, which are told in full.
+    share_kbps = math.floor(source_kbps * percent * 10) / 1000
+    return min(filter(None, (limit_kbps, share_kbps)))
 
 
 def _settings(

@@ -285,9 +285,9 @@ def _quality(result: EncodeResult) -> str:
 def _proof(result: EncodeResult) -> str:
     proof = facts.proof(result)
     if result.per_shot is not None and result.per_shot.delivered:
-        return "measured as a whole"
-    worse = result.next_worse
-    if worse is None:
+        every = "" if result.subsample == 1 else f", one frame in {result.subsample}"
+        return f"measured as a whole{every}"
+    if result.next_worse is None or not result.proven:
         return proof
     misses = "" if result.next_worse_fails else " misses"
     return f"{facts.knob(result.codec)} {proof}{misses}"

@@ -56,7 +56,13 @@ def overlap(reference: Source, distorted: Source, offset: int) -> Overlap:
             f"{counted(reference.n_frames, 'frame')}, '{distorted.path}' has {distorted.n_frames}."
         )
     if abs(left[0] - left[1]) > abs(offset):
-        raise FrameCountMismatchError(str(reference.path), left[0], str(distorted.path), left[1])
+        raise FrameCountMismatchError(
+            str(reference.path),
+            reference.n_frames,
+            str(distorted.path),
+            distorted.n_frames,
+            hint=f"With --offset {offset}, {abs(left[0] - left[1])} are left over.",
+        )
     return Overlap(first.reference, first.distorted, min(left))
 
 

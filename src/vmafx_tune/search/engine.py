@@ -85,14 +85,18 @@ def search(
     observe(plan_of_searches(request, [request.target]))
     observe(JobStarted(request.encoder, n_frames=request.n_frames))
     looks = Prescan(request, prescan, observe) if prescan else None
-    result = search_with(request, probe_set, prescan=looks, prove=prove)
+    result, asked = search_with(request, probe_set, prescan=looks, prove=prove), request.target
     for target in fallbacks:
         if result.ok:
             break
         request = request.at_target(target)
         made_before = result.new_probes
         result = search_with(request, probe_set, prescan=looks, prove=prove)
-        result = replace(result, new_probes=made_before + result.new_probes)
+        missed = f"VMAF {formatting.given(asked)} is not reached, so the target is"
+        note = f"{missed} {formatting.given(target)}."
+        result = replace(
+            result, new_probes=made_before + result.new_probes, notes=(note, *result.notes)
+        )
     observe(JobFinished(request.encoder, ok=result.ok, summary=describe(result, request.knob.name)))
     return result
 

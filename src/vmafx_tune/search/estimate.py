@@ -163,7 +163,7 @@ def _errors(request: SearchRequest, found: Estimated) -> str:
     told = f"{what}: {request.knob.name} may be off by up to {crf_error}"
     if found.vmaf_error and found.bitrate_error_kbps:
         told += (
-            f", VMAF there by {found.vmaf_error:.2f} and bitrate by "
+            f", VMAF there by {formatting.rounded_up(found.vmaf_error, 2)} and bitrate by "
             f"{formatting.rough_bitrate(found.bitrate_error_kbps)} kb/s"
         )
     return f"{told} (95 %)."

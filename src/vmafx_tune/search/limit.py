@@ -100,9 +100,10 @@ def _why_too_large(
     request: SearchRequest, probe_set: ProbeSet, outcome: SearchOutcome
 ) -> SearchLimit:
     limit = f"{formatting.given(request.max_bitrate_kbps)} kb/s"
+    what = "No encode of the sample" if request.estimates else "No encode"
     if outcome.best_step is None:
         worst = request.knob.quality_of(request.knob.last_step)
-        found = f"No encode is within {limit}, not even that at {request.knob.name} {worst:g}"
+        found = f"{what} is within {limit}, not even that at {request.knob.name} {worst:g}"
     else:
         best, vmaf = probe_set.probe_at(outcome.best_step), outcome.scores[outcome.best_step]
         told = (
@@ -117,8 +118,8 @@ def _why_too_large(
                 "lower bitrate may be further on. Narrow the range with --crf-lo and --crf-hi.",
             )
         target = formatting.given(request.target)
-        found = f"No encode within {limit} reaches {target}: the best is {told}"
-    return SearchLimit("max_bitrate", f"{found}. Raise --max-bitrate, or lower the target.")
+        found = f"{what} within {limit} reaches {target}: the best is {told}"
+    return SearchLimit("max_bitrate", f"{found}. Raise the limit, or lower the target.")
 
 
 def _why_unreachable(
@@ -149,11 +150,15 @@ def _ceiling_limit(
     """Say what the source itself does not reach, of what the best probe misses."""
     ceiling = probe_set.ceiling()
     if ceiling.vmaf < request.target:
+        told = formatting.vmaf(ceiling.vmaf, target=request.target)
+        target = formatting.given(request.target)
         return SearchLimit(
             "clip_ceiling",
-            "The source scores only "
-            f"{formatting.vmaf(ceiling.vmaf, target=request.target)} against itself, so no encode "
-            f"of it can reach {formatting.given(request.target)}. Lower the target.",
+            f"The sample of the source scores only {told} against itself, so hardly an encode of "
+            f"the sample can reach {target}. Lower the target, or leave out --sample."
+            if request.estimates
+            else f"The source scores only {told} against itself, so no encode of it can reach "
+            f"{target}. Lower the target.",
         )
     if outcome.best_step is None:
         return None

@@ -254,6 +254,23 @@ def test_a_search_without_a_proof_takes_a_sample_and_little_more_than_one_whole_
     assert fmean(steps_off) <= 0.7
 
 
+def test_a_target_that_a_sample_does_not_reach_is_one_that_the_sample_does_not_reach() -> None:
+    clip = SampleProber(lambda quality: 97.4 - quality, ceiling=97.4)
+    out_of_reach = search(asking(verify=False, target=99), clip)
+    limited = asking(verify=False, target=97)
+    encode = replace(limited.template.encode, max_bitrate_kbps=2000)
+    limited = replace(limited, template=replace(limited.template, encode=encode))
+    too_large = search(limited, SampleProber(lambda quality: 100 - quality))
+
+    assert out_of_reach.limit is not None
+    assert out_of_reach.limit.kind == "clip_ceiling"
+    assert out_of_reach.limit.message.startswith("The sample of the source scores only 97.40")
+    assert "hardly an encode of the sample" in out_of_reach.limit.message
+    assert too_large.limit is not None
+    assert too_large.limit.kind == "max_bitrate"
+    assert too_large.limit.message.startswith("No encode of the sample within 2000 kb/s reaches")
+
+
 def test_an_answer_without_a_proof_says_so() -> None:
     result = search(
         asking(verify=True),

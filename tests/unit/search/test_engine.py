@@ -118,6 +118,15 @@ def test_a_target_above_what_the_source_scores_against_itself_names_the_clips_ce
     assert "97.40 against itself" in result.limit.message
 
 
+def test_a_fallback_says_which_target_is_not_reached() -> None:
+    prober = CurveProber(lambda quality: 97.4 - quality, ceiling=97.4)
+
+    result = search(request(target=99.5), prober, fallbacks=[98, 90])
+
+    assert (result.ok, result.target_vmaf) == (True, 90)
+    assert result.notes == ("VMAF 99.5 is not reached, so the target is 90.",)
+
+
 class CappedProber(CurveProber):
     """Encodes that a cap holds at 250 kb/s, up to a quality of 25."""
 

@@ -66,7 +66,7 @@ def test_where_only_encodes_above_the_limit_reach_the_target_the_best_below_it_i
     assert result.error == result.limit.message
     assert result.limit.message == (
         "No encode within 500 kb/s reaches 80: the best is VMAF 76.00 at crf 24, 500 kb/s. Raise "
-        "--max-bitrate, or lower the target."
+        "the limit, or lower the target."
     )
     assert 23 in result.too_large
 

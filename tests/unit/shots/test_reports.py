@@ -44,6 +44,13 @@ def test_the_summary_is_of_the_shots_where_they_are_delivered() -> None:
     assert told["Shots"].endswith("9 probes of 102")
 
 
+def test_a_proof_by_some_of_the_frames_is_none() -> None:
+    shots = replace(encode_per_shot(), subsample=5, proven=False)
+
+    assert delivery(shots)["Proof"] == "measured as a whole, one frame in 5"
+    assert delivery(replace(shots, per_shot=None))["Proof"] == "unproven"
+
+
 def test_the_summary_is_of_the_single_setting_where_that_is_cheaper() -> None:
     result = encode_per_shot(delivered=False, saving_percent=-3.21)
     told = delivery(result)
