@@ -152,24 +152,40 @@ def _estimate_cells(result: SearchResult, n_cells: int) -> tuple[str, ...]:
 
 
 def condition_sheet(result: SearchResult) -> Sheet:
-    """Tabulate what the answer and the next worse setting have for each condition."""
+    """Tabulate what the answer and the next worse setting have for each condition.
+
+    Of an encode with a setting for each shot, what that has comes before.
+    """
+    shots = delivered_shots(result)
+    values = [] if shots is None else [shots.vmaf_score, *shots.metrics.values()]
+    cells = [
+        (
+            one.condition,
+            formatting.condition_value(one.condition, one.value),
+            formatting.condition_value(one.condition, one.next_worse_value),
+            "not met" if not one.ok else "next worse fails" * (one.next_worse_ok is False),
+        )
+        for one in result.conditions
+    ]
     return Sheet(
         (
             Heading("Condition", number=False),
+            *([Heading("Shots")] if values else []),
             Heading("Answer" if result.ok else "Best"),
             Heading("Next worse"),
             Heading("", number=False),
         ),
         tuple(
-            (
-                one.condition,
-                formatting.condition_value(one.condition, one.value),
-                formatting.condition_value(one.condition, one.next_worse_value),
-                "not met" if not one.ok else "next worse fails" * (one.next_worse_ok is False),
-            )
-            for one in result.conditions
+            (name, *(formatting.condition_value(name, of) for of in values[at : at + 1]), *rest)
+            for at, (name, *rest) in enumerate(cells)
         ),
     )
+
+
+def delivered_shots(result: SearchResult) -> PerShotEncode | None:
+    """Return the shots of an encode whose file has their settings."""
+    shots: PerShotEncode | None = getattr(result, "per_shot", None)
+    return shots if shots is not None and shots.delivered else None
 
 
 def _probe_cells(result: SearchResult, probe: ProbeSummary) -> tuple[str, ...]:

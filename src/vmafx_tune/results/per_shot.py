@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from vmafx_tune.choices import PerShot
 from vmafx_tune.results.measurement import PooledScores, WorstSecond
-from vmafx_tune.results.record import Command, Count, NotNegative, Quality, Record, Span, one_of
+from vmafx_tune.results.record import (
+    Command,
+    Count,
+    NotNegative,
+    OmittedWhenEmpty,
+    Quality,
+    Record,
+    Span,
+    one_of,
+)
 
 __all__ = ["PerShotEncode", "Shot"]
 
@@ -66,3 +75,6 @@ class PerShotEncode(Record):
     """Times that shots were joined and measured as a whole."""
     join_command: Command
     """Shell command that joins the shots' encodes, after their own commands."""
+    metrics: OmittedWhenEmpty[dict[str, float | None]] = field(default_factory=dict)
+    """With --require: what the joined encode has for each condition, by metric and pooling, such as
+    vmaf.p5; null where equal pictures make it infinite."""

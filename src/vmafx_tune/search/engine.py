@@ -309,10 +309,7 @@ def _summary(request: SearchRequest, probe: Probe, reading: Reading) -> ProbeSum
         crf=probe.quality,
         bitrate_kbps=probe.bitrate_kbps,
         vmaf_score=reading.vmaf,
-        metrics={
-            condition.name: value
-            for condition, value in zip(request.conditions, reading.values, strict=True)
-        },
+        metrics=request.values_of(reading),
         encode_time_ms=probe.encode_time_s * 1000,
         score_time_ms=probe.score_time_s * 1000,
         side_by_side=probe.side_by_side,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vmafx_tune.model import PoolMethod, ProbeSpec
     from vmafx_tune.sampling.parts import SamplePlan
     from vmafx_tune.scoring.conditions import Condition
+    from vmafx_tune.search.goal import Reading
 
 __all__ = ["SearchRequest"]
 
@@ -69,6 +70,11 @@ class SearchRequest:
     def goal(self) -> Goal:
         """What an answer must reach, whatever the target is."""
         return Goal(self.pool, self.conditions, self.knob.prior)
+
+    def values_of(self, reading: Reading) -> dict[str, float | None]:
+        """Name what an encode has for each condition, as results do."""
+        names = (condition.name for condition in self.conditions)
+        return dict(zip(names, reading.values, strict=True))
 
     @property
     def estimates(self) -> bool:

@@ -393,6 +393,7 @@ class ShotSearch:
             grid_probes=knob.n_steps * len(self._shots),
             measured_wholes=wholes,
             join_command=shell.join(probe.command),
+            metrics=self._request.values_of(self._request.goal.read(probe.scores)),
         )
 
     def _shot(self, wish: ShotWish) -> Shot:

@@ -17,6 +17,7 @@ from vmafx_tune.options import GateOptions
 from vmafx_tune.reports import search_facts
 from vmafx_tune.reports.render import render
 from vmafx_tune.results.encode import EncodeResult, Output, Verified
+from vmafx_tune.results.search import ConditionResult
 
 OUTPUT = Output(
     path=Path("film.mkv"),
@@ -49,6 +50,23 @@ def test_a_proof_by_some_of_the_frames_is_none() -> None:
 
     assert delivery(shots)["Proof"] == "measured as a whole, one frame in 5"
     assert delivery(replace(shots, per_shot=None))["Proof"] == "unproven"
+
+
+def test_conditions_are_told_of_the_shots_that_are_delivered() -> None:
+    conditions = [
+        ConditionResult(
+            condition=name, value=value, ok=True, next_worse_value=None, next_worse_ok=None
+        )
+        for name, value in (("vmaf.mean>=90", 93.5), ("vmaf.min>=60", 77.66))
+    ]
+    result = replace(encode_per_shot(metrics={"vmaf.min": 69.91}), conditions=tuple(conditions))
+    sheet = search_facts.condition_sheet(result)
+
+    assert [heading.title for heading in sheet.headings[:3]] == ["Condition", "Shots", "Answer"]
+    assert [row[:3] for row in sheet.rows] == [
+        ("vmaf.mean>=90", "93.1000", "93.5000"),
+        ("vmaf.min>=60", "69.9100", "77.6600"),
+    ]
 
 
 def test_the_summary_is_of_the_single_setting_where_that_is_cheaper() -> None:
