@@ -16,12 +16,12 @@ def test_a_short_clip_gets_no_looks(n_frames: int) -> None:
     assert look_plan(n_frames) is None
 
 
-def test_ten_seconds_at_25_frames_a_second_get_looks_at_the_middles_of_their_fifths() -> None:
+def test_ten_seconds_at_25_frames_a_second_get_looks_at_the_middles_of_their_quarters() -> None:
     plan = look_plan(250)
 
     assert plan is not None
     middles = [part.first_frame + part.n_frames / 2 for part in plan.segments]
-    assert middles == pytest.approx([25, 75, 125, 175, 225], abs=1)
+    assert middles == pytest.approx([31.25, 93.75, 156.25, 218.75], abs=1)
 
 
 def test_long_clips_get_more_parts_up_to_a_few() -> None:

@@ -118,7 +118,7 @@ def test_looks_are_told_apart_from_probes() -> None:
     assert probes == list(range(1, len(probes) + 1))
 
 
-@pytest.mark.parametrize(("verify", "n_frames"), [(True, 250), (False, 60)])
+@pytest.mark.parametrize(("verify", "n_frames"), [(True, 250), (False, 48)])
 def test_looks_take_the_sample_that_is_verified_and_less_of_one_that_is_not(
     verify: bool, n_frames: int
 ) -> None:
