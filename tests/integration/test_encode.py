@@ -567,6 +567,12 @@ class TestBadInput:
         assert "exists. Use --force" in self.refused(clip, output)
         assert output.read_text() == "precious"
 
+    def test_the_output_is_a_link_to_an_open_descriptor(self, clip: Path) -> None:
+        (output := clip.parent / "output.mkv").symlink_to("/dev/fd/1")
+
+        message = self.refused(clip, output, "--force", code=1)
+        assert "is a device or a pipe. Name a file" in message
+
     @pytest.mark.parametrize("name", ["output", "output.avi", "output.ts"])
     def test_a_suffix_of_no_container(self, clip: Path, name: str) -> None:
         assert "Rename it" in self.refused(clip, clip.parent / name)

@@ -288,14 +288,16 @@ def test_caps_bound_the_encodes(desk: Desk) -> None:
 
 
 def test_a_folder_that_is_not_empty_is_replaced_only_if_asked(desk: Desk) -> None:
-    folder = desk.here / "full"
+    folder, link = desk.here / "folder", desk.here / "full"
     folder.mkdir()
+    link.symlink_to("folder")
     (folder / "mine.txt").touch()
     refused = desk.package("libx264.json", output="full")
     assert (refused.exit_code, (folder / "mine.txt").exists()) == (2, True)
     assert "Use --force to replace it" in refused.stderr
     done = desk.package("libx264.json", "--force", "--no-verify", "--audio", "none", output="full")
     assert done.exit_code == 0, done.stderr
+    assert link.is_symlink()
     assert not (folder / "mine.txt").exists()
     assert done.document["audio"] == []
     assert {one["vmaf"] for one in done.document["renditions"]} == {None}

@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING
 from vmafx_tune.cli.binding import named_files
 from vmafx_tune.cli.failure import say
 from vmafx_tune.errors import OutputError, UsageError
-from vmafx_tune.media.output_file import check_writable, written_whole
+from vmafx_tune.media.output_file import (
+    check_writable,
+    descriptor_of,
+    is_stream,
+    written_whole,
+)
 from vmafx_tune.standard_streams import check_output
 
 if TYPE_CHECKING:
@@ -83,7 +88,7 @@ class Destination:
             OutputError: It cannot be read or written; it is untouched then.
         """
         before = ""
-        if self.path is not None and self.path.is_file():
+        if self.path is not None and self.path.is_file() and not is_stream(self.path):
             try:
                 before = self.path.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
@@ -190,7 +195,7 @@ def _refuse_inputs(path: Path | None, option: str) -> None:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    if path.exists() and not path.is_file():
+    if is_stream(path):
         _write_stream(path, data)
         return
     with written_whole(path) as unnamed:
@@ -198,9 +203,12 @@ def _write_whole(path: Path, data: bytes) -> None:
 
 
 def _write_stream(path: Path, data: bytes) -> None:
-    # A device or a named pipe, such as /dev/stderr: nothing to rename onto.
+    # A device, a pipe, or what a shell has opened for /dev/stdout: nothing to rename onto.
+    descriptor = descriptor_of(path)
     try:
-        path.write_bytes(data)
+        opened = path.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
+        with opened as stream:
+            stream.write(data)
     except OSError as error:
         raise OutputError(
             f"The output '{path}' cannot be written: {error.strerror or error}."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from vmafx_tune.encode.muxing import join_encodes
 from vmafx_tune.encode.verification import verify
 from vmafx_tune.errors import OutputError, UsageError
-from vmafx_tune.media.output_file import check_writable, written_whole
+from vmafx_tune.media.output_file import check_writable, is_stream, written_whole
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.results.encode import Output, OutputStream
 
@@ -32,7 +32,7 @@ def check_output(path: Path, *, force: bool) -> None:
         OutputError: It cannot be written.
     """
     check_writable(path)
-    if path.exists() and not path.is_file():
+    if is_stream(path):
         raise OutputError(f"The output '{path}' is a device or a pipe. Name a file.")
     if path.exists() and not force:
         raise UsageError(f"The output '{path}' exists. Use --force to overwrite it.")

@@ -11,7 +11,7 @@ from vmafx_tune.errors import OutputError
 from vmafx_tune.frozen import frozen
 from vmafx_tune.manifests.variant import VideoRange
 from vmafx_tune.media.cleanup import scratch_folder
-from vmafx_tune.media.output_file import publish
+from vmafx_tune.media.output_file import followed, publish
 from vmafx_tune.package.manifests import (
     AudioFacts,
     VideoFacts,
@@ -90,7 +90,7 @@ def write_package(
     Args:
         made: The files that it takes.
         packager: The program.
-        path: The folder to make, or to replace.
+        path: The folder to make, or to replace; of a link, what it leads to.
         options: What the folder holds.
         session: Runs the packager, and is told what a user should know.
 
@@ -98,7 +98,8 @@ def write_package(
         OutputError: The folder cannot be written.
         ToolError: The packager failed.
     """
-    with _writing(path), scratch_folder(path.parent) as scratch:
+    place = followed(path)
+    with _writing(path), scratch_folder(place.parent) as scratch:
         folder = scratch / "package"
         folder.mkdir()
         command = packager_command(
@@ -118,7 +119,7 @@ def write_package(
         if options.player:
             write_player(folder, made.source.path.stem, video)
         size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-        _put(folder, path)
+        _put(folder, place)
     return _result(made, packager, path, video, audio, size_bytes, session)
 
 

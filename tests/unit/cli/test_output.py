@@ -3,15 +3,14 @@ from __future__ import annotations
 import io
 import os
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from tests.support.programs import needs_proc
+from tests.support.users import ordinary_user
 from vmafx_tune.cli.output import Destination, choose_format
 from vmafx_tune.errors import OutputError, UsageError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FORMATS = ("table", "json", "markdown")
 
@@ -64,10 +63,60 @@ def test_an_output_that_cannot_be_written_is_found_out_before_work(
 
 
 def test_a_device_is_written_in_place() -> None:
-    from pathlib import Path
-
     Destination(Path(os.devnull)).write("text")
     assert not Path(os.devnull).is_file()
+
+
+@pytest.mark.parametrize("before", ["old", None])
+def test_what_a_link_leads_to_is_written_and_the_link_stays(
+    tmp_path: Path, before: str | None
+) -> None:
+    (folder := tmp_path / "elsewhere").mkdir()
+    target, link, second = folder / "target.json", tmp_path / "link", tmp_path / "second.json"
+    link.symlink_to(target)
+    second.symlink_to("link")
+    if before is not None:
+        target.write_text(before)
+    Destination(second).write("new")
+    assert (second.readlink().name, link.readlink()) == ("link", target)
+    assert target.read_text() == "new"
+    assert [target] == list(folder.iterdir())
+
+
+def test_a_link_into_no_folder_is_found_out_before_work(tmp_path: Path) -> None:
+    (lost := tmp_path / "lost.json").symlink_to("missing/result.json")
+    with pytest.raises(OutputError, match="does not exist"):
+        Destination(lost)
+
+
+@needs_proc
+@pytest.mark.parametrize("method", ["write", "append"])
+def test_a_descriptor_that_is_open_is_written_behind_what_was_written(
+    tmp_path: Path, method: str
+) -> None:
+    log, link = tmp_path / "log", tmp_path / "link"
+    with log.open("w") as opened:
+        opened.write("before\n")
+        opened.flush()
+        link.symlink_to(f"/proc/self/fd/{opened.fileno()}")
+        inode = log.stat().st_ino
+        getattr(Destination(link), method)("result\n")
+        opened.write("behind\n")
+    assert log.read_text() == "before\nresult\nbehind\n"
+    assert log.stat().st_ino == inode
+    assert link.is_symlink()
+
+
+@needs_proc
+def test_a_descriptor_that_is_closed_is_found_out_before_work(tmp_path: Path) -> None:
+    (link := tmp_path / "link").symlink_to("/dev/fd/999")
+    with pytest.raises(OutputError, match="it is not open"):
+        Destination(link)
+
+
+def test_a_device_is_written_where_no_file_may_be_made() -> None:
+    with ordinary_user():
+        Destination(Path(os.devnull)).write("text")
 
 
 @pytest.mark.parametrize(
