@@ -180,3 +180,37 @@ def test_a_format_that_is_named_goes_before_the_suffix(tmp_path: Path) -> None:
     output = tmp_path / "x.xlsx"
     assert run_cli("cache", "-o", output, "--format", "json").exit_code == 0
     assert output.read_text().startswith("{")
+
+
+LONG = "n" * 260
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        ("search -r a.mkv -t 80 -o", f"{LONG}.json"),
+        ("search -r a.mkv -t 80 -o", f"{LONG}/a.json"),
+        ("search -r a.mkv -t 80 --chart", f"{LONG}.svg"),
+        ("encode -r a.mkv -t 80 -o", f"{LONG}.mkv"),
+        ("encode -r a.mkv -t 80 -o b.mkv --report", f"{LONG}.json"),
+        ("score a.mkv a.mkv --stills", LONG),
+        ("gate a.json --junit", f"{LONG}.xml"),
+        ("gate a.json --summary", f"{LONG}.md"),
+        ("report a.json -o", f"{LONG}.html"),
+        ("batch search a.mkv -t 80 -o", LONG),
+    ],
+)
+def test_a_name_that_no_file_can_have_is_one_sentence(
+    tmp_path: Path, words: str, name: str
+) -> None:
+    outcome = run_cli(*words.split(), name, cwd=tmp_path)
+    assert outcome.exit_code == 1
+    assert "File name too long." in outcome.stderr
+    assert len(outcome.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_ladder_of_such_a_name_cannot_be_read(tmp_path: Path) -> None:
+    outcome = run_cli("package", f"{LONG}.json", "-o", "title", cwd=tmp_path)
+    assert outcome.exit_code == 2
+    assert "cannot be read: File name too long." in outcome.stderr

@@ -304,6 +304,12 @@ def test_a_folder_that_is_not_empty_is_replaced_only_if_asked(desk: Desk) -> Non
     assert "AUDIO" not in (folder / "master.m3u8").read_text(encoding="utf-8")
 
 
+def test_a_name_that_no_folder_can_have_is_one_sentence(desk: Desk) -> None:
+    done = desk.package("libx264.json", output="n" * 260)
+    assert done.exit_code == 1
+    assert "cannot be written: File name too long." in done.stderr
+
+
 @pytest.mark.parametrize("output", [".", "..", "/"])
 def test_a_folder_with_the_source_in_it_is_never_replaced(
     desk: Desk, output: str, tmp_path: Path

@@ -11,6 +11,7 @@ from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import DisplayOptions, running, saved_ladder
 from vmafx_tune.cli.output import Destination, choose_format
 from vmafx_tune.errors import UsageError
+from vmafx_tune.files import is_file
 from vmafx_tune.options import CapOptions, PackageOptions, ToolOptions
 
 __all__ = ["package"]
@@ -70,7 +71,7 @@ def package(
 
 def _refuse_inside(ladder: Path, output: Path) -> None:
     """Refuse to replace the folder that a ladder is in."""
-    if ladder.exists() and ladder.resolve().is_relative_to(output.resolve()):
+    if is_file(ladder) and ladder.resolve().is_relative_to(output.resolve()):
         raise UsageError(
             f"The ladder '{ladder}' is in the output '{output}', which would be replaced. Name "
             "another folder."

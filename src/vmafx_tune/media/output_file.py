@@ -68,11 +68,8 @@ def check_parent(path: Path) -> None:
     Raises:
         OutputError: It cannot.
     """
-    try:
-        found = path.parent.is_dir()
-    except PermissionError as error:  # a folder on the way may not be entered
-        raise _denied(path) from error
-    if not found:
+    if not is_folder(path.parent):
+        exists(path)  # which raises where that is not known
         raise OutputError(f"The folder of the output '{path}' does not exist. Create it first.")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise _denied(path)
@@ -82,17 +79,23 @@ def exists(path: Path) -> bool:
     """Whether there is something where an output is to be written.
 
     Raises:
-        OutputError: A folder on the way may not be entered.
+        OutputError: It cannot be there: a name is too long, links lead to each other, or a folder
+            on the way may not be entered.
     """
     try:
-        return path.exists()
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
     except PermissionError as error:
         raise _denied(path) from error
+    except OSError as error:
+        raise OutputError(f"The output '{path}' cannot be written: {error.strerror}.") from error
+    return True
 
 
 def is_stream(path: Path) -> bool:
     """Whether an output is written in place: a device, a pipe, or a descriptor that is open."""
-    return descriptor_of(path) is not None or (path.exists() and not is_file(path))
+    return descriptor_of(path) is not None or (exists(path) and not is_file(path))
 
 
 def descriptor_of(path: Path) -> int | None:

@@ -24,7 +24,7 @@ from vmafx_tune.errors import (
 from vmafx_tune.events import FramesDone, JobFinished, JobStarted, Observer, ignore
 from vmafx_tune.files import is_file
 from vmafx_tune.formatting import counted
-from vmafx_tune.media.output_file import check_parent
+from vmafx_tune.media.output_file import check_parent, exists
 from vmafx_tune.media.packets import segment_length
 from vmafx_tune.media.streams import source_contents
 from vmafx_tune.options import CapOptions, PackageOptions, SourceOptions
@@ -166,7 +166,7 @@ def _check_output(path: Path, source: Path, *, force: bool) -> None:
                 "own."
             )
     check_parent(path)
-    if path.exists() and not path.is_dir():
+    if exists(path) and not path.is_dir():
         raise OutputError(f"The output '{path}' is a file. Name a folder.")
     if path.is_dir() and any(path.iterdir()) and not force:
         raise UsageError(f"The folder '{path}' is not empty. Use --force to replace it.")

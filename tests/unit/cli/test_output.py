@@ -83,10 +83,13 @@ def test_what_a_link_leads_to_is_written_and_the_link_stays(
     assert [target] == list(folder.iterdir())
 
 
-def test_a_link_into_no_folder_is_found_out_before_work(tmp_path: Path) -> None:
+def test_a_link_into_no_folder_and_one_to_itself_are_found_out_before_work(tmp_path: Path) -> None:
     (lost := tmp_path / "lost.json").symlink_to("missing/result.json")
     with pytest.raises(OutputError, match="does not exist"):
         Destination(lost)
+    (loop := tmp_path / "loop.json").symlink_to("loop.json")
+    with pytest.raises(OutputError, match="symbolic links"):
+        Destination(loop)
 
 
 @needs_proc
