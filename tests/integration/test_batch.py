@@ -118,6 +118,18 @@ def test_sources_that_cannot_be_used_stop_no_other_one(films: Path, clips: ClipF
         assert result["proven"]
 
 
+@pytest.mark.parametrize("command", ["encode", "search"])
+def test_a_source_whose_results_can_have_no_name_stops_no_other_one(
+    films: Path, command: str
+) -> None:
+    long = "n" * 251
+    (films / "films/a.mp4").rename(films / "films" / f"{long}.mp4")
+    document = batch(command, "films", "-o", "out", *FAST, cwd=films, exit_code=1)
+    assert states(document) == {long: "failed", "b": "done", "c": "done"}
+    (error,) = [file["error"] for file in document["files"] if file["name"] == long]
+    assert error == f"The output 'out/{long}.json' cannot be written: File name too long."
+
+
 class TestARunThatIsRepeated:
     def test_does_nothing_that_is_done(self, films: Path) -> None:
         first = batch("encode", "films", "-o", "out", "--recursive", *FAST, cwd=films)

@@ -31,7 +31,7 @@ from vmafx_tune.events import (
     Observer,
     Warned,
 )
-from vmafx_tune.media.output_file import written_whole
+from vmafx_tune.media.output_file import exists, written_whole
 from vmafx_tune.options import DeliveryOptions, EncodingOptions
 from vmafx_tune.reports.json_csv import dumps
 from vmafx_tune.results.encode import EncodeResult
@@ -172,6 +172,7 @@ class FileWork:
         )
 
     def _result(self, job: BatchJob, options: Mapping[str, Any], folder: Path) -> Any:
+        self._check_outputs(job, options)
         names = options.keys() - {"reference", "sources", "frames"}
         arguments = {name: options[name] for name in names}
         cancel = CancelToken()
@@ -185,7 +186,6 @@ class FileWork:
                     reference = self._order.reference(job)
                     return self._order.function(reference, job.source, **arguments)
                 case "encode":
-                    self._check_output(job, options)
                     self._make_folder(folder)
                     staged = folder / f"{_OUTPUT}{self._order.suffix}"
                     return self._order.function(job.source, staged, **arguments)
@@ -199,11 +199,12 @@ class FileWork:
                 "it is whole."
             )
 
-    def _check_output(self, job: BatchJob, options: Mapping[str, Any]) -> None:
-        """Refuse to overwrite a file that is not what would be written."""
+    def _check_outputs(self, job: BatchJob, options: Mapping[str, Any]) -> None:
+        """Refuse a name that no file can have, and to overwrite what is not from this source."""
+        exists(self._order.folder / f"{job.name}.json")
         path = self._output(job.name)
         delivery = options.get("delivery") or DeliveryOptions()
-        if path.exists() and not delivery.force:
+        if self._order.command == "encode" and exists(path) and not delivery.force:
             raise UsageError(
                 f"The output '{path}' exists, and was not made from this source with these "
                 "options. Use --force to overwrite it."
