@@ -134,6 +134,26 @@ def test_the_saved_ladder_on_standard_input_is_an_input(tmp_path: Path) -> None:
     assert saved.read_text() == "{}"
 
 
+@pytest.mark.parametrize(
+    ("words", "label"),
+    [
+        ("gate a.json --junit x.xml --summary ./x.xml", "--summary"),
+        ("gate a.json -o x.json --summary link.json", "--summary"),
+        ("gate a.json -o x.html --junit x.html", "--junit"),
+        ("search -r a -t 80 -o x.svg --format json --chart x.svg", "--chart"),
+        ("encode -r a -t 80 -o x.mkv --report x.mkv", "--report"),
+    ],
+)
+def test_two_outputs_that_are_not_there_yet_are_two_files(
+    tmp_path: Path, words: str, label: str
+) -> None:
+    (tmp_path / "link.json").symlink_to("x.json")
+    outcome = run_cli(*words.split(), cwd=tmp_path)
+    assert outcome.exit_code == 2
+    assert f"is also the file of {label}" in outcome.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["link.json"]
+
+
 def test_standard_output_appended_to_an_input_is_refused(clip: Path) -> None:
     before = clip.read_bytes()
     with clip.open("ab") as stdout:

@@ -35,6 +35,7 @@ __all__ = [
     "Typed",
     "given_besides",
     "named_files",
+    "names_of",
     "noted",
     "read_option",
     "refuse_undecodable",
@@ -234,6 +235,25 @@ def named_files(but: str) -> Iterator[tuple[str, str, os.stat_result]]:
         with suppress(OSError, ValueError):
             status = os.fstat(sys.stdin.fileno()) if file == _STANDARD_INPUT else Path(file).stat()
             yield label, file, status
+
+
+def names_of(path: str, but: str) -> Iterator[tuple[str, str]]:
+    """List what on the command line has a path for its value, whether or not there is a file.
+
+    Args:
+        path: The path, without links.
+        but: Name of a parameter to leave out.
+
+    Yields:
+        What names it, and the name.
+    """
+    for typed in _LINE.get():
+        value = typed.value
+        if typed.name == but or not isinstance(value, str | Path):
+            continue
+        # Where a value may be something else, such as a model, its name is not taken for a file's.
+        if typed.holds.startswith("FILE") and os.path.realpath(value) == path:
+            yield typed.label, str(value)
 
 
 def given_besides(names: Collection[str]) -> list[str]:

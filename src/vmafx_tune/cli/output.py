@@ -7,7 +7,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING
 
-from vmafx_tune.cli.binding import named_files
+from vmafx_tune.cli.binding import named_files, names_of
 from vmafx_tune.cli.failure import say
 from vmafx_tune.errors import OutputError, UsageError
 from vmafx_tune.media.output_file import (
@@ -19,7 +19,7 @@ from vmafx_tune.media.output_file import (
 from vmafx_tune.standard_streams import check_output
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from vmafx_tune.results.record import Result
@@ -47,7 +47,8 @@ class Destination:
         option: Name of the parameter that `path` comes from.
 
     Raises:
-        UsageError: It is a file that the command reads; found out before any work is done.
+        UsageError: It is a file that the command reads, or writes besides; found out before any
+            work is done.
         OutputError: The file could not be written; likewise.
     """
 
@@ -175,23 +176,29 @@ def suffixes_of(formats: Sequence[str]) -> dict[str, str]:
 
 
 def _refuse_inputs(path: Path | None, option: str) -> None:
-    """Refuse to write what the command reads, whatever the two are called.
+    """Refuse to write what the command reads or writes besides, whatever the two are called.
 
     Where standard output is a file, it is that one that must be another.
     """
+    output = "Standard output" if path is None else f"The output '{path}'"
+    for label, name in _same_file(path, option):
+        raise UsageError(
+            f"{output} is also the file of {label}, '{name}', and would overwrite it. Write "
+            "to another file."
+        )
+
+
+def _same_file(path: Path | None, option: str) -> Iterator[tuple[str, str]]:
     try:
         written = os.fstat(sys.stdout.fileno()) if path is None else path.stat()
     except (OSError, ValueError):  # it is not there yet, or no file at all
+        if path is not None:
+            yield from names_of(os.path.realpath(path), but=option)
         return
-    if not stat.S_ISREG(written.st_mode):
-        return
-    for label, name, read in named_files(but=option):
-        if os.path.samestat(written, read):
-            output = "Standard output" if path is None else f"The output '{path}'"
-            raise UsageError(
-                f"{output} is also the file of {label}, '{name}', and would overwrite it. Write "
-                "to another file."
-            )
+    if stat.S_ISREG(written.st_mode):
+        for label, name, read in named_files(but=option):
+            if os.path.samestat(written, read):
+                yield label, name
 
 
 def _write_whole(path: Path, data: bytes) -> None:
