@@ -113,6 +113,16 @@ def test_a_page_never_overwrites_a_result(saved: Path) -> None:
     assert (saved / "score.json").read_text(encoding="utf-8") == before
 
 
+def test_a_page_is_written_to_no_file_of_another_suffix(saved: Path) -> None:
+    done = report(saved, "score.json", "-o", "page.json")
+    assert done.exit_code == 2
+    assert "It writes html (.html). Rename the output." in " ".join(done.stderr.split())
+    assert not (saved / "page.json").exists()
+    for name in ("page", "page.htm"):
+        assert report(saved, "score.json", "-o", name).exit_code == 0
+        assert "<html" in (saved / name).read_text(encoding="utf-8")
+
+
 def test_a_folder_for_pages_that_is_read_only_is_refused(saved: Path) -> None:
     (folder := saved / "folder").mkdir(mode=0o555)
     with ordinary_user(), pytest.raises(OutputError, match="permission denied"):

@@ -161,10 +161,10 @@ def choose_format(asked: str | None, destination: Destination, formats: Sequence
     by_suffix = _SUFFIXES.get(suffix.lower(), "")
     if by_suffix not in formats:
         writes = ", ".join(f"{name} ({usual})" for name, usual in suffixes_of(formats).items())
+        other = ", or name a format with --format" if len(formats) > 1 else ""
         raise UsageError(
             f"'{destination.path}' ends in {suffix}, which is not the suffix of a format that this "
-            f"command writes. It writes {writes}. Rename the output, or name a "
-            "format with --format."
+            f"command writes. It writes {writes}. Rename the output{other}."
         )
     return by_suffix
 

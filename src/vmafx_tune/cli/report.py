@@ -9,7 +9,7 @@ import typer
 
 from vmafx_tune.cli.binding import takes_options
 from vmafx_tune.cli.common import saved_result
-from vmafx_tune.cli.output import Destination
+from vmafx_tune.cli.output import Destination, choose_format
 from vmafx_tune.errors import UsageError
 from vmafx_tune.formatting import counted
 from vmafx_tune.signals import unwinding_on_signals
@@ -46,6 +46,7 @@ def report(
     """
     with unwinding_on_signals():
         destination = Destination(output)
+        choose_format(None, destination, ("html",))
         if destination.is_terminal:
             raise UsageError("An HTML page cannot be shown in a terminal. Name a file with -o.")
         if files.count("-") > 1:
