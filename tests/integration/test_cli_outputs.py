@@ -202,6 +202,24 @@ def test_a_format_that_is_named_goes_before_the_suffix(tmp_path: Path) -> None:
     assert output.read_text().startswith("{")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "cache -o -",
+        "report a.json -o -",
+        "gate a.json --junit -",
+        "gate a.json --summary -",
+        "encode -r a -t 80 -o -",
+        "encode -r a -t 80 -o b.mkv --report -",
+    ],
+)
+def test_a_dash_is_no_output(tmp_path: Path, words: str) -> None:
+    outcome = run_cli(*words.split(), cwd=tmp_path)
+    assert outcome.exit_code == 2
+    assert "'-' is not the name of an output" in outcome.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 LONG = "n" * 260
 
 

@@ -47,13 +47,18 @@ class Destination:
         option: Name of the parameter that `path` comes from.
 
     Raises:
-        UsageError: It is a file that the command reads, or writes besides; found out before any
-            work is done.
+        UsageError: It is `-`, or a file that the command reads, or writes besides; found out before
+            any work is done.
         OutputError: The file could not be written; likewise.
     """
 
     def __init__(self, path: Path | None, option: str = "output") -> None:
         self.path = path
+        if path is not None and str(path) == "-":
+            raise UsageError(
+                "'-' is not the name of an output. Name a file; results for which none is named go "
+                "to standard output."
+            )
         _refuse_inputs(path, option)
         if path is None:
             check_output()
