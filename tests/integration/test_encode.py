@@ -204,6 +204,28 @@ def test_sound_and_pictures_are_as_far_apart_as_in_the_source(
         assert abs(apart_s) <= 0.001
 
 
+@pytest.mark.parametrize("name", ["late-video.mp4", "stream.ts"])
+@pytest.mark.parametrize("chain", ["trim=start=0.8", r"select=gte(n\,10),hqdn3d"])
+def test_sound_and_pictures_stay_as_far_apart_behind_a_filter_that_drops_pictures(
+    sources: FullSources, name: str, chain: str, tmp_path: Path
+) -> None:
+    output = tmp_path / "output.mkv"
+    document = encode(sources[name], output, "--filter", chain)
+
+    apart_s = beep_after_flash_s(output) - beep_after_flash_s(sources[name])
+    assert abs(apart_s) <= 0.001
+    assert not any("setpts" in note for note in document["notes"])
+
+
+def test_a_filter_that_sets_times_of_its_own_is_noted(sources: FullSources, tmp_path: Path) -> None:
+    chain = "trim=start=0.8,setpts=PTS-STARTPTS"
+    document = encode(sources["late-video.mp4"], tmp_path / "output.mkv", "--filter", chain)
+
+    assert [note for note in document["notes"] if "setpts" in note] == [
+        "The filter setpts sets when pictures are shown, and sound does not follow it."
+    ]
+
+
 @pytest.mark.parametrize("name", ["variable.mkv", "open-gop.mkv", "drop-frame.mov"])
 def test_every_frame_keeps_its_time(sources: FullSources, name: str, tmp_path: Path) -> None:
     before = frame_times(sources[name])

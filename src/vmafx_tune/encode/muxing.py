@@ -12,6 +12,8 @@ from vmafx_tune.encoders.registry import encoder_row
 from vmafx_tune.errors import OutputError, ToolOutputError
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.media.ffmpeg import frame_counter, is_disk_full
+from vmafx_tune.media.filter_chain import parse_chain
+from vmafx_tune.media.filtering import first_shown_s
 from vmafx_tune.media.inputs import file_url
 from vmafx_tune.media.streams import attached_bytes, first_frame_s, source_contents
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from vmafx_tune.session import Session
 
 __all__ = ["Muxer", "join_encodes"]
+
+_OWN_TIMES = "The filter setpts sets when pictures are shown, and sound does not follow it."
 
 
 def join_encodes(session: Session, parts: Sequence[Path], spec: EncodeSpec, joined: Path) -> None:
@@ -101,6 +105,8 @@ class Muxer:
             for each in self.plan.dropped
             if not each.reason.startswith("--")
         ]
+        if any(one.name == "setpts" for one in parse_chain(self._source.filters)):
+            lost.append(_OWN_TIMES)
         return (*lost, *self.plan.changes)
 
     def _fits(self, parts: Sequence[Part]) -> bool:
@@ -126,7 +132,7 @@ class Muxer:
         """Write an output.
 
         Sound and pictures are as far apart as in the source: the first frame of the encode is
-        shown when that of the source is.
+        shown when the one of the source is that it was made of.
 
         Args:
             encoded: The encode.
@@ -139,7 +145,7 @@ class Muxer:
             ToolOutputError: ffmpeg cannot write it.
         """
         source = self._source
-        begins_s = first_frame_s(source.path, source.stream, source.raw)
+        begins_s = first_shown_s(source, self.session.ffmpeg, self.session.runner)
         timed = (stream for stream in self.plan.streams if stream.kind != "subtitle")
         others = [stream.start_s for stream in timed if stream.start_s is not None]
         # What begins before 0 is for the muxer to write, or to move.

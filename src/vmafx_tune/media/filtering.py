@@ -16,6 +16,7 @@ from vmafx_tune.media.black_bars import check_box, crop_filter, find_picture
 from vmafx_tune.media.filter_chain import checked_chain, keeps_frames, parse_chain
 from vmafx_tune.media.inputs import reading_arguments
 from vmafx_tune.media.pixel_formats import CHROMA_LOCATIONS, pixel_format, upright_filters
+from vmafx_tune.media.streams import first_frame_s
 from vmafx_tune.media.timing import frame_timing
 from vmafx_tune.model import Resolution
 from vmafx_tune.parsing import parse_crop
@@ -32,7 +33,14 @@ if TYPE_CHECKING:
     from vmafx_tune.media.process import ProcessRunner
     from vmafx_tune.model import Source
 
-__all__ = ["build_graph", "filter_source", "filtered_frames", "find_field_order", "prepare_source"]
+__all__ = [
+    "build_graph",
+    "filter_source",
+    "filtered_frames",
+    "find_field_order",
+    "first_shown_s",
+    "prepare_source",
+]
 
 _TICK_S = Fraction(1, 1_000_000)
 _FEW_FRAMES = 2
@@ -95,6 +103,39 @@ def find_field_order(source: Source, ffmpeg: Ffmpeg, runner: ProcessRunner) -> S
         return source
     seen = filter_source(source, "null", ffmpeg, runner)
     return replace(source, bottom_field_first=seen.bottom_field_first)
+
+
+def first_shown_s(source: Source, ffmpeg: Ffmpeg, runner: ProcessRunner) -> float:
+    """Find when the first picture is shown that a source's chain leaves.
+
+    Args:
+        source: The whole of a clip.
+        ffmpeg: Runs the chain.
+        runner: Runs ffmpeg.
+
+    Returns:
+        Seconds on the clock of the file, which need not begin at 0.
+
+    Raises:
+        UnreadableSourceError: Nothing in it can be decoded.
+        UsageError: Nothing comes out of the chain.
+        CancelledError: The runner is cancelled.
+    """
+    begins_s = first_frame_s(source.path, source.stream, source.raw)
+    if keeps_frames(source.filters):
+        return begins_s
+    # Where ffmpeg's own clock begins depends on the format, so both times are read on that.
+    kept, first = (_first_tick(source, each, ffmpeg, runner) for each in (source.filters, "null"))
+    return begins_s + float((kept - first) * _TICK_S)
+
+
+def _first_tick(source: Source, chain: str, ffmpeg: Ffmpeg, runner: ProcessRunner) -> int:
+    times = _Times(source, chain)
+    done = runner.run((str(ffmpeg.path), *_arguments(source, chain, n_frames=1)), progress=times)
+    tick = next(iter(times.ticks), None)
+    if done.returncode != 0 or tick is None:
+        raise _refusal(chain, done.stderr)
+    return tick
 
 
 def filtered_frames(video: Video, frames: Iterator[VideoFrame], chain: str) -> Iterator[VideoFrame]:

@@ -27,10 +27,10 @@ from vmafx_tune.frozen import frozen
 from vmafx_tune.media.cleanup import scratch_folder
 from vmafx_tune.media.codec_strings import codec_string
 from vmafx_tune.media.ffmpeg import frame_counter, is_disk_full
+from vmafx_tune.media.filtering import first_shown_s
 from vmafx_tune.media.inputs import file_url, input_guard
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import leave_out_grain, probe_source
-from vmafx_tune.media.streams import first_frame_s
 from vmafx_tune.model import ScoreRequest
 from vmafx_tune.results.per_shot import PerShotEncode  # noqa: TC001 - notes are read by it
 from vmafx_tune.scoring.pooling import pool_scores
@@ -127,7 +127,7 @@ class EncodeMaker:
         self._scorer = scorer
         self._segment_frames = segment_frames
         self._digest = session.facts.digest(source.path)
-        self._starts_s = first_frame_s(source.path, source.stream, source.raw)
+        self._starts_s = first_shown_s(source, session.ffmpeg, session.runner)
 
     def rendition(
         self,
