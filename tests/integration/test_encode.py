@@ -13,12 +13,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import av
-import numpy as np
 import pytest
 
 import vmafx_tune
 from tests.support.cli import command, run_cli
-from tests.support.full_sources import NAMES, FullSources
+from tests.support.full_sources import NAMES, FullSources, beep_after_flash_s
 from tests.support.programs import make_program, wait_until
 from tests.support.users import ordinary_user
 from vmafx_tune.errors import OutputError
@@ -66,24 +65,6 @@ def frame_times(path: Path) -> list[float]:
 def first_sound_s(path: Path) -> float:
     with av.open(str(path)) as container:
         return next(container.decode(audio=0)).time or 0.0
-
-
-def beep_after_flash_s(path: Path) -> float:
-    """How long after the white picture the tone is heard, by what a player would show."""
-    with av.open(str(path)) as container:
-        flash = next(
-            frame.time or 0.0
-            for frame in container.decode(video=0)
-            if frame.to_ndarray(format="gray").mean() > 128
-        )
-    with av.open(str(path)) as container:
-        for sound in container.decode(audio=0):
-            samples = sound.to_ndarray()
-            loudest = 1 if samples.dtype.kind == "f" else 2.0 ** (8 * samples.dtype.itemsize - 1)
-            loud = np.abs(samples.astype(float)).max(axis=0) > 0.05 * loudest
-            if loud.any():
-                return float((sound.time or 0.0) + loud.argmax() / sound.sample_rate - flash)
-    raise AssertionError("There is no beep.")
 
 
 def leftovers(folder: Path) -> list[str]:

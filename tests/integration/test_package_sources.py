@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from mpegdash.parser import MPEGDASHParser
 
 from tests.support.cli import command, run_cli
+from tests.support.full_sources import FullSources, beep_after_flash_s, flash_s
 from vmafx_tune.errors import ToolNotFoundError
 from vmafx_tune.media.process import ProcessRunner
 from vmafx_tune.model import Resolution
@@ -100,6 +102,33 @@ def _measured(folder: Path) -> tuple[float, float]:
             if 0.5 * target <= seconds <= 1.5 * target:
                 rates.append(sum(bits for bits, _ in parts[start:end]) / seconds)
     return max(rates), rates[0]
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--chunk", "0.5"), ("--filter", "trim=start=0.8")], ids="".join
+)
+def test_all_tracks_are_in_step_where_the_video_begins_last(
+    options: tuple[str, ...], clips: ClipFactory, ffmpeg_exe: Path, tmp_path: Path
+) -> None:
+    late, source = FullSources(tmp_path, ffmpeg_exe)["late-video.mp4"], tmp_path / "late.mkv"
+    # The picture is white from 1.5 s on, and the tone is heard from 1 s on.
+    (tmp_path / "line.srt").write_text("1\n00:00:01,500 --> 00:00:01,700\nWhite\n")
+    streams = ("-i", str(late), "-i", str(tmp_path / "line.srt"), "-map", "0", "-map", "1")
+    clips.run(*streams, "-c", "copy", str(source))
+    asked = ("-r", "late.mkv", "-c", "libx264", "--resolutions", "160x90", *QUICK, *GOP, *options)
+    assert run_cli("ladder", *asked, "-o", "l.json", cwd=tmp_path).exit_code == 0
+    done = run_cli("package", "l.json", "-o", "title", "--no-verify", cwd=tmp_path)
+    assert done.exit_code == 0, done.stderr
+
+    package = tmp_path / "title"
+    apart_s = beep_after_flash_s(package / "master.m3u8")
+    assert apart_s == pytest.approx(beep_after_flash_s(source), abs=0.03)
+    (text,) = package.glob("text/*/1.vtt")
+    assert f"{flash_s(package / 'master.m3u8'):06.3f} --> " in text.read_text(encoding="utf-8")
+    # Both manifests have the same segments.
+    dash = (package / "manifest.mpd").read_text(encoding="utf-8")
+    assert "presentationTimeOffset" not in dash
+    assert re.findall('<S t="([0-9]+)"', dash) == ["0"] * dash.count("<SegmentTimeline>")
 
 
 @pytest.fixture

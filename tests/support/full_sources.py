@@ -5,6 +5,9 @@ from __future__ import annotations
 import subprocess
 from typing import TYPE_CHECKING
 
+import av
+import numpy as np
+
 from tests.support.dynamic_hdr import with_dolby_vision, with_hdr10_plus
 
 if TYPE_CHECKING:
@@ -68,6 +71,29 @@ NAMES = (
     "variable.mkv", "open-gop.mkv", "drop-frame.mov", "rotated.mp4", "hdr.mp4",
 )  # fmt: skip
 """Names of the sources."""
+
+
+def flash_s(path: Path) -> float:
+    """When the white picture is shown."""
+    with av.open(str(path)) as container:
+        return next(
+            frame.time or 0.0
+            for frame in container.decode(video=0)
+            if frame.to_ndarray(format="gray").mean() > 128
+        )
+
+
+def beep_after_flash_s(path: Path) -> float:
+    """How long after the white picture the tone is heard, by what a player would show."""
+    flash = flash_s(path)
+    with av.open(str(path)) as container:
+        for sound in container.decode(audio=0):
+            samples = sound.to_ndarray()
+            loudest = 1 if samples.dtype.kind == "f" else 2.0 ** (8 * samples.dtype.itemsize - 1)
+            loud = np.abs(samples.astype(float)).max(axis=0) > 0.05 * loudest
+            if loud.any():
+                return float((sound.time or 0.0) + loud.argmax() / sound.sample_rate - flash)
+    raise AssertionError("There is no beep.")
 
 
 class FullSources:

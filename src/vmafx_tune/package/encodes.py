@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 __all__ = ["Delivered", "EncodeMaker", "ShotsFound"]
 
 _LOG = ("-v", "level+info", "-nostats", "-progress", "pipe:1")
+# As audio, subtitles and shots do: a source may begin with audio alone.
+_FROM_ZERO = ("-bsf:v", "setts=pts=PTS-STARTPTS:dts=DTS-STARTPTS")
 _QUIET = ("-hide_banner", "-nostdin", "-y", "-v", "level+info")
 
 
@@ -296,7 +298,7 @@ class EncodeMaker:
         joins = bool(rendition.chunks) and command is rendition.command
         if not joins:
             words[words.index("-i") + 1] = file_url(self._source.path.absolute())
-        added = () if joins else rendition.added
+        added = () if joins else (*rendition.added, *_FROM_ZERO)
         program = str(self._session.ffmpeg.path)
         return (program, *_LOG, *words, *added, file_url(Path(output)))
 
