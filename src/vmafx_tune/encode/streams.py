@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vmafx_tune.errors import UsageError
+from vmafx_tune.formatting import counted
 from vmafx_tune.frozen import frozen
 from vmafx_tune.results.encode import DroppedStream
 
@@ -25,6 +26,7 @@ __all__ = [
     "Part",
     "StreamPlan",
     "audio_form",
+    "check_bitrate",
     "checked_subtitles",
     "container_of",
     "encoded_audio",
@@ -46,6 +48,7 @@ class Container:
         covers: Whether it has cover pictures.
         tracks: Whether time code and chapters are tracks of their own, which its muxer writes.
         codecs: Formats of video that encoders here write and it holds.
+        audio: Likewise of audio.
         options: Of its muxer.
     """
 
@@ -53,6 +56,7 @@ class Container:
     muxer: str
     text: str
     codecs: frozenset[str] = frozenset({"h264", "hevc", "av1", "vp9", "vvc"})
+    audio: frozenset[str] = frozenset({"aac", "flac", "opus"})
     attachments: bool = False
     covers: bool = False
     tracks: bool = False
@@ -63,8 +67,10 @@ class Container:
 _INDEX_FIRST = ("-movflags", "+faststart")
 _MATROSKA = Container("Matroska", "matroska", "subrip", attachments=True, covers=True)
 _MP4 = Container("MP4", "mp4", "mov_text", covers=True, tracks=True, options=_INDEX_FIRST)
-_MOV = Container("QuickTime", "mov", "mov_text", tracks=True, options=_INDEX_FIRST)
-_WEBM = Container("WebM", "webm", "webvtt", frozenset({"av1", "vp9"}))
+_MOV = Container(
+    "QuickTime", "mov", "mov_text", audio=frozenset({"aac"}), tracks=True, options=_INDEX_FIRST
+)
+_WEBM = Container("WebM", "webm", "webvtt", frozenset({"av1", "vp9"}), frozenset({"opus"}))
 
 CONTAINERS: Mapping[str, Container] = MappingProxyType(
     {".mkv": _MATROSKA, ".mp4": _MP4, ".m4v": _MP4, ".mov": _MOV, ".webm": _WEBM}
@@ -81,6 +87,8 @@ _STYLED = frozenset({"ass", "ssa"})
 _AUDIO_ENCODERS = MappingProxyType({"aac": "aac", "flac": "flac", "opus": "libopus"})
 # Transparent to most ears, for each channel.
 _KBPS_PER_CHANNEL = MappingProxyType({"aac": 80, "opus": 64})
+# What libopus takes for each channel, of which our filter leaves it eight.
+_MOST_OPUS_KBPS, _MOST_OPUS_CHANNELS = 256, 8
 _AUDIO = re.compile(r"(?P<codec>aac|flac|opus)(?::(?P<kbps>[1-9][0-9]{0,3}))?")
 
 
@@ -209,6 +217,9 @@ def plan_streams(
 
     Returns:
         The plan; whatever it drops has its reason.
+
+    Raises:
+        UsageError: A codec does not take the bitrate.
     """
     refusals = {
         stream.index: reason
@@ -231,7 +242,7 @@ def plan_streams(
     chosen = _choose(forms, fits)
     for stream in muxed:
         if stream.index != encoded and chosen[stream.index] is None:
-            refusals[stream.index] = _misfit(stream, container)
+            refusals[stream.index] = _misfit(stream, container, audio)
     parts = [
         Part(stream, None) if stream.index == encoded else chosen[stream.index] for stream in muxed
     ]
@@ -265,6 +276,8 @@ def _refusal(
     """Say why a stream is left out, where that needs no trial; None for one that may be kept."""
     if stream.kind == "audio" and audio.codec == "none":
         return "--audio none leaves it out."
+    if stream.kind == "audio" and audio.codec not in {COPY, *container.audio}:
+        return f"{container.name} cannot hold {audio.codec} audio."
     if stream.kind == "subtitle" and subtitles == "none":
         return "--subtitles none leaves it out."
     if stream.kind == "attachment" and not container.attachments:
@@ -288,12 +301,27 @@ def _is_made_anew(stream: Stream, container: Container, *, chapters: bool) -> bo
 def _forms(stream: Stream, container: Container, audio: AudioForm) -> list[Part]:
     """List the forms that a stream may have in the output, the best first."""
     if stream.kind == "audio" and audio.codec != COPY:
+        check_bitrate(stream, audio)
         return [encoded_audio(stream, audio)]
     if stream.kind == "subtitle" and stream.codec in TEXT_SUBTITLES:
         copied, converted = Part(stream, COPY), Part(stream, container.text)
         same = stream.codec == container.text
         return [copied] if same else [copied, converted]
     return [Part(stream, COPY)]
+
+
+def check_bitrate(stream: Stream, audio: AudioForm) -> None:
+    """Make sure that a codec takes the bitrate that is asked for.
+
+    Raises:
+        UsageError: It does not, for as many channels as there are.
+    """
+    most_kbps = _MOST_OPUS_KBPS * min(stream.channels, _MOST_OPUS_CHANNELS)
+    if audio.codec == "opus" and stream.channels and (audio.kbps or 0) > most_kbps:
+        raise UsageError(
+            f"--audio opus:{audio.kbps} is not valid: the audio stream {stream.index} has "
+            f"{counted(stream.channels, 'channel')}, for which Opus takes at most {most_kbps} kb/s."
+        )
 
 
 def encoded_audio(stream: Stream, audio: AudioForm) -> Part:
@@ -315,8 +343,10 @@ def encoded_audio(stream: Stream, audio: AudioForm) -> Part:
     return Part(stream, _AUDIO_ENCODERS[audio.codec], options)
 
 
-def _misfit(stream: Stream, container: Container) -> str:
+def _misfit(stream: Stream, container: Container, audio: AudioForm) -> str:
     """Say why a stream is left out that no form of it fits."""
+    if stream.codec and stream.kind == "audio" and audio.codec != COPY:
+        return f"ffmpeg cannot convert its {stream.codec} audio to {audio.codec}."
     if stream.codec:
         return f"{container.name} cannot hold {stream.codec} {stream.kind}."
     if stream.kind == "data":

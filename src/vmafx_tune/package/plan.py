@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vmafx_tune import shell
-from vmafx_tune.encode.streams import COPY, TEXT_SUBTITLES, AudioForm, audio_form
+from vmafx_tune.encode.streams import (
+    COPY,
+    TEXT_SUBTITLES,
+    AudioForm,
+    audio_form,
+    check_bitrate,
+)
 from vmafx_tune.errors import InvalidLadderError, UsageError
 from vmafx_tune.formatting import given, vmaf
 from vmafx_tune.frozen import frozen
@@ -288,6 +294,9 @@ def plan_tracks(
 
     Returns:
         Tracks, and the streams that are left out, with the reasons.
+
+    Raises:
+        UsageError: A codec does not take the bitrate.
     """
     refusals = {
         stream.index: reason
@@ -346,6 +355,7 @@ def _audio_tracks(streams: Sequence[Stream], forms: Sequence[AudioForm]) -> Iter
         group = form.codec if form.kbps is None else f"{form.codec}-{form.kbps}"
         taken: set[str] = set()
         for stream in streams:
+            check_bitrate(stream, form)
             language = _unused(safe_name(stream.language or "und"), taken)
             yield AudioTrack(stream, form, f"{language}-{group}", group, stream is default)
 

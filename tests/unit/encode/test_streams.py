@@ -142,6 +142,35 @@ def test_audio_is_encoded_at_a_rate_for_its_channels() -> None:
     assert "5.1" in dict(part.options)["filter"]
 
 
+@pytest.mark.parametrize(("channels", "most"), [(1, 256), (2, 512), (6, 1536)])
+def test_a_bitrate_that_opus_does_not_take_is_refused(channels: int, most: int) -> None:
+    stream = Stream(1, "audio", "dts", channels=channels)
+    assert forms(plan(stream, audio=f"opus:{most}"))[1] == "libopus"
+
+    with pytest.raises(UsageError, match=rf"--audio opus:{most + 1} .* at most {most} kb/s"):
+        plan(stream, audio=f"opus:{most + 1}")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "audio", "reason"),
+    [
+        (".mov", "flac", "QuickTime cannot hold flac audio."),
+        (".mov", "opus:96", "QuickTime cannot hold opus audio."),
+        (".webm", "aac", "WebM cannot hold aac audio."),
+    ],
+)
+def test_a_codec_that_is_asked_for_and_does_not_fit_is_named(
+    suffix: str, audio: str, reason: str
+) -> None:
+    stream = Stream(1, "audio", "ac3", channels=2)
+    assert reasons(plan(stream, suffix=suffix, audio=audio)) == {1: reason}
+
+
+def test_audio_that_cannot_be_converted_is_not_the_fault_of_the_container() -> None:
+    found = plan(AAC, audio="opus", fits=lambda _: False)
+    assert reasons(found) == {1: "ffmpeg cannot convert its aac audio to opus."}
+
+
 def test_streams_that_are_not_wanted_are_named_with_the_option() -> None:
     found = plan(AAC, SUBRIP, audio="none", subtitles="none")
 

@@ -107,6 +107,11 @@ def test_audio_that_makes_no_sense_is_refused(text: str) -> None:
         audio_forms(text)
 
 
+def test_a_bitrate_that_opus_does_not_take_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"--audio opus:513 .* at most 512 kb/s"):
+        plan_tracks((VIDEO, ENGLISH), 0, audio=audio_forms("aac:64,opus:513"), subtitles=True)
+
+
 def test_each_language_comes_in_each_form_and_one_is_the_default() -> None:
     tracks = plan_tracks(
         (VIDEO, ENGLISH, GERMAN, TEXT), 0, audio=audio_forms("aac:128,aac:64"), subtitles=True
