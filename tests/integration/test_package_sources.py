@@ -131,6 +131,33 @@ def test_all_tracks_are_in_step_where_the_video_begins_last(
     assert re.findall('<S t="([0-9]+)"', dash) == ["0"] * dash.count("<SegmentTimeline>")
 
 
+@pytest.mark.parametrize(
+    ("begins_s", "ends_s", "lost"),
+    [
+        (0, 1.2, None),
+        (0, 1.6, "0.60 s after it ends"),
+        (0.52, 1.6, "0.52 s before the video begins"),
+        (0.52, 2.1, "0.52 s before the video begins and 0.58 s after it ends"),
+    ],
+)
+@pytest.mark.parametrize("audio", ["aac:64", "copy"])
+def test_audio_without_pictures_is_left_out_with_a_note(
+    audio: str, begins_s: float, ends_s: float, lost: str | None, clips: ClipFactory, tmp_path: Path
+) -> None:
+    source = tmp_path / "source.mkv"
+    sound = ("-f", "lavfi", "-i", f"sine=duration={ends_s}", "-map", "0", "-map", "1")
+    video = ("-itsoffset", str(begins_s), "-i", str(clips.moving(n_frames=25)))
+    clips.run(*video, *sound, "-c:v", "copy", "-c:a", "flac", str(source))
+    asked = ("-r", "source.mkv", "-c", "libx264", "--resolutions", "160x90", *QUICK, *GOP)
+    assert run_cli("ladder", *asked, "-o", "l.json", cwd=tmp_path).exit_code == 0
+    how = ("--no-verify", "--audio", audio)
+    done = run_cli("package", "l.json", "-o", "title", *how, cwd=tmp_path)
+
+    assert done.exit_code == 0, done.stderr
+    said = [] if lost is None else [f"The audio stream 1 loses {lost}."]
+    assert done.document["notes"] == said
+
+
 @pytest.fixture
 def desk(clips: ClipFactory, tmp_path: Path) -> Path:
     shutil.copy(clips.moving(n_frames=50, size=Resolution(320, 180)), tmp_path / "source.mp4")

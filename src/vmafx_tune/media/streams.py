@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ __all__ = [
     "Contents",
     "Stream",
     "attached_bytes",
+    "end_s",
     "first_frame_s",
     "read_contents",
     "source_contents",
@@ -161,6 +162,36 @@ def first_frame_s(path: Path, stream: int = 0, raw: RawFormat | None = None) -> 
         if frame is None:
             raise UnreadableSourceError(f"'{path}' has no frame that can be decoded.")
         return frame.time or 0.0
+
+
+def end_s(path: Path, index: int, from_s: float) -> float:
+    """Find when a stream ends, as far as that is later than a time.
+
+    Args:
+        path: The file.
+        index: The stream's, among all of the file's streams.
+        from_s: The time, on the clock of the file.
+
+    Returns:
+        Seconds on the clock of the file; `from_s` for a stream that has ended by then.
+
+    Raises:
+        UnreadableSourceError: It cannot be read.
+    """
+    import av
+
+    with _opened(path) as container:
+        stream, found_s = container.streams[index], from_s
+        # Else the whole file is read.
+        with suppress(av.FFmpegError):
+            container.seek(max(0, int(from_s * av.time_base)))
+        # What cannot be read ends it, as for ffmpeg.
+        with suppress(av.FFmpegError):
+            for packet in container.demux(stream):
+                if packet.pts is not None and packet.time_base is not None:
+                    ticks = packet.pts + (packet.duration or 0)
+                    found_s = max(found_s, float(ticks * packet.time_base))
+        return found_s
 
 
 @contextmanager

@@ -31,12 +31,13 @@ from vmafx_tune.media.filtering import first_shown_s
 from vmafx_tune.media.inputs import file_url, input_guard
 from vmafx_tune.media.packets import measure_packets
 from vmafx_tune.media.probe import leave_out_grain, probe_source
+from vmafx_tune.media.streams import end_s
 from vmafx_tune.model import ScoreRequest
 from vmafx_tune.results.per_shot import PerShotEncode  # noqa: TC001 - notes are read by it
 from vmafx_tune.scoring.pooling import pool_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from vmafx_tune.media.process import Completed
     from vmafx_tune.model import Caps, Source
@@ -54,6 +55,7 @@ __all__ = ["Delivered", "EncodeMaker", "ShotsFound"]
 _LOG = ("-v", "level+info", "-nostats", "-progress", "pipe:1")
 # As audio, subtitles and shots do: a source may begin with audio alone.
 _FROM_ZERO = ("-bsf:v", "setts=pts=PTS-STARTPTS:dts=DTS-STARTPTS")
+_NOTED_CUT_S = 0.25
 _QUIET = ("-hide_banner", "-nostdin", "-y", "-v", "level+info")
 
 
@@ -249,6 +251,28 @@ class EncodeMaker:
             if part.codec == "aac" and track.stream.channels > 2:
                 options += ["-ac", "2"]
         return self._extracted(track.stream.index, (*options, "-f", "mp4"), ".m4a")
+
+    def cut(self, tracks: Collection[AudioTrack]) -> Iterator[str]:
+        """Say what audio tracks lose because there is no picture beside it.
+
+        Raises:
+            UnreadableSourceError: The source cannot be read.
+        """
+        ends_s = self._starts_s + self._source.duration_s
+        for stream in {track.stream.index: track.stream for track in tracks}.values():
+            begins_s = self._starts_s if stream.start_s is None else stream.start_s
+            before_s = self._starts_s - begins_s
+            after_s = end_s(self._source.path, stream.index, ends_s) - ends_s
+            lost = [
+                f"{seconds:.2f} s {where}"
+                for seconds, where in (
+                    (before_s, "before the video begins"),
+                    (after_s, "after it ends"),
+                )
+                if seconds >= _NOTED_CUT_S
+            ]
+            if lost:
+                yield f"The audio stream {stream.index} loses {' and '.join(lost)}."
 
     def text(self, track: TextTrack) -> Path:
         """Make the WebVTT file of a subtitle track, on the clock of the video.

@@ -66,7 +66,7 @@ class Plan:
 
 @frozen
 class Made:
-    """The files that the packager takes."""
+    """The files that the packager takes, and what a user should know of them."""
 
     plan: Plan
     ladder: LadderResult
@@ -76,6 +76,7 @@ class Made:
     audio: Mapping[AudioTrack, Path]
     text: Mapping[TextTrack, Path]
     dropped: tuple[DroppedStream, ...]
+    notes: tuple[str, ...]
 
 
 def write_package(
@@ -223,7 +224,7 @@ def _notes(made: Made, session: Session) -> tuple[str, ...]:
         for rendition, delivered in made.video.items()
         if delivered.shots is not None and delivered.shots.why_not
     ]
-    notes = (*notes, *kept)
+    notes = (*notes, *made.notes, *kept)
     for note in notes:
         session.warn(note)
     return notes

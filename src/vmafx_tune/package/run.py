@@ -303,6 +303,7 @@ def _made(
     dropped = list(tracks.dropped)
     audio = _extracted(tracks.audio, maker.audio, dropped)
     text = _extracted(tracks.text, maker.text, dropped)
+    notes = tuple(maker.cut(audio))
     for each in dropped:
         if not each.reason.startswith("--"):
             session.warn(f"The {each.type} stream {each.index} is left out: {each.reason}")
@@ -312,7 +313,7 @@ def _made(
         # What an earlier run found is not searched again.
         session.observe(replace(search.plan, probes_expected=0.0))
     by_index = tuple(sorted(dropped, key=lambda each: each.index))
-    return Made(plan, ladder, source, scorer, video, audio, text, by_index)
+    return Made(plan, ladder, source, scorer, video, audio, text, by_index, notes)
 
 
 def _extracted(
