@@ -14,6 +14,8 @@ from vmafx_tune.gate.comparable import check_comparable, check_measured, command
 from vmafx_tune.options import GateOptions
 from vmafx_tune.results.gate import GateResult
 from vmafx_tune.results.score import ScoreResult
+from vmafx_tune.scoring.models import known_model
+from vmafx_tune.scoring.targets import checked_score
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +52,8 @@ def gate(
         All checks. `ok` is false where one of them failed; nothing is raised for that.
 
     Raises:
-        UsageError: There is nothing to check, or a limit is for results of other commands.
+        UsageError: There is nothing to check, a limit is for results of other commands, or a bound
+            is out of the model's range.
         IncomparableError: The two are not of the same command and source, or were not measured in
             the same way, or one is an estimate.
     """
@@ -59,6 +62,8 @@ def gate(
     asked = {field.name: getattr(limits, field.name) for field in fields(limits)}
     given = {name: limit for name, limit in asked.items() if limit is not None}
     bounds = {name: limit for name, limit in given.items() if name.startswith("min_")}
+    for name, bound in bounds.items():
+        checked_score(bound, known_model(current.model), f"A {_flags((name,))}")
     checks = [*BoundChecks(bounds).of(current)]
     noise = None
     if baseline is None:

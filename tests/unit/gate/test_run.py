@@ -32,6 +32,19 @@ def test_a_limit_on_frames_needs_frames() -> None:
         gate(score(frames=()), score(), limits=GateOptions(max_frame_drop=1))
 
 
+@pytest.mark.parametrize("name", ["min_vmaf", "min_p5"])
+@pytest.mark.parametrize(
+    ("bound", "hint"), [(0.93, "Did you mean 93?"), (930.0, "Did you mean 93?"), (-5.0, "")]
+)
+def test_a_bound_that_the_model_cannot_give_is_refused(name: str, bound: float, hint: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        gate(score(), score(), limits=GateOptions(**{name: bound}))
+    assert f"A --{name.replace('_', '-')} of {bound:g} is out of the model's range" in str(
+        refused.value
+    )
+    assert hint in str(refused.value)
+
+
 def test_bounds_and_a_baseline_go_together() -> None:
     found = gate(answer(), answer(), limits=GateOptions(min_vmaf=93))
     assert {check.kind for check in found.checks} >= {"min_vmaf", "reached", "bitrate"}
