@@ -57,10 +57,16 @@ def option(*flags: str, default: Any, help: str, **more: Any) -> Any:  # noqa: A
     return field(default=default, metadata={"flags": flags, "help": help, **more})
 
 
-def _limit(text: str) -> float:
+def _points(text: str) -> float:
     from vmafx_tune.parsing import parse_limit
 
-    return parse_limit(text)
+    return parse_limit(text, in_percent=False)
+
+
+def _percent(text: str) -> float:
+    from vmafx_tune.parsing import parse_limit
+
+    return parse_limit(text, in_percent=True)
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(option,))
@@ -476,14 +482,14 @@ class GateOptions:
         "--max-drop",
         default=None,
         metavar="VMAF",
-        parser=_limit,
+        parser=_points,
         help="How far a pooled score may drop. Default: 0.5.",
     )
     max_frame_drop: float | None = option(
         "--max-frame-drop",
         default=None,
         metavar="VMAF",
-        parser=_limit,
+        parser=_points,
         help="How far the score of a frame may drop. Default: 5, where both results of score have "
         "--frames.",
     )
@@ -491,14 +497,14 @@ class GateOptions:
         "--max-bitrate-increase",
         default=None,
         metavar="PERCENT",
-        parser=_limit,
+        parser=_percent,
         help="How much more bitrate a target may take, of search and compare. Default: 2%.",
     )
     max_bd_rate: float | None = option(
         "--max-bd-rate",
         default=None,
         metavar="PERCENT",
-        parser=_limit,
+        parser=_percent,
         help="BD-rate against the baseline, of compare with several targets and of the hull of "
         "ladder. Default: 1%.",
     )
@@ -506,7 +512,7 @@ class GateOptions:
         "--max-time-increase",
         default=None,
         metavar="PERCENT",
-        parser=_limit,
+        parser=_percent,
         help="How much more time it may take. Default: any.",
     )
     min_vmaf: float | None = option(

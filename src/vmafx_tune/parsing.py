@@ -91,8 +91,8 @@ def parse_frame_rate(text: str) -> Fraction:
     return ntsc if "/" not in text and abs(rate - ntsc) < Fraction(1, 1000) else rate
 
 
-def parse_limit(text: str) -> float:
-    """Parse `2`, `2%` or `none`, which is infinite.
+def parse_limit(text: str, *, in_percent: bool) -> float:
+    """Parse `2` or `none`, which is infinite; of percentages also `2%`.
 
     Raises:
         UsageError: It is not a number of 0 or more.
@@ -101,11 +101,12 @@ def parse_limit(text: str) -> float:
     if stripped == "none":
         return math.inf
     try:
-        limit = float(stripped.removesuffix("%"))
+        limit = float(stripped.removesuffix("%") if in_percent else stripped)
     except ValueError:
         limit = math.nan
     if not 0 <= limit < math.inf:
-        raise UsageError(f"'{text}' is not a limit. Write it as 2, 2% or none.")
+        unit, forms = ("percent", "2, 2%") if in_percent else ("VMAF points", "0.5")
+        raise UsageError(f"'{text}' is not a limit in {unit}. Write it as {forms} or none.")
     return limit
 
 

@@ -131,7 +131,15 @@ def test_a_result_is_read_from_standard_input_only_once(desk: Path) -> None:
         ),
         ((SEARCH, SEARCH, "--max-drop", "-1"), "'-1' is not a limit"),
         ((SEARCH, SEARCH, "--max-drop", "nan"), "'nan' is not a limit"),
-        ((SEARCH, SEARCH, "--max-bitrate-increase", "2kb"), "'2kb' is not a limit"),
+        (
+            (SEARCH, SEARCH, "--max-drop", "20%"),
+            "'20%' is not a limit in VMAF points. Write it as 0.5 or none.",
+        ),
+        ((SCORE, SCORE, "--max-frame-drop", "12%"), "'12%' is not a limit in VMAF points."),
+        (
+            (SEARCH, SEARCH, "--max-bitrate-increase", "2kb"),
+            "'2kb' is not a limit in percent. Write it as 2, 2% or none.",
+        ),
         ((SEARCH, SEARCH, "-o", SEARCH), "would overwrite it"),
         ((SEARCH, SEARCH, "--junit", SEARCH), "would overwrite it"),
         ((SEARCH, SEARCH, "--summary", "bytes.json"), "is not a text file that can be appended to"),
