@@ -124,6 +124,10 @@ def test_a_result_is_read_from_standard_input_only_once(desk: Path) -> None:
         ((SEARCH, "moved.json"), "the source is"),
         ((SEARCH, "model.json"), "the model is vmaf_v0.6.1 in the baseline and mine now"),
         ((SEARCH,), "There is nothing to check"),
+        (
+            (SCORE, SCORE, "--max-drop", "none", "--max-frame-drop", "none"),
+            "There is nothing to check, as every limit is lifted.",
+        ),
         ((SEARCH, "--max-drop", "1"), "--max-drop needs a baseline"),
         (
             (SEARCH, SEARCH, "--max-bd-rate", "1"),

@@ -70,6 +70,8 @@ def _encodes(result: Gated) -> Iterator[tuple[str, float | None, PooledScores | 
         case LadderResult():
             for rung in result.renditions[-1:]:
                 yield "top rung", rung.vmaf, rung.vmaf_pooled
+            if not result.renditions:
+                yield "top rung", None, None
 
 
 def _bounded(kind: str, subject: str, found: float | None, bound: float) -> Check:
@@ -247,6 +249,8 @@ class RegressionChecks:
         )
 
     def _bd_rate(self, subject: str, found: BdRate, raised: BdRate) -> Iterator[Check]:
+        if "max_bd_rate" not in self._limits:
+            return
         if found.percent is None or raised.percent is None:
             message = f"there is no BD-rate: {found.reason or raised.reason}"
             yield Check(kind="bd_rate", subject=subject, ok=True, message=_led(subject, message))

@@ -74,6 +74,11 @@ def gate(
         held = _held(baseline, current, given.keys() - bounds.keys())
         at_most = {name: limit for name in held if (limit := _limit(name, given)) < math.inf}
         checks += RegressionChecks(at_most, noise).between(baseline, current)
+        if not checks:
+            raise UsageError(
+                "There is nothing to check, as every limit is lifted. Keep one, or give --min-vmaf "
+                "or --min-p5."
+            )
     return GateResult(
         baseline=None,
         current=None,

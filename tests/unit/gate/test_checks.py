@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -87,6 +88,13 @@ def test_none_lifts_a_limit() -> None:
     base = score()
     worse = replace(base, score=base.score - 40)
     assert failed(worse, base, GateOptions(max_drop=float("inf"))) == []
+
+
+def test_a_bd_rate_without_a_limit_is_not_checked() -> None:
+    hullless = replace(ladder(), hull=())
+    assert "bd_rate" in [check.kind for check in gate(hullless, hullless).checks]
+    lifted = gate(hullless, hullless, limits=GateOptions(max_bd_rate=math.inf))
+    assert "bd_rate" not in [check.kind for check in lifted.checks]
 
 
 def test_a_broken_frame_is_named() -> None:
@@ -188,3 +196,8 @@ def test_a_bound_is_missed_where_nothing_is_known() -> None:
     unknown = answer(vmaf_pooled=None)
     (check,) = gate(unknown, limits=GateOptions(min_p5=50)).regressions
     assert "the 5th percentile of VMAF is not known" in check.message
+
+
+def test_a_ladder_without_rungs_misses_every_bound() -> None:
+    (check,) = gate(ladder(renditions=()), limits=GateOptions(min_vmaf=50)).regressions
+    assert check.message == "top rung: VMAF is not known, so --min-vmaf 50 is not met."

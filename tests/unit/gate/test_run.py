@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.gate.results import answer, ladder, score
@@ -13,6 +16,14 @@ from vmafx_tune.options import GateOptions
 def test_without_a_baseline_there_must_be_a_bound() -> None:
     with pytest.raises(UsageError, match="There is nothing to check"):
         gate(score())
+
+
+def test_with_every_limit_lifted_there_is_nothing_to_check() -> None:
+    lifted = GateOptions(max_drop=math.inf, max_frame_drop=math.inf)
+    with pytest.raises(UsageError, match="nothing to check, as every limit is lifted"):
+        gate(score(), score(), limits=lifted)
+    with_bound = gate(score(), score(), limits=replace(lifted, min_vmaf=50))
+    assert [check.kind for check in with_bound.checks] == ["min_vmaf"]
 
 
 def test_a_limit_on_changes_needs_a_baseline() -> None:
