@@ -253,7 +253,13 @@ class RegressionChecks:
             return
         if found.percent is None or raised.percent is None:
             message = f"there is no BD-rate: {found.reason or raised.reason}"
-            yield Check(kind="bd_rate", subject=subject, ok=True, message=_led(subject, message))
+            yield Check(
+                kind="bd_rate",
+                subject=subject,
+                ok=True,
+                exemption="not_checked",
+                message=_led(subject, message),
+            )
             return
         told = f"the bitrate at equal VMAF (BD-rate) {_went(found.percent, ' %')}"
         yield from self._held(
@@ -311,7 +317,13 @@ def _still(kind: str, subject: str, *, was: bool, now: bool, why: str | None = N
         message = f"was {word} in the baseline, and is not now{f': {why}' if why else '.'}"
     else:
         message = f"is {word}." if now else f"was not {word} in the baseline either."
-    return Check(kind=kind, subject=subject, ok=now or not was, message=f"{subject} {message}")
+    return Check(
+        kind=kind,
+        subject=subject,
+        ok=now or not was,
+        exemption=None if was or now else "as_before",
+        message=f"{subject} {message}",
+    )
 
 
 def _shots_of(result: EncodeResult) -> str:

@@ -47,10 +47,10 @@ def heading(result: GateResult) -> str:
 
 def verdict(result: GateResult) -> str:
     """Sum up a gate."""
-    if result.ok:
-        return f"Nothing regressed in {counted(len(result.checks), 'check')}."
-    failed = counted(len(result.regressions), "regression")
-    return f"{failed} in {counted(len(result.checks), 'check')}."
+    skipped = sum(check.exemption == "not_checked" for check in result.checks)
+    found = "Nothing regressed" if result.ok else counted(len(result.regressions), "regression")
+    more = f"; {counted(skipped, 'check')} could not be made" if skipped else ""
+    return f"{found} in {counted(len(result.checks) - skipped, 'check')}{more}."
 
 
 def sheet(result: GateResult) -> Sheet:
@@ -62,12 +62,18 @@ def sheet(result: GateResult) -> Sheet:
                 check.subject or result.results_of,
                 _CHECKS[check.kind],
                 *_numbers(check),
-                "ok" if check.ok else "regressed",
+                _state(check),
             )
             for check in result.checks
         ),
         tuple("" if check.ok else "failed" for check in result.checks),
     )
+
+
+def _state(check: Check) -> str:
+    if not check.ok:
+        return "regressed"
+    return "ok" if check.exemption is None else check.exemption.replace("_", " ")
 
 
 def _numbers(check: Check) -> tuple[str, str, str, str]:

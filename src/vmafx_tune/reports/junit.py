@@ -21,9 +21,12 @@ def junit_xml(result: GateResult) -> str:
     """Write the checks of a gate as one suite of tests, by the schema of Jenkins' xUnit plugin."""
     failures = str(len(result.regressions))
     counts = {"tests": str(len(result.checks)), "failures": failures, "errors": "0"}
+    skipped = str(sum(check.exemption == "not_checked" for check in result.checks))
     suites = ET.Element("testsuites", {"name": "vmafx-tune gate", **counts})
     suite = ET.SubElement(
-        suites, "testsuite", {"name": _text(gate_facts.heading(result)), **counts, "time": "0"}
+        suites,
+        "testsuite",
+        {"name": _text(gate_facts.heading(result)), **counts, "skipped": skipped, "time": "0"},
     )
     for check in result.checks:
         case = ET.SubElement(
@@ -40,6 +43,8 @@ def junit_xml(result: GateResult) -> str:
                 case, "failure", {"message": _text(check.message), "type": check.kind}
             )
             failure.text = _text(check.message)
+        elif check.exemption == "not_checked":
+            ET.SubElement(case, "skipped", {"message": _text(check.message)})
         else:
             ET.SubElement(case, "system-out").text = _text(check.message)
     ET.indent(suites)

@@ -29,7 +29,10 @@ class Check(Record):
     limit: float | None = None
     """The bound that it is held to, as it was given."""
     ok: bool
-    """It keeps the bound, or could not be checked."""
+    """It keeps the bound, or there is an `exemption`."""
+    exemption: Literal["as_before", "not_checked"] | None = None
+    """Why it is no regression although nothing is well: it is as bad as in the baseline, or could
+    not be checked; else null."""
     message: str
     """The same as a sentence."""
 

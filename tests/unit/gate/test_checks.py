@@ -131,6 +131,8 @@ def test_a_target_that_is_missed_and_a_proof_that_is_gone_are_regressions() -> N
     assert check.message.endswith("is not now: The range of crf ends at 51.")
     assert failed(answer(proven=False), answer()) == ["proven"]
     assert failed(missed, missed) == []
+    (check,) = gate(missed, missed).checks
+    assert (check.ok, check.exemption) == (True, "as_before")
 
 
 def test_a_target_that_noise_alone_misses_is_reached() -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
+from tests.unit.gate.results import answer, ladder
 from tests.unit.reports.factories import gate_result
+from vmafx_tune.gate.run import gate
 from vmafx_tune.reports.html.pages import page_of
 from vmafx_tune.reports.markdown import gate_markdown
 from vmafx_tune.reports.tables import table_text
@@ -22,6 +27,20 @@ def test_markdown_begins_with_the_verdict_and_shows_all_checks() -> None:
     assert f"- {SENTENCE}" in text
     assert "| score | VMAF | 93.53 | 90.03 | -3.50 | 0.5 | regressed |" in text
     assert "| score | 5th percentile at least |" in text
+
+
+def test_what_is_as_bad_as_before_or_cannot_be_checked_is_not_called_ok() -> None:
+    missed = answer(ok=False, vmaf=92.0, error="The range of crf ends at 51.")
+    text = table_text(gate(missed, missed), width=120)
+    assert re.search(r"Target reached .* as before\n", text)
+    assert "Nothing regressed in 1 check." in text
+    empty = replace(ladder(), hull=())
+    found = gate(empty, empty)
+    assert found.ok
+    text = table_text(found, width=120)
+    assert re.search(r"BD-rate .* not checked\n", text)
+    made = len(found.checks) - 1
+    assert f"Nothing regressed in {made} checks; 1 check could not be made." in text
 
 
 def test_a_page_shows_regressions_before_the_table() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from tests.unit.gate.results import answer, score
+from tests.unit.gate.results import answer, ladder, score
 from vmafx_tune.gate.run import gate
 from vmafx_tune.reports.junit import junit_xml
 
@@ -24,6 +24,14 @@ def test_each_check_is_a_test_and_each_regression_a_failure() -> None:
     messages = [failure.attrib["message"] for failure in read.iter("failure")]
     assert messages == [check.message for check in found.regressions]
     assert all(case.attrib["name"] and case.attrib["classname"] for case in read)
+
+
+def test_a_check_that_could_not_be_made_is_skipped() -> None:
+    empty = replace(ladder(), hull=())
+    read = suite(junit_xml(gate(empty, empty)))
+    assert (read.attrib["failures"], read.attrib["skipped"]) == ("0", "1")
+    (skipped,) = read.iter("skipped")
+    assert skipped.attrib["message"].startswith("hull: there is no BD-rate")
 
 
 def test_what_xml_cannot_hold_is_replaced() -> None:
