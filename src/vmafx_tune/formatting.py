@@ -139,7 +139,7 @@ def listed(names: Sequence[str]) -> str:
 
 def percent(value: float | None) -> str:
     """Format a signed difference in percent."""
-    return ABSENT if value is None or not math.isfinite(value) else f"{value:+.1f} %"
+    return ABSENT if value is None or not math.isfinite(value) else f"{value:+z.1f} %"
 
 
 def file_size(size_bytes: int) -> str:

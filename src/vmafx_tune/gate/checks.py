@@ -217,11 +217,12 @@ class RegressionChecks:
         named = ", ".join(f"frame {frame} by {drops[frame]:.2f}" for frame in worst[:_NAMED_FRAMES])
         told = f"VMAF of {counted(len(broken), 'frame')} dropped, at most: {named}"
         if not broken:
-            told = f"VMAF of no frame dropped by more than {drops[worst[0]]:.2f}"
+            most = drops[worst[0]]
+            told = f"VMAF of no frame dropped{f' by more than {most:.2f}' if most > 0 else ''}"
         yield from self._held(
             *("frames", "max_frame_drop", ""),
             (before[worst[0]], now[worst[0]]),
-            -drops[worst[0]],
+            now[worst[0]] - before[worst[0]],
             drops[worst[0]] - self._noise.frame,
             told,
         )

@@ -16,7 +16,7 @@ __all__ = ["heading", "sheet", "verdict"]
 
 _CHECKS = {
     "vmaf": "VMAF",
-    "frames": "VMAF of the worst frame",
+    "frames": "VMAF of the frame that dropped most",
     "bitrate": "Bitrate at the target",
     "bd_rate": "BD-rate",
     "reached": "Target reached",
@@ -82,6 +82,6 @@ def _numbers(check: Check) -> tuple[str, str, str, str]:
     unit = ""
     if check.kind in ("bitrate", "bd_rate", "time"):
         write, unit = (duration if check.kind == "time" else bitrate), " %"
-    change = ABSENT if check.change is None else f"{check.change:+.2f}{unit}"
+    change = ABSENT if check.change is None else f"{check.change:+z.2f}{unit}"
     limit = ABSENT if check.limit is None else f"{given(check.limit)}{unit}"
     return write(check.baseline), write(check.current), change, limit

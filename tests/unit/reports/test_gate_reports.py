@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from tests.unit.gate.results import answer, ladder
+from tests.unit.gate.results import answer, ladder, score
 from tests.unit.reports.factories import gate_result
+from vmafx_tune.formatting import percent
 from vmafx_tune.gate.run import gate
 from vmafx_tune.reports.html.pages import page_of
 from vmafx_tune.reports.markdown import gate_markdown
@@ -41,6 +42,21 @@ def test_what_is_as_bad_as_before_or_cannot_be_checked_is_not_called_ok() -> Non
     assert re.search(r"BD-rate .* not checked\n", text)
     made = len(found.checks) - 1
     assert f"Nothing regressed in {made} checks; 1 check could not be made." in text
+
+
+def test_the_frame_that_dropped_most_is_not_called_the_worst() -> None:
+    frames = list(score().frames)
+    frames[3] = replace(frames[3], vmaf=frames[3].vmaf - 1)
+    text = table_text(gate(score(frames=tuple(frames)), score()), width=120)
+    assert re.search(r"VMAF of the frame that dropped most .* -1\.00 ", text)
+
+
+def test_a_change_of_nothing_has_no_minus() -> None:
+    found = gate(score(), score())
+    assert "-0.0" not in table_text(found, width=120)
+    assert [str(check.change) for check in found.checks] == ["0.0", "0.0"]
+    assert found.checks[-1].message == "VMAF of no frame dropped."
+    assert percent(-0.04) == "+0.0 %"
 
 
 def test_a_page_shows_regressions_before_the_table() -> None:
