@@ -334,6 +334,13 @@ class TestLists:
 
         assert f"Line 2 of 'jobs.csv', {sentence}" in refused("search", "@jobs.csv", cwd=films)
 
+    def test_with_a_target_that_no_model_can_give_are_refused(self, films: Path) -> None:
+        (films / "jobs.jsonl").write_text(
+            '{"input": "films/a.mp4"}\n{"input": "films/b.mp4", "target": 900}\n'
+        )
+        told = refused("search", "@jobs.jsonl", cwd=films)
+        assert "Line 2 of 'jobs.jsonl': A target of 900 is out of the model's range" in told
+
     def test_of_ten_thousand_rows_name_the_one_that_is_bad(self, films: Path) -> None:
         rows = [f"films/{n}.mp4,{60 + n % 30},n{n}" for n in range(10_000)]
         rows[7_310] = "films/7310.mp4,ninety,n7310"
@@ -388,9 +395,31 @@ class TestWhatIsRefused:
     def test_what_fails_with_every_source(self, films: Path) -> None:
         unknown = refused("search", "films", "-c", "x266", cwd=films)
         assert "Unknown encoder 'x266'" in unknown
+        assert "Unknown encoder 'x266'" in refused("compare", "films", "-c", "x266", cwd=films)
+        assert "Unknown VMAF model 'no'" in refused(
+            "search", "films", "--model", "no", cwd=films, exit_code=4
+        )
         assert "There is no reference for 'films/a.mp4'" in refused("score", "films", cwd=films)
         several = refused("ladder", "films", "-c", "x264,x265", cwd=films)
         assert "one ladder of each source" in several
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            ("search", "-t", "900"),
+            ("encode", "-t", "0.95"),
+            ("encode", "--fallback-targets", "900"),
+            ("compare", "-t", "85,900"),
+            ("ladder", "-t", "75,900"),
+            ("ladder", "--max-vmaf", "900"),
+            ("score", "-r", "films", "--min-score", "0.9"),
+            ("search", "--require", "vmaf.p5>=900"),
+            ("search", "-t", "101", "--model", "v1"),
+        ],
+    )
+    def test_scores_that_no_model_can_give(self, films: Path, options: tuple[str, ...]) -> None:
+        command, *more = options
+        assert "out of the model's range" in refused(command, "films", *more, cwd=films)
 
     def test_a_state_that_is_damaged(self, films: Path) -> None:
         (films / "out").mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cache
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -13,14 +14,20 @@ from vmafx_tune.batch.jobs import options_digest
 from vmafx_tune.errors import UsageError
 from vmafx_tune.files import is_folder
 from vmafx_tune.frozen import frozen
+from vmafx_tune.ladder.rung_options import checked_rungs
 from vmafx_tune.media.file_facts import file_signature
+from vmafx_tune.options import ScoringOptions
 from vmafx_tune.parsing import is_url
+from vmafx_tune.scoring.conditions import parse_conditions
+from vmafx_tune.scoring.models import widest_model
+from vmafx_tune.scoring.targets import checked_score, checked_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from vmafx_tune.batch.jobs import BatchJob
     from vmafx_tune.media.file_facts import FileFacts
+    from vmafx_tune.model import VmafModel
 
 __all__ = ["Order", "source_bytes"]
 
@@ -57,11 +64,13 @@ class Order:
         return {**self.options, **job.options}
 
     def check(self, jobs: Iterable[BatchJob]) -> None:
-        """Refuse options that the command does not have, or that it needs.
+        """Refuse options that the command does not have or that it needs, and impossible scores.
 
         Raises:
-            UsageError: There are such options.
+            UsageError: There are such options, or no source's model could give a score asked for.
+            ModelNotFoundError: There is no such model.
         """
+        model_of = cache(widest_model)
         known = (signature(self.function).parameters.keys() - _OWN) | _OF_BATCH
         for job in jobs:
             options = self.options_of(job)
@@ -72,6 +81,13 @@ class Order:
                     f"There is no reference for {job.label}. Name a clip, or a folder of clips, "
                     "with -r."
                 )
+            scoring = options.get("scoring") or ScoringOptions()
+            try:
+                _check_scores(options, model_of(scoring.model))
+            except UsageError as error:
+                if not (job.line and job.options):
+                    raise
+                raise UsageError(f"{job.line[0].upper()}{job.line[1:]}: {error}") from error
 
     def identity(self, job: BatchJob) -> str:
         """Identify what is done with a source, but for the source."""
@@ -119,6 +135,18 @@ class Order:
             )
         except OSError:
             return ""
+
+
+def _check_scores(options: Mapping[str, Any], model: VmafModel) -> None:
+    """Refuse scores that a model cannot give, among the arguments of any command."""
+    target = (options["target"],) if "target" in options else ()
+    checked_targets(
+        (*target, *options.get("targets", ()), *options.get("fallback_targets", ())), model
+    )
+    if (least := options.get("min_score")) is not None:
+        checked_score(least, model, "A minimum score")
+    parse_conditions(options.get("require", ()), model)
+    checked_rungs(options.get("rungs"), model)
 
 
 def source_bytes(job: BatchJob) -> float:

@@ -85,6 +85,7 @@ def batch(
     Raises:
         UsageError: There is nothing to do, an option makes no sense, or two sources would have
             results of the same name.
+        ModelNotFoundError: There is no such model.
         OutputError: The folder cannot be written, or what it says of earlier runs cannot be read.
         CancelledError: The work was cancelled; what is finished stays.
     """
@@ -172,6 +173,8 @@ class _Batch:
         self._order.check(jobs)
         options = [self._order.options_of(job) for job in jobs]
         for name in {str(each["encoder"]) for each in options if "encoder" in each}:
+            row_of(name)
+        for name in {name for each in options for name in each.get("encoders", ())}:
             row_of(name)
 
     def _work(self, jobs: Sequence[BatchJob], state: BatchState) -> None:

@@ -20,12 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.errors import ModelNotFoundError, OutputError, ScoringError
 from vmafx_tune.files import is_file, is_folder, read_input
-from vmafx_tune.model import VmafModel
+from vmafx_tune.model import Resolution, VmafModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from vmafx_tune.model import Resolution
 
 __all__ = [
     "BUILT_IN_MODELS",
@@ -41,6 +39,7 @@ __all__ = [
     "load_custom_model",
     "model_version",
     "resolve_model",
+    "widest_model",
 ]
 
 DEFAULT_MODEL = "vmaf_v0.6.1"
@@ -137,6 +136,23 @@ def resolve_model(
     model = _resolve(name_or_path or "default", display, folders)
     check_picture_size(display, model)
     return model
+
+
+def widest_model(name_or_path: str | None) -> VmafModel:
+    """Find what was asked for before the display is known.
+
+    Returns:
+        Of the models that it may turn out to be, the one whose scores go highest.
+
+    Raises:
+        ModelNotFoundError: As for `resolve_model`.
+    """
+    folders = _model_dirs()
+    found = (
+        _resolve(name_or_path or "default", Resolution(1, lines), folders)
+        for lines in (1, _4K_LINES)
+    )
+    return max(found, key=lambda model: model.ceiling)
 
 
 def known_model(name: str | None) -> VmafModel:

@@ -18,6 +18,7 @@ from vmafx_tune.scoring.models import (
     features_of,
     load_custom_model,
     resolve_model,
+    widest_model,
 )
 
 if TYPE_CHECKING:
@@ -261,3 +262,13 @@ def test_a_custom_model_is_copied_and_a_built_in_one_needs_no_copy(tmp_path: Pat
 
     assert (tmp_path / "copy.json").read_bytes() == file.read_bytes()
     assert not (tmp_path / "none.json").exists()
+
+
+def test_before_the_display_is_known_the_widest_model_of_a_name_is_taken(tmp_path: Path) -> None:
+    assert widest_model(None).ceiling == 100
+    assert widest_model("v1").ceiling == 100
+    assert widest_model("vmaf_v1.0.16_3d0h_2160").ceiling == 110
+    own = write_model(tmp_path / "own.json", score_clip=[0.0, 1.0])
+    assert widest_model(str(own)).ceiling == 1
+    with pytest.raises(ModelNotFoundError, match="Unknown VMAF model 'no'"):
+        widest_model("no")
