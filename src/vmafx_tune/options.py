@@ -403,11 +403,11 @@ class ShotOptions:
         "whole then takes fewer bits. slope, which --per-shot alone means, takes the fewest; "
         "constant keeps the quality of all shots equal. Needs the extra [shots].",
     )
-    min_shot_s: float = option(
+    min_shot_s: float | None = option(
         "--min-shot",
-        default=1.0,
+        default=None,
         metavar="SECONDS",
-        help="With --per-shot: merge shots that are shorter than this.",
+        help="With --per-shot: merge shots that are shorter than this. Default: 1.",
     )
 
 

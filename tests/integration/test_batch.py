@@ -400,6 +400,8 @@ class TestWhatIsRefused:
             "search", "films", "--model", "no", cwd=films, exit_code=4
         )
         assert "There is no reference for 'films/a.mp4'" in refused("score", "films", cwd=films)
+        short = refused("encode", "films", "--min-shot", "2", cwd=films)
+        assert "--min-shot requires --per-shot" in short
         several = refused("ladder", "films", "-c", "x264,x265", cwd=films)
         assert "one ladder of each source" in several
 

@@ -284,6 +284,13 @@ def test_without_the_extra_nothing_is_begun(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_shortest_shot_without_shots_is_refused(desk: Desk, tmp_path: Path) -> None:
+    ladder = saved_ladder(str(desk.here / "libx264.json"))
+
+    with pytest.raises(UsageError, match="--min-shot requires --per-shot"):
+        vmafx_tune.package([ladder], tmp_path / "out", options=PackageOptions(min_shot_s=2))
+
+
 def test_a_mode_that_there_is_not_is_refused(desk: Desk, tmp_path: Path) -> None:
     ladder = saved_ladder(str(desk.here / "libx264.json"))
     options = PackageOptions(per_shot="equal")  # type: ignore[arg-type] # as from untyped code

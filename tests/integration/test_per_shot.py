@@ -290,6 +290,11 @@ def test_a_mode_that_there_is_not_is_refused(tmp_path: Path) -> None:
         vmafx_tune.encode(tmp_path / "no.mkv", tmp_path / "film.mkv", per_shot="equal")
 
 
+def test_a_shortest_shot_without_shots_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--min-shot requires --per-shot"):
+        vmafx_tune.encode(tmp_path / "no.mkv", tmp_path / "film.mkv", min_shot_s=2)
+
+
 @needs_detector
 def test_headers_that_differ_are_told_and_the_single_setting_is_delivered(
     source: Path, tmp_path: Path

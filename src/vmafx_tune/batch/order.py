@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from vmafx_tune.batch.inputs import VIDEO_SUFFIXES
 from vmafx_tune.batch.jobs import options_digest
+from vmafx_tune.encode.per_shot import checked_mode
 from vmafx_tune.errors import UsageError
 from vmafx_tune.files import is_folder
 from vmafx_tune.frozen import frozen
 from vmafx_tune.ladder.rung_options import checked_rungs
 from vmafx_tune.media.file_facts import file_signature
-from vmafx_tune.options import ScoringOptions
+from vmafx_tune.options import DEFAULT_ENCODERS, ScoringOptions
 from vmafx_tune.parsing import is_url
+from vmafx_tune.prepared_source import row_of
 from vmafx_tune.scoring.conditions import parse_conditions
 from vmafx_tune.scoring.models import widest_model
 from vmafx_tune.scoring.targets import checked_score, checked_targets
@@ -64,11 +66,12 @@ class Order:
         return {**self.options, **job.options}
 
     def check(self, jobs: Iterable[BatchJob]) -> None:
-        """Refuse options that the command does not have or that it needs, and impossible scores.
+        """Refuse options that the command lacks or needs, and those that no source can meet.
 
         Raises:
             UsageError: There are such options, or no source's model could give a score asked for.
             ModelNotFoundError: There is no such model.
+            ToolNotFoundError: The extra `shots` is not installed, and needed.
         """
         model_of = cache(widest_model)
         known = (signature(self.function).parameters.keys() - _OWN) | _OF_BATCH
@@ -84,6 +87,13 @@ class Order:
             scoring = options.get("scoring") or ScoringOptions()
             try:
                 _check_scores(options, model_of(scoring.model))
+                if self.command == "encode":
+                    checked_mode(
+                        options.get("per_shot"),
+                        options.get("min_shot_s"),
+                        options.get("encoding"),
+                        row_of(options.get("encoder", DEFAULT_ENCODERS[0])),
+                    )
             except UsageError as error:
                 if not (job.line and job.options):
                     raise

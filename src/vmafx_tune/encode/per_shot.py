@@ -36,7 +36,10 @@ __all__ = ["PerShotRun", "checked_mode"]
 
 
 def checked_mode(
-    per_shot: PerShot | str | None, encoding: EncodingOptions | None, row: EncoderRow
+    per_shot: PerShot | str | None,
+    min_shot_s: float | None,
+    encoding: EncodingOptions | None,
+    row: EncoderRow,
 ) -> PerShot | None:
     """Check what shots are to have in common, and that they can be encoded, before any work.
 
@@ -45,6 +48,8 @@ def checked_mode(
         ToolNotFoundError: The extra `shots` is not installed.
     """
     if per_shot is None:
+        if min_shot_s is not None:
+            raise UsageError("--min-shot requires --per-shot. Without it, there are no shots.")
         return None
     if per_shot not in list(PerShot):
         raise UsageError(f"'{per_shot}' is not one of {', '.join(PerShot)}.")
@@ -60,7 +65,7 @@ class PerShotRun:
         row: The encoder.
         request: The search of the single setting.
         mode: What shots are to have in common; None for one setting.
-        min_shot_s: Seconds that a shot lasts at least.
+        min_shot_s: Seconds that a shot lasts at least; None for the default.
 
     Attributes:
         whole: Takes note of the search's probes.
@@ -76,7 +81,7 @@ class PerShotRun:
         row: EncoderRow,
         request: SearchRequest,
         mode: PerShot | None,
-        min_shot_s: float,
+        min_shot_s: float | None,
     ) -> None:
         self._prepared = prepared
         self._row = row

@@ -64,7 +64,7 @@ def encode(
     require: Sequence[str] = (),
     proof: Proof | None = None,
     per_shot: PerShot | str | None = None,
-    min_shot_s: float = 1.0,
+    min_shot_s: float | None = None,
     delivery: DeliveryOptions | None = None,
     encoding: EncodingOptions | None = None,
     scoring: ScoringOptions | None = None,
@@ -92,7 +92,7 @@ def encode(
         per_shot: `slope` or `constant` to cut the source at scene changes, give each shot a setting
             of its own, and deliver that where it takes fewer bits than the best single setting:
             with equal slopes the fewest that there are, or equal quality; None for one setting.
-        min_shot_s: Seconds that a shot lasts at least.
+        min_shot_s: Seconds that a shot lasts at least; None for 1. It needs `per_shot`.
         delivery: What the output holds, and when it is written.
         encoding: Preset, range of the quality knob, further encoder arguments. A sample leads to
             the answer, which is measured on the whole source all the same.
@@ -117,7 +117,7 @@ def encode(
     container, audio = container_of(path), audio_form(delivery.audio)
     subtitles = checked_subtitles(delivery.subtitles)
     row = row_of(encoder)
-    mode = checked_mode(per_shot, encoding, row)
+    mode = checked_mode(per_shot, min_shot_s, encoding, row)
     check_output(path, force=delivery.force)
     with open_session(session, tools, sources, observe) as session:
         probed = open_source(source, scoring, session)

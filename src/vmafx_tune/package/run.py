@@ -115,7 +115,7 @@ def package(
     started, options, path = time.monotonic(), options or PackageOptions(), Path(output)
     check_ladders(ladders)
     for ladder in ladders:
-        check_ladder(ladder, options.per_shot)
+        check_ladder(ladder, options)
     plan = _planned(ladders, options, caps or CapOptions())
     _check_output(path, Path(ladders[0].src), force=options.force)
     with open_session(session, tools, None, observe) as session:

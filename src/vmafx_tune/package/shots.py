@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vmafx_tune.encoders.registry import EncoderRow
     from vmafx_tune.events import JobPlanned
     from vmafx_tune.model import Source
+    from vmafx_tune.options import ShotOptions
     from vmafx_tune.package.plan import Rendition
     from vmafx_tune.results.ladder import LadderResult
     from vmafx_tune.sampling.parts import Segment
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["RungShots", "check_ladder"]
 
 
-def check_ladder(ladder: LadderResult, per_shot: PerShot | None) -> None:
+def check_ladder(ladder: LadderResult, how: ShotOptions) -> None:
     """Make sure that shots can be encoded as the rungs of a ladder were, if they are asked for.
 
     Raises:
@@ -39,7 +40,7 @@ def check_ladder(ladder: LadderResult, per_shot: PerShot | None) -> None:
         UsageError: There is no such mode, or the encoder's streams cannot be joined.
         InvalidLadderError: The ladder does not tell how it was encoded.
     """
-    mode = checked_mode(per_shot, None, row_of(ladder.encoder))
+    mode = checked_mode(how.per_shot, how.min_shot_s, None, row_of(ladder.encoder))
     if mode is not None and ladder.encoding is None:
         raise InvalidLadderError(
             f"The ladder of '{ladder.src}' does not tell its preset and encoder arguments, with "

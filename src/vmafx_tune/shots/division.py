@@ -16,12 +16,17 @@ if TYPE_CHECKING:
 __all__ = ["checked_min_frames", "shots_between"]
 
 
-def checked_min_frames(min_shot_s: float, frame_rate: Fraction) -> int:
+_USUAL_LEAST_S = 1.0
+
+
+def checked_min_frames(min_shot_s: float | None, frame_rate: Fraction) -> int:
     """Find how many frames a shot has at least.
 
     Raises:
         UsageError: `min_shot_s` is no length.
     """
+    if min_shot_s is None:
+        min_shot_s = _USUAL_LEAST_S
     if not (math.isfinite(min_shot_s) and min_shot_s > 0):
         raise UsageError(f"--min-shot {min_shot_s:g} is not a valid length. Use more than 0.")
     return max(1, math.ceil(min_shot_s * frame_rate))

@@ -78,13 +78,13 @@ def check_per_shot(encoding: EncodingOptions, row: EncoderRow) -> None:
 
 
 def find_shots(
-    source: Source, min_shot_s: float, session: Session, *, segment_frames: int | None = None
+    source: Source, min_shot_s: float | None, session: Session, *, segment_frames: int | None = None
 ) -> tuple[Segment, ...]:
     """Divide a source at its cuts.
 
     Args:
         source: The clip.
-        min_shot_s: Seconds that a shot lasts at least.
+        min_shot_s: Seconds that a shot lasts at least; None for 1.
         session: Decodes the source, and remembers its cuts.
         segment_frames: Length of segments, each of which begins a shot; None for no segments.
 

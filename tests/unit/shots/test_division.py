@@ -49,8 +49,8 @@ def test_a_clip_that_is_shorter_than_a_shot_is_one_shot() -> None:
     assert lengths([4], 8, 10) == [8]
 
 
-@pytest.mark.parametrize(("seconds", "frames"), [(1.0, 25), (0.01, 1), (0.5, 13)])
-def test_the_least_length_is_rounded_up_to_frames(seconds: float, frames: int) -> None:
+@pytest.mark.parametrize(("seconds", "frames"), [(None, 25), (1.0, 25), (0.01, 1), (0.5, 13)])
+def test_the_least_length_is_rounded_up_to_frames(seconds: float | None, frames: int) -> None:
     assert checked_min_frames(seconds, Fraction(25)) == frames
 
 
