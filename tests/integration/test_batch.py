@@ -334,6 +334,14 @@ class TestLists:
 
         assert f"Line 2 of 'jobs.csv', {sentence}" in refused("search", "@jobs.csv", cwd=films)
 
+    def test_may_have_an_option_that_stands_alone_as_true(self, films: Path) -> None:
+        pytest.importorskip("scenedetect", reason="it is of the extra [shots]")
+        row = '{"input": "films/a.mp4", "per-shot": true, "chunk": 2}'
+        (films / "jobs.jsonl").write_text(f"{row}\n")
+
+        told = refused("encode", "@jobs.jsonl", cwd=films)
+        assert "Line 1 of 'jobs.jsonl': --chunk cannot be combined with --per-shot" in told
+
     def test_with_a_target_that_no_model_can_give_are_refused(self, films: Path) -> None:
         (films / "jobs.jsonl").write_text(
             '{"input": "films/a.mp4"}\n{"input": "films/b.mp4", "target": 900}\n'

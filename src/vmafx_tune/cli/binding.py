@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
+from vmafx_tune.cli.command import implied_by
 from vmafx_tune.cli.completion import COMPLETERS
 from vmafx_tune.errors import UsageError
 from vmafx_tune.frozen import frozen
@@ -203,7 +204,7 @@ def read_option(flag: str, text: str) -> tuple[str, Any]:
 
     Args:
         flag: Its name, with the dashes.
-        text: Its value.
+        text: Its value; `true` for an option that stands alone.
 
     Returns:
         The name of its parameter, and the value.
@@ -215,7 +216,8 @@ def read_option(flag: str, text: str) -> tuple[str, Any]:
     for parameter in context.command.params:
         if flag in parameter.opts:
             try:
-                return str(parameter.name), parameter.process_value(context, text)
+                value = parameter.process_value(context, implied_by(flag, text))
+                return str(parameter.name), value
             except typer.BadParameter as error:
                 raise UsageError(error.message) from error
     raise UsageError(f"`{context.command_path}` has no option {flag}.")

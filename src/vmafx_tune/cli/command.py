@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 
-__all__ = ["GroupedCommand", "PlainGroup", "read_plainly", "split_examples", "with_implied"]
+__all__ = [
+    "GroupedCommand",
+    "PlainGroup",
+    "implied_by",
+    "read_plainly",
+    "split_examples",
+    "with_implied",
+]
 
 
 _LEADING: Mapping[str | None, tuple[str, ...]] = MappingProxyType(
@@ -112,6 +119,11 @@ def with_implied(args: list[str]) -> list[str]:
         else word
         for place, word in enumerate(args)
     ]
+
+
+def implied_by(option: str, text: str) -> str:
+    """Write out the value of an option that a list has as `true`: as if it stood alone."""
+    return _IMPLIED[option][0] if option in _IMPLIED and text.lower() == "true" else text
 
 
 def _is_value(option: str, following: list[str]) -> bool:

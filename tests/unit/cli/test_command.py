@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vmafx_tune.cli.app import COMMANDS, app, function_of
-from vmafx_tune.cli.command import with_implied
+from vmafx_tune.cli.command import implied_by, with_implied
 
 
 def sections(command: str) -> dict[str, list[str]]:
@@ -88,3 +88,9 @@ def test_each_example_stands_on_one_line(command: str) -> None:
 )
 def test_an_option_that_may_stand_alone_then_has_its_usual_value(typed: str, read: str) -> None:
     assert with_implied(typed.split()) == read.split()
+
+
+def test_an_option_that_may_stand_alone_is_true_in_a_list() -> None:
+    assert implied_by("--per-shot", "true") == "slope"
+    assert implied_by("--per-shot", "constant") == "constant"
+    assert implied_by("--deinterlace", "true") == "true"
