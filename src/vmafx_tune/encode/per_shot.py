@@ -155,7 +155,7 @@ class PerShotRun:
             result = _noted(
                 result,
                 f"What a shot adds to {pool.value} depends on the others, so all shots were "
-                "given equal quality, as by --per-shot constant.",
+                "given equal quality, as by --per-shot=constant.",
             )
         if found.delivered:
             return result

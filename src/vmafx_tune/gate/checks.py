@@ -332,8 +332,8 @@ def _shots_of(result: EncodeResult) -> str:
 
 
 def _missing(subject: str) -> Check:
-    message = f"{subject} is in the baseline and missing now."
-    return Check(kind="reached", subject=subject, ok=False, message=_sentence(message))
+    message = f"{subject}: in the baseline, and missing now."
+    return Check(kind="reached", subject=subject, ok=False, message=message)
 
 
 def _bitrate_at(target: float, answer: Answer, *, alone: bool) -> float | None:

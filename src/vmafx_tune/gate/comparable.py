@@ -65,13 +65,15 @@ def noise_between(baseline: Gated, current: Gated) -> NoiseFloor:
     return _ONE_BUILD if len(builds) == 1 else _OTHER_BUILD
 
 
-def command_of(result: Gated) -> str:
-    """Name the command of a result."""
-    return "search" if isinstance(result, SearchResult) else result.command
+def command_of(current: Gated, baseline: Gated | None) -> str:
+    """Name the command of results that can be compared: of a search and an encode, a search."""
+    alike = baseline is None or baseline.command == current.command
+    return current.command if alike else "search"
 
 
 def _facts(result: Gated) -> Iterator[tuple[str, object]]:
-    yield "command", command_of(result)
+    # What an encode found is a search's answer.
+    yield "command", "search" if isinstance(result, SearchResult) else result.command
     yield "source", _name(result.reference if isinstance(result, ScoreResult) else result.src)
     match result:
         case ScoreResult():

@@ -31,6 +31,7 @@ _LIMITS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "score": ("max_drop", "max_frame_drop", "max_time_increase"),
         "search": ("max_drop", "max_bitrate_increase", "max_time_increase"),
+        "encode": ("max_drop", "max_bitrate_increase", "max_time_increase"),
         "compare": ("max_drop", "max_bitrate_increase", "max_bd_rate", "max_time_increase"),
         "ladder": ("max_drop", "max_bd_rate", "max_time_increase"),
     }
@@ -82,7 +83,7 @@ def gate(
     return GateResult(
         baseline=None,
         current=None,
-        results_of=command_of(current),
+        results_of=command_of(current, baseline),
         ok=all(check.ok for check in checks),
         checks=tuple(checks),
         noise=noise,
@@ -101,7 +102,7 @@ def _check_bounds(given: Mapping[str, float], bounds: Mapping[str, float]) -> No
 
 def _held(baseline: Gated, current: Gated, given: set[str]) -> tuple[str, ...]:
     """Choose the limits that apply, and refuse those given that do not."""
-    command = command_of(current)
+    command = command_of(current, baseline)
     if others := given - {*_LIMITS[command]}:
         raise UsageError(
             f"{_flags(others)} does not apply to results of {command}. Leave it out; {command} "

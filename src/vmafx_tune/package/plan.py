@@ -137,9 +137,12 @@ def check_ladders(ladders: Sequence[LadderResult]) -> None:
     for other in ladders[1:]:
         for what, ours, theirs in _to_share(first, other):
             if ours != theirs:
+                which = f"The ladders of {first.encoder} and {other.encoder}"
+                if first.encoder == other.encoder:
+                    which = f"Two ladders of {first.encoder}"
                 raise InvalidLadderError(
-                    f"The ladders of {first.encoder} and {other.encoder} cannot share manifests: "
-                    f"the {what} is {ours} in one and {theirs} in the other. Measure both alike."
+                    f"{which} cannot share manifests: the {what} is {ours} in one and {theirs} in "
+                    "the other. Measure both alike."
                 )
 
 

@@ -82,6 +82,8 @@ def test_ladders_of_two_sources_cannot_share_manifests() -> None:
     longer = replace(ladder, source=replace(ladder.source, n_frames=7), encoder="libx265")
     with pytest.raises(InvalidLadderError, match="the number of frames is 1500 in one and 7"):
         check_ladders([ladder, longer])
+    with pytest.raises(InvalidLadderError, match="Two ladders of libx264 cannot share manifests"):
+        check_ladders([ladder, replace(longer, encoder=ladder.encoder)])
 
 
 def test_a_ladder_without_rungs_is_refused() -> None:

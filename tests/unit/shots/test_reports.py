@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 from tests.unit.gate.results import saved
+from tests.unit.reports import factories
 from tests.unit.reports.package_factories import package_result
 from tests.unit.shots.results import encode_per_shot
 from vmafx_tune.batch.jobs import BatchJob
 from vmafx_tune.batch.summary import found_file
+from vmafx_tune.errors import UsageError
 from vmafx_tune.gate.run import gate
 from vmafx_tune.options import GateOptions
 from vmafx_tune.reports import search_facts
+from vmafx_tune.reports.gate_facts import heading
 from vmafx_tune.reports.render import render
 from vmafx_tune.results.encode import EncodeResult, Output, Verified
 from vmafx_tune.results.search import ConditionResult
@@ -119,8 +122,19 @@ def test_shots_that_are_gone_are_a_regression() -> None:
     found = gate(replace(before, per_shot=None), before).regressions
 
     assert [check.message for check in found] == [
-        "Libx264 at VMAF 90, per shot is in the baseline and missing now."
+        "libx264 at VMAF 90, per shot: in the baseline, and missing now."
     ]
+
+
+def test_a_gate_names_the_command_of_its_results() -> None:
+    result = saved(encode_per_shot())
+
+    assert gate(result, result).results_of == "encode"
+    assert gate(result, limits=GateOptions(min_vmaf=50)).results_of == "encode"
+    assert gate(result, saved(factories.search_result())).results_of == "search"
+    with pytest.raises(UsageError, match="does not apply to results of encode"):
+        gate(result, result, limits=GateOptions(max_bd_rate=1))
+    assert heading(gate(result, result)).startswith("encode: ")
 
 
 def test_a_bound_holds_for_what_is_delivered() -> None:
