@@ -431,6 +431,11 @@ class TestWhatIsRefused:
         command, *more = options
         assert "out of the model's range" in refused(command, "films", *more, cwd=films)
 
+    def test_what_no_source_can_meet_before_the_first_one_comes(self, films: Path) -> None:
+        (films / "incoming").mkdir()
+        told = refused("search", "incoming", "--watch", "-t", "900", cwd=films)
+        assert "out of the model's range" in told
+
     def test_a_state_that_is_damaged(self, films: Path) -> None:
         (films / "out").mkdir()
         (films / "out/batch.sqlite").write_bytes(b"damage" * 1000)

@@ -128,6 +128,8 @@ class _Batch:
 
     def watch(self, named: Sequence[str | BatchJob]) -> BatchResult:
         """Work on the sources that come, each once it has stayed the same between two looks."""
+        # What comes has the options of what it is found by.
+        self._check([one if isinstance(one, BatchJob) else BatchJob(one) for one in named])
         before: dict[str, str] = {}
         handled: dict[str, str] = {}
         jobs: dict[str, BatchJob] = {}
@@ -144,7 +146,6 @@ class _Batch:
                     j for j in found if j.name in steady and handled.get(j.name) != now[j.name]
                 ]
                 if ready:
-                    self._check(ready)
                     self._work(ready, state)
                     handled |= {job.name: now[job.name] for job in ready}
                     jobs |= {job.name: job for job in ready}
