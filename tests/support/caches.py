@@ -27,7 +27,9 @@ def new_cache(folder: Path, known: Path) -> Path:
         new,
     ):
         other.backup(new)
-        new.execute("DELETE FROM probes")
+        # Of an ffmpeg that was installed in these seconds, nothing is kept yet.
+        if new.execute("SELECT 1 FROM sqlite_master WHERE name = 'probes'").fetchone():
+            new.execute("DELETE FROM probes")
     for text in known.glob("*.kept"):
         os.link(text, folder / text.name)
     return folder
