@@ -18,6 +18,7 @@ __all__ = [
     "ABSENT",
     "bitrate",
     "condition",
+    "condition_name",
     "condition_value",
     "counted",
     "duration",
@@ -87,7 +88,12 @@ def condition(text: str, value: float | None) -> str:
         text: The condition: `vmaf.p5>=88`.
         value: What was measured.
     """
-    return f"{text.partition('<=')[0].partition('>=')[0]} {condition_value(text, value)}"
+    return f"{condition_name(text)} {condition_value(text, value)}"
+
+
+def condition_name(text: str) -> str:
+    """Name what a condition is about: `vmaf.p5` of `vmaf.p5>=88`."""
+    return text.partition("<=")[0].partition(">=")[0]
 
 
 def condition_value(text: str, value: float | None) -> str:

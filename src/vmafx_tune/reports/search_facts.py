@@ -156,33 +156,38 @@ def condition_sheet(result: SearchResult) -> Sheet:
 
     Of an encode with a setting for each shot, what that has comes before.
     """
-    shots = delivered_shots(result)
-    values = [] if shots is None else [shots.vmaf_score, *shots.metrics.values()]
-    cells = [
-        (
-            one.condition,
-            formatting.condition_value(one.condition, one.value),
-            formatting.condition_value(one.condition, one.next_worse_value),
-            "not met" if not one.ok else "next worse fails" * (one.next_worse_ok is False),
-        )
-        for one in result.conditions
-    ]
+    shots = _delivered_shots(result)
+    of_shots = () if shots is None else (shots,)
     return Sheet(
         (
             Heading("Condition", number=False),
-            *([Heading("Shots")] if values else []),
+            *(Heading("Shots") for _ in of_shots),
             Heading("Answer" if result.ok else "Best"),
             Heading("Next worse"),
             Heading("", number=False),
         ),
         tuple(
-            (name, *(formatting.condition_value(name, of) for of in values[at : at + 1]), *rest)
-            for at, (name, *rest) in enumerate(cells)
+            (
+                one.condition,
+                *(
+                    formatting.condition_value(one.condition, _value_of(each, one.condition))
+                    for each in of_shots
+                ),
+                formatting.condition_value(one.condition, one.value),
+                formatting.condition_value(one.condition, one.next_worse_value),
+                "not met" if not one.ok else "next worse fails" * (one.next_worse_ok is False),
+            )
+            for one in result.conditions
         ),
     )
 
 
-def delivered_shots(result: SearchResult) -> PerShotEncode | None:
+def _value_of(shots: PerShotEncode, condition: str) -> float | None:
+    """Find what shots have for a condition; the target is the one that is no metric of theirs."""
+    return shots.metrics.get(formatting.condition_name(condition), shots.vmaf_score)
+
+
+def _delivered_shots(result: SearchResult) -> PerShotEncode | None:
     """Return the shots of an encode whose file has their settings."""
     shots: PerShotEncode | None = getattr(result, "per_shot", None)
     return shots if shots is not None and shots.delivered else None
@@ -259,8 +264,8 @@ def _change(percent: float) -> str:
 
 
 def _video(result: EncodeResult) -> str:
-    found = result.per_shot
-    if found is None or not found.delivered:
+    found = _delivered_shots(result)
+    if found is None:
         return f"{encode_name(result)}, {formatting.bitrate(result.bitrate_kbps)} kb/s"
     settings = shot_settings(found, result.codec)
     return f"{result.codec} {settings}, {formatting.bitrate(found.bitrate_kbps)} kb/s"
@@ -285,8 +290,7 @@ def _compared_shots(result: EncodeResult, found: PerShotEncode) -> str:
 
 
 def _quality(result: EncodeResult) -> str:
-    shots = result.per_shot
-    of = shots if shots is not None and shots.delivered else result
+    of = _delivered_shots(result) or result
     pooled, target = of.vmaf_pooled, result.target_vmaf
     found = f"{formatting.vmaf(of.vmaf_score, target=target)} for {formatting.given(target)}"
     if pooled is None:
@@ -300,7 +304,7 @@ def _quality(result: EncodeResult) -> str:
 
 def _proof(result: EncodeResult) -> str:
     proof = facts.proof(result)
-    if result.per_shot is not None and result.per_shot.delivered:
+    if _delivered_shots(result) is not None:
         every = "" if result.subsample == 1 else f", one frame in {result.subsample}"
         return f"measured as a whole{every}"
     if result.next_worse is None or not result.proven:

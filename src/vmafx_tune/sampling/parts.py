@@ -281,9 +281,6 @@ def seconds_of(n_frames: int, source: Source) -> str:
     return f"{math.ceil(n_frames / source.frame_rate * 100) / 100:g}"
 
 
-# What an encoder looks ahead at a usual preset; shorter chunks are no encodes that anyone delivers.
-
-
 def chunks_of(
     source: Source, encoding: EncodingOptions, gop_frames: int | None = None
 ) -> tuple[Segment, ...]:

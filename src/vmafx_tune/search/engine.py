@@ -85,7 +85,8 @@ def search(
     observe(plan_of_searches(request, [request.target]))
     observe(JobStarted(request.encoder, n_frames=request.n_frames))
     looks = Prescan(request, prescan, observe) if prescan else None
-    result, asked = search_with(request, probe_set, prescan=looks, prove=prove), request.target
+    asked = request.target
+    result = search_with(request, probe_set, prescan=looks, prove=prove)
     for target in fallbacks:
         if result.ok:
             break

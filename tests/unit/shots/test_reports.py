@@ -60,15 +60,25 @@ def test_conditions_are_told_of_the_shots_that_are_delivered() -> None:
         ConditionResult(
             condition=name, value=value, ok=True, next_worse_value=None, next_worse_ok=None
         )
-        for name, value in (("vmaf.mean>=90", 93.5), ("vmaf.min>=60", 77.66))
+        for name, value in (
+            ("vmaf.mean>=90", 93.5),
+            ("vmaf.min>=60", 77.66),
+            ("vmaf.min>=50", 77.66),
+            ("cambi.mean<=5", 1.5),
+        )
     ]
-    result = replace(encode_per_shot(metrics={"vmaf.min": 69.91}), conditions=tuple(conditions))
+    result = replace(
+        encode_per_shot(metrics={"vmaf.min": 69.91, "cambi.mean": 2.5}),
+        conditions=tuple(conditions),
+    )
     sheet = search_facts.condition_sheet(result)
 
     assert [heading.title for heading in sheet.headings[:3]] == ["Condition", "Shots", "Answer"]
     assert [row[:3] for row in sheet.rows] == [
         ("vmaf.mean>=90", "93.1000", "93.5000"),
         ("vmaf.min>=60", "69.9100", "77.6600"),
+        ("vmaf.min>=50", "69.9100", "77.6600"),
+        ("cambi.mean<=5", "2.5000", "1.5000"),
     ]
 
 
